@@ -1,0 +1,206 @@
+
+/*
+ * The words of this module as types (check, probe, verdict, gate), and the
+ * interface of a check type.  Nothing here knows HTTP or shared memory.
+ */
+
+
+#ifndef _NGX_GATE_H_INCLUDED_
+#define _NGX_GATE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+
+#define NGX_GATE_VERSION      "0.1.0"
+
+#define NGX_GATE_NAME_MAX     64
+#define NGX_GATE_MESSAGE_MAX  384
+#define NGX_GATE_MATCH_MAX    65536    /* what contains= and match= look at */
+
+#define NGX_GATE_NONE         ((ngx_uint_t) -1)
+
+
+typedef struct ngx_gate_s             ngx_gate_t;
+typedef struct ngx_gate_check_s       ngx_gate_check_t;
+typedef struct ngx_gate_check_type_s  ngx_gate_check_type_t;
+typedef struct ngx_gate_param_s       ngx_gate_param_t;
+typedef struct ngx_gate_probe_s       ngx_gate_probe_t;
+
+
+typedef enum {
+    NGX_GATE_PENDING = 0,     /* not asked yet */
+    NGX_GATE_ERROR,           /* could not be asked */
+    NGX_GATE_FAILED,          /* the initialisation itself reports failure */
+    NGX_GATE_WAITING,         /* asked, not there yet */
+    NGX_GATE_RUNNING,         /* initialisation is visibly under way */
+    NGX_GATE_PASSED,
+    NGX_GATE_VERDICTS
+} ngx_gate_verdict_e;
+
+
+/* the closed list of reasons; slugs and traits stand in ngx_gate.c */
+
+typedef enum {
+    NGX_GATE_OK = 0,          /* passed or pending: nothing to explain */
+
+    /* waiting, running, failed */
+
+    NGX_GATE_MISSING,         /* a file, table, key is not there */
+    NGX_GATE_PRESENT,         /* what must be gone is still there */
+    NGX_GATE_MISMATCH,        /* the content or value is another one */
+    NGX_GATE_TOO_SMALL,
+    NGX_GATE_TOO_OLD,
+    NGX_GATE_STALE,           /* left over from before */
+    NGX_GATE_TOO_FEW,
+    NGX_GATE_WRONG_TYPE,      /* there, but another kind of thing */
+    NGX_GATE_BAD_STATUS,      /* an HTTP status that was not asked for */
+    NGX_GATE_UNINITIALIZED,   /* no migration has ever run */
+    NGX_GATE_BEHIND,
+    NGX_GATE_AHEAD,
+    NGX_GATE_OTHER_REVISION,
+    NGX_GATE_DIRTY,           /* a migration broke off or still runs */
+    NGX_GATE_STALE_LOCK,
+    NGX_GATE_IN_PROGRESS,
+    NGX_GATE_LOCKED,
+    NGX_GATE_STARTING_UP,
+    NGX_GATE_LOADING,
+    NGX_GATE_REPORTED,        /* the initialiser itself reported failure */
+
+    /* error: the peer */
+
+    NGX_GATE_REFUSED,
+    NGX_GATE_RESET,           /* closed or reset in the middle */
+    NGX_GATE_UNREACHABLE,
+    NGX_GATE_TIMEOUT,
+    NGX_GATE_DNS,
+    NGX_GATE_TLS,
+    NGX_GATE_AUTH,
+    NGX_GATE_DENIED,
+    NGX_GATE_NO_DATABASE,
+    NGX_GATE_TOO_MANY_CONNECTIONS,
+    NGX_GATE_OTHER_ROLE,      /* a standby where a primary is wanted, ... */
+    NGX_GATE_PROTOCOL,
+    NGX_GATE_QUERY,           /* the server refused the question */
+    NGX_GATE_IO,              /* the file system answered with an error */
+    NGX_GATE_NO_SECRET,       /* a password file could not be read */
+
+    /* error: our own want of something, which counts neither way */
+
+    NGX_GATE_NO_MEMORY,
+    NGX_GATE_NO_CONNECTIONS,
+
+    NGX_GATE_REASONS
+} ngx_gate_reason_e;
+
+
+/* what one probe found out */
+
+typedef struct {
+    ngx_gate_verdict_e        verdict;
+    ngx_gate_reason_e         reason;
+    int64_t                   observed;     /* -1: this check does not count */
+    int64_t                   expected;     /* -1: this check does not count */
+    size_t                    message_len;
+    u_char                    message[NGX_GATE_MESSAGE_MAX];
+} ngx_gate_result_t;
+
+
+/*
+ * A check as configured.  It is never written after the configuration has
+ * been read; what changes lives in the probe's state and in shared memory.
+ */
+
+struct ngx_gate_check_s {
+    ngx_str_t                 name;
+    ngx_gate_check_type_t    *type;
+    ngx_str_t                 target;
+    void                     *conf;         /* of the type, conf_size bytes */
+
+    ngx_gate_t               *gate;         /* none of a check type's concern */
+    ngx_uint_t                index;        /* within the gate */
+    ngx_uint_t                after;        /* NGX_GATE_NONE, or an index */
+    ngx_msec_t                interval;
+    ngx_msec_t                interval_open;
+    ngx_msec_t                timeout;
+
+    u_char                    digest[16];   /* of all that makes it this check */
+
+    unsigned                  optional:1;
+    unsigned                  trigger:1;    /* a gate's trigger, not a check */
+};
+
+
+/*
+ * One run of a check, in the probing worker.  The probe object of a check
+ * lives as long as the worker probes; "state" is the type's own, and survives
+ * from one run to the next (a kept connection, a half-counted tree).
+ */
+
+struct ngx_gate_probe_s {
+    ngx_gate_check_t         *check;
+    void                     *state;        /* NULL before the first start */
+    ngx_resolver_t           *resolver;     /* NULL: resolve as the host does */
+    ngx_pool_t               *pool;         /* as long-lived as the probe */
+    ngx_log_t                *log;          /* set log->action to the step */
+    ngx_msec_t                deadline;     /* in terms of ngx_current_msec */
+
+    ngx_gate_result_t         result;
+    void                    (*done)(ngx_gate_probe_t *probe);
+    void                     *data;         /* whose "done" it is */
+};
+
+
+/*
+ * A check type.
+ *
+ * parse   All parameters have been set by the table "params".  Look at the
+ *         target, refuse what conflicts (ngx_gate_param_error()), prepare.
+ *         No network, no file but what must be read to parse.
+ *
+ * start   Begin one run.  It ends, at once or later, in exactly one call of
+ *         ngx_gate_probe_end(), after which the run is not touched again.
+ *         start() is never called before the last run has ended.
+ *
+ * cancel  End the run in flight, if there is one, without a verdict, and
+ *         let go of everything kept between runs (connections, descriptors,
+ *         timers, memory).  start() may be called again afterwards.  It is
+ *         called at a timeout, when the check is no longer needed, and when
+ *         the worker exits; also twice, also before the first start(), never
+ *         from within ngx_gate_probe_end().
+ *
+ * Every timer a type sets is cancelable.  The time limit of a run is not the
+ * type's business: the schedule calls cancel() and records "timeout", naming
+ * the step in probe->log->action.
+ */
+
+struct ngx_gate_check_type_s {
+    ngx_str_t                 name;
+    ngx_gate_param_t         *params;
+    size_t                    conf_size;
+
+    char                   *(*parse)(ngx_conf_t *cf, ngx_gate_check_t *check);
+    void                    (*start)(ngx_gate_probe_t *probe);
+    void                    (*cancel)(ngx_gate_probe_t *probe);
+};
+
+
+/* sets the message, folded to one line of printable UTF-8, and calls done */
+
+void ngx_cdecl ngx_gate_probe_end(ngx_gate_probe_t *probe,
+    ngx_gate_verdict_e verdict, ngx_gate_reason_e reason,
+    const char *fmt, ...);
+
+extern ngx_str_t              ngx_gate_verdict_names[];
+extern ngx_str_t              ngx_gate_reason_names[];
+
+extern ngx_gate_check_type_t  ngx_gate_check_file;
+extern ngx_gate_check_type_t  ngx_gate_check_postgres;
+extern ngx_gate_check_type_t  ngx_gate_check_redis;
+extern ngx_gate_check_type_t  ngx_gate_check_http;
+extern ngx_gate_check_type_t  ngx_gate_check_tcp;
+
+
+#endif /* _NGX_GATE_H_INCLUDED_ */
