@@ -17,7 +17,7 @@
 #define NGX_GATE_VERSION      "0.1.0"
 
 #define NGX_GATE_NAME_MAX     64
-#define NGX_GATE_MESSAGE_MAX  384
+#define NGX_GATE_MESSAGE_MAX  352
 #define NGX_GATE_MATCH_MAX    65536    /* what contains= and match= look at */
 
 #define NGX_GATE_NONE         ((ngx_uint_t) -1)
@@ -187,6 +187,15 @@ struct ngx_gate_check_type_s {
     void                    (*cancel)(ngx_gate_probe_t *probe);
 };
 
+
+/*
+ * A cancelable timer (or posted event) of background work: its handler finds
+ * what it belongs to by ngx_queue_data(ev, type, member), since ev->data has
+ * to look like a connection to nginx's debug log.
+ */
+
+void ngx_gate_timer_init(ngx_event_t *ev, ngx_event_handler_pt handler,
+    ngx_log_t *log);
 
 /* sets the message, folded to one line of printable UTF-8, and calls done */
 

@@ -1,0 +1,194 @@
+
+/*
+ * The shared memory of the gates: what the probing worker publishes and all
+ * workers read.  One writer at a time, which has to own the zone; readers
+ * take no lock.
+ *
+ * A record is kept twice.  "published" counts its publications, and the low
+ * bit says which of the two is current; the writer fills the other one and
+ * then counts up.  So a writer killed in the middle leaves the last whole
+ * one, and a reader that copied while the count moved copies again.
+ */
+
+
+#ifndef _NGX_GATE_ZONE_H_INCLUDED_
+#define _NGX_GATE_ZONE_H_INCLUDED_
+
+
+#include <ngx_gate.h>
+#include <ngx_gate_state.h>
+
+
+#define NGX_GATE_HISTORY     64
+#define NGX_GATE_RECENT      32
+#define NGX_GATE_HEADER_MAX  (NGX_GATE_NAME_MAX + 32)
+
+
+/* a check, as of its last probe; times in ms since the epoch, 0 is never */
+
+typedef struct {
+    ngx_gate_result_t         result;
+    ngx_gate_standing_t       standing;
+    uint64_t                  attempts;
+    uint64_t                  consecutive;  /* probes with this verdict */
+    int64_t                   last_checked;
+    int64_t                   next_check;
+    int64_t                   passed_at;
+    uint32_t                  duration;     /* us */
+    uint32_t                  carried_over;
+} ngx_gate_check_record_t;
+
+
+typedef struct {
+    ngx_atomic_t              published;
+    ngx_gate_check_record_t   records[2];
+
+    u_char                    digest[16];
+    uint32_t                  failures[NGX_GATE_REASONS];
+
+    /* verdict in the low 3 bits, duration in us above; single stores */
+    uint32_t                  recent[NGX_GATE_RECENT];
+} ngx_gate_check_shared_t;
+
+
+typedef enum {
+    NGX_GATE_TRIGGER_IDLE = 0,
+    NGX_GATE_TRIGGER_RUNNING,
+    NGX_GATE_TRIGGER_RETRYING,
+    NGX_GATE_TRIGGER_SUCCEEDED
+} ngx_gate_trigger_e;
+
+
+typedef struct {
+    ngx_gate_memory_t         memory;
+
+    ngx_int_t                 progress;     /* 1/10000, or -1 */
+    int64_t                   eta;          /* ms, or -1 */
+    ngx_uint_t                retry_after;  /* s */
+
+    int64_t                   started_at;   /* ms since the epoch */
+    int64_t                   opened_at;
+    int64_t                   deadline_at;
+
+    /* in terms of ngx_current_msec, which all processes share */
+    ngx_msec_t                started;      /* until START_WAIT later, requests
+                                               wait for the first verdicts */
+    ngx_msec_t                closed;       /* since then, for ETA, reminder */
+    ngx_msec_t                due;          /* the deadline, if there is one */
+
+    ngx_msec_t                last_start;   /* how long it took, 0: unknown */
+    ngx_uint_t                carried_over;
+
+    struct {
+        ngx_gate_trigger_e    state;
+        ngx_uint_t            attempts;
+        int64_t               last_at;
+        int64_t               succeeded_at;
+        size_t                message_len;
+        u_char                message[128];
+    } trigger;
+
+    /* rendered; json and html stand in the body of the same buffer */
+    size_t                    header_len;
+    size_t                    json_len;
+    size_t                    html_len;
+    u_char                    header[NGX_GATE_HEADER_MAX];
+} ngx_gate_record_t;
+
+
+typedef struct {
+    int64_t                   at;
+    ngx_uint_t                state;
+} ngx_gate_event_t;
+
+
+struct ngx_gate_shared_s {
+    ngx_atomic_t              open;         /* all that an open gate costs */
+
+    ngx_atomic_t              published;
+    ngx_gate_record_t         records[2];
+    u_char                   *bodies[2];    /* json, then html */
+    size_t                    json_size;
+    size_t                    html_size;
+
+    ngx_atomic_t              wanted;       /* a request met the closed gate */
+
+    ngx_atomic_t              nevents;      /* ever; the last 64 are kept */
+    ngx_gate_event_t          history[NGX_GATE_HISTORY];
+
+    ngx_uint_t                nchecks;
+    ngx_gate_check_shared_t  *checks;
+    u_char                    trigger_digest[16];
+
+    size_t                    name_len;
+    u_char                    name[NGX_GATE_NAME_MAX];
+};
+
+
+typedef struct {
+    ngx_atomic_t              owner;        /* see ngx_gate_pen_claim() */
+    ngx_atomic_t              changes;      /* of any gate's state, ever */
+    volatile int64_t          heartbeat;    /* ms since the epoch */
+    uint32_t                  id;           /* tells it from other zones */
+
+    ngx_uint_t                ngates;
+    ngx_gate_shared_t        *gates;
+} ngx_gate_zone_t;
+
+
+/*
+ * The pen of a process that may write.  An owner is a process of a
+ * generation (of the configuration): a newer generation takes the zone over,
+ * a dead owner is replaced by its successor under the same generation, and
+ * nobody takes it over between down() and up().
+ */
+
+typedef struct {
+    ngx_gate_zone_t          *zone;
+    ngx_atomic_uint_t         identity;
+} ngx_gate_pen_t;
+
+
+/* configuration, shared memory, reload */
+
+ngx_shm_zone_t *ngx_gate_zone_add(ngx_conf_t *cf, ngx_array_t *gates,
+    u_char *digest, void *tag);
+ngx_shm_zone_t *ngx_gate_zone_find(ngx_cycle_t *cycle, void *tag,
+    const char *prefix);
+void ngx_gate_zone_seed(ngx_shm_zone_t *shm_zone, ngx_shm_zone_t *old);
+
+/* writers */
+
+void ngx_gate_pen_init(ngx_gate_pen_t *pen, ngx_gate_zone_t *zone,
+    ngx_uint_t generation);
+
+/*
+ * NGX_OK: ours now; NGX_AGAIN: its owner is in the middle of a write, try
+ * again, and with force when it seems to write for ever; NGX_DECLINED: it
+ * belongs to a newer generation.
+ */
+
+ngx_int_t ngx_gate_pen_claim(ngx_gate_pen_t *pen, ngx_uint_t force);
+ngx_uint_t ngx_gate_pen_owns(ngx_gate_pen_t *pen);
+void ngx_gate_pen_release(ngx_gate_pen_t *pen);
+ngx_int_t ngx_gate_pen_down(ngx_gate_pen_t *pen);
+void ngx_gate_pen_up(ngx_gate_pen_t *pen);
+
+void ngx_gate_check_publish(ngx_gate_check_shared_t *shared,
+    ngx_gate_check_record_t *record);
+void ngx_gate_publish(ngx_gate_t *gate, ngx_gate_record_t *record,
+    ngx_gate_check_record_t *checks);
+void ngx_gate_history_add(ngx_gate_shared_t *shared, ngx_gate_state_e state,
+    int64_t at);
+
+/* readers */
+
+void ngx_gate_check_read(ngx_gate_check_shared_t *shared,
+    ngx_gate_check_record_t *record);
+void ngx_gate_read(ngx_gate_shared_t *shared, ngx_gate_record_t *record);
+ngx_uint_t ngx_gate_history_read(ngx_gate_shared_t *shared,
+    ngx_gate_event_t *events);
+pid_t ngx_gate_zone_owner(ngx_gate_zone_t *zone);    /* 0: nobody */
+
+
+#endif /* _NGX_GATE_ZONE_H_INCLUDED_ */
