@@ -1,0 +1,781 @@
+package InitGate;
+
+# The harness of the tests: a real nginx with the module, in a directory of
+# its own, and what a test asks of it.
+#
+#     use FindBin;
+#     use lib "$FindBin::Bin/lib";
+#     use InitGate;                      # brings Test::More, strict, warnings
+#
+#     my $t = InitGate->new(http => <<'CONF');
+#         init_checks app { check file %%DIR%%/marker;  interval 50ms; }
+#         server {
+#             listen 127.0.0.1:%%PORT_8080%%;
+#             location / { init_gate app;  empty_gif; }
+#             location = /init { init_status details=on; }
+#         }
+#     CONF
+#
+#     $t->run;
+#     is($t->get('/')->{status}, 503, 'closed');
+#     $t->write('marker');
+#     $t->wait_for(sub { $t->json('/init')->{ready} }, 'the gate to open');
+#     done_testing;
+#
+# done_testing() is the harness's own: it stops every nginx first and tests
+# that the error log has no alert, crit or emerg and no sanitizer report, and
+# that QUIT took no longer than it may.  The directory of a failed test is
+# kept and named.
+#
+# new()        http => TEXT inside http {};  main => TEXT, events => TEXT;
+#              workers => 2;  master => 1;  quit => 5 (seconds QUIT may take);
+#              allow => [qr/.../] (alerts that this test causes itself);
+#              run(), reload() and conf() take the same to change it
+# Placeholders %%DIR%%, %%TOP%% (of the checkout), %%PORT_8080%% (a free port,
+#              the same for the same number; also $t->port(8080); 8080 is
+#              where requests go)
+# Processes    run, reload, quit (returns seconds), kill_all,
+#              signal(NAME [, PID]), master, workers (oldest first: the first
+#              worker, as long as none was respawned), prober([URI]),
+#              alive(PID), memory(PID) in KiB, descriptors(PID);
+#              nginx(ARGS) and run_error (a start that fails) return the exit
+#              status and the output
+# Requests     get, head, post(URI, ...), request(METHOD, URI, port => N,
+#              headers => {}, content => ...) as HTTP::Tiny answers;
+#              json(URI); raw(BYTES) sends and returns all that comes until
+#              the end; connect([PORT or PATH]) and
+#              http_read(SOCKET [, 'HEAD']) for one answer at a time
+# Waiting      wait_for(CODE, WHAT [, SECONDS]),
+#              wait_log(REGEX [, COUNT [, SECONDS]]); log, log_count(REGEX)
+# Files        write(NAME, TEXT), read(NAME), remove(NAME), dir, path(NAME)
+# Config       conf_error(TEXT in http {}) runs "nginx -t": exit status, output
+# Servers      postgres(ARGS of Test::PostgreSQL), redis(conf => {...});
+#              certificate(NAME...): the paths of a certificate and its key;
+#              InitGate::Fake has the scripted ones
+#
+# Environment  TEST_NGINX_BINARY (/usr/sbin/nginx), TEST_NGINX_MODULE
+#              (build/ngx_http_init_gate_module.so; not loaded if the binary
+#              has the module linked in), TEST_NGINX_GLOBALS, TEST_NGINX_LEAVE
+#              (keep all directories), TEST_NGINX_VALGRIND (arguments for
+#              valgrind), TEST_NGINX_PATIENCE (multiplies all time limits)
+
+use strict;
+use warnings;
+
+use Cwd ();
+use File::Basename ();
+use File::Path ();
+use File::Temp ();
+use HTTP::Tiny;
+use IO::Select;
+use IO::Socket::INET;
+use IO::Socket::UNIX;
+use JSON::PP ();
+use POSIX ();
+use Test::More import => ['!done_testing'];
+use Time::HiRes qw(time sleep);
+
+use Exporter ();
+our @EXPORT = ((grep { $_ ne 'done_testing' } @Test::More::EXPORT),
+               qw(done_testing patience));
+
+my $top = Cwd::abs_path(File::Basename::dirname(__FILE__) . '/../..');
+my $binary = $ENV{TEST_NGINX_BINARY} // '/usr/sbin/nginx';
+my $module = $ENV{TEST_NGINX_MODULE}
+             // "$top/build/ngx_http_init_gate_module.so";
+
+# END blocks run in a forked child, too
+my $owner = $$;
+my @all;
+
+$ENV{ASAN_OPTIONS} //= 'detect_odr_violation=0:detect_leaks=1';
+$ENV{LSAN_OPTIONS}
+    //= "suppressions=$top/t/lib/lsan.supp:print_suppressions=0";
+$ENV{UBSAN_OPTIONS} //= 'print_stacktrace=1';
+delete @ENV{grep { /^PG|_proxy$/i } keys %ENV};
+
+$SIG{INT} = $SIG{TERM} = sub { exit 1 };
+$SIG{PIPE} = 'IGNORE';
+
+
+sub import {
+    strict->import;
+    warnings->import;
+    goto &Exporter::import;
+}
+
+
+sub patience { $_[0] * ($ENV{TEST_NGINX_PATIENCE} // 1) }
+
+
+sub new {
+    my ($class, %args) = @_;
+
+    my $self = bless {
+        dir => File::Temp::tempdir('init-gate-XXXXXX', TMPDIR => 1),
+        main => '', events => '', http => '', workers => 2, master => 1,
+        quit => 5, allow => [], %args,
+    }, $class;
+
+    # readable for the user that the workers run as
+    chmod 0755, $self->{dir} or die "chmod $self->{dir}: $!";
+    mkdir "$self->{dir}/temp";
+
+    push @all, $self;
+
+    return $self;
+}
+
+
+# files
+
+sub dir { $_[0]{dir} }
+
+sub path { $_[1] =~ m{^/} ? $_[1] : "$_[0]{dir}/$_[1]" }
+
+
+sub write {
+    my ($self, $name, $text) = @_;
+
+    my $path = $self->path($name);
+    File::Path::make_path(File::Basename::dirname($path));
+
+    # whole at once, as an initialiser should do it
+    open my $fh, '>:raw', "$path.new" or die "$path.new: $!";
+    print $fh $self->fill($text // '');
+    close $fh or die "$path: $!";
+    rename "$path.new", $path or die "$path: $!";
+
+    return $path;
+}
+
+
+sub read {
+    my ($self, $name) = @_;
+
+    open my $fh, '<:raw', $self->path($name) or return '';
+    local $/;
+
+    return <$fh> // '';
+}
+
+
+sub remove {
+    my ($self, $name) = @_;
+
+    File::Path::remove_tree($self->path($name));
+}
+
+
+# configuration
+
+# Ports below those that the kernel hands to clients, so that no connection
+# of another test can take one before nginx listens; the UDP port of the same
+# number, held until the test ends, keeps other tests away.
+
+sub port {
+    my ($self, $name) = @_;
+
+    my $port = \$self->{ports}{$name // 8080};
+
+    for (1 .. 1000) {
+        return $$port if $$port;
+
+        my $try = 10000 + int rand 20000;
+        my $lock = IO::Socket::INET->new(Proto => 'udp',
+            LocalAddr => "127.0.0.1:$try") or next;
+
+        IO::Socket::INET->new(Proto => 'tcp', Listen => 1, ReuseAddr => 1,
+            LocalAddr => "127.0.0.1:$try") or next;
+
+        push @{$self->{locks}}, $lock;
+        $$port = $try;
+    }
+
+    die "no free port";
+}
+
+
+sub fill {
+    my ($self, $text) = @_;
+
+    $text =~ s/%%DIR%%/$self->{dir}/g;
+    $text =~ s/%%TOP%%/$top/g;
+    $text =~ s/%%PORT_(\d+)%%/$self->port($1)/eg;
+
+    return $text;
+}
+
+
+sub is_linked_in {
+    our $linked_in //= grep { -e "$_/src/ngx_http_init_gate_module.c" }
+        `$binary -V 2>&1` =~ /--add-module=([^\s']+)/g;
+
+    return $linked_in;
+}
+
+
+# writes nginx.conf: for run(), and by a test itself before reload()
+
+sub conf {
+    my ($self, %args) = @_;
+
+    $self->{$_} = $args{$_} for keys %args;
+
+    my $load = is_linked_in() ? '' : "load_module $module;";
+    my $globals = $ENV{TEST_NGINX_GLOBALS} // '';
+    my $master = $self->{master} ? '' : 'master_process off;';
+    my $temps = join "\n    ", map { "${_}_temp_path %%DIR%%/temp/$_;" }
+        qw(client_body proxy fastcgi uwsgi scgi);
+
+    return $self->write('nginx.conf', <<"CONF");
+$load
+$globals
+$master
+worker_processes $self->{workers};
+pid %%DIR%%/nginx.pid;
+error_log %%DIR%%/error.log debug;
+$self->{main}
+events {
+    $self->{events}
+}
+http {
+    access_log off;
+    $temps
+$self->{http}
+}
+CONF
+}
+
+
+sub conf_error {
+    my ($self, $http, %args) = @_;
+
+    # in a place of its own: this object's nginx may be running
+    my $dir = "$self->{dir}/conf_error";
+    mkdir $dir;
+
+    my $other = (ref $self)->new(%$self, %args, dir => $dir);
+    pop @all;
+
+    $other->conf(http => $self->fill($http));
+
+    return $other->nginx('-t');
+}
+
+
+# processes
+
+sub command {
+    my ($self, @args) = @_;
+
+    my @valgrind;
+
+    if ($ENV{TEST_NGINX_VALGRIND}) {
+        @valgrind = ('valgrind', '-q', '--trace-children=yes',
+            "--log-file=$self->{dir}/valgrind.%p",
+            "--suppressions=$top/t/lib/valgrind.supp",
+            split ' ', $ENV{TEST_NGINX_VALGRIND});
+    }
+
+    return (@valgrind, $binary, '-p', "$self->{dir}/", '-c', 'nginx.conf',
+        '-e', 'error.log', @args);
+}
+
+
+sub spawn {
+    my ($self, @args) = @_;
+
+    my @command = $self->command(@args);
+
+    my $pid = fork // die "fork: $!";
+
+    if ($pid == 0) {
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>', "$self->{dir}/said";
+        open STDERR, '>&', \*STDOUT;
+        { no warnings; exec @command }
+        POSIX::_exit(127);
+    }
+
+    return $pid;
+}
+
+
+sub nginx {
+    my ($self, @args) = @_;
+
+    waitpid $self->spawn(@args), 0;
+
+    return ($? >> 8 || $? & 127, $self->read('said'));
+}
+
+
+sub run {
+    my ($self, %args) = @_;
+
+    $self->conf(%args);
+
+    if ($self->{master}) {
+        # it goes to the background with its listening sockets open
+        my ($status, $said) = $self->nginx;
+        die "nginx did not start: $said" if $status;
+
+    } else {
+        $self->{child} = $self->spawn('-g', 'daemon off;');
+    }
+
+    $self->wait_for(sub { $self->{pid} = $self->master }, 'the pid file')
+        or die $self->read('said');
+
+    $self->wait_for(sub { $self->workers >= $self->{workers} }, 'workers')
+        if $self->{master};
+
+    return $self;
+}
+
+
+sub run_error {
+    my ($self, %args) = @_;
+
+    $self->conf(%args);
+
+    return $self->nginx;
+}
+
+
+sub master {
+    my ($self) = @_;
+
+    return $self->read('nginx.pid') =~ /^(\d+)$/m ? $1 : undef;
+}
+
+
+# pid, parent, state, start (clock ticks), command line
+
+sub processes {
+    my @found;
+
+    for my $proc (glob '/proc/[0-9]*') {
+        open my $fh, '<', "$proc/stat" or next;
+        my ($pid, $rest) = (<$fh> // '') =~ /^(\d+) \(.*\) (.*)$/s or next;
+        my @word = split ' ', $rest;
+
+        open $fh, '<', "$proc/cmdline" or next;
+
+        push @found, { pid => $pid, parent => $word[1], state => $word[0],
+                       start => $word[19], command => <$fh> // '' };
+    }
+
+    return @found;
+}
+
+
+sub workers {
+    my ($self, $master) = @_;
+
+    $master //= $self->{pid} // return;
+
+    return $master if !$self->{master};
+
+    return map { $_->{pid} }
+        sort { $a->{start} <=> $b->{start} || $a->{pid} <=> $b->{pid} }
+        grep { $_->{parent} == $master && $_->{state} ne 'Z'
+               && $_->{command} =~ /worker process(?! is shutting down)/ }
+        processes();
+}
+
+
+sub prober {
+    my ($self, $uri) = @_;
+
+    return $self->json($uri // '/init')->{gates}[0]{prober}{pid};
+}
+
+
+sub alive {
+    my ($self, $pid) = @_;
+
+    open my $fh, '<', "/proc/$pid/stat" or return 0;
+
+    return (<$fh> // '') =~ /\) [^ZX]/ ? 1 : 0;
+}
+
+
+sub memory {
+    my ($self, $pid) = @_;
+
+    return $self->read("/proc/$pid/status") =~ /^VmRSS:\s+(\d+)/m ? $1 : 0;
+}
+
+
+sub descriptors {
+    my ($self, $pid) = @_;
+
+    return map { readlink // () } glob "/proc/$pid/fd/*";
+}
+
+
+sub signal {
+    my ($self, $name, $pid) = @_;
+
+    return kill $name, $pid // $self->{pid} // return;
+}
+
+
+# until the new workers serve, and the old ones have been told to go
+
+sub reload {
+    my ($self, %args) = @_;
+
+    $self->conf(%args) if %args;
+
+    my %old = map { $_ => 1 } $self->workers;
+    $self->signal('HUP');
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    return $self->wait_for(sub {
+        my @now = $self->workers;
+        return @now >= $self->{workers} && !grep { $old{$_} } @now;
+    }, 'reload');
+}
+
+
+sub quit {
+    my ($self, $signal) = @_;
+
+    my $pid = delete $self->{pid} // return 0;
+    my $start = time;
+
+    kill $signal // 'QUIT', $pid;
+
+    while (time - $start < patience($self->{quit})) {
+        waitpid $self->{child}, POSIX::WNOHANG() if $self->{child};
+        return time - $start if !$self->alive($pid);
+        sleep 0.005;
+    }
+
+    $self->kill_all;
+
+    return;
+}
+
+
+# everything that writes to this error log: children without their master too
+
+sub kill_all {
+    my ($self) = @_;
+
+    my $log = "$self->{dir}/error.log";
+
+    for my $process (processes()) {
+        next if $process->{command} !~ /nginx/;
+        next if !grep { $_ eq $log } $self->descriptors($process->{pid});
+        kill 'KILL', $process->{pid};
+    }
+
+    waitpid $self->{child}, 0 if $self->{child};
+    delete $self->{pid};
+}
+
+
+# requests
+
+sub request {
+    my ($self, $method, $uri, %args) = @_;
+
+    my $port = delete $args{port} // $self->port(8080);
+
+    my $http = HTTP::Tiny->new(max_redirect => 0, keep_alive => 0,
+        agent => 'init-gate-test',
+        timeout => patience(delete $args{timeout} // 10));
+
+    return $http->request($method, "http://127.0.0.1:$port$uri", \%args);
+}
+
+sub get { my $self = shift; $self->request('GET', @_) }
+sub head { my $self = shift; $self->request('HEAD', @_) }
+sub post { my $self = shift; $self->request('POST', @_) }
+
+
+sub json {
+    my $self = shift;
+
+    my $answer = $self->get(@_);
+    my $json = eval { JSON::PP::decode_json($answer->{content}) };
+
+    if (!$json) {
+        diag("no JSON: $answer->{status} $answer->{content}");
+    }
+
+    return $json // {};
+}
+
+
+sub connect {
+    my ($self, $to) = @_;
+
+    $to //= $self->port(8080);
+
+    my $socket = $to =~ m{^/} ? IO::Socket::UNIX->new(Peer => $to)
+        : IO::Socket::INET->new(PeerAddr => "127.0.0.1:$to");
+
+    return $socket // die "connect to $to: $!";
+}
+
+
+sub raw {
+    my ($self, $bytes, %args) = @_;
+
+    my $socket = $args{socket} // $self->connect($args{port});
+    my $select = IO::Select->new($socket);
+    my $got = '';
+
+    $socket->syswrite($self->fill($bytes));
+
+    while ($select->can_read(patience($args{timeout} // 5))) {
+        last if !sysread $socket, $got, 65536, length $got;
+    }
+
+    return $got;
+}
+
+
+# status, headers (lower case), content, raw; or nothing, if the connection
+# ends or is silent for too long
+
+sub http_read {
+    my ($self, $socket, $method, $timeout) = @_;
+
+    my $select = IO::Select->new($socket);
+    my $raw = '';
+
+    my $until = sub {
+        my ($done) = @_;
+
+        until ($done->()) {
+            $select->can_read(patience($timeout // 5)) or return 0;
+            sysread $socket, $raw, 1, length $raw or return 0;
+        }
+
+        return 1;
+    };
+
+    $until->(sub { $raw =~ /\r\n\r\n\z/ }) or return;
+
+    my ($status) = $raw =~ m{^HTTP/\d\.\d (\d+)};
+    my %headers = map { /^([^:]+):\s*(.*)$/ ? (lc $1, $2) : () }
+        split /\r\n/, $raw;
+
+    my $start = length $raw;
+    my $content = '';
+
+    if (($method // '') eq 'HEAD' || $status =~ /^(?:1..|204|304)$/) {
+        # no body
+
+    } elsif (defined $headers{'content-length'}) {
+        my $end = $start + $headers{'content-length'};
+        $until->(sub { length $raw >= $end }) or return;
+        $content = substr $raw, $start;
+
+    } elsif (($headers{'transfer-encoding'} // '') eq 'chunked') {
+        $until->(sub { substr($raw, $start - 2) =~ /\r\n0\r\n\r\n\z/ })
+            or return;
+        my $rest = substr $raw, $start;
+        while ($rest =~ s/^([0-9a-f]+)\r\n//i) {
+            $content .= substr $rest, 0, hex $1, '';
+            $rest =~ s/^\r\n//;
+        }
+
+    } else {
+        $until->(sub { 0 });
+        $content = substr $raw, $start;
+    }
+
+    return { status => $status, headers => \%headers, content => $content,
+             raw => $raw };
+}
+
+
+# waiting
+
+sub wait_for {
+    my ($self, $code, $what, $seconds) = @_;
+
+    my $end = time + patience($seconds // 5);
+
+    while (1) {
+        my $result = $code->();
+        return $result if $result;
+        last if time > $end;
+        sleep 0.01;
+    }
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    fail("waited too long for $what");
+
+    return;
+}
+
+
+sub log { $_[0]->read('error.log') }
+
+
+sub log_count {
+    my ($self, $regex) = @_;
+
+    return scalar grep { $_ =~ $regex } split /\n/, $self->log;
+}
+
+
+sub wait_log {
+    my ($self, $regex, $count, $seconds) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    return $self->wait_for(sub { $self->log_count($regex) >= ($count // 1) },
+        "\"$regex\" in the log", $seconds);
+}
+
+
+sub allow {
+    my ($self, @regex) = @_;
+
+    push @{$self->{allow}}, @regex;
+}
+
+
+# servers
+
+sub server_dir {
+    my ($self, $name) = @_;
+
+    my $dir = "$self->{dir}/$name" . ++$self->{servers};
+    mkdir $dir or die "$dir: $!";
+
+    return $dir;
+}
+
+
+# under root, Test::PostgreSQL itself runs the server as "nobody"
+
+sub postgres {
+    my ($self, %args) = @_;
+
+    require Test::PostgreSQL;
+
+    my $dir = $self->server_dir('postgres');
+    my $server = Test::PostgreSQL->new(base_dir => $dir,
+        port => $self->port($dir), %args);
+
+    push @{$self->{running}}, $server;
+
+    return $server;
+}
+
+
+sub redis {
+    my ($self, %args) = @_;
+
+    require Test::RedisServer;
+
+    my $dir = $self->server_dir('redis');
+    my %conf = (bind => '127.0.0.1', port => $self->port($dir),
+        unixsocket => "$dir/redis.sock", unixsocketperm => 777, save => '""',
+        %{delete $args{conf} // {}});
+
+    my $server = Test::RedisServer->new(tmpdir => $dir, conf => \%conf,
+        timeout => patience(10), %args);
+
+    push @{$self->{running}}, $server;
+
+    return $server;
+}
+
+
+# self-signed, for these names and addresses
+
+sub certificate {
+    my ($self, @names) = @_;
+
+    my $base = $self->path('certificate' . ++$self->{certificates});
+    my $alt = join ',', map { /^[\d.]+$|:/ ? "IP:$_" : "DNS:$_" } @names;
+
+    my $said = `openssl req -x509 -nodes -days 2 -newkey ec \\
+        -pkeyopt ec_paramgen_curve:prime256v1 -subj '/CN=$names[0]' \\
+        -addext 'subjectAltName=$alt' -out $base.crt -keyout $base.key 2>&1`;
+    die "openssl: $said" if $?;
+
+    chmod 0644, "$base.key";
+
+    return ("$base.crt", "$base.key");
+}
+
+
+# the end
+
+sub finish {
+    my ($self) = @_;
+
+    return if $self->{finished}++ || !-e "$self->{dir}/error.log";
+
+    my $bound = patience($self->{quit});
+    ok(defined $self->quit, "QUIT within $bound s");
+
+    my @alerts = grep {
+        my $line = $_;
+        $line =~ /\[(?:alert|crit|emerg)\]/
+            && !grep { $line =~ $_ } @{$self->{allow}};
+    } split /\n/, $self->log;
+
+    is(join("\n", splice @alerts, 0, 10), '', 'no alerts');
+
+    my @reports = grep { /ERROR: .*Sanitizer|runtime error:/ }
+        map { split /\n/, $self->read($_) } 'error.log', 'said';
+
+    push @reports, map { split /\n/, $self->read($_) }
+        glob "$self->{dir}/valgrind.*";
+
+    is(join("\n", @reports), '', 'no sanitizer report');
+}
+
+
+sub done_testing {
+    $_->finish for @all;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    Test::More::done_testing(@_);
+}
+
+
+sub end {
+    my ($self, $keep) = @_;
+
+    $self->kill_all;
+    $_->stop for @{$self->{running}};
+
+    if ($keep) {
+        diag("kept: $self->{dir}");
+
+    } else {
+        File::Path::remove_tree($self->{dir});
+    }
+}
+
+
+END {
+    if ($$ == $owner) {
+        my $status = $?;
+        my $keep = $status || !Test::More->builder->is_passing
+                   || $ENV{TEST_NGINX_LEAVE};
+
+        InitGate::Fake->stop_all if InitGate::Fake->can('stop_all');
+        $_->end($keep) for @all;
+
+        $? = $status;
+    }
+}
+
+
+1;
