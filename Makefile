@@ -1,18 +1,158 @@
-# make            build/ngx_http_init_gate_module.so against Debian's nginx-dev
+# make            build/ngx_http_init_gate_module.so
+# make debug      the same without optimisation, in build-debug/
+# make coverage   the same for gcov, in build-coverage/
+# make sanitize   an nginx with ASAN and UBSAN and the module linked in:
+#                 build-sanitize/nginx/nginx
+# make install    into nginx's directory of modules (DESTDIR, MODULES_PATH)
+# make test       the whole suite (unit too); T=t/foo.t for one file
+# make unit       the C unit tests
+# make fuzz       every fuzz target for FUZZ_SECONDS
+# make lint       compilers' warnings, analysers, style
+# make clean
+#
+# NGINX_SRC is Debian's nginx-dev, or any nginx source tree.
 
-BUILD ?= build
+FLAVOUR ?= release
 NGINX_SRC ?= /usr/share/nginx/src
+FUZZ_SECONDS ?= 20
+MODULES_PATH ?= /usr/lib/nginx/modules
+
+BUILD ?= $(if $(filter release,$(FLAVOUR)),build,build-$(FLAVOUR))
+
+build := $(abspath $(BUILD))
+src := $(abspath $(NGINX_SRC))
+full_src = $(if $(wildcard $(src)/src/core/nginx.c),$(src),$(CURDIR)/build-src)
+module := ngx_http_init_gate_module.so
+
+hardened = $(shell dpkg-buildflags --get CFLAGS; dpkg-buildflags --get CPPFLAGS)
+
+cc_release = -Wextra $(hardened)
+ld_release = $(shell dpkg-buildflags --get LDFLAGS)
+cc_debug = -Wextra -O0 -g3
+cc_coverage = -Wextra -O0 -g --coverage -fprofile-update=atomic
+ld_coverage = --coverage
+cc_sanitize = -Wextra -O1 -g -fno-omit-frame-pointer -DNGX_DEBUG_PALLOC=1 \
+	-fsanitize=address,undefined \
+	-fno-sanitize=alignment,nonnull-attribute,pointer-overflow
+ld_sanitize = -fsanitize=address,undefined
+cc_fuzz = -O1 -g -fno-omit-frame-pointer -DNGX_DEBUG_PALLOC=1 \
+	-fsanitize=fuzzer-no-link,address
+ld_fuzz = -fsanitize=address
+
+options = --with-cc-opt="$(cc_$(FLAVOUR)) -Wno-unused-parameter" \
+	--with-ld-opt="$(ld_$(FLAVOUR))" --builddir=$(build)/nginx
+
+# what Debian's nginx has, as far as the tests ask for it
+
+modules = --with-compat --with-debug --with-threads --with-http_ssl_module \
+	--with-http_v2_module --with-http_auth_request_module \
+	--with-http_realip_module --with-http_stub_status_module \
+	--with-http_slice_module --with-http_dav_module
+
+units = $(patsubst t/unit/%.c,$(BUILD)/unit/%.so,$(wildcard t/unit/*.c))
+fuzzers = $(patsubst t/fuzz/%.c,build-fuzz/%,$(wildcard t/fuzz/*.c))
+
 
 module: $(BUILD)/nginx/Makefile
-	$(MAKE) -f $(abspath $(BUILD))/nginx/Makefile -C $(NGINX_SRC) modules
-	cp $(BUILD)/nginx/ngx_http_init_gate_module.so $(BUILD)/
+	$(MAKE) -f $(build)/nginx/Makefile -C $(src) modules
+	@cmp -s $(BUILD)/nginx/$(module) $(BUILD)/$(module) \
+	    || cp $(BUILD)/nginx/$(module) $(BUILD)/$(module)
 
-$(BUILD)/nginx/Makefile: config config.make
-	mkdir -p $(BUILD)
-	cd $(NGINX_SRC) && bash -c '. ./conf_flags && ./configure \
-	    "$${NGX_CONF_FLAGS[@]}" --with-cc-opt="-Wextra $$(dpkg-buildflags --get CFLAGS) -Wno-unused-parameter" \
-	    --with-ld-opt="$$(dpkg-buildflags --get LDFLAGS)" \
-	    --add-dynamic-module=$(abspath .) \
-	    --builddir=$(abspath $(BUILD))/nginx'
+debug coverage:
+	$(MAKE) FLAVOUR=$@ module
 
-.PHONY: module
+sanitize:
+	$(MAKE) FLAVOUR=sanitize binary
+
+binary: $(BUILD)/nginx/linked-in
+	$(MAKE) -f $(build)/nginx/Makefile -C $(full_src) binary
+
+
+# configured again when a file comes or goes, and after a change of these
+
+$(BUILD)/nginx/Makefile: config config.make Makefile $(BUILD)/files
+ifneq ($(wildcard $(src)/conf_flags),)
+	cd $(src) && bash -c '. ./conf_flags && ./configure \
+	    "$${NGX_CONF_FLAGS[@]}" $(options) --add-dynamic-module=$(CURDIR)'
+else
+	cd $(src) && $$(ls ./configure auto/configure 2>/dev/null | head -n 1) \
+	    $(modules) $(options) --add-dynamic-module=$(CURDIR)
+endif
+
+$(BUILD)/nginx/linked-in: config config.make Makefile $(BUILD)/files | build-src
+	cd $(full_src) \
+	    && $$(ls ./configure auto/configure 2>/dev/null | head -n 1) \
+	    $(modules) $(options) --add-module=$(CURDIR)
+	touch $@
+
+$(BUILD)/files: FORCE
+	@mkdir -p $(BUILD)
+	@find src -type f | LC_ALL=C sort > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+build-src:
+	$(if $(wildcard $(src)/src/core/nginx.c),,tools/nginx-source $@)
+
+
+install: module
+	install -d $(DESTDIR)$(MODULES_PATH)
+	install -m 644 $(BUILD)/$(module) $(DESTDIR)$(MODULES_PATH)/
+
+
+# the compiler's options as nginx's own Makefile has them
+
+$(BUILD)/flags: $(BUILD)/nginx/Makefile
+	@printf 'include $<\nflags:\n\t@echo $$(CFLAGS) $$(ALL_INCS)\n' \
+	    | $(MAKE) -s --no-print-directory -f - flags \
+	    | sed -e 's,-I \([^/]\),-I $(src)/\1,g' -e 's/-Werror//' > $@
+
+
+# A unit test is a library that nginx loads before its main() begins: all of
+# nginx's functions are there, and nothing of nginx runs.
+
+unit: $(units)
+	@for unit in $(units); do tools/unit $$unit || exit 1; done
+
+$(BUILD)/unit/%.so: t/unit/%.c $(wildcard t/unit/*.h) module $(BUILD)/flags
+	@mkdir -p $(BUILD)/unit
+	$(CC) $$(cat $(BUILD)/flags) -I t/unit -Wall -Wextra -Werror \
+	    -Wno-unused-parameter -fPIC -shared -o $@ $< \
+	    $(build)/$(module) -Wl,-rpath,$(build)
+
+
+# A fuzz target is linked with all of nginx and the module.
+
+fuzz: $(fuzzers)
+	@for fuzzer in $(fuzzers); do \
+	    mkdir -p $$fuzzer.corpus && $$fuzzer -max_total_time=$(FUZZ_SECONDS) \
+	        -timeout=5 -rss_limit_mb=1024 -artifact_prefix=$$fuzzer. \
+	        -detect_leaks=0 -print_final_stats=1 $$fuzzer.corpus \
+	        $$(ls -d t/fuzz/$${fuzzer##*/}.seeds 2>/dev/null) || exit 1; \
+	done
+
+build-fuzz/nginx/nginx: FORCE
+	$(MAKE) FLAVOUR=fuzz CC=clang binary
+
+build-fuzz/%: t/fuzz/%.c build-fuzz/nginx/nginx
+	$(MAKE) FLAVOUR=fuzz CC=clang build-fuzz/flags
+	objcopy --redefine-sym main=ngx_main build-fuzz/nginx/src/core/nginx.o \
+	    build-fuzz/nginx.o
+	clang $$(cat build-fuzz/flags) -fsanitize=fuzzer,address -o $@ $< \
+	    build-fuzz/nginx.o $$(find build-fuzz/nginx -name '*.o' \
+	    ! -path '*/src/core/nginx.o') \
+	    $$(sed -n 's/^\t\(.*-lcrypt.*\)/\1/p' build-fuzz/nginx/Makefile)
+
+
+lint: $(BUILD)/flags
+	tools/lint $(BUILD)/flags
+
+test: module
+	tools/test $(T)
+
+clean:
+	rm -rf build build-*
+
+FORCE:
+
+.PHONY: module debug coverage sanitize binary install unit fuzz lint test \
+	clean FORCE

@@ -112,7 +112,8 @@ sub new {
     my ($class, %args) = @_;
 
     my $self = bless {
-        dir => File::Temp::tempdir('init-gate-XXXXXX', TMPDIR => 1),
+        dir => $args{dir}
+               // File::Temp::tempdir('init-gate-XXXXXX', TMPDIR => 1),
         main => '', events => '', http => '', workers => 2, master => 1,
         quit => 5, allow => [], %args,
     }, $class;
