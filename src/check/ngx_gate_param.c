@@ -6,6 +6,7 @@
 
 
 #include <ngx_gate_param.h>
+#include <ngx_gate_match.h>
 #include <ngx_md5.h>
 
 
@@ -489,13 +490,12 @@ ngx_gate_param_set_regex(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_memzero(&rc, sizeof(ngx_regex_compile_t));
 
     rc.pattern = *value;
-    rc.pool = cf->pool;
     rc.err.len = NGX_MAX_CONF_ERRSTR;
     rc.err.data = errstr;
 
-    if (ngx_regex_compile(&rc) != NGX_OK) {
+    if (ngx_gate_match_compile(cf, &rc) != NGX_OK) {
         return ngx_gate_param_error(cf, check,
-                                    "invalid value of parameter \"%V\", %V",
+                                    "invalid value of parameter \"%V\": %V",
                                     &param->name, &rc.err);
     }
 

@@ -51,7 +51,8 @@ char *ngx_gate_param_set_path(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_param_t *param, ngx_str_t *value);    /* ngx_str_t, full path,
                                                       relative to the prefix */
 char *ngx_gate_param_set_regex(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_gate_param_t *param, ngx_str_t *value);    /* ngx_regex_t * */
+    ngx_gate_param_t *param, ngx_str_t *value);    /* ngx_regex_t *, for
+                                                      ngx_gate_match() */
 
 /*
  * Logs at emerg, with file and line, ending in: in check "schema" of type
