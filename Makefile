@@ -22,6 +22,7 @@ BUILD ?= $(if $(filter release,$(FLAVOUR)),build,build-$(FLAVOUR))
 build := $(abspath $(BUILD))
 src := $(abspath $(NGINX_SRC))
 full_src = $(if $(wildcard $(src)/src/core/nginx.c),$(src),$(CURDIR)/build-src)
+comma := ,
 module := ngx_http_init_gate_module.so
 
 hardened = $(shell dpkg-buildflags --get CFLAGS; dpkg-buildflags --get CPPFLAGS)
@@ -110,14 +111,22 @@ $(BUILD)/flags: $(BUILD)/nginx/Makefile
 # A unit test is a library that nginx loads before its main() begins: all of
 # nginx's functions are there, and nothing of nginx runs.
 
-unit: $(units)
-	@for unit in $(units); do tools/unit $$unit || exit 1; done
+unit: units
+	prove -v t/unit.t
 
-$(BUILD)/unit/%.so: t/unit/%.c $(wildcard t/unit/*.h) module $(BUILD)/flags
+units: $(units)
+
+# a library's references to the module that is linked into nginx stay open
+
+$(BUILD)/unit/%.so: t/unit/%.c $(wildcard t/unit/*.h) $(BUILD)/flags \
+		$(if $(filter sanitize,$(FLAVOUR)),,$(BUILD)/$(module))
 	@mkdir -p $(BUILD)/unit
 	$(CC) $$(cat $(BUILD)/flags) -I t/unit -Wall -Wextra -Werror \
-	    -Wno-unused-parameter -fPIC -shared -o $@ $< \
-	    $(build)/$(module) -Wl,-rpath,$(build)
+	    -Wno-unused-parameter -fPIC -shared -o $@ $< $(ld_$(FLAVOUR)) \
+	    $(if $(filter sanitize,$(FLAVOUR)),,$(build)/$(module) \
+	        -Wl$(comma)-rpath$(comma)$(build))
+
+$(BUILD)/$(module): module ;
 
 
 # A fuzz target is linked with all of nginx and the module.
@@ -154,5 +163,5 @@ clean:
 
 FORCE:
 
-.PHONY: module debug coverage sanitize binary install unit fuzz lint test \
+.PHONY: module debug coverage sanitize binary install unit units fuzz lint test \
 	clean FORCE

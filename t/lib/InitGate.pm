@@ -208,6 +208,9 @@ sub fill {
 }
 
 
+sub binary { $binary }
+
+
 sub is_linked_in {
     our $linked_in //= grep { -e "$_/src/ngx_http_init_gate_module.c" }
         `$binary -V 2>&1` =~ /--add-module=([^\s']+)/g;

@@ -1,0 +1,52 @@
+#!/usr/bin/perl
+
+# The C unit tests of t/unit, each as a subtest.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+
+chdir "$FindBin::Bin/..";
+
+my $flavour = $ENV{TEST_NGINX_MODULE} && $ENV{TEST_NGINX_MODULE}
+    =~ m{/build-(\w+)/} ? $1 : InitGate::is_linked_in() ? 'sanitize'
+    : 'release';
+
+my $said = `make -s FLAVOUR=$flavour units 2>&1`;
+is($?, 0, 'units are built') or diag $said;
+
+my $dir = $flavour eq 'release' ? 'build' : "build-$flavour";
+
+for my $source (glob 't/unit/*.c') {
+    my ($name) = $source =~ m{/(\w+)\.c$};
+
+    subtest $name => sub {
+        my $tap = do {
+            # the library comes before ASAN's, which is in nginx itself
+            local $ENV{ASAN_OPTIONS} = "$ENV{ASAN_OPTIONS}"
+                . ':verify_asan_link_order=0';
+            local $ENV{LD_PRELOAD} = "$FindBin::Bin/../$dir/unit/$name.so";
+            open my $fh, '-|', InitGate::binary();
+            local $/;
+            my $all = <$fh>;
+            close $fh;
+            $all;
+        };
+
+        is($?, 0, "$name ran to its end");
+
+        for (split /\n/, $tap) {
+            if (/^(not )?ok \d+ - (.*)/) {
+                ok(!$1, $2);
+
+            } elsif (/^# (.*)/) {
+                diag $1;
+
+            } elsif (/^1\.\.(\d+)/) {
+                plan(tests => $1 + 1);
+            }
+        }
+    };
+}
+
+done_testing;
