@@ -20,10 +20,15 @@ MODULES_PATH ?= /usr/lib/nginx/modules
 BUILD ?= $(if $(filter release,$(FLAVOUR)),build,build-$(FLAVOUR))
 
 build := $(abspath $(BUILD))
-src := $(abspath $(NGINX_SRC))
-full_src = $(if $(wildcard $(src)/src/core/nginx.c),$(src),$(CURDIR)/build-src)
+name := ngx_http_init_gate_module.so
 comma := ,
-module := ngx_http_init_gate_module.so
+
+# these two are a whole nginx, for which nginx-dev has not enough
+
+linked := $(filter sanitize fuzz,$(FLAVOUR))
+headers_only := $(if $(wildcard $(NGINX_SRC)/src/core/nginx.c),,yes)
+src := $(abspath $(if $(and $(linked),$(headers_only)),build-src,$(NGINX_SRC)))
+goal := $(if $(linked),binary,modules)
 
 hardened = $(shell dpkg-buildflags --get CFLAGS; dpkg-buildflags --get CPPFLAGS)
 
@@ -55,49 +60,39 @@ fuzzers = $(patsubst t/fuzz/%.c,build-fuzz/%,$(wildcard t/fuzz/*.c))
 
 
 module: $(BUILD)/nginx/Makefile
-	$(MAKE) -f $(build)/nginx/Makefile -C $(src) modules
-	@cmp -s $(BUILD)/nginx/$(module) $(BUILD)/$(module) \
-	    || cp $(BUILD)/nginx/$(module) $(BUILD)/$(module)
+	$(MAKE) -f $(build)/nginx/Makefile -C $(src) $(goal)
+ifeq ($(linked),)
+	@cmp -s $(BUILD)/nginx/$(name) $(BUILD)/$(name) \
+	    || cp $(BUILD)/nginx/$(name) $(BUILD)/$(name)
+endif
 
-debug coverage:
+debug coverage sanitize:
 	$(MAKE) FLAVOUR=$@ module
-
-sanitize:
-	$(MAKE) FLAVOUR=sanitize binary
-
-binary: $(BUILD)/nginx/linked-in
-	$(MAKE) -f $(build)/nginx/Makefile -C $(full_src) binary
 
 
 # configured again when a file comes or goes, and after a change of these
 
-$(BUILD)/nginx/Makefile: config config.make Makefile $(BUILD)/files
-ifneq ($(wildcard $(src)/conf_flags),)
-	cd $(src) && bash -c '. ./conf_flags && ./configure \
-	    "$${NGX_CONF_FLAGS[@]}" $(options) --add-dynamic-module=$(CURDIR)'
-else
-	cd $(src) && $$(ls ./configure auto/configure 2>/dev/null | head -n 1) \
-	    $(modules) $(options) --add-dynamic-module=$(CURDIR)
-endif
+$(BUILD)/nginx/Makefile: config config.make Makefile $(BUILD)/files | $(src)
+	cd $(src) && bash -c 'set -- $(modules); \
+	    if [ -e conf_flags ]; then \
+	        . ./conf_flags; set -- "$${NGX_CONF_FLAGS[@]}"; \
+	    fi; \
+	    configure=./configure; \
+	    [ -e $$configure ] || configure=auto/configure; \
+	    $$configure "$$@" $(options) \
+	        $(if $(linked),--add-module,--add-dynamic-module)=$(CURDIR)'
 
-$(BUILD)/nginx/linked-in: config config.make Makefile $(BUILD)/files | build-src
-	cd $(full_src) \
-	    && $$(ls ./configure auto/configure 2>/dev/null | head -n 1) \
-	    $(modules) $(options) --add-module=$(CURDIR)
-	touch $@
+$(CURDIR)/build-src:
+	tools/nginx-source $@
 
 $(BUILD)/files: FORCE
 	@mkdir -p $(BUILD)
 	@find src -type f | LC_ALL=C sort > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-build-src:
-	$(if $(wildcard $(src)/src/core/nginx.c),,tools/nginx-source $@)
-
-
 install: module
 	install -d $(DESTDIR)$(MODULES_PATH)
-	install -m 644 $(BUILD)/$(module) $(DESTDIR)$(MODULES_PATH)/
+	install -m 644 $(BUILD)/$(name) $(DESTDIR)$(MODULES_PATH)/
 
 
 # the compiler's options as nginx's own Makefile has them
@@ -119,14 +114,13 @@ units: $(units)
 # a library's references to the module that is linked into nginx stay open
 
 $(BUILD)/unit/%.so: t/unit/%.c $(wildcard t/unit/*.h) $(BUILD)/flags \
-		$(if $(filter sanitize,$(FLAVOUR)),,$(BUILD)/$(module))
+		$(if $(linked),,$(BUILD)/$(name))
 	@mkdir -p $(BUILD)/unit
 	$(CC) $$(cat $(BUILD)/flags) -I t/unit -Wall -Wextra -Werror \
 	    -Wno-unused-parameter -fPIC -shared -o $@ $< $(ld_$(FLAVOUR)) \
-	    $(if $(filter sanitize,$(FLAVOUR)),,$(build)/$(module) \
-	        -Wl$(comma)-rpath$(comma)$(build))
+	    $(if $(linked),,$(build)/$(name) -Wl$(comma)-rpath$(comma)$(build))
 
-$(BUILD)/$(module): module ;
+$(BUILD)/$(name): module ;
 
 
 # A fuzz target is linked with all of nginx and the module.
@@ -140,7 +134,7 @@ fuzz: $(fuzzers)
 	done
 
 build-fuzz/nginx/nginx: FORCE
-	$(MAKE) FLAVOUR=fuzz CC=clang binary
+	$(MAKE) FLAVOUR=fuzz CC=clang module
 
 build-fuzz/%: t/fuzz/%.c build-fuzz/nginx/nginx
 	$(MAKE) FLAVOUR=fuzz CC=clang build-fuzz/flags
@@ -163,5 +157,5 @@ clean:
 
 FORCE:
 
-.PHONY: module debug coverage sanitize binary install unit units fuzz lint test \
+.PHONY: module debug coverage sanitize install unit units fuzz lint test \
 	clean FORCE
