@@ -11,41 +11,19 @@
 
 
 #include <ngx_gate.h>
+#include <ngx_gate_endpoint.h>
+#include <ngx_gate_hush.h>
 #include <ngx_gate_resolve.h>
+#include <ngx_gate_tls.h>
 
 
 #define NGX_GATE_PEER_BUFFER  16384
 
 
-/* TLS as configured; shared by all connections to one endpoint */
-
-typedef struct {
-    ngx_str_t                 ca;          /* empty: the system's own */
-    ngx_str_t                 cert;
-    ngx_str_t                 key;
-    ngx_str_t                 name;        /* sent as SNI and verified */
-    ngx_uint_t                verify;
-#if (NGX_SSL)
-    ngx_ssl_t                *ssl;
-#endif
-} ngx_gate_tls_t;
-
-
-/* where to connect to, as configured */
-
-typedef struct {
-    ngx_str_t                 text;        /* for messages, no secret in it */
-    ngx_str_t                 host;        /* a name or an address ... */
-    in_port_t                 port;
-    ngx_str_t                 path;        /* ... or the path of a socket */
-    ngx_gate_tls_t           *tls;         /* NULL: in the clear */
-} ngx_gate_endpoint_t;
-
-
 typedef enum {
     NGX_GATE_PEER_CONNECTED,   /* and, with TLS, verified: send() may begin */
     NGX_GATE_PEER_DATA,        /* bytes stand between in->pos and in->last */
-    NGX_GATE_PEER_CLOSED,      /* the other side ended, in order */
+    NGX_GATE_PEER_CLOSED,      /* the other side ended, in order: close() */
     NGX_GATE_PEER_FAILED       /* reason and error tell; already closed */
 } ngx_gate_peer_event_e;
 
@@ -53,7 +31,7 @@ typedef enum {
 typedef struct ngx_gate_peer_s  ngx_gate_peer_t;
 
 struct ngx_gate_peer_s {
-    /* in: set by the caller before connect */
+    /* in: set by the caller before connect, the rest zeroed */
     ngx_gate_endpoint_t      *endpoint;
     ngx_resolver_t           *resolver;
     ngx_log_t                *log;         /* log->action follows the step */
@@ -68,31 +46,27 @@ struct ngx_gate_peer_s {
      */
     ngx_buf_t                *in;
     ngx_gate_reason_e         reason;
-    u_char                    error[128];
     size_t                    error_len;
+    u_char                    error[256];
 
     /* private */
     ngx_pool_t               *pool;        /* NULL: nothing is open */
     ngx_connection_t         *connection;
     ngx_buf_t                *out;
     ngx_gate_resolve_t        resolve;
-    ngx_uint_t                address;     /* the one being tried */
+    ngx_uint_t                first;       /* the address to begin with */
+    ngx_uint_t                tried;       /* how many of them */
+    ngx_gate_ident_t          ident;
     ngx_event_t               posted;
+    ngx_gate_hush_t           hush;        /* c->log */
+
+    unsigned                  connected:1;
+    unsigned                  failed:1;    /* which the handler must be told */
+    unsigned                  ended:1;     /* nothing more will come */
+    unsigned                  kept:1;
+    unsigned                  reused:1;    /* kept, then sent to, no answer */
 };
 
-
-/*
- * At configuration: "host:port", "[::1]:6379", "unix:/path"; fills host,
- * port, path.  Never resolves.  NULL, or what is wrong with it.
- */
-
-char *ngx_gate_endpoint_parse(ngx_conf_t *cf, ngx_gate_endpoint_t *endpoint,
-    ngx_str_t *text, in_port_t default_port);
-
-/* at configuration: reads certificates and prepares tls->ssl */
-
-char *ngx_gate_tls_init(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_gate_tls_t *tls);
 
 /*
  * The handler is never called from within connect() or send(): failure, too,
@@ -103,6 +77,18 @@ char *ngx_gate_tls_init(ngx_conf_t *cf, ngx_gate_check_t *check,
 void ngx_gate_peer_connect(ngx_gate_peer_t *peer);
 void ngx_gate_peer_send(ngx_gate_peer_t *peer, u_char *data, size_t size);
 void ngx_gate_peer_close(ngx_gate_peer_t *peer);    /* idempotent */
+
+/*
+ * Keeps the connection for a later exchange: until the next send() the handler
+ * is not called, and whatever arrives closes it.  So the next exchange begins
+ * with send() if the peer is open, and with connect() if it is not.
+ *
+ * The other side may close just then: if it ends a kept connection without
+ * having answered a byte, a new one is made, once, and the handler sees
+ * CONNECTED, whereupon it sends the whole exchange again.
+ */
+
+void ngx_gate_peer_keep(ngx_gate_peer_t *peer);
 
 #define ngx_gate_peer_is_open(peer)  ((peer)->pool != NULL)
 

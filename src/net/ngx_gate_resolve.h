@@ -11,9 +11,19 @@
 
 
 #include <ngx_gate.h>
+#include <ngx_gate_endpoint.h>
 
 
 #define NGX_GATE_RESOLVE_MAX  16    /* addresses kept of one name */
+
+
+/* event->data: nginx's log for debugging takes it for a connection */
+
+typedef struct {
+    void                     *data;
+    void                     *unused[2];
+    ngx_socket_t              fd;          /* -1 */
+} ngx_gate_ident_t;
 
 
 typedef struct ngx_gate_resolve_s  ngx_gate_resolve_t;
@@ -34,11 +44,22 @@ struct ngx_gate_resolve_s {
     ngx_gate_reason_e         reason;      /* DNS, NO_MEMORY, NO_CONNECTIONS */
     ngx_str_t                 error;       /* "host not found", ... */
 
-    void                     *private_data;
+    /* private */
+    void                     *host;        /* the host's resolver, held */
+    ngx_resolver_ctx_t       *ctx;
+    ngx_int_t                 state;       /* ctx's answer */
+    ngx_uint_t                candidate;   /* the next name to try */
+    ngx_uint_t                troubled;    /* a name server had trouble */
+    ngx_uint_t                starting;
+    ngx_gate_ident_t          ident;
+    ngx_event_t               answered;
+    u_char                    buf[NGX_GATE_HOST_MAX];
 };
 
 
 /*
+ * The structure is zeroed before its first use.
+ *
  * NGX_OK: the answer is there already, handler will not be called.
  * NGX_AGAIN: handler will be called once.  NGX_ERROR: as NGX_OK, but failed.
  */

@@ -1,0 +1,61 @@
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_gate_hush.h>
+
+
+static void ngx_gate_hush_writer(ngx_log_t *log, ngx_uint_t level, u_char *buf,
+    size_t len);
+
+
+void
+ngx_gate_hush_init(ngx_gate_hush_t *hush, ngx_log_t *outer)
+{
+    ngx_memzero(&hush->log, sizeof(ngx_log_t));
+
+    /* no debug bits: they would let through every level */
+
+    hush->log.log_level = NGX_LOG_INFO;
+    hush->log.writer = ngx_gate_hush_writer;
+    hush->log.wdata = hush;
+
+    hush->outer = outer;
+    ngx_str_null(&hush->text);
+}
+
+
+static void
+ngx_gate_hush_writer(ngx_log_t *log, ngx_uint_t level, u_char *buf, size_t len)
+{
+    ngx_gate_hush_t *hush = log->wdata;
+
+    u_char     *p, *last;
+    ngx_log_t  *outer;
+
+    last = buf + len;
+
+    while (last > buf && (last[-1] == LF || last[-1] == CR)) {
+        last--;
+    }
+
+    /* the line begins with "2026/11/20 08:00:00 [error] 12#12: " */
+
+    for (p = buf; p < last - 1; p++) {
+        if (p[0] == ':' && p[1] == ' ') {
+            buf = p + 2;
+            break;
+        }
+    }
+
+    len = last - buf;
+
+    if (level <= NGX_LOG_ALERT) {
+        outer = hush->outer ? hush->outer : ngx_cycle->log;
+        ngx_log_error(level, outer, 0, "%*s", len, buf);
+        return;
+    }
+
+    hush->text.data = hush->buf;
+    hush->text.len = ngx_min(len, sizeof(hush->buf));
+    ngx_memcpy(hush->buf, buf, hush->text.len);
+}

@@ -1,0 +1,994 @@
+
+/*
+ * Where an event leads, the call of the handler is the last statement: the
+ * handler may have closed the connection, or opened another one.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_gate.h>
+#include <ngx_gate_peer.h>
+
+
+#define NGX_GATE_PEER_POOL   1024
+#define NGX_GATE_PEER_OUT    512
+#define NGX_GATE_PEER_ERRNO  64      /* text of a system error */
+
+
+static ngx_int_t ngx_gate_peer_prepare(ngx_gate_peer_t *peer);
+static void ngx_gate_peer_unix_address(ngx_gate_peer_t *peer);
+static void ngx_gate_peer_resolved(ngx_gate_resolve_t *resolve);
+static void ngx_gate_peer_try(ngx_gate_peer_t *peer);
+static ngx_int_t ngx_gate_peer_socket(ngx_gate_peer_t *peer,
+    struct sockaddr *sockaddr, socklen_t socklen);
+static ngx_connection_t *ngx_gate_peer_connection(ngx_gate_peer_t *peer,
+    ngx_socket_t s);
+static void ngx_gate_peer_connecting(ngx_event_t *ev);
+static void ngx_gate_peer_established(ngx_gate_peer_t *peer);
+static void ngx_gate_peer_shaking(ngx_event_t *ev);
+static void ngx_gate_peer_handshake(ngx_gate_peer_t *peer);
+static void ngx_gate_peer_ready(ngx_gate_peer_t *peer);
+
+static void ngx_gate_peer_read_handler(ngx_event_t *rev);
+static void ngx_gate_peer_write_handler(ngx_event_t *wev);
+static void ngx_gate_peer_ended_handler(ngx_event_t *ev);
+static void ngx_gate_peer_read(ngx_gate_peer_t *peer);
+static ngx_int_t ngx_gate_peer_room(ngx_gate_peer_t *peer);
+static void ngx_gate_peer_write(ngx_gate_peer_t *peer);
+static void ngx_gate_peer_broken(ngx_gate_peer_t *peer, ngx_err_t err,
+    const char *call);
+static ngx_uint_t ngx_gate_peer_stale(ngx_gate_peer_t *peer);
+
+static void ngx_gate_peer_post(ngx_gate_peer_t *peer);
+static void ngx_gate_peer_posted(ngx_event_t *ev);
+static ngx_uint_t ngx_gate_peer_stopping(ngx_gate_peer_t *peer);
+static void ngx_cdecl ngx_gate_peer_error(ngx_gate_peer_t *peer,
+    ngx_gate_reason_e reason, const char *fmt, ...);
+static void ngx_gate_peer_errno(ngx_gate_peer_t *peer,
+    ngx_gate_reason_e reason, const char *call, ngx_err_t err);
+static void ngx_gate_peer_connect_error(ngx_gate_peer_t *peer, ngx_err_t err);
+static ngx_gate_reason_e ngx_gate_peer_errno_reason(ngx_err_t err);
+static void ngx_gate_peer_fail(ngx_gate_peer_t *peer);
+static void ngx_gate_peer_disconnect(ngx_gate_peer_t *peer);
+
+
+void
+ngx_gate_peer_connect(ngx_gate_peer_t *peer)
+{
+    ngx_int_t            rc;
+    ngx_gate_resolve_t  *resolve;
+
+    ngx_gate_peer_close(peer);
+
+    peer->reason = NGX_GATE_OK;
+    peer->error_len = 0;
+    peer->tried = 0;
+
+    if (ngx_gate_peer_prepare(peer) != NGX_OK) {
+        ngx_gate_peer_error(peer, NGX_GATE_NO_MEMORY, "no memory");
+        ngx_gate_peer_fail(peer);
+        return;
+    }
+
+    resolve = &peer->resolve;
+
+    if (peer->endpoint->path.len) {
+        ngx_gate_peer_unix_address(peer);
+        ngx_gate_peer_try(peer);
+        return;
+    }
+
+    peer->log->action = "resolving";
+
+    resolve->name = peer->endpoint->host;
+    resolve->port = peer->endpoint->port;
+    resolve->resolver = peer->resolver;
+    resolve->log = peer->log;
+    resolve->data = peer;
+    resolve->handler = ngx_gate_peer_resolved;
+
+    rc = ngx_gate_resolve_start(resolve);
+
+    if (rc != NGX_AGAIN) {
+        ngx_gate_peer_resolved(resolve);
+    }
+}
+
+
+static ngx_int_t
+ngx_gate_peer_prepare(ngx_gate_peer_t *peer)
+{
+    ngx_pool_t  *pool;
+
+    pool = ngx_create_pool(NGX_GATE_PEER_POOL, peer->log);
+    if (pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    peer->pool = pool;
+
+    peer->in = ngx_create_temp_buf(pool, NGX_GATE_PEER_BUFFER);
+    if (peer->in == NULL) {
+        return NGX_ERROR;
+    }
+
+    peer->out = ngx_create_temp_buf(pool, NGX_GATE_PEER_OUT);
+    if (peer->out == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_gate_hush_init(&peer->hush, peer->log);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_gate_peer_unix_address(ngx_gate_peer_t *peer)
+{
+#if (NGX_HAVE_UNIX_DOMAIN)
+
+    ngx_str_t           *path;
+    struct sockaddr_un  *saun;
+
+    path = &peer->endpoint->path;
+    saun = (struct sockaddr_un *) &peer->resolve.addrs[0];
+
+    ngx_memzero(saun, sizeof(struct sockaddr_un));
+
+    saun->sun_family = AF_UNIX;
+    ngx_memcpy(saun->sun_path, path->data, path->len);
+
+    peer->resolve.socklens[0] = sizeof(struct sockaddr_un);
+    peer->resolve.naddrs = 1;
+
+#endif
+}
+
+
+static void
+ngx_gate_peer_resolved(ngx_gate_resolve_t *resolve)
+{
+    ngx_gate_peer_t *peer = resolve->data;
+
+    if (resolve->naddrs == 0) {
+        ngx_gate_peer_error(peer, resolve->reason, "%V: %V",
+                            &resolve->name, &resolve->error);
+        ngx_gate_peer_fail(peer);
+        return;
+    }
+
+    ngx_gate_peer_try(peer);
+}
+
+
+/* one address after the other; the last one's error stands */
+
+static void
+ngx_gate_peer_try(ngx_gate_peer_t *peer)
+{
+    ngx_int_t            rc;
+    ngx_uint_t           i;
+    ngx_gate_resolve_t  *resolve;
+
+    resolve = &peer->resolve;
+    peer->log->action = "connecting";
+
+    while (peer->tried < resolve->naddrs) {
+
+        i = (peer->first + peer->tried) % resolve->naddrs;
+        peer->tried++;
+
+        rc = ngx_gate_peer_socket(peer, &resolve->addrs[i].sockaddr,
+                                  resolve->socklens[i]);
+
+        if (rc == NGX_AGAIN) {
+            return;
+        }
+
+        if (rc == NGX_OK) {
+            ngx_gate_peer_post(peer);
+            return;
+        }
+
+        ngx_gate_peer_disconnect(peer);
+
+        if (rc == NGX_ERROR) {
+            break;
+        }
+    }
+
+    ngx_gate_peer_fail(peer);
+}
+
+
+/*
+ * NGX_OK: connected; NGX_AGAIN: connecting; NGX_DECLINED: another address may
+ * do better; NGX_ERROR: our own want of something
+ */
+
+static ngx_int_t
+ngx_gate_peer_socket(ngx_gate_peer_t *peer, struct sockaddr *sockaddr,
+    socklen_t socklen)
+{
+    int                rc;
+    ngx_err_t          err;
+    ngx_socket_t       s;
+    ngx_connection_t  *c;
+
+    s = ngx_socket(sockaddr->sa_family, SOCK_STREAM, 0);
+
+    if (s == (ngx_socket_t) -1) {
+        err = ngx_socket_errno;
+
+        if (err == EAFNOSUPPORT || err == EPROTONOSUPPORT) {
+            ngx_gate_peer_connect_error(peer, err);
+            return NGX_DECLINED;
+        }
+
+        ngx_gate_peer_errno(peer, NGX_GATE_NO_CONNECTIONS, "socket()", err);
+        return NGX_ERROR;
+    }
+
+    c = ngx_gate_peer_connection(peer, s);
+    if (c == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (sockaddr->sa_family == AF_UNIX) {
+        c->tcp_nodelay = NGX_TCP_NODELAY_DISABLED;
+        c->tcp_nopush = NGX_TCP_NOPUSH_DISABLED;
+    }
+
+    rc = connect(s, sockaddr, socklen);
+
+    if (rc == -1) {
+        err = ngx_socket_errno;
+
+        if (err != NGX_EINPROGRESS) {
+            ngx_gate_peer_connect_error(peer, err);
+            return NGX_DECLINED;
+        }
+    }
+
+    if (!ngx_add_conn
+        && (ngx_handle_read_event(c->read, 0) != NGX_OK
+            || (rc == -1 && ngx_handle_write_event(c->write, 0) != NGX_OK)))
+    {
+        ngx_gate_peer_error(peer, NGX_GATE_NO_CONNECTIONS,
+                            "could not wait for an event");
+        return NGX_ERROR;
+    }
+
+    if (rc == -1) {
+        return NGX_AGAIN;
+    }
+
+    c->write->ready = 1;
+
+    return NGX_OK;
+}
+
+
+/* takes over the socket, also where it fails */
+
+static ngx_connection_t *
+ngx_gate_peer_connection(ngx_gate_peer_t *peer, ngx_socket_t s)
+{
+    ngx_connection_t  *c;
+
+    c = ngx_get_connection(s, &peer->hush.log);
+
+    if (c == NULL) {
+        ngx_gate_peer_error(peer, NGX_GATE_NO_CONNECTIONS,
+                            "worker_connections are not enough");
+
+        if (ngx_close_socket(s) == -1) {
+            ngx_log_error(NGX_LOG_ALERT, peer->log, ngx_socket_errno,
+                          ngx_close_socket_n " failed");
+        }
+
+        return NULL;
+    }
+
+    peer->connection = c;
+
+    c->data = peer;
+    c->pool = peer->pool;
+    c->type = SOCK_STREAM;
+    c->log_error = NGX_ERROR_INFO;
+    c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
+    c->start_time = ngx_current_msec;
+
+    c->recv = ngx_recv;
+    c->send = ngx_send;
+    c->recv_chain = ngx_recv_chain;
+    c->send_chain = ngx_send_chain;
+
+    c->read->log = peer->log;
+    c->write->log = peer->log;
+    c->read->handler = ngx_gate_peer_connecting;
+    c->write->handler = ngx_gate_peer_connecting;
+
+    if (ngx_nonblocking(s) == -1
+        || (ngx_add_conn && ngx_add_conn(c) != NGX_OK))
+    {
+        ngx_gate_peer_error(peer, NGX_GATE_NO_CONNECTIONS,
+                            "could not wait for an event");
+        return NULL;
+    }
+
+    return c;
+}
+
+
+static void
+ngx_gate_peer_connecting(ngx_event_t *ev)
+{
+    int                err;
+    socklen_t          len;
+    ngx_gate_peer_t   *peer;
+    ngx_connection_t  *c;
+
+    c = ev->data;
+    peer = c->data;
+
+    if (ngx_gate_peer_stopping(peer)) {
+        return;
+    }
+
+    if (peer->posted.posted) {
+
+        /* connected at once, and about to be told so */
+
+        return;
+    }
+
+    err = 0;
+    len = sizeof(int);
+
+    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1) {
+        err = ngx_socket_errno;
+    }
+
+    if (err) {
+        ngx_gate_peer_connect_error(peer, err);
+        ngx_gate_peer_disconnect(peer);
+        ngx_gate_peer_try(peer);
+        return;
+    }
+
+    ngx_gate_peer_established(peer);
+}
+
+
+static void
+ngx_gate_peer_established(ngx_gate_peer_t *peer)
+{
+    ngx_connection_t  *c;
+
+    c = peer->connection;
+
+    if (ngx_tcp_nodelay(c) != NGX_OK) {
+        ngx_gate_peer_broken(peer, ngx_socket_errno, "setsockopt()");
+        return;
+    }
+
+    if (peer->endpoint->tls == NULL) {
+        ngx_gate_peer_ready(peer);
+        return;
+    }
+
+    peer->log->action = "shaking hands in TLS";
+
+    c->read->handler = ngx_gate_peer_shaking;
+    c->write->handler = ngx_gate_peer_shaking;
+
+    if (ngx_gate_tls_start(peer->endpoint->tls, c) != NGX_OK) {
+        ngx_gate_peer_error(peer, NGX_GATE_NO_MEMORY, "could not begin TLS");
+        ngx_gate_peer_fail(peer);
+        return;
+    }
+
+    ngx_gate_peer_handshake(peer);
+}
+
+
+static void
+ngx_gate_peer_shaking(ngx_event_t *ev)
+{
+    ngx_gate_peer_t   *peer;
+    ngx_connection_t  *c;
+
+    c = ev->data;
+    peer = c->data;
+
+    if (ngx_gate_peer_stopping(peer)) {
+        return;
+    }
+
+    ngx_gate_peer_handshake(peer);
+}
+
+
+static void
+ngx_gate_peer_handshake(ngx_gate_peer_t *peer)
+{
+    ngx_int_t           rc;
+    ngx_str_t           text;
+    ngx_connection_t   *c;
+    ngx_gate_reason_e   reason;
+
+    c = peer->connection;
+
+    rc = ngx_gate_tls_handshake(peer->endpoint->tls, c, &peer->hush, &reason,
+                                &text);
+
+    if (rc == NGX_AGAIN) {
+
+        /* nginx has put its own in their place */
+
+        c->read->handler = ngx_gate_peer_shaking;
+        c->write->handler = ngx_gate_peer_shaking;
+        return;
+    }
+
+    if (rc != NGX_OK) {
+        ngx_gate_peer_error(peer, reason, "%V", &text);
+        ngx_gate_peer_fail(peer);
+        return;
+    }
+
+    ngx_gate_peer_ready(peer);
+}
+
+
+static void
+ngx_gate_peer_ready(ngx_gate_peer_t *peer)
+{
+    ngx_connection_t  *c;
+
+    c = peer->connection;
+
+    peer->connected = 1;
+    peer->log->action = "talking";
+
+    c->read->handler = ngx_gate_peer_read_handler;
+    c->write->handler = ngx_gate_peer_write_handler;
+
+    if (ngx_handle_read_event(c->read, 0) != NGX_OK
+        || ngx_handle_write_event(c->write, 0) != NGX_OK)
+    {
+        ngx_gate_peer_error(peer, NGX_GATE_NO_CONNECTIONS,
+                            "could not wait for an event");
+        ngx_gate_peer_fail(peer);
+        return;
+    }
+
+    if (c->read->ready) {
+
+        /* TLS may have taken in more than the handshake */
+
+        ngx_gate_peer_post(peer);
+    }
+
+    peer->handler(peer, NGX_GATE_PEER_CONNECTED);
+}
+
+
+void
+ngx_gate_peer_send(ngx_gate_peer_t *peer, u_char *data, size_t size)
+{
+    size_t      pending;
+    ngx_buf_t  *out;
+
+    if (!peer->connected) {
+
+        /* failed already, of which an event will tell */
+
+        return;
+    }
+
+    if (peer->kept) {
+        peer->kept = 0;
+        peer->reused = 1;
+        peer->connection->idle = 0;
+    }
+
+    out = peer->out;
+    pending = out->last - out->pos;
+
+    if ((size_t) (out->end - out->last) < size) {
+
+        out = ngx_create_temp_buf(peer->pool, 2 * (pending + size));
+        if (out == NULL) {
+            ngx_gate_peer_error(peer, NGX_GATE_NO_MEMORY, "no memory");
+            ngx_gate_peer_fail(peer);
+            return;
+        }
+
+        out->last = ngx_cpymem(out->last, peer->out->pos, pending);
+        peer->out = out;
+    }
+
+    out->last = ngx_cpymem(out->last, data, size);
+
+    ngx_gate_peer_write(peer);
+}
+
+
+void
+ngx_gate_peer_keep(ngx_gate_peer_t *peer)
+{
+    if (!peer->connected
+        || peer->ended
+        || peer->in->pos != peer->in->last
+        || peer->out->pos != peer->out->last)
+    {
+        ngx_gate_peer_close(peer);
+        return;
+    }
+
+    peer->kept = 1;
+    peer->reused = 0;
+    peer->connection->idle = 1;
+}
+
+
+void
+ngx_gate_peer_close(ngx_gate_peer_t *peer)
+{
+    if (peer->posted.posted) {
+        ngx_delete_posted_event(&peer->posted);
+    }
+
+    ngx_gate_resolve_cancel(&peer->resolve);
+
+    if (peer->connection && !peer->connected) {
+
+        /* perhaps an address that swallows all: begin with another one */
+
+        peer->first = (peer->first + peer->tried) % NGX_GATE_RESOLVE_MAX;
+    }
+
+    ngx_gate_peer_disconnect(peer);
+
+    if (peer->pool) {
+        ngx_destroy_pool(peer->pool);
+        peer->pool = NULL;
+    }
+
+    peer->in = NULL;
+    peer->out = NULL;
+    peer->failed = 0;
+}
+
+
+static void
+ngx_gate_peer_read_handler(ngx_event_t *rev)
+{
+    ngx_gate_peer_t   *peer;
+    ngx_connection_t  *c;
+
+    c = rev->data;
+    peer = c->data;
+
+    if (ngx_gate_peer_stopping(peer)) {
+        return;
+    }
+
+    ngx_gate_peer_read(peer);
+}
+
+
+static void
+ngx_gate_peer_write_handler(ngx_event_t *wev)
+{
+    ngx_gate_peer_t   *peer;
+    ngx_connection_t  *c;
+
+    c = wev->data;
+    peer = c->data;
+
+    if (ngx_gate_peer_stopping(peer)) {
+        return;
+    }
+
+    ngx_gate_peer_write(peer);
+}
+
+
+/* after the end, until the caller has closed */
+
+static void
+ngx_gate_peer_ended_handler(ngx_event_t *ev)
+{
+    ngx_connection_t  *c;
+
+    c = ev->data;
+
+    (void) ngx_gate_peer_stopping(c->data);
+}
+
+
+static void
+ngx_gate_peer_read(ngx_gate_peer_t *peer)
+{
+    ssize_t            n;
+    ngx_buf_t         *in;
+    ngx_err_t          err;
+    ngx_uint_t         fresh;
+    ngx_connection_t  *c;
+
+    c = peer->connection;
+    in = peer->in;
+
+    if (peer->ended) {
+        c->read->handler = ngx_gate_peer_ended_handler;
+        c->write->handler = ngx_gate_peer_ended_handler;
+        peer->handler(peer, NGX_GATE_PEER_CLOSED);
+        return;
+    }
+
+    if (ngx_gate_peer_room(peer) != NGX_OK) {
+        ngx_gate_peer_error(peer, NGX_GATE_PROTOCOL,
+                            "peer sent more than can be understood");
+        ngx_gate_peer_fail(peer);
+        return;
+    }
+
+    n = NGX_OK;
+    fresh = 0;
+    ngx_str_null(&peer->hush.text);
+
+    while (in->last < in->end) {
+
+        n = c->recv(c, in->last, in->end - in->last);
+
+        if (n <= 0) {
+            break;
+        }
+
+        in->last += n;
+        fresh = 1;
+    }
+
+    if (n == NGX_ERROR) {
+
+        /* nothing was logged, hence errno is still that of recv() */
+
+        err = ngx_socket_errno;
+        ngx_gate_peer_broken(peer, err, "recv()");
+        return;
+    }
+
+    if (n == NGX_AGAIN && ngx_handle_read_event(c->read, 0) != NGX_OK) {
+        ngx_gate_peer_broken(peer, 0, "recv()");
+        return;
+    }
+
+    if (peer->kept) {
+
+        /* at its end, or something that nobody asked for */
+
+        if (fresh || n == 0) {
+            ngx_gate_peer_close(peer);
+        }
+
+        return;
+    }
+
+    if (n == 0 && !fresh && ngx_gate_peer_stale(peer)) {
+        return;
+    }
+
+    if (n == 0) {
+        peer->ended = 1;
+    }
+
+    if (n != NGX_AGAIN) {
+
+        /* there is more to read or to tell, but others come first */
+
+        ngx_gate_peer_post(peer);
+    }
+
+    if (fresh) {
+        peer->reused = 0;
+        peer->handler(peer, NGX_GATE_PEER_DATA);
+    }
+}
+
+
+static ngx_int_t
+ngx_gate_peer_room(ngx_gate_peer_t *peer)
+{
+    size_t      len;
+    ngx_buf_t  *in;
+
+    in = peer->in;
+    len = in->last - in->pos;
+
+    if (in->pos > in->start) {
+        ngx_memmove(in->start, in->pos, len);
+        in->pos = in->start;
+        in->last = in->start + len;
+    }
+
+    return (in->last < in->end) ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ngx_gate_peer_write(ngx_gate_peer_t *peer)
+{
+    ssize_t            n;
+    ngx_buf_t         *out;
+    ngx_err_t          err;
+    ngx_connection_t  *c;
+
+    c = peer->connection;
+    out = peer->out;
+    ngx_str_null(&peer->hush.text);
+
+    while (out->pos < out->last) {
+
+        n = c->send(c, out->pos, out->last - out->pos);
+
+        if (n == NGX_AGAIN) {
+            break;
+        }
+
+        if (n <= 0) {
+            err = ngx_socket_errno;
+            ngx_gate_peer_broken(peer, err, "send()");
+            return;
+        }
+
+        out->pos += n;
+    }
+
+    if (out->pos == out->last) {
+        out->pos = out->start;
+        out->last = out->start;
+    }
+
+    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
+        ngx_gate_peer_broken(peer, 0, "send()");
+    }
+}
+
+
+static void
+ngx_gate_peer_broken(ngx_gate_peer_t *peer, ngx_err_t err, const char *call)
+{
+    ngx_str_t          text;
+    ngx_gate_reason_e  reason;
+
+    if (peer->kept) {
+        ngx_gate_peer_close(peer);
+        return;
+    }
+
+    if (ngx_gate_peer_stale(peer)) {
+        return;
+    }
+
+    reason = ngx_gate_tls_reason(&peer->hush.text, &text);
+
+    if (reason != NGX_GATE_OK) {
+        ngx_gate_peer_error(peer, reason, "%V", &text);
+
+    } else if (err) {
+        ngx_gate_peer_errno(peer, ngx_gate_peer_errno_reason(err), call, err);
+
+    } else {
+        ngx_gate_peer_error(peer, NGX_GATE_RESET, "%s failed", call);
+    }
+
+    ngx_gate_peer_fail(peer);
+}
+
+
+/* the other side had given up a kept connection: begins anew */
+
+static ngx_uint_t
+ngx_gate_peer_stale(ngx_gate_peer_t *peer)
+{
+    if (!peer->reused) {
+        return 0;
+    }
+
+    ngx_gate_peer_connect(peer);
+
+    return 1;
+}
+
+
+static void
+ngx_gate_peer_post(ngx_gate_peer_t *peer)
+{
+    ngx_event_t  *ev;
+
+    ev = &peer->posted;
+
+    peer->ident.data = peer;
+    peer->ident.fd = (ngx_socket_t) -1;
+
+    ev->data = &peer->ident;
+    ev->handler = ngx_gate_peer_posted;
+    ev->log = peer->log;
+
+    ngx_post_event(ev, &ngx_posted_next_events);
+}
+
+
+static void
+ngx_gate_peer_posted(ngx_event_t *ev)
+{
+    ngx_gate_peer_t   *peer;
+    ngx_gate_ident_t  *ident;
+
+    ident = ev->data;
+    peer = ident->data;
+
+    if (peer->failed) {
+        peer->failed = 0;
+        peer->handler(peer, NGX_GATE_PEER_FAILED);
+        return;
+    }
+
+    if (peer->connected) {
+        ngx_gate_peer_read(peer);
+        return;
+    }
+
+    ngx_gate_peer_established(peer);
+}
+
+
+/* worker_shutdown_timeout has passed, or the kept connection is unwanted */
+
+static ngx_uint_t
+ngx_gate_peer_stopping(ngx_gate_peer_t *peer)
+{
+    if (!peer->connection->close) {
+        return 0;
+    }
+
+    if (peer->kept) {
+        ngx_gate_peer_close(peer);
+
+    } else {
+        ngx_gate_peer_error(peer, NGX_GATE_NO_CONNECTIONS,
+                            "worker process is shutting down");
+        ngx_gate_peer_fail(peer);
+    }
+
+    return 1;
+}
+
+
+static void ngx_cdecl
+ngx_gate_peer_error(ngx_gate_peer_t *peer, ngx_gate_reason_e reason,
+    const char *fmt, ...)
+{
+    u_char   *p;
+    va_list   args;
+
+    va_start(args, fmt);
+    p = ngx_vslprintf(peer->error, peer->error + sizeof(peer->error), fmt,
+                      args);
+    va_end(args);
+
+    peer->error_len = p - peer->error;
+    peer->reason = reason;
+}
+
+
+static void
+ngx_gate_peer_errno(ngx_gate_peer_t *peer, ngx_gate_reason_e reason,
+    const char *call, ngx_err_t err)
+{
+    size_t  len;
+    u_char  text[NGX_GATE_PEER_ERRNO];
+
+    len = ngx_strerror(err, text, sizeof(text)) - text;
+
+    ngx_gate_peer_error(peer, reason, "%s failed (%d: %*s)", call, err, len,
+                        text);
+}
+
+
+static void
+ngx_gate_peer_connect_error(ngx_gate_peer_t *peer, ngx_err_t err)
+{
+    u_char              *p;
+    u_char               call[sizeof("connect() to ") + NGX_SOCKADDR_STRLEN];
+    ngx_uint_t           i;
+    ngx_gate_resolve_t  *resolve;
+
+    p = ngx_cpymem(call, "connect()", sizeof("connect()") - 1);
+
+    if (peer->endpoint->path.len == 0) {
+        resolve = &peer->resolve;
+        i = (peer->first + peer->tried - 1) % resolve->naddrs;
+
+        p = ngx_cpymem(p, " to ", 4);
+        p += ngx_sock_ntop(&resolve->addrs[i].sockaddr, resolve->socklens[i],
+                           p, NGX_SOCKADDR_STRLEN, 1);
+    }
+
+    *p = '\0';
+
+    ngx_gate_peer_errno(peer, ngx_gate_peer_errno_reason(err), (char *) call,
+                        err);
+}
+
+
+static ngx_gate_reason_e
+ngx_gate_peer_errno_reason(ngx_err_t err)
+{
+    switch (err) {
+
+    case NGX_ECONNREFUSED:
+    case NGX_ENOENT:           /* no such socket */
+    case NGX_ENOTDIR:
+    case NGX_EAGAIN:           /* the queue of a unix socket is full */
+        return NGX_GATE_REFUSED;
+
+    case NGX_EACCES:
+        return NGX_GATE_DENIED;
+
+    case NGX_ECONNRESET:
+    case NGX_EPIPE:
+    case NGX_ENOTCONN:
+        return NGX_GATE_RESET;
+
+    case NGX_ETIMEDOUT:
+        return NGX_GATE_TIMEOUT;
+
+    case NGX_ENOMEM:
+        return NGX_GATE_NO_MEMORY;
+
+    case EPROTOTYPE:           /* a unix socket for datagrams */
+        return NGX_GATE_PROTOCOL;
+
+    default:
+        return NGX_GATE_UNREACHABLE;
+    }
+}
+
+
+/* closes, and tells the handler so when its caller is off the stack */
+
+static void
+ngx_gate_peer_fail(ngx_gate_peer_t *peer)
+{
+    ngx_gate_peer_close(peer);
+
+    peer->failed = 1;
+    ngx_gate_peer_post(peer);
+}
+
+
+static void
+ngx_gate_peer_disconnect(ngx_gate_peer_t *peer)
+{
+    ngx_connection_t  *c;
+
+    c = peer->connection;
+
+    if (c) {
+        ngx_gate_tls_close(c);
+        ngx_close_connection(c);
+        peer->connection = NULL;
+    }
+
+    peer->connected = 0;
+    peer->ended = 0;
+    peer->kept = 0;
+    peer->reused = 0;
+}

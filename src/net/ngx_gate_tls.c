@@ -1,0 +1,467 @@
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_gate.h>
+#include <ngx_gate_tls.h>
+
+
+#if (NGX_SSL)
+
+#define NGX_GATE_TLS_DEPTH  100    /* OpenSSL's own */
+
+
+static char *ngx_gate_tls_certificate(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_tls_t *tls);
+static char *ngx_gate_tls_trust(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_tls_t *tls);
+static ngx_uint_t ngx_gate_tls_name_is_address(ngx_gate_tls_t *tls);
+static ngx_int_t ngx_gate_tls_verify(ngx_gate_tls_t *tls, ngx_connection_t *c,
+    ngx_str_t *text);
+static ngx_int_t ngx_gate_tls_check_name(ngx_gate_tls_t *tls,
+    ngx_connection_t *c);
+
+#endif
+
+
+char *
+ngx_gate_tls_set_verify(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value)
+{
+    ngx_uint_t  *verify;
+
+    verify = (ngx_uint_t *) ((char *) check->conf + param->offset);
+
+    if (value->len == 2 && ngx_strncmp(value->data, "on", 2) == 0) {
+        *verify = NGX_GATE_TLS_VERIFY_ON;
+        return NGX_CONF_OK;
+    }
+
+    if (value->len == 3 && ngx_strncmp(value->data, "off", 3) == 0) {
+        *verify = NGX_GATE_TLS_VERIFY_OFF;
+        return NGX_CONF_OK;
+    }
+
+    return ngx_gate_param_error(cf, check, "invalid value \"%V\" of parameter "
+                                "\"verify\", allowed are on and off", value);
+}
+
+
+char *
+ngx_gate_tls_refuse(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_tls_t *tls, const char *needs)
+{
+    const char  *param;
+
+    param = tls->ca.len ? "ca"
+            : tls->cert.len ? "cert"
+            : tls->key.len ? "key"
+            : tls->name.len ? "sni"
+            : tls->verify ? "verify" : NULL;
+
+    if (param == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    return ngx_gate_param_error(cf, check, "parameter \"%s\" needs %s", param,
+                                needs);
+}
+
+
+#if (NGX_SSL)
+
+char *
+ngx_gate_tls_init(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_tls_t *tls, ngx_str_t *host)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    if (tls->name.len == 0) {
+        tls->name = *host;
+    }
+
+    if (tls->verify == NGX_GATE_TLS_VERIFY_OFF && tls->ca.len) {
+        return ngx_gate_param_error(cf, check, "parameter \"ca\" conflicts "
+                                    "with \"verify=off\"");
+    }
+
+    if (tls->verify != NGX_GATE_TLS_VERIFY_OFF && tls->name.len == 0) {
+        return ngx_gate_param_error(cf, check, "parameter \"sni\" is missing: "
+                                    "the target has no name to verify");
+    }
+
+    tls->ssl = ngx_pcalloc(cf->pool, sizeof(ngx_ssl_t));
+    if (tls->ssl == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    tls->ssl->log = cf->log;
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_ssl_create(tls->ssl, NGX_SSL_TLSv1_2|NGX_SSL_TLSv1_3, NULL)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    cln->handler = ngx_ssl_cleanup_ctx;
+    cln->data = tls->ssl;
+
+    /* the buffer for sending may grow, that is move, between two writes */
+
+    SSL_CTX_set_mode(tls->ssl->ctx, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+
+    if (ngx_gate_tls_certificate(cf, check, tls) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_gate_tls_trust(cf, check, tls);
+}
+
+
+static char *
+ngx_gate_tls_certificate(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_tls_t *tls)
+{
+    ngx_str_t    *password;
+    ngx_array_t  *passwords;
+
+    if (tls->cert.len == 0 && tls->key.len == 0) {
+        return NGX_CONF_OK;
+    }
+
+    if (tls->cert.len == 0) {
+        return ngx_gate_param_error(cf, check,
+                                    "parameter \"key\" needs \"cert\"");
+    }
+
+    if (tls->key.len == 0) {
+
+        /* one file for both, as in many a .pem */
+
+        tls->key = tls->cert;
+    }
+
+    /* without one to try, OpenSSL would ask for it at the terminal */
+
+    passwords = ngx_array_create(cf->temp_pool, 1, sizeof(ngx_str_t));
+    if (passwords == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    password = ngx_array_push(passwords);
+    if (password == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_str_set(password, "");
+
+    if (ngx_conf_full_name(cf->cycle, &tls->cert, 1) != NGX_OK
+        || ngx_conf_full_name(cf->cycle, &tls->key, 1) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_ssl_certificate(cf, tls->ssl, &tls->cert, &tls->key, passwords)
+        != NGX_OK)
+    {
+        return ngx_gate_param_error(cf, check, "cannot use the certificate "
+                                    "\"%V\" with the key \"%V\"",
+                                    &tls->cert, &tls->key);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_gate_tls_trust(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_tls_t *tls)
+{
+    if (tls->verify == NGX_GATE_TLS_VERIFY_OFF) {
+        return NGX_CONF_OK;
+    }
+
+    if (tls->ca.len == 0) {
+        if (SSL_CTX_set_default_verify_paths(tls->ssl->ctx) == 0) {
+            ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
+                          "SSL_CTX_set_default_verify_paths() failed");
+            return NGX_CONF_ERROR;
+        }
+
+        /* which leaves errors behind where a path does not exist */
+
+        ERR_clear_error();
+
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_conf_full_name(cf->cycle, &tls->ca, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_ssl_trusted_certificate(cf, tls->ssl, &tls->ca, NGX_GATE_TLS_DEPTH)
+        != NGX_OK)
+    {
+        return ngx_gate_param_error(cf, check, "cannot use the certificates "
+                                    "of \"ca=%V\"", &tls->ca);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_gate_tls_start(ngx_gate_tls_t *tls, ngx_connection_t *c)
+{
+    u_char  name[NGX_GATE_HOST_MAX + 1];
+
+    if (ngx_ssl_create_connection(tls->ssl, c, NGX_SSL_CLIENT) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+#ifdef SSL_CTRL_SET_TLSEXT_HOSTNAME
+
+    if (tls->name.len && tls->name.len < sizeof(name)
+        && !ngx_gate_tls_name_is_address(tls))
+    {
+        (void) ngx_cpystrn(name, tls->name.data, tls->name.len + 1);
+
+        if (SSL_set_tlsext_host_name(c->ssl->connection, (char *) name) == 0) {
+            ngx_ssl_error(NGX_LOG_ERR, c->log, 0,
+                          "SSL_set_tlsext_host_name(\"%s\") failed", name);
+            return NGX_ERROR;
+        }
+    }
+
+#endif
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_gate_tls_handshake(ngx_gate_tls_t *tls, ngx_connection_t *c,
+    ngx_gate_hush_t *hush, ngx_gate_reason_e *reason, ngx_str_t *text)
+{
+    ngx_int_t  rc;
+
+    ngx_str_null(&hush->text);
+
+    rc = ngx_ssl_handshake(c);
+
+    if (rc == NGX_OK) {
+        *reason = NGX_GATE_TLS;
+        return ngx_gate_tls_verify(tls, c, text);
+    }
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    *reason = ngx_gate_tls_reason(&hush->text, text);
+
+    if (*reason == NGX_GATE_OK) {
+        *reason = NGX_GATE_RESET;
+        ngx_str_set(text, "peer closed the connection in the TLS handshake");
+    }
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_gate_tls_verify(ngx_gate_tls_t *tls, ngx_connection_t *c, ngx_str_t *text)
+{
+    long   rc;
+    X509  *cert;
+
+    if (tls->verify == NGX_GATE_TLS_VERIFY_OFF) {
+        return NGX_OK;
+    }
+
+    rc = SSL_get_verify_result(c->ssl->connection);
+
+    if (rc != X509_V_OK) {
+        text->data = (u_char *) X509_verify_cert_error_string(rc);
+        text->len = ngx_strlen(text->data);
+        return NGX_ERROR;
+    }
+
+    cert = SSL_get_peer_certificate(c->ssl->connection);
+
+    if (cert == NULL) {
+        ngx_str_set(text, "peer sent no certificate");
+        return NGX_ERROR;
+    }
+
+    X509_free(cert);
+
+    if (ngx_gate_tls_check_name(tls, c) != NGX_OK) {
+        ngx_str_set(text, "certificate is for another name");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_gate_tls_check_name(ngx_gate_tls_t *tls, ngx_connection_t *c)
+{
+    int     rc;
+    X509   *cert;
+    u_char  name[NGX_SOCKADDR_STRLEN];
+
+    if (!ngx_gate_tls_name_is_address(tls)) {
+        return ngx_ssl_check_host(c, &tls->name);
+    }
+
+    (void) ngx_cpystrn(name, tls->name.data,
+                       ngx_min(tls->name.len + 1, sizeof(name)));
+
+    cert = SSL_get_peer_certificate(c->ssl->connection);
+    if (cert == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = X509_check_ip_asc(cert, (char *) name, 0);
+
+    X509_free(cert);
+
+    return (rc == 1) ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_uint_t
+ngx_gate_tls_name_is_address(ngx_gate_tls_t *tls)
+{
+    socklen_t       socklen;
+    ngx_sockaddr_t  sa;
+
+    return ngx_gate_address_parse(&tls->name, 0, &sa, &socklen) == NGX_OK;
+}
+
+
+/*
+ * nginx takes the errors off OpenSSL's queue and writes them to the log:
+ * "... (SSL: error:0A00010B:SSL routines::wrong version number) ...".
+ */
+
+ngx_gate_reason_e
+ngx_gate_tls_reason(ngx_str_t *line, ngx_str_t *text)
+{
+    u_char         *p, *last;
+    unsigned long   code, digit;
+
+    last = line->data + line->len;
+
+    if (line->len == 0) {
+        return NGX_GATE_OK;
+    }
+
+    p = ngx_strlcasestrn(line->data, last, (u_char *) "error:",
+                         sizeof("error:") - 2);
+    if (p == NULL) {
+        return NGX_GATE_OK;
+    }
+
+    code = 0;
+
+    for (p += sizeof("error:") - 1; p < last && *p != ':'; p++) {
+
+        if (*p >= '0' && *p <= '9') {
+            digit = *p - '0';
+
+        } else {
+            digit = (*p | 0x20) - 'a' + 10;
+        }
+
+        code = code << 4 | (digit & 0xf);
+    }
+
+    switch (ERR_GET_REASON(code)) {
+
+    case SSL_R_WRONG_VERSION_NUMBER:
+    case SSL_R_UNKNOWN_PROTOCOL:
+    case SSL_R_HTTP_REQUEST:
+    case SSL_R_PACKET_LENGTH_TOO_LONG:
+        ngx_str_set(text, "peer does not speak TLS");
+        break;
+
+    default:
+        text->data = (u_char *) ERR_reason_error_string(code);
+
+        if (text->data == NULL) {
+            ngx_str_set(text, "unknown TLS error");
+            break;
+        }
+
+        text->len = ngx_strlen(text->data);
+    }
+
+    return NGX_GATE_TLS;
+}
+
+
+/* says good-bye, but does not wait for an answer */
+
+void
+ngx_gate_tls_close(ngx_connection_t *c)
+{
+    if (c->ssl == NULL) {
+        return;
+    }
+
+    c->ssl->no_wait_shutdown = 1;
+
+    if (ngx_ssl_shutdown(c) == NGX_AGAIN) {
+        c->timedout = 1;
+        (void) ngx_ssl_shutdown(c);
+    }
+}
+
+
+#else
+
+char *
+ngx_gate_tls_init(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_tls_t *tls, ngx_str_t *host)
+{
+    return ngx_gate_param_error(cf, check,
+                                "this nginx was built without TLS");
+}
+
+
+ngx_int_t
+ngx_gate_tls_start(ngx_gate_tls_t *tls, ngx_connection_t *c)
+{
+    return NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_gate_tls_handshake(ngx_gate_tls_t *tls, ngx_connection_t *c,
+    ngx_gate_hush_t *hush, ngx_gate_reason_e *reason, ngx_str_t *text)
+{
+    return NGX_ERROR;
+}
+
+
+void
+ngx_gate_tls_close(ngx_connection_t *c)
+{
+}
+
+
+ngx_gate_reason_e
+ngx_gate_tls_reason(ngx_str_t *line, ngx_str_t *text)
+{
+    return NGX_GATE_OK;
+}
+
+#endif
