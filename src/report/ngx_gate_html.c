@@ -27,6 +27,7 @@
 
 #define NGX_GATE_HTML_CLOSE                                                   \
     "</ul>\n"                                                                 \
+    "<p class=\"name\">%V</p>\n"                                               \
     "</section>\n"
 
 /* the longest words there are, with room to spare */
@@ -71,7 +72,7 @@ ngx_gate_html_fragment_size(ngx_gate_t *gate)
            + sizeof("100 %</b> <span>") + 2 * NGX_GATE_HTML_WORD
            + sizeof(NGX_GATE_HTML_BAR) + sizeof(" value=\"100.00\"")
            + sizeof(NGX_GATE_HTML_NOTE) + ngx_gate_html_failed.len
-           + sizeof(NGX_GATE_HTML_CLOSE);
+           + sizeof(NGX_GATE_HTML_CLOSE) + gate->name.len;
 
     check = gate->checks.elts;
 
@@ -108,7 +109,7 @@ ngx_gate_html_fragment(u_char *p, u_char *last,
                                 &report->checks[i]);
     }
 
-    return ngx_slprintf(p, last, NGX_GATE_HTML_CLOSE);
+    return ngx_slprintf(p, last, NGX_GATE_HTML_CLOSE, &gate->name);
 }
 
 
