@@ -1,0 +1,481 @@
+
+/*
+ * The "file" check: its parameters, and the course of a probe.  A plain
+ * marker costs one stat() a probe; all else is asked only when it was
+ * configured and the answer hangs on it.
+ */
+
+
+#include <ngx_gate_param.h>
+#include <ngx_gate_file.h>
+
+
+/* the part of a timeout that is left when counting a tree pauses */
+
+#define NGX_GATE_FILE_MARGIN  4
+
+
+static char *ngx_gate_file_parse(ngx_conf_t *cf, ngx_gate_check_t *check);
+static char *ngx_gate_file_parse_paths(ngx_conf_t *cf,
+    ngx_gate_check_t *check);
+static const char *ngx_gate_file_condition(ngx_gate_file_conf_t *conf);
+static char *ngx_gate_file_set_match(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value);
+static char *ngx_gate_file_set_newer_than(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_param_t *param, ngx_str_t *value);
+static char *ngx_gate_file_set_glob(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value);
+
+static void ngx_gate_file_start(ngx_gate_probe_t *probe);
+static void ngx_gate_file_cancel(ngx_gate_probe_t *probe);
+static void ngx_gate_file_run_init(ngx_gate_file_run_t *run,
+    ngx_gate_probe_t *probe);
+static void ngx_gate_file_end(ngx_gate_file_run_t *run);
+static void ngx_gate_file_count(ngx_gate_file_run_t *run);
+static void ngx_gate_file_counted(ngx_gate_tree_t *tree, ngx_int_t rc);
+static void ngx_gate_file_uncounted(ngx_gate_file_run_t *run);
+
+
+static ngx_gate_param_t  ngx_gate_file_params[] = {
+
+    { ngx_string("absent"),
+      NGX_GATE_PARAM_FLAG,
+      ngx_gate_param_set_flag,
+      offsetof(ngx_gate_file_conf_t, absent),
+      NULL },
+
+    { ngx_string("contains"),
+      0,
+      ngx_gate_param_set_str,
+      offsetof(ngx_gate_file_conf_t, contains),
+      NULL },
+
+    { ngx_string("match"),
+      0,
+      ngx_gate_file_set_match,
+      offsetof(ngx_gate_file_conf_t, match),
+      "a regular expression" },
+
+    { ngx_string("min_size"),
+      0,
+      ngx_gate_param_set_size,
+      offsetof(ngx_gate_file_conf_t, min_size),
+      "a size above 0, as in 100, 64k, 1m or 2g" },
+
+    { ngx_string("max_age"),
+      0,
+      ngx_gate_param_set_time,
+      offsetof(ngx_gate_file_conf_t, max_age),
+      "a time above 0, as in 30s, 5m, 2h or 1d" },
+
+    { ngx_string("newer_than"),
+      0,
+      ngx_gate_file_set_newer_than,
+      offsetof(ngx_gate_file_conf_t, newer_than),
+      "\"boot\" or a path" },
+
+    { ngx_string("files"),
+      0,
+      ngx_gate_param_set_count,
+      offsetof(ngx_gate_file_conf_t, files),
+      "a number, 1 or more" },
+
+    { ngx_string("glob"),
+      0,
+      ngx_gate_file_set_glob,
+      offsetof(ngx_gate_file_conf_t, glob),
+      "a pattern for names without \"/\", as in *.json" },
+
+    { ngx_string("failed"),
+      0,
+      ngx_gate_param_set_path,
+      offsetof(ngx_gate_file_conf_t, failed),
+      "a path" },
+
+    { ngx_string("progress"),
+      0,
+      ngx_gate_param_set_path,
+      offsetof(ngx_gate_file_conf_t, progress),
+      "a path" },
+
+      ngx_gate_param_end
+};
+
+
+ngx_gate_check_type_t  ngx_gate_check_file = {
+    ngx_string("file"),
+    ngx_gate_file_params,
+    sizeof(ngx_gate_file_conf_t),
+    ngx_gate_file_parse,
+    ngx_gate_file_start,
+    ngx_gate_file_cancel
+};
+
+
+static void
+ngx_gate_file_start(ngx_gate_probe_t *probe)
+{
+    ngx_gate_file_run_t     run;
+    ngx_gate_file_state_t  *state;
+
+    if (probe->state == NULL) {
+        state = ngx_pcalloc(probe->pool, sizeof(ngx_gate_file_state_t));
+
+        if (state == NULL) {
+            ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
+                               "no memory");
+            return;
+        }
+
+        state->observed = -1;
+        state->expected = -1;
+
+        probe->state = state;
+    }
+
+    probe->log->action = "looking at files";
+
+    ngx_gate_file_run_init(&run, probe);
+
+    if (run.conf->files) {
+
+        /* a tree has no time of its own: what failed lasts until removed */
+
+        if (run.conf->failed.len && ngx_gate_file_failed(&run) == NGX_OK) {
+            ngx_gate_file_end(&run);
+            return;
+        }
+
+        ngx_gate_file_count(&run);
+        return;
+    }
+
+    ngx_gate_file_marker(&run);
+
+    if (run.verdict != NGX_GATE_ERROR && run.conf->failed.len
+        && ngx_gate_file_failed(&run) == NGX_OK)
+    {
+        ngx_gate_file_end(&run);
+        return;
+    }
+
+    if (run.verdict == NGX_GATE_WAITING && run.conf->progress.len) {
+        ngx_gate_file_progress(&run);
+    }
+
+    ngx_gate_file_end(&run);
+}
+
+
+static void
+ngx_gate_file_cancel(ngx_gate_probe_t *probe)
+{
+    ngx_gate_file_state_t  *state;
+
+    state = probe->state;
+
+    if (state && state->tree) {
+        ngx_gate_tree_close(state->tree);
+    }
+}
+
+
+static void
+ngx_gate_file_run_init(ngx_gate_file_run_t *run, ngx_gate_probe_t *probe)
+{
+    run->probe = probe;
+    run->conf = probe->check->conf;
+    run->state = probe->state;
+    run->exists = 0;
+    run->since_rc = NGX_AGAIN;
+
+    ngx_gate_file_say(run, NGX_GATE_PASSED, NGX_GATE_OK, "");
+
+    probe->result.observed = -1;
+    probe->result.expected = -1;
+
+    if (run->conf->min_size) {
+        probe->result.observed = 0;
+        probe->result.expected = run->conf->min_size;
+    }
+}
+
+
+static void
+ngx_gate_file_end(ngx_gate_file_run_t *run)
+{
+    ngx_gate_probe_end(run->probe, run->verdict, run->reason, "%*s",
+                       (size_t) (run->last - run->text), run->text);
+}
+
+
+static void
+ngx_gate_file_count(ngx_gate_file_run_t *run)
+{
+    ngx_int_t               rc;
+    ngx_gate_tree_t        *tree;
+    ngx_gate_probe_t       *probe;
+    ngx_gate_file_state_t  *state;
+
+    probe = run->probe;
+    state = run->state;
+
+    if (state->tree == NULL) {
+        state->tree = ngx_pcalloc(probe->pool, sizeof(ngx_gate_tree_t));
+
+        if (state->tree == NULL) {
+            ngx_gate_file_say(run, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
+                              "no memory");
+            ngx_gate_file_end(run);
+            return;
+        }
+    }
+
+    tree = state->tree;
+
+    tree->root = &run->conf->path;
+    tree->glob = &run->conf->glob;
+    tree->enough = run->conf->files;
+    tree->deadline = probe->deadline
+                     - probe->check->timeout / NGX_GATE_FILE_MARGIN;
+    tree->log = probe->log;
+    tree->data = probe;
+    tree->handler = ngx_gate_file_counted;
+
+    probe->log->action = "counting files";
+
+    rc = ngx_gate_tree_count(tree);
+
+    if (rc != NGX_AGAIN) {
+        ngx_gate_file_counted(tree, rc);
+    }
+}
+
+
+static void
+ngx_gate_file_counted(ngx_gate_tree_t *tree, ngx_int_t rc)
+{
+    ngx_gate_file_run_t    run;
+    ngx_gate_file_conf_t  *conf;
+
+    ngx_gate_file_run_init(&run, tree->data);
+
+    conf = run.conf;
+
+    run.probe->result.observed = tree->found;
+    run.probe->result.expected = conf->files;
+
+    if (rc == NGX_ERROR) {
+        ngx_gate_file_uncounted(&run);
+
+    } else if (tree->found < conf->files) {
+        ngx_gate_file_say(&run, NGX_GATE_WAITING, NGX_GATE_TOO_FEW,
+                          "%L of %L files in %V", tree->found, conf->files,
+                          &conf->path);
+
+        if (rc == NGX_DECLINED) {
+            ngx_gate_file_add(&run, ", still counting");
+        }
+
+        if (tree->closed) {
+            ngx_gate_file_add(&run, "; closed to the worker, which runs as"
+                              " uid %d: %*s", (int) geteuid(),
+                              tree->path_len, tree->path);
+
+            if (tree->closed > 1) {
+                ngx_gate_file_add(&run, " and %ui more", tree->closed - 1);
+            }
+        }
+
+        if (tree->deeper) {
+            ngx_gate_file_add(&run, "; %ui directories lie too deep",
+                              tree->deeper);
+        }
+    }
+
+    ngx_gate_file_end(&run);
+}
+
+
+/* the walk broke off: its root is no directory, or something is wrong */
+
+static void
+ngx_gate_file_uncounted(ngx_gate_file_run_t *run)
+{
+    ngx_str_t         path;
+    ngx_gate_tree_t  *tree;
+
+    tree = run->state->tree;
+
+    if (tree->err == NGX_ENOENT) {
+        ngx_gate_file_missing(run, tree->err);
+        return;
+    }
+
+    if (tree->err == NGX_ENOTDIR) {
+
+        if (ngx_file_info(run->conf->path.data, &run->marker)
+            == NGX_FILE_ERROR)
+        {
+            ngx_gate_file_missing(run, tree->err);
+            return;
+        }
+
+        ngx_gate_file_say(run, NGX_GATE_WAITING, NGX_GATE_WRONG_TYPE,
+                          "a directory is needed, but this is a %V: %V",
+                          ngx_gate_file_kind(&run->marker), &run->conf->path);
+        return;
+    }
+
+    run->probe->result.observed = -1;
+    run->probe->result.expected = -1;
+
+    path.len = tree->path_len;
+    path.data = tree->path;
+
+    ngx_gate_file_error(run, tree->call, &path, tree->err);
+}
+
+
+static char *
+ngx_gate_file_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
+{
+    const char            *other;
+    ngx_gate_file_conf_t  *conf;
+
+    conf = check->conf;
+
+    if (ngx_gate_file_parse_paths(cf, check) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    other = ngx_gate_file_condition(conf);
+
+    if (conf->absent && conf->files) {
+        other = "files";
+    }
+
+    if (other && (conf->absent || conf->files)) {
+        return ngx_gate_param_error(cf, check,
+                                    "parameters \"%s\" and \"%s\" exclude"
+                                    " each other",
+                                    conf->absent ? "absent" : "files", other);
+    }
+
+    if (conf->glob.len && conf->files == 0) {
+        return ngx_gate_param_error(cf, check,
+                                    "parameter \"glob\" needs \"files\"");
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_gate_file_parse_paths(ngx_conf_t *cf, ngx_gate_check_t *check)
+{
+    ngx_str_t             *paths[4];
+    ngx_uint_t             i, j;
+    ngx_gate_file_conf_t  *conf;
+
+    static ngx_gate_param_t  target = {
+        ngx_string("target"), 0, NULL, offsetof(ngx_gate_file_conf_t, path),
+        NULL
+    };
+
+    conf = check->conf;
+
+    paths[0] = &conf->path;
+    paths[1] = &conf->newer_than;
+    paths[2] = &conf->failed;
+    paths[3] = &conf->progress;
+
+    if (check->target.len == 0) {
+        return ngx_gate_param_error(cf, check, "the path is empty");
+    }
+
+    if (ngx_gate_param_set_path(cf, check, &target, &check->target)
+        != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    /* a file is neither newer than itself nor there while it is missing */
+
+    for (i = 1; i < 4; i++) {
+        for (j = 0; j < i; j++) {
+
+            if (paths[i]->len && paths[i]->len == paths[j]->len
+                && ngx_memcmp(paths[i]->data, paths[j]->data, paths[i]->len)
+                   == 0)
+            {
+                return ngx_gate_param_error(cf, check,
+                                            "path \"%V\" is given twice",
+                                            paths[i]);
+            }
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* a condition that only one file can meet, whose presence is awaited */
+
+static const char *
+ngx_gate_file_condition(ngx_gate_file_conf_t *conf)
+{
+    return conf->contains.len ? "contains"
+           : conf->match ? "match"
+           : conf->min_size ? "min_size"
+           : conf->max_age ? "max_age"
+           : (conf->boot || conf->newer_than.len) ? "newer_than"
+           : conf->progress.len ? "progress"
+           : (conf->absent && conf->glob.len) ? "glob"
+           : NULL;
+}
+
+
+static char *
+ngx_gate_file_set_match(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value)
+{
+    ngx_gate_file_conf_t  *conf;
+
+    conf = check->conf;
+    conf->pattern = *value;
+
+    return ngx_gate_param_set_regex(cf, check, param, value);
+}
+
+
+static char *
+ngx_gate_file_set_newer_than(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value)
+{
+    ngx_gate_file_conf_t  *conf;
+
+    conf = check->conf;
+
+    if (value->len == 4 && ngx_strncmp(value->data, "boot", 4) == 0) {
+        conf->boot = 1;
+        return NGX_CONF_OK;
+    }
+
+    return ngx_gate_param_set_path(cf, check, param, value);
+}
+
+
+static char *
+ngx_gate_file_set_glob(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value)
+{
+    if (ngx_strlchr(value->data, value->data + value->len, '/')) {
+        return ngx_gate_param_error(cf, check,
+                                    "invalid value \"%V\" of parameter \"%V\","
+                                    " it must be %s",
+                                    value, &param->name, param->values);
+    }
+
+    return ngx_gate_param_set_str(cf, check, param, value);
+}

@@ -1,0 +1,26 @@
+
+/*
+ * How far an initialiser says it is: "42", "42%", "420/1000", and text.
+ */
+
+
+#ifndef _NGX_GATE_PROGRESS_H_INCLUDED_
+#define _NGX_GATE_PROGRESS_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+typedef struct {
+    int64_t                   observed;     /* -1: no numbers are told */
+    int64_t                   expected;     /* -1, or above 0 */
+    ngx_str_t                 text;         /* part of what was parsed */
+} ngx_gate_progress_t;
+
+
+void ngx_gate_progress_parse(ngx_str_t *content,
+    ngx_gate_progress_t *progress);
+
+
+#endif /* _NGX_GATE_PROGRESS_H_INCLUDED_ */
