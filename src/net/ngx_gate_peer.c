@@ -814,12 +814,11 @@ ngx_gate_peer_post(ngx_gate_peer_t *peer)
 
     ev = &peer->posted;
 
-    peer->ident.data = peer;
-    peer->ident.fd = (ngx_socket_t) -1;
+    if (ev->posted) {
+        return;
+    }
 
-    ev->data = &peer->ident;
-    ev->handler = ngx_gate_peer_posted;
-    ev->log = peer->log;
+    ngx_gate_timer_init(ev, ngx_gate_peer_posted, peer->log);
 
     ngx_post_event(ev, &ngx_posted_next_events);
 }
@@ -828,11 +827,9 @@ ngx_gate_peer_post(ngx_gate_peer_t *peer)
 static void
 ngx_gate_peer_posted(ngx_event_t *ev)
 {
-    ngx_gate_peer_t   *peer;
-    ngx_gate_ident_t  *ident;
+    ngx_gate_peer_t  *peer;
 
-    ident = ev->data;
-    peer = ident->data;
+    peer = ngx_queue_data(ev, ngx_gate_peer_t, posted);
 
     if (peer->failed) {
         peer->failed = 0;

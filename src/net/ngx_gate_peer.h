@@ -56,7 +56,6 @@ struct ngx_gate_peer_s {
     ngx_gate_resolve_t        resolve;
     ngx_uint_t                first;       /* the address to begin with */
     ngx_uint_t                tried;       /* how many of them */
-    ngx_gate_ident_t          ident;
     ngx_event_t               posted;
     ngx_gate_hush_t           hush;        /* c->log */
 
@@ -81,7 +80,7 @@ void ngx_gate_peer_close(ngx_gate_peer_t *peer);    /* idempotent */
 /*
  * Keeps the connection for a later exchange: until the next send() the handler
  * is not called, and whatever arrives closes it.  So the next exchange begins
- * with send() if the peer is open, and with connect() if it is not.
+ * with send() if the peer is kept still, and with connect() if it is not.
  *
  * The other side may close just then: if it ends a kept connection without
  * having answered a byte, a new one is made, once, and the handler sees
@@ -91,6 +90,7 @@ void ngx_gate_peer_close(ngx_gate_peer_t *peer);    /* idempotent */
 void ngx_gate_peer_keep(ngx_gate_peer_t *peer);
 
 #define ngx_gate_peer_is_open(peer)  ((peer)->pool != NULL)
+#define ngx_gate_peer_is_kept(peer)  ((peer)->kept)
 
 
 #endif /* _NGX_GATE_PEER_H_INCLUDED_ */

@@ -1,54 +1,13 @@
 
-/*
- * The host's own way (hosts, resolv.conf) is built out of nginx's resolver,
- * made at run time with the name servers found; the search list is walked
- * here.  It is shared by all names looked up in this process.
- */
-
-
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_gate.h>
 #include <ngx_gate_resolve.h>
-#include <ngx_gate_host_files.h>
-#include <ngx_gate_hush.h>
+#include <ngx_gate_host.h>
 
-
-#define NGX_GATE_HOSTS            "/etc/hosts"
-#define NGX_GATE_RESOLV_CONF      "/etc/resolv.conf"
-
-#define NGX_GATE_FILE_MAX         (1024 * 1024)
 
 #define NGX_GATE_RESOLVE_TIMEOUT  10000   /* of one name, ms */
-#define NGX_GATE_RESOLVE_RESEND   1       /* to the next name server, s */
-#define NGX_GATE_RESOLVE_VALID    5       /* an answer is remembered, s */
-
-
-/* a small file in memory, read again when it has changed */
-
-typedef struct {
-    char                     *path;
-    u_char                   *data;
-    size_t                    len;
-    time_t                    mtime;
-    off_t                     size;
-    ngx_file_uniq_t           uniq;
-    time_t                    read;         /* when; 0: never */
-} ngx_gate_file_t;
-
-
-/* resolv.conf as it once was; the current one, or still in use */
-
-typedef struct {
-    ngx_pool_t               *pool;
-    ngx_str_t                 text;
-    ngx_resolver_t           *resolver;     /* NULL: no name servers */
-    ngx_gate_resolv_conf_t    conf;
-    ngx_gate_hush_t           hush;
-    ngx_uint_t                refs;
-    ngx_uint_t                superseded;
-} ngx_gate_host_t;
 
 
 static ngx_int_t ngx_gate_resolve_hosts(ngx_gate_resolve_t *resolve,
@@ -67,24 +26,6 @@ static ngx_int_t ngx_gate_resolve_evaluate(ngx_gate_resolve_t *resolve);
 static ngx_int_t ngx_gate_resolve_fail(ngx_gate_resolve_t *resolve,
     ngx_gate_reason_e reason, const char *text);
 static void ngx_gate_resolve_release(ngx_gate_resolve_t *resolve);
-
-static ngx_int_t ngx_gate_file_refresh(ngx_gate_file_t *file);
-static ngx_int_t ngx_gate_file_read(ngx_gate_file_t *file, ngx_fd_t fd,
-    off_t size);
-static ngx_gate_host_t *ngx_gate_host_get(void);
-static ngx_gate_host_t *ngx_gate_host_create(u_char *data, size_t len);
-static void ngx_gate_host_domain(ngx_gate_host_t *host);
-static ngx_int_t ngx_gate_host_resolver(ngx_gate_host_t *host);
-static void ngx_gate_host_release(ngx_gate_host_t *host);
-
-
-/* the files and the name servers of the host, as this process knows them */
-
-static ngx_gate_file_t   ngx_gate_hosts = { NGX_GATE_HOSTS,
-                                            NULL, 0, 0, 0, 0, 0 };
-static ngx_gate_file_t   ngx_gate_resolv_conf = { NGX_GATE_RESOLV_CONF,
-                                                  NULL, 0, 0, 0, 0, 0 };
-static ngx_gate_host_t  *ngx_gate_host;
 
 
 ngx_int_t
@@ -181,14 +122,9 @@ ngx_gate_resolve_hosts(ngx_gate_resolve_t *resolve, ngx_str_t *name)
 {
     ngx_uint_t  i;
 
-    if (ngx_gate_file_refresh(&ngx_gate_hosts) == NGX_ERROR) {
-        return NGX_DECLINED;
-    }
-
-    resolve->naddrs = ngx_gate_hosts_find(ngx_gate_hosts.data,
-                                          ngx_gate_hosts.len, name,
-                                          resolve->addrs, resolve->socklens,
-                                          NGX_GATE_RESOLVE_MAX);
+    resolve->naddrs = ngx_gate_host_find(name, resolve->addrs,
+                                         resolve->socklens,
+                                         NGX_GATE_RESOLVE_MAX);
 
     for (i = 0; i < resolve->naddrs; i++) {
         ngx_inet_set_port(&resolve->addrs[i].sockaddr, resolve->port);
@@ -426,12 +362,8 @@ ngx_gate_resolve_handler(ngx_resolver_ctx_t *ctx)
      * happens next might cancel one of them, so it happens later.
      */
 
-    resolve->ident.data = resolve;
-    resolve->ident.fd = (ngx_socket_t) -1;
-
-    resolve->answered.handler = ngx_gate_resolve_answered;
-    resolve->answered.data = &resolve->ident;
-    resolve->answered.log = resolve->log;
+    ngx_gate_timer_init(&resolve->answered, ngx_gate_resolve_answered,
+                        resolve->log);
 
     ngx_post_event(&resolve->answered, &ngx_posted_next_events);
 }
@@ -441,11 +373,9 @@ static void
 ngx_gate_resolve_answered(ngx_event_t *ev)
 {
     ngx_int_t            rc;
-    ngx_gate_ident_t    *ident;
     ngx_gate_resolve_t  *resolve;
 
-    ident = ev->data;
-    resolve = ident->data;
+    resolve = ngx_queue_data(ev, ngx_gate_resolve_t, answered);
 
     rc = ngx_gate_resolve_evaluate(resolve);
 
@@ -509,284 +439,5 @@ ngx_gate_resolve_release(ngx_gate_resolve_t *resolve)
     if (resolve->host) {
         ngx_gate_host_release(resolve->host);
         resolve->host = NULL;
-    }
-}
-
-
-/* NGX_OK: read again; NGX_DECLINED: as before; NGX_ERROR: unreadable */
-
-static ngx_int_t
-ngx_gate_file_refresh(ngx_gate_file_t *file)
-{
-    ngx_fd_t         fd;
-    ngx_int_t        rc;
-    ngx_file_info_t  fi;
-
-    if (ngx_file_info((u_char *) file->path, &fi) == NGX_FILE_ERROR
-        || !ngx_is_file(&fi))
-    {
-        goto failed;
-    }
-
-    /*
-     * A file changed within the second of its last reading may have been
-     * changed after it, and look the same.
-     */
-
-    if (file->read
-        && file->mtime == ngx_file_mtime(&fi)
-        && file->size == ngx_file_size(&fi)
-        && file->uniq == ngx_file_uniq(&fi)
-        && file->mtime < file->read - 1)
-    {
-        return NGX_DECLINED;
-    }
-
-    fd = ngx_open_file((u_char *) file->path,
-                       NGX_FILE_RDONLY|NGX_FILE_NONBLOCK, NGX_FILE_OPEN, 0);
-
-    if (fd == NGX_INVALID_FILE) {
-        goto failed;
-    }
-
-    rc = ngx_gate_file_read(file, fd, ngx_file_size(&fi));
-
-    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
-        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, ngx_errno,
-                      ngx_close_file_n " \"%s\" failed", file->path);
-    }
-
-    if (rc == NGX_OK) {
-        file->mtime = ngx_file_mtime(&fi);
-        file->size = ngx_file_size(&fi);
-        file->uniq = ngx_file_uniq(&fi);
-        file->read = ngx_time();
-
-        return NGX_OK;
-    }
-
-failed:
-
-    file->read = 0;
-
-    return NGX_ERROR;
-}
-
-
-static ngx_int_t
-ngx_gate_file_read(ngx_gate_file_t *file, ngx_fd_t fd, off_t size)
-{
-    size_t    len;
-    u_char   *data;
-    ssize_t   n;
-
-    size = ngx_min(size, NGX_GATE_FILE_MAX);
-
-    data = ngx_alloc(size + 1, ngx_cycle->log);
-    if (data == NULL) {
-        return NGX_ERROR;
-    }
-
-    for (len = 0; len < (size_t) size; len += n) {
-        n = ngx_read_fd(fd, data + len, size - len);
-
-        if (n == -1) {
-            ngx_free(data);
-            return NGX_ERROR;
-        }
-
-        if (n == 0) {
-            break;
-        }
-    }
-
-    ngx_free(file->data);
-
-    file->data = data;
-    file->len = len;
-
-    return NGX_OK;
-}
-
-
-/* the host's resolver, held until released; a new one if the file changed */
-
-static ngx_gate_host_t *
-ngx_gate_host_get(void)
-{
-    u_char           *data;
-    size_t            len;
-    ngx_gate_host_t  *host;
-
-    host = ngx_gate_host;
-
-    if (ngx_gate_file_refresh(&ngx_gate_resolv_conf) == NGX_ERROR) {
-        data = NULL;
-        len = 0;
-
-    } else {
-        data = ngx_gate_resolv_conf.data;
-        len = ngx_gate_resolv_conf.len;
-    }
-
-    if (host && host->text.len == len
-        && (len == 0 || ngx_memcmp(host->text.data, data, len) == 0))
-    {
-        host->refs++;
-        return host;
-    }
-
-    host = ngx_gate_host_create(data, len);
-    if (host == NULL) {
-        return NULL;
-    }
-
-    if (ngx_gate_host) {
-        ngx_gate_host->superseded = 1;
-        ngx_gate_host->refs++;
-        ngx_gate_host_release(ngx_gate_host);
-    }
-
-    ngx_gate_host = host;
-    host->refs++;
-
-    return host;
-}
-
-
-static ngx_gate_host_t *
-ngx_gate_host_create(u_char *data, size_t len)
-{
-    ngx_pool_t       *pool;
-    ngx_gate_host_t  *host;
-
-    pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, ngx_cycle->log);
-    if (pool == NULL) {
-        return NULL;
-    }
-
-    host = ngx_pcalloc(pool, sizeof(ngx_gate_host_t));
-    if (host == NULL) {
-        goto failed;
-    }
-
-    ngx_gate_hush_init(&host->hush, NULL);
-
-    pool->log = &host->hush.log;
-    host->pool = pool;
-
-    host->text.len = len;
-    host->text.data = ngx_pnalloc(pool, len + 1);
-    if (host->text.data == NULL) {
-        goto failed;
-    }
-
-    if (len) {
-        ngx_memcpy(host->text.data, data, len);
-    }
-
-    ngx_gate_resolv_conf_parse(&host->conf, host->text.data, len);
-    ngx_gate_host_domain(host);
-
-    if (host->conf.nservers && ngx_gate_host_resolver(host) != NGX_OK) {
-        goto failed;
-    }
-
-    return host;
-
-failed:
-
-    ngx_destroy_pool(pool);
-
-    return NULL;
-}
-
-
-/* without a search list, the host's own domain is searched */
-
-static void
-ngx_gate_host_domain(ngx_gate_host_t *host)
-{
-    u_char     *p, *last;
-    ngx_str_t   name;
-
-    name.data = ngx_cycle->hostname.data;
-    name.len = ngx_cycle->hostname.len;
-
-    if (host->conf.nsearch || name.len == 0) {
-        return;
-    }
-
-    last = name.data + name.len;
-    p = ngx_strlchr(name.data, last, '.');
-
-    if (p == NULL || p + 1 == last) {
-        return;
-    }
-
-    name.data = p + 1;
-    name.len = last - name.data;
-
-    host->conf.search[0].data = ngx_pstrdup(host->pool, &name);
-
-    if (host->conf.search[0].data) {
-        host->conf.search[0].len = name.len;
-        host->conf.nsearch = 1;
-    }
-}
-
-
-static ngx_int_t
-ngx_gate_host_resolver(ngx_gate_host_t *host)
-{
-    u_char          *p;
-    ngx_str_t        names[NGX_GATE_SERVERS_MAX], *server;
-    ngx_conf_t       cf;
-    ngx_uint_t       i;
-    ngx_resolver_t  *r;
-
-    for (i = 0; i < host->conf.nservers; i++) {
-        server = &host->conf.servers[i];
-
-        p = ngx_pnalloc(host->pool, server->len + 2);
-        if (p == NULL) {
-            return NGX_ERROR;
-        }
-
-        names[i].data = p;
-
-        p = ngx_strlchr(server->data, server->data + server->len, ':')
-            ? ngx_sprintf(p, "[%V]", server) : ngx_sprintf(p, "%V", server);
-
-        names[i].len = p - names[i].data;
-    }
-
-    ngx_memzero(&cf, sizeof(ngx_conf_t));
-
-    cf.pool = host->pool;
-    cf.log = &host->hush.log;
-    cf.cycle = (ngx_cycle_t *) ngx_cycle;
-
-    r = ngx_resolver_create(&cf, names, host->conf.nservers);
-    if (r == NULL) {
-        return NGX_ERROR;
-    }
-
-    r->log = &host->hush.log;
-    r->event->log = &host->hush.log;
-    r->resend_timeout = NGX_GATE_RESOLVE_RESEND;
-    r->valid = NGX_GATE_RESOLVE_VALID;
-
-    host->resolver = r;
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_gate_host_release(ngx_gate_host_t *host)
-{
-    if (--host->refs == 0 && host->superseded) {
-        ngx_destroy_pool(host->pool);
     }
 }

@@ -17,15 +17,6 @@
 #define NGX_GATE_RESOLVE_MAX  16    /* addresses kept of one name */
 
 
-/* event->data: nginx's log for debugging takes it for a connection */
-
-typedef struct {
-    void                     *data;
-    void                     *unused[2];
-    ngx_socket_t              fd;          /* -1 */
-} ngx_gate_ident_t;
-
-
 typedef struct ngx_gate_resolve_s  ngx_gate_resolve_t;
 
 struct ngx_gate_resolve_s {
@@ -51,7 +42,6 @@ struct ngx_gate_resolve_s {
     ngx_uint_t                candidate;   /* the next name to try */
     ngx_uint_t                troubled;    /* a name server had trouble */
     ngx_uint_t                starting;
-    ngx_gate_ident_t          ident;
     ngx_event_t               answered;
     u_char                    buf[NGX_GATE_HOST_MAX];
 };

@@ -1,0 +1,582 @@
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_gate_http_parser.h>
+
+
+static ngx_int_t ngx_gate_http_line(ngx_gate_http_parser_t *parser,
+    u_char **pos, u_char *last);
+static ngx_int_t ngx_gate_http_status_line(ngx_gate_http_parser_t *parser);
+static ngx_uint_t ngx_gate_http_is_status(ngx_gate_http_parser_t *parser);
+static ngx_int_t ngx_gate_http_header_line(ngx_gate_http_parser_t *parser);
+static ngx_int_t ngx_gate_http_header_end(ngx_gate_http_parser_t *parser);
+static ngx_int_t ngx_gate_http_content_length(ngx_gate_http_parser_t *parser,
+    ngx_str_t *value);
+static void ngx_gate_http_transfer_encoding(ngx_gate_http_parser_t *parser,
+    ngx_str_t *value);
+static void ngx_gate_http_connection(ngx_gate_http_parser_t *parser,
+    ngx_str_t *value);
+static ngx_int_t ngx_gate_http_chunk_line(ngx_gate_http_parser_t *parser);
+static ngx_int_t ngx_gate_http_piece(ngx_gate_http_parser_t *parser,
+    u_char **pos, u_char *last, ngx_str_t *body);
+static ngx_int_t ngx_gate_http_error(ngx_gate_http_parser_t *parser,
+    const char *text);
+static ngx_uint_t ngx_gate_http_next_token(ngx_str_t *value,
+    ngx_str_t *token);
+static ngx_uint_t ngx_gate_http_token_is(ngx_str_t *token, const char *text);
+
+
+void
+ngx_gate_http_parser_init(ngx_gate_http_parser_t *parser, ngx_uint_t head)
+{
+    ngx_memzero(parser, sizeof(ngx_gate_http_parser_t));
+
+    parser->head = head ? 1 : 0;
+    parser->length = -1;
+}
+
+
+ngx_int_t
+ngx_gate_http_parse(ngx_gate_http_parser_t *parser, u_char **pos, u_char *last,
+    ngx_str_t *body)
+{
+    ngx_int_t  rc;
+
+    if (parser->error) {
+        return NGX_ERROR;
+    }
+
+    if (*pos < last) {
+        parser->begun = 1;
+    }
+
+    for ( ;; ) {
+
+        switch (parser->state) {
+
+        case NGX_GATE_HTTP_BODY:
+        case NGX_GATE_HTTP_CHUNK:
+            rc = ngx_gate_http_piece(parser, pos, last, body);
+
+            if (rc != NGX_DECLINED) {
+                return rc;
+            }
+
+            continue;
+
+        case NGX_GATE_HTTP_END:
+            return NGX_DONE;
+
+        default:
+            break;
+        }
+
+        rc = ngx_gate_http_line(parser, pos, last);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        switch (parser->state) {
+
+        case NGX_GATE_HTTP_STATUS:
+            rc = ngx_gate_http_status_line(parser);
+            break;
+
+        case NGX_GATE_HTTP_HEADER:
+            rc = ngx_gate_http_header_line(parser);
+            break;
+
+        case NGX_GATE_HTTP_CHUNK_SIZE:
+            rc = ngx_gate_http_chunk_line(parser);
+            break;
+
+        case NGX_GATE_HTTP_CHUNK_END:
+
+            if (parser->line_len) {
+                return ngx_gate_http_error(parser, "invalid chunk");
+            }
+
+            parser->state = NGX_GATE_HTTP_CHUNK_SIZE;
+            break;
+
+        default: /* NGX_GATE_HTTP_TRAILER */
+
+            if (parser->line_len == 0) {
+                parser->state = NGX_GATE_HTTP_END;
+            }
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        parser->line_len = 0;
+    }
+}
+
+
+ngx_int_t
+ngx_gate_http_parse_end(ngx_gate_http_parser_t *parser)
+{
+    if (parser->state == NGX_GATE_HTTP_END) {
+        return NGX_DONE;
+    }
+
+    if (parser->state == NGX_GATE_HTTP_BODY && parser->left == -1) {
+        parser->state = NGX_GATE_HTTP_END;
+        return NGX_DONE;
+    }
+
+    return ngx_gate_http_error(parser, parser->begun
+                               ? "peer closed the connection in the middle "
+                                 "of its answer"
+                               : "peer closed the connection without an "
+                                 "answer");
+}
+
+
+/*
+ * Takes a line, without its end; what is beyond NGX_GATE_HTTP_LINE_MAX is
+ * counted only.
+ */
+
+static ngx_int_t
+ngx_gate_http_line(ngx_gate_http_parser_t *parser, u_char **pos, u_char *last)
+{
+    u_char  ch, *p;
+
+    for (p = *pos; p < last; /* void */ ) {
+
+        ch = *p++;
+
+        /* the size of a chunk is no header, but its line is short, too */
+
+        if (parser->state == NGX_GATE_HTTP_CHUNK_SIZE
+            || parser->state == NGX_GATE_HTTP_CHUNK_END)
+        {
+            if (parser->line_len > NGX_GATE_HTTP_HEADER_MAX) {
+                return ngx_gate_http_error(parser, "invalid chunk");
+            }
+
+        } else if (++parser->header_size > NGX_GATE_HTTP_HEADER_MAX) {
+            return ngx_gate_http_error(parser, "header is too large");
+        }
+
+        if (ch == LF) {
+
+            if (parser->line_len > 0
+                && parser->line_len <= NGX_GATE_HTTP_LINE_MAX
+                && parser->line[parser->line_len - 1] == CR)
+            {
+                parser->line_len--;
+            }
+
+            *pos = p;
+
+            return NGX_OK;
+        }
+
+        if (parser->line_len < NGX_GATE_HTTP_LINE_MAX) {
+            parser->line[parser->line_len] = ch;
+        }
+
+        parser->line_len++;
+
+        if (parser->state == NGX_GATE_HTTP_STATUS
+            && !ngx_gate_http_is_status(parser))
+        {
+            return ngx_gate_http_error(parser, "answer is not HTTP/1");
+        }
+    }
+
+    *pos = p;
+
+    return NGX_AGAIN;
+}
+
+
+/* what has come of the line could be "HTTP/1.1 200 ..." */
+
+static ngx_uint_t
+ngx_gate_http_is_status(ngx_gate_http_parser_t *parser)
+{
+    u_char  ch, expected;
+    size_t  i;
+
+    static u_char  pattern[] = "HTTP/1.# ### ";
+
+    i = parser->line_len - 1;
+
+    if (i >= sizeof(pattern) - 1) {
+        return 1;
+    }
+
+    ch = parser->line[i];
+    expected = pattern[i];
+
+    if (expected == '#') {
+        return ch >= '0' && ch <= '9';
+    }
+
+    return ch == expected || (i == sizeof(pattern) - 2 && ch == CR);
+}
+
+
+static ngx_int_t
+ngx_gate_http_status_line(ngx_gate_http_parser_t *parser)
+{
+    u_char  *p;
+
+    /* all but the length has been tested on the way */
+
+    if (parser->line_len < sizeof("HTTP/1.1 200") - 1) {
+        return ngx_gate_http_error(parser, "answer is not HTTP/1");
+    }
+
+    p = &parser->line[sizeof("HTTP/1.") - 1];
+
+    parser->http10 = (p[0] == '0');
+    parser->status = (p[2] - '0') * 100 + (p[3] - '0') * 10 + (p[4] - '0');
+
+    if (parser->status < 100) {
+        return ngx_gate_http_error(parser, "invalid status");
+    }
+
+    parser->state = NGX_GATE_HTTP_HEADER;
+    parser->keepalive = !parser->http10;
+    parser->close = 0;
+    parser->framing = 0;
+    parser->chunked = 0;
+    parser->encoded = 0;
+    parser->length = -1;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_gate_http_header_line(ngx_gate_http_parser_t *parser)
+{
+    u_char     *p, *last;
+    ngx_str_t   name, value;
+
+    if (parser->line_len == 0) {
+        return ngx_gate_http_header_end(parser);
+    }
+
+    p = parser->line;
+    last = p + ngx_min(parser->line_len, NGX_GATE_HTTP_LINE_MAX);
+
+    if (*p == ' ' || *p == '\t') {
+
+        /* goes on with the last line, which matters for a few of them */
+
+        return parser->framing ? ngx_gate_http_error(parser,
+                                                     "invalid header line")
+                               : NGX_OK;
+    }
+
+    name.data = p;
+
+    while (p < last && *p > ' ' && *p != ':' && *p != 0x7f) {
+        p++;
+    }
+
+    name.len = p - name.data;
+
+    if (name.len == 0
+        || (p == last && parser->line_len <= NGX_GATE_HTTP_LINE_MAX)
+        || (p < last && *p != ':'))
+    {
+        return ngx_gate_http_error(parser, "invalid header line");
+    }
+
+    parser->framing = ngx_gate_http_token_is(&name, "content-length")
+                      || ngx_gate_http_token_is(&name, "transfer-encoding")
+                      || ngx_gate_http_token_is(&name, "connection");
+
+    if (!parser->framing) {
+        return NGX_OK;
+    }
+
+    if (parser->line_len > NGX_GATE_HTTP_LINE_MAX) {
+        return ngx_gate_http_error(parser, "invalid header line");
+    }
+
+    value.data = p + 1;
+    value.len = last - value.data;
+
+    switch (name.len) {
+
+    case sizeof("content-length") - 1:
+        return ngx_gate_http_content_length(parser, &value);
+
+    case sizeof("transfer-encoding") - 1:
+        ngx_gate_http_transfer_encoding(parser, &value);
+        return NGX_OK;
+
+    default:
+        ngx_gate_http_connection(parser, &value);
+        return NGX_OK;
+    }
+}
+
+
+static ngx_int_t
+ngx_gate_http_header_end(ngx_gate_http_parser_t *parser)
+{
+    ngx_uint_t  status;
+
+    status = parser->status;
+
+    if (status < 200 && status != 101) {
+
+        /* an interim answer */
+
+        parser->state = NGX_GATE_HTTP_STATUS;
+        parser->status = 0;
+        return NGX_OK;
+    }
+
+    if (status == 101) {
+        parser->close = 1;
+    }
+
+    if (parser->head || status == 101 || status == 204 || status == 304) {
+        parser->state = NGX_GATE_HTTP_END;
+        return NGX_OK;
+    }
+
+    if (parser->encoded) {
+
+        /* where both are given, somebody on the way might believe the other */
+
+        if (parser->length != -1 || parser->http10) {
+            parser->close = 1;
+        }
+
+        parser->length = -1;
+    }
+
+    if (parser->chunked) {
+        parser->state = NGX_GATE_HTTP_CHUNK_SIZE;
+        return NGX_OK;
+    }
+
+    parser->state = parser->length ? NGX_GATE_HTTP_BODY : NGX_GATE_HTTP_END;
+    parser->left = parser->length;
+
+    if (parser->left == -1) {
+        parser->close = 1;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_gate_http_content_length(ngx_gate_http_parser_t *parser, ngx_str_t *value)
+{
+    off_t      n;
+    ngx_str_t  token;
+
+    if (ngx_gate_http_next_token(value, &token) == 0) {
+        return ngx_gate_http_error(parser, "invalid Content-Length");
+    }
+
+    /* the same number more than once is as good as once */
+
+    do {
+        n = ngx_atoof(token.data, token.len);
+
+        if (n == NGX_ERROR || (parser->length != -1 && parser->length != n)) {
+            return ngx_gate_http_error(parser, "invalid Content-Length");
+        }
+
+        parser->length = n;
+
+    } while (ngx_gate_http_next_token(value, &token));
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_gate_http_transfer_encoding(ngx_gate_http_parser_t *parser,
+    ngx_str_t *value)
+{
+    ngx_str_t  token;
+
+    /* the last coding is the one that counts here */
+
+    while (ngx_gate_http_next_token(value, &token)) {
+
+        if (ngx_gate_http_token_is(&token, "identity")) {
+            continue;
+        }
+
+        parser->encoded = 1;
+        parser->chunked = ngx_gate_http_token_is(&token, "chunked");
+    }
+}
+
+
+static void
+ngx_gate_http_connection(ngx_gate_http_parser_t *parser, ngx_str_t *value)
+{
+    ngx_str_t  token;
+
+    while (ngx_gate_http_next_token(value, &token)) {
+
+        if (ngx_gate_http_token_is(&token, "close")) {
+            parser->close = 1;
+
+        } else if (ngx_gate_http_token_is(&token, "keep-alive")) {
+            parser->keepalive = 1;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_gate_http_chunk_line(ngx_gate_http_parser_t *parser)
+{
+    off_t       n;
+    u_char      ch, *p, *last;
+    ngx_uint_t  digit;
+
+    p = parser->line;
+    last = p + ngx_min(parser->line_len, NGX_GATE_HTTP_LINE_MAX);
+
+    for (n = 0; p < last; p++) {
+
+        ch = (u_char) (*p | 0x20);
+
+        if (*p >= '0' && *p <= '9') {
+            digit = *p - '0';
+
+        } else if (ch >= 'a' && ch <= 'f') {
+            digit = ch - 'a' + 10;
+
+        } else {
+            break;
+        }
+
+        if (n > NGX_MAX_OFF_T_VALUE / 16) {
+            return ngx_gate_http_error(parser, "invalid chunk");
+        }
+
+        n = n * 16 + digit;
+    }
+
+    /* extensions may follow */
+
+    if (p == parser->line
+        || (p < last && *p != ';' && *p != ' ' && *p != '\t'))
+    {
+        return ngx_gate_http_error(parser, "invalid chunk");
+    }
+
+    parser->left = n;
+    parser->state = n ? NGX_GATE_HTTP_CHUNK : NGX_GATE_HTTP_TRAILER;
+
+    return NGX_OK;
+}
+
+
+/* NGX_DECLINED: this part has ended */
+
+static ngx_int_t
+ngx_gate_http_piece(ngx_gate_http_parser_t *parser, u_char **pos, u_char *last,
+    ngx_str_t *body)
+{
+    size_t  size;
+
+    if (parser->left == 0) {
+        parser->state = (parser->state == NGX_GATE_HTTP_CHUNK)
+                        ? NGX_GATE_HTTP_CHUNK_END : NGX_GATE_HTTP_END;
+        return NGX_DECLINED;
+    }
+
+    size = last - *pos;
+
+    if (size == 0) {
+        return NGX_AGAIN;
+    }
+
+    if (parser->left != -1) {
+
+        if ((off_t) size > parser->left) {
+            size = (size_t) parser->left;
+        }
+
+        parser->left -= size;
+    }
+
+    body->data = *pos;
+    body->len = size;
+
+    *pos += size;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_gate_http_error(ngx_gate_http_parser_t *parser, const char *text)
+{
+    parser->error = text;
+
+    return NGX_ERROR;
+}
+
+
+/* of a list such as "close, te" */
+
+static ngx_uint_t
+ngx_gate_http_next_token(ngx_str_t *value, ngx_str_t *token)
+{
+    u_char  *p, *last;
+
+    p = value->data;
+    last = p + value->len;
+
+    while (p < last && (*p == ' ' || *p == '\t' || *p == ',')) {
+        p++;
+    }
+
+    token->data = p;
+
+    while (p < last && *p != ',') {
+        p++;
+    }
+
+    value->data = p;
+    value->len = last - p;
+
+    while (p > token->data && (p[-1] == ' ' || p[-1] == '\t')) {
+        p--;
+    }
+
+    token->len = p - token->data;
+
+    return token->len ? 1 : 0;
+}
+
+
+static ngx_uint_t
+ngx_gate_http_token_is(ngx_str_t *token, const char *text)
+{
+    size_t  i;
+
+    for (i = 0; i < token->len; i++) {
+        if (text[i] == '\0'
+            || ngx_tolower(token->data[i]) != (u_char) text[i])
+        {
+            return 0;
+        }
+    }
+
+    return text[i] == '\0';
+}
