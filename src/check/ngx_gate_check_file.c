@@ -33,6 +33,7 @@ static void ngx_gate_file_run_init(ngx_gate_file_run_t *run,
 static void ngx_gate_file_end(ngx_gate_file_run_t *run);
 static void ngx_gate_file_count(ngx_gate_file_run_t *run);
 static void ngx_gate_file_counted(ngx_gate_tree_t *tree, ngx_int_t rc);
+static void ngx_gate_file_too_few(ngx_gate_file_run_t *run, ngx_int_t rc);
 static void ngx_gate_file_uncounted(ngx_gate_file_run_t *run);
 
 
@@ -255,45 +256,70 @@ ngx_gate_file_count(ngx_gate_file_run_t *run)
 static void
 ngx_gate_file_counted(ngx_gate_tree_t *tree, ngx_int_t rc)
 {
-    ngx_gate_file_run_t    run;
-    ngx_gate_file_conf_t  *conf;
+    ngx_gate_file_run_t     run;
+    ngx_gate_file_conf_t   *conf;
+    ngx_gate_file_state_t  *state;
 
     ngx_gate_file_run_init(&run, tree->data);
 
     conf = run.conf;
+    state = run.state;
 
-    run.probe->result.observed = tree->found;
+    /* until all have been counted, the last full count is worth more */
+
+    if (rc != NGX_DECLINED || tree->found > state->observed) {
+        state->observed = tree->found;
+    }
+
+    run.probe->result.observed = state->observed;
     run.probe->result.expected = conf->files;
 
     if (rc == NGX_ERROR) {
         ngx_gate_file_uncounted(&run);
 
     } else if (tree->found < conf->files) {
-        ngx_gate_file_say(&run, NGX_GATE_WAITING, NGX_GATE_TOO_FEW,
-                          "%L of %L files in %V", tree->found, conf->files,
-                          &conf->path);
-
-        if (rc == NGX_DECLINED) {
-            ngx_gate_file_add(&run, ", still counting");
-        }
-
-        if (tree->closed) {
-            ngx_gate_file_add(&run, "; closed to the worker, which runs as"
-                              " uid %d: %*s", (int) geteuid(),
-                              tree->path_len, tree->path);
-
-            if (tree->closed > 1) {
-                ngx_gate_file_add(&run, " and %ui more", tree->closed - 1);
-            }
-        }
-
-        if (tree->deeper) {
-            ngx_gate_file_add(&run, "; %ui directories lie too deep",
-                              tree->deeper);
-        }
+        ngx_gate_file_too_few(&run, rc);
     }
 
     ngx_gate_file_end(&run);
+}
+
+
+static void
+ngx_gate_file_too_few(ngx_gate_file_run_t *run, ngx_int_t rc)
+{
+    ngx_gate_tree_t       *tree;
+    ngx_gate_file_conf_t  *conf;
+
+    conf = run->conf;
+    tree = run->state->tree;
+
+    ngx_gate_file_say(run, NGX_GATE_WAITING, NGX_GATE_TOO_FEW,
+                      "%L of %L files in %V", run->probe->result.observed,
+                      conf->files, &conf->path);
+
+    if (conf->glob.len) {
+        ngx_gate_file_add(run, " are named %V", &conf->glob);
+    }
+
+    if (rc == NGX_DECLINED) {
+        ngx_gate_file_add(run, ", still counting");
+    }
+
+    if (tree->closed) {
+        ngx_gate_file_add(run, "; closed to the worker, which runs as uid %d:"
+                          " %*s", (int) geteuid(), tree->path_len,
+                          tree->path);
+
+        if (tree->closed > 1) {
+            ngx_gate_file_add(run, " and %ui more", tree->closed - 1);
+        }
+    }
+
+    if (tree->deeper) {
+        ngx_gate_file_add(run, "; below %d levels nothing is counted",
+                          NGX_GATE_TREE_DEPTH);
+    }
 }
 
 

@@ -35,7 +35,7 @@ typedef struct {
 typedef struct {
     ngx_uint_t                misses;       /* of the marker, in a row */
     ngx_uint_t                dangling;
-    int64_t                   observed;     /* the last progress told */
+    int64_t                   observed;     /* as told last */
     int64_t                   expected;
     ngx_gate_tree_t          *tree;
 } ngx_gate_file_state_t;

@@ -160,7 +160,7 @@ ngx_gate_file_progress(ngx_gate_file_run_t *run)
 
     ngx_gate_progress_parse(&content, &progress);
 
-    if (content.len) {
+    if (progress.text.len) {
         state->observed = progress.observed;
         state->expected = progress.expected;
     }
@@ -168,7 +168,7 @@ ngx_gate_file_progress(ngx_gate_file_run_t *run)
     /* else it is just being rewritten: what was told last still holds */
 
     ngx_gate_file_say(run, NGX_GATE_RUNNING, NGX_GATE_IN_PROGRESS, "%V",
-                      progress.text.len ? &progress.text : &content);
+                      &progress.text);
 
     run->probe->result.observed = state->observed;
     run->probe->result.expected = state->expected;

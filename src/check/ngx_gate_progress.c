@@ -25,20 +25,16 @@ static void ngx_gate_progress_text(u_char *p, u_char *last, ngx_str_t *text);
 void
 ngx_gate_progress_parse(ngx_str_t *content, ngx_gate_progress_t *progress)
 {
-    u_char   *p, *end, *last;
-    int64_t   n, m;
+    u_char     *p, *end, *last;
+    int64_t     n, m;
+    ngx_str_t   rest;
 
     progress->observed = -1;
     progress->expected = -1;
 
     last = content->data + content->len;
 
-    /* unless there is more to be understood */
     ngx_gate_progress_text(content->data, last, &progress->text);
-
-    if (progress->text.len == 0) {
-        return;
-    }
 
     end = ngx_gate_progress_number(progress->text.data, last, &n);
     if (end == NULL) {
@@ -78,7 +74,11 @@ ngx_gate_progress_parse(ngx_str_t *content, ngx_gate_progress_t *progress)
         p++;
     }
 
-    ngx_gate_progress_text(p, last, &progress->text);
+    ngx_gate_progress_text(p, last, &rest);
+
+    if (rest.len) {
+        progress->text = rest;
+    }
 }
 
 

@@ -15,7 +15,7 @@
 typedef struct {
     int64_t                   observed;     /* -1: no numbers are told */
     int64_t                   expected;     /* -1, or above 0 */
-    ngx_str_t                 text;         /* part of what was parsed */
+    ngx_str_t                 text;         /* what follows, or all of it */
 } ngx_gate_progress_t;
 
 

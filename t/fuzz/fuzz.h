@@ -1,0 +1,80 @@
+
+/*
+ * What nginx's main() has prepared before a configuration is read, for a
+ * fuzz target that is linked with all of nginx.  Nothing is logged.
+ */
+
+
+#ifndef _FUZZ_H_INCLUDED_
+#define _FUZZ_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+
+#define fuzz_assert(what)  if (!(what)) { ngx_abort(); }
+
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const u_char *data, size_t size);
+
+static ngx_log_t    fuzz_log;
+static ngx_cycle_t  fuzz_cycle;
+
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    static ngx_open_file_t  file;
+
+    ngx_debug_init();
+    ngx_strerror_init();
+    ngx_time_init();
+    ngx_pid = ngx_getpid();
+    ngx_pagesize = getpagesize();
+    ngx_cacheline_size = NGX_CPU_CACHE_LINE;
+    for (ngx_pagesize_shift = 0;
+         (ngx_uint_t) 1 << ngx_pagesize_shift < ngx_pagesize;
+         ngx_pagesize_shift++)
+    {
+        /* void */
+    }
+
+    file.fd = NGX_INVALID_FILE;
+    fuzz_log.file = &file;
+    fuzz_log.log_level = NGX_LOG_STDERR;
+
+    ngx_use_stderr = 0;
+
+    ngx_str_set(&fuzz_cycle.prefix, "/prefix/");
+    ngx_str_set(&fuzz_cycle.conf_prefix, "/prefix/");
+    fuzz_cycle.log = &fuzz_log;
+    ngx_cycle = &fuzz_cycle;
+
+    return 0;
+}
+
+
+/* a configuration to be read; its pool is destroyed after the input */
+
+static ngx_inline ngx_int_t
+fuzz_conf(ngx_conf_t *cf)
+{
+    ngx_memzero(cf, sizeof(ngx_conf_t));
+
+    cf->pool = ngx_create_pool(1024, &fuzz_log);
+    if (cf->pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    fuzz_cycle.pool = cf->pool;
+    cf->cycle = &fuzz_cycle;
+    cf->log = &fuzz_log;
+
+    return NGX_OK;
+}
+
+
+#endif /* _FUZZ_H_INCLUDED_ */
