@@ -1,0 +1,330 @@
+
+/*
+ * From addresses to a connection that may be used: one after the other is
+ * tried, then TLS shakes hands.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_gate.h>
+#include <ngx_gate_peer.h>
+#include <ngx_gate_peer_steps.h>
+
+
+static ngx_int_t ngx_gate_peer_socket(ngx_gate_peer_t *peer,
+    struct sockaddr *sockaddr, socklen_t socklen);
+static ngx_connection_t *ngx_gate_peer_connection(ngx_gate_peer_t *peer,
+    ngx_socket_t s);
+static void ngx_gate_peer_connecting(ngx_event_t *ev);
+static void ngx_gate_peer_shaking(ngx_event_t *ev);
+static void ngx_gate_peer_handshake(ngx_gate_peer_t *peer);
+static void ngx_gate_peer_connect_error(ngx_gate_peer_t *peer, ngx_err_t err);
+
+
+/* one address after the other; the last one's error stands */
+
+void
+ngx_gate_peer_try(ngx_gate_peer_t *peer)
+{
+    ngx_int_t            rc;
+    ngx_uint_t           i;
+    ngx_gate_resolve_t  *resolve;
+
+    resolve = &peer->resolve;
+    peer->log->action = "connecting";
+
+    while (peer->tried < resolve->naddrs) {
+
+        i = (peer->first + peer->tried) % resolve->naddrs;
+        peer->tried++;
+
+        rc = ngx_gate_peer_socket(peer, &resolve->addrs[i].sockaddr,
+                                  resolve->socklens[i]);
+
+        if (rc == NGX_AGAIN) {
+            return;
+        }
+
+        if (rc == NGX_OK) {
+            ngx_gate_peer_post(peer);
+            return;
+        }
+
+        ngx_gate_peer_disconnect(peer);
+
+        if (rc == NGX_ERROR) {
+            break;
+        }
+    }
+
+    ngx_gate_peer_fail(peer);
+}
+
+
+/*
+ * NGX_OK: connected; NGX_AGAIN: connecting; NGX_DECLINED: another address may
+ * do better; NGX_ERROR: our own want of something
+ */
+
+static ngx_int_t
+ngx_gate_peer_socket(ngx_gate_peer_t *peer, struct sockaddr *sockaddr,
+    socklen_t socklen)
+{
+    int                rc;
+    ngx_err_t          err;
+    ngx_socket_t       s;
+    ngx_connection_t  *c;
+
+    s = ngx_socket(sockaddr->sa_family, SOCK_STREAM, 0);
+
+    if (s == (ngx_socket_t) -1) {
+        err = ngx_socket_errno;
+
+        if (err == EAFNOSUPPORT || err == EPROTONOSUPPORT) {
+            ngx_gate_peer_connect_error(peer, err);
+            return NGX_DECLINED;
+        }
+
+        ngx_gate_peer_errno(peer, NGX_GATE_NO_CONNECTIONS, "socket()", err);
+        return NGX_ERROR;
+    }
+
+    c = ngx_gate_peer_connection(peer, s);
+    if (c == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (sockaddr->sa_family == AF_UNIX) {
+        c->tcp_nodelay = NGX_TCP_NODELAY_DISABLED;
+        c->tcp_nopush = NGX_TCP_NOPUSH_DISABLED;
+    }
+
+    rc = connect(s, sockaddr, socklen);
+
+    if (rc == -1) {
+        err = ngx_socket_errno;
+
+        if (err != NGX_EINPROGRESS) {
+            ngx_gate_peer_connect_error(peer, err);
+            return NGX_DECLINED;
+        }
+    }
+
+    if (!ngx_add_conn
+        && (ngx_handle_read_event(c->read, 0) != NGX_OK
+            || (rc == -1 && ngx_handle_write_event(c->write, 0) != NGX_OK)))
+    {
+        ngx_gate_peer_error(peer, NGX_GATE_NO_CONNECTIONS,
+                            "could not wait for an event");
+        return NGX_ERROR;
+    }
+
+    if (rc == -1) {
+        return NGX_AGAIN;
+    }
+
+    c->write->ready = 1;
+
+    return NGX_OK;
+}
+
+
+/* takes over the socket, also where it fails */
+
+static ngx_connection_t *
+ngx_gate_peer_connection(ngx_gate_peer_t *peer, ngx_socket_t s)
+{
+    ngx_connection_t  *c;
+
+    c = ngx_get_connection(s, &peer->hush.log);
+
+    if (c == NULL) {
+        ngx_gate_peer_error(peer, NGX_GATE_NO_CONNECTIONS,
+                            "worker_connections are not enough");
+
+        if (ngx_close_socket(s) == -1) {
+            ngx_log_error(NGX_LOG_ALERT, peer->log, ngx_socket_errno,
+                          ngx_close_socket_n " failed");
+        }
+
+        return NULL;
+    }
+
+    peer->connection = c;
+
+    c->data = peer;
+    c->pool = peer->pool;
+    c->type = SOCK_STREAM;
+    c->log_error = NGX_ERROR_INFO;
+    c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
+    c->start_time = ngx_current_msec;
+
+    c->recv = ngx_recv;
+    c->send = ngx_send;
+    c->recv_chain = ngx_recv_chain;
+    c->send_chain = ngx_send_chain;
+
+    c->read->log = peer->log;
+    c->write->log = peer->log;
+    c->read->handler = ngx_gate_peer_connecting;
+    c->write->handler = ngx_gate_peer_connecting;
+
+    if (ngx_nonblocking(s) == -1
+        || (ngx_add_conn && ngx_add_conn(c) != NGX_OK))
+    {
+        ngx_gate_peer_error(peer, NGX_GATE_NO_CONNECTIONS,
+                            "could not wait for an event");
+        return NULL;
+    }
+
+    return c;
+}
+
+
+static void
+ngx_gate_peer_connecting(ngx_event_t *ev)
+{
+    int                err;
+    socklen_t          len;
+    ngx_gate_peer_t   *peer;
+    ngx_connection_t  *c;
+
+    c = ev->data;
+    peer = c->data;
+
+    if (ngx_gate_peer_stopping(peer)) {
+        return;
+    }
+
+    if (peer->posted.posted) {
+
+        /* connected at once, and about to be told so */
+
+        return;
+    }
+
+    err = 0;
+    len = sizeof(int);
+
+    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1) {
+        err = ngx_socket_errno;
+    }
+
+    if (err) {
+        ngx_gate_peer_connect_error(peer, err);
+        ngx_gate_peer_disconnect(peer);
+        ngx_gate_peer_try(peer);
+        return;
+    }
+
+    ngx_gate_peer_established(peer);
+}
+
+
+void
+ngx_gate_peer_established(ngx_gate_peer_t *peer)
+{
+    ngx_connection_t  *c;
+
+    c = peer->connection;
+
+    if (ngx_tcp_nodelay(c) != NGX_OK) {
+        ngx_gate_peer_broken(peer, ngx_socket_errno, "setsockopt()");
+        return;
+    }
+
+    if (peer->endpoint->tls == NULL) {
+        ngx_gate_peer_ready(peer);
+        return;
+    }
+
+    peer->log->action = "shaking hands in TLS";
+
+    c->read->handler = ngx_gate_peer_shaking;
+    c->write->handler = ngx_gate_peer_shaking;
+
+    if (ngx_gate_tls_start(peer->endpoint->tls, c) != NGX_OK) {
+        ngx_gate_peer_error(peer, NGX_GATE_NO_MEMORY, "could not begin TLS");
+        ngx_gate_peer_fail(peer);
+        return;
+    }
+
+    ngx_gate_peer_handshake(peer);
+}
+
+
+static void
+ngx_gate_peer_shaking(ngx_event_t *ev)
+{
+    ngx_gate_peer_t   *peer;
+    ngx_connection_t  *c;
+
+    c = ev->data;
+    peer = c->data;
+
+    if (ngx_gate_peer_stopping(peer)) {
+        return;
+    }
+
+    ngx_gate_peer_handshake(peer);
+}
+
+
+static void
+ngx_gate_peer_handshake(ngx_gate_peer_t *peer)
+{
+    ngx_int_t           rc;
+    ngx_str_t           text;
+    ngx_connection_t   *c;
+    ngx_gate_reason_e   reason;
+
+    c = peer->connection;
+
+    rc = ngx_gate_tls_handshake(peer->endpoint->tls, c, &peer->hush, &reason,
+                                &text);
+
+    if (rc == NGX_AGAIN) {
+
+        /* nginx has put its own in their place */
+
+        c->read->handler = ngx_gate_peer_shaking;
+        c->write->handler = ngx_gate_peer_shaking;
+        return;
+    }
+
+    if (rc != NGX_OK) {
+        ngx_gate_peer_error(peer, reason, "%V", &text);
+        ngx_gate_peer_fail(peer);
+        return;
+    }
+
+    ngx_gate_peer_ready(peer);
+}
+
+
+static void
+ngx_gate_peer_connect_error(ngx_gate_peer_t *peer, ngx_err_t err)
+{
+    u_char              *p;
+    u_char               call[sizeof("connect() to ") + NGX_SOCKADDR_STRLEN];
+    ngx_uint_t           i;
+    ngx_gate_resolve_t  *resolve;
+
+    p = ngx_cpymem(call, "connect()", sizeof("connect()") - 1);
+
+    if (peer->endpoint->path.len == 0) {
+        resolve = &peer->resolve;
+        i = (peer->first + peer->tried - 1) % resolve->naddrs;
+
+        p = ngx_cpymem(p, " to ", 4);
+        p += ngx_sock_ntop(&resolve->addrs[i].sockaddr, resolve->socklens[i],
+                           p, NGX_SOCKADDR_STRLEN, 1);
+    }
+
+    *p = '\0';
+
+    ngx_gate_peer_errno(peer, ngx_gate_peer_errno_reason(err), (char *) call,
+                        err);
+}
