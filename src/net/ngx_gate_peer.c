@@ -330,6 +330,11 @@ ngx_gate_peer_read(ngx_gate_peer_t *peer)
         return;
     }
 
+    if (peer->err) {
+        ngx_gate_peer_broken(peer, peer->err, "recv()");
+        return;
+    }
+
     if (ngx_gate_peer_room(peer) != NGX_OK) {
         ngx_gate_peer_error(peer, NGX_GATE_PROTOCOL,
                             "peer sent more than can be understood");
@@ -358,8 +363,15 @@ ngx_gate_peer_read(ngx_gate_peer_t *peer)
         /* nothing was logged, hence errno is still that of recv() */
 
         err = ngx_socket_errno;
-        ngx_gate_peer_broken(peer, err, "recv()");
-        return;
+
+        if (!fresh) {
+            ngx_gate_peer_broken(peer, err, "recv()");
+            return;
+        }
+
+        /* last words, as "too many clients", come first */
+
+        peer->err = err;
     }
 
     if (n == NGX_AGAIN && ngx_handle_read_event(c->read, 0) != NGX_OK) {
@@ -657,6 +669,7 @@ ngx_gate_peer_disconnect(ngx_gate_peer_t *peer)
     }
 
     peer->connected = 0;
+    peer->err = 0;
     peer->ended = 0;
     peer->kept = 0;
     peer->reused = 0;

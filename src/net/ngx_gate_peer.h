@@ -58,6 +58,7 @@ struct ngx_gate_peer_s {
     ngx_uint_t                tried;       /* how many of them */
     ngx_event_t               posted;
     ngx_gate_hush_t           hush;        /* c->log */
+    ngx_err_t                 err;         /* of recv(), behind some bytes */
 
     unsigned                  connected:1;
     unsigned                  failed:1;    /* which the handler must be told */
