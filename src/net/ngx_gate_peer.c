@@ -486,7 +486,7 @@ ngx_gate_peer_broken(ngx_gate_peer_t *peer, ngx_err_t err, const char *call)
         return;
     }
 
-    reason = ngx_gate_tls_reason(&peer->hush.text, &text);
+    reason = ngx_gate_tls_reason(&peer->hush.text, 0, &text);
 
     if (reason != NGX_GATE_OK) {
         ngx_gate_peer_error(peer, reason, "%V", &text);

@@ -263,7 +263,7 @@ ngx_gate_tls_handshake(ngx_gate_tls_t *tls, ngx_connection_t *c,
         return NGX_AGAIN;
     }
 
-    *reason = ngx_gate_tls_reason(&hush->text, text);
+    *reason = ngx_gate_tls_reason(&hush->text, 1, text);
 
     if (*reason == NGX_GATE_OK) {
         *reason = NGX_GATE_RESET;
@@ -353,7 +353,7 @@ ngx_gate_tls_name_is_address(ngx_gate_tls_t *tls)
  */
 
 ngx_gate_reason_e
-ngx_gate_tls_reason(ngx_str_t *line, ngx_str_t *text)
+ngx_gate_tls_reason(ngx_str_t *line, ngx_uint_t shaking, ngx_str_t *text)
 {
     u_char         *p, *last;
     unsigned long   code, digit;
@@ -384,24 +384,24 @@ ngx_gate_tls_reason(ngx_str_t *line, ngx_str_t *text)
         code = code << 4 | (digit & 0xf);
     }
 
-    switch (ERR_GET_REASON(code)) {
+    text->data = (u_char *) ERR_reason_error_string(code);
+
+    if (text->data) {
+        text->len = ngx_strlen(text->data);
+
+    } else {
+        ngx_str_set(text, "unknown TLS error");
+    }
+
+    /* what a first record in another protocol looks like */
+
+    switch (shaking ? ERR_GET_REASON(code) : 0) {
 
     case SSL_R_WRONG_VERSION_NUMBER:
     case SSL_R_UNKNOWN_PROTOCOL:
     case SSL_R_HTTP_REQUEST:
     case SSL_R_PACKET_LENGTH_TOO_LONG:
         ngx_str_set(text, "peer does not speak TLS");
-        break;
-
-    default:
-        text->data = (u_char *) ERR_reason_error_string(code);
-
-        if (text->data == NULL) {
-            ngx_str_set(text, "unknown TLS error");
-            break;
-        }
-
-        text->len = ngx_strlen(text->data);
     }
 
     return NGX_GATE_TLS;
@@ -459,7 +459,7 @@ ngx_gate_tls_close(ngx_connection_t *c)
 
 
 ngx_gate_reason_e
-ngx_gate_tls_reason(ngx_str_t *line, ngx_str_t *text)
+ngx_gate_tls_reason(ngx_str_t *line, ngx_uint_t shaking, ngx_str_t *text)
 {
     return NGX_GATE_OK;
 }

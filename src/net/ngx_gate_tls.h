@@ -78,7 +78,8 @@ void ngx_gate_tls_close(ngx_connection_t *c);
 
 /* the error of OpenSSL that a line kept back tells of; 0: none */
 
-ngx_gate_reason_e ngx_gate_tls_reason(ngx_str_t *line, ngx_str_t *text);
+ngx_gate_reason_e ngx_gate_tls_reason(ngx_str_t *line, ngx_uint_t shaking,
+    ngx_str_t *text);
 
 
 #endif /* _NGX_GATE_TLS_H_INCLUDED_ */
