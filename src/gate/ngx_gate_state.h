@@ -69,6 +69,21 @@ typedef struct {
 } ngx_gate_standing_t;
 
 
+/* a check as of its last probe; times in ms since the epoch, 0 is never */
+
+typedef struct {
+    ngx_gate_result_t         result;
+    ngx_gate_standing_t       standing;
+    uint64_t                  attempts;
+    uint64_t                  consecutive;  /* probes with this verdict */
+    int64_t                   last_checked;
+    int64_t                   next_check;
+    int64_t                   passed_at;
+    uint32_t                  duration;     /* us */
+    uint32_t                  carried_over;
+} ngx_gate_check_record_t;
+
+
 /* what a gate remembers of itself beyond its checks */
 
 typedef struct {
@@ -90,17 +105,16 @@ ngx_uint_t ngx_gate_reason_is_hopeless(ngx_gate_reason_e reason);
 void ngx_gate_standing_update(ngx_gate_standing_t *standing,
     ngx_gate_verdict_e verdict, ngx_uint_t rise, ngx_uint_t fall);
 
-/* the standings are in the order of gate->checks */
+/* the checks are in the order of gate->checks */
 
-void ngx_gate_decide(ngx_gate_t *gate, ngx_gate_standing_t **standings,
+void ngx_gate_decide(ngx_gate_t *gate, ngx_gate_check_record_t *checks,
     ngx_gate_memory_t *memory, ngx_uint_t past_deadline);
 
 ngx_uint_t ngx_gate_state_is_open(ngx_gate_t *gate, ngx_gate_state_e state);
 
-/* what one check adds to the progress of its gate, in 1/10000 */
+/* in 1/10000, or -1 before a required check has had a verdict */
 
-ngx_uint_t ngx_gate_share(ngx_gate_standing_t *standing, int64_t observed,
-    int64_t expected);
+ngx_int_t ngx_gate_progress(ngx_gate_t *gate, ngx_gate_check_record_t *checks);
 
 /* the pause after a probe that ended in an error for the nth time running */
 

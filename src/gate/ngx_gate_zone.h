@@ -24,21 +24,6 @@
 #define NGX_GATE_HEADER_MAX  (NGX_GATE_NAME_MAX + 32)
 
 
-/* a check, as of its last probe; times in ms since the epoch, 0 is never */
-
-typedef struct {
-    ngx_gate_result_t         result;
-    ngx_gate_standing_t       standing;
-    uint64_t                  attempts;
-    uint64_t                  consecutive;  /* probes with this verdict */
-    int64_t                   last_checked;
-    int64_t                   next_check;
-    int64_t                   passed_at;
-    uint32_t                  duration;     /* us */
-    uint32_t                  carried_over;
-} ngx_gate_check_record_t;
-
-
 typedef struct {
     ngx_atomic_t              published;
     ngx_gate_check_record_t   records[2];
@@ -71,8 +56,9 @@ typedef struct {
     int64_t                   deadline_at;
 
     /* in terms of ngx_current_msec, which all processes share */
-    ngx_msec_t                started;      /* until START_WAIT later, requests
-                                               wait for the first verdicts */
+    ngx_msec_t                born;         /* the gate's first start */
+    ngx_msec_t                started;      /* this one: until START_WAIT later
+                                               requests wait for verdicts */
     ngx_msec_t                closed;       /* since then, for ETA, reminder */
     ngx_msec_t                due;          /* the deadline, if there is one */
 
@@ -146,16 +132,18 @@ typedef struct {
 typedef struct {
     ngx_gate_zone_t          *zone;
     ngx_atomic_uint_t         identity;
+    ngx_uint_t                handed_on;    /* by an older generation */
 } ngx_gate_pen_t;
 
 
 /* configuration, shared memory, reload */
 
+size_t ngx_gate_shm_size(size_t size);    /* of memory for one block */
+
 ngx_shm_zone_t *ngx_gate_zone_add(ngx_conf_t *cf, ngx_array_t *gates,
     u_char *digest, void *tag);
 ngx_shm_zone_t *ngx_gate_zone_find(ngx_cycle_t *cycle, void *tag,
     const char *prefix);
-void ngx_gate_zone_seed(ngx_shm_zone_t *shm_zone, ngx_shm_zone_t *old);
 
 /* writers */
 

@@ -1,0 +1,626 @@
+
+/*
+ * A gate in the worker that probes: takes the verdicts of its checks, decides
+ * what runs next, publishes and logs what has changed.
+ */
+
+
+#include <ngx_gate.h>
+#include <ngx_gate_state.h>
+#include <ngx_gate_record.h>
+#include <ngx_gate_schedule.h>
+
+
+#define NGX_GATE_PUBLISH_PAUSE  10
+#define NGX_GATE_REMIND_FIRST   60000
+#define NGX_GATE_REMIND_MAX     3600000
+
+
+static void ngx_gate_keeper_verdict(ngx_gate_run_t *run);
+static ngx_uint_t ngx_gate_keeper_note(ngx_gate_run_t *run);
+static ngx_msec_t ngx_gate_keeper_pause(ngx_gate_run_t *run);
+static void ngx_gate_keeper_log_check(ngx_gate_run_t *run);
+static ngx_uint_t ngx_gate_keeper_needs(ngx_gate_keeper_t *keeper,
+    ngx_uint_t i);
+static void ngx_gate_keeper_release(ngx_gate_keeper_t *keeper, ngx_uint_t i);
+static void ngx_gate_keeper_update(ngx_gate_keeper_t *keeper);
+static void ngx_gate_keeper_estimate(ngx_gate_keeper_t *keeper);
+static void ngx_gate_keeper_log_state(ngx_gate_keeper_t *keeper);
+static void ngx_gate_keeper_clocks(ngx_gate_keeper_t *keeper);
+static void ngx_gate_keeper_publish(ngx_event_t *ev);
+static void ngx_gate_keeper_deadline(ngx_event_t *ev);
+static void ngx_gate_keeper_remind(ngx_event_t *ev);
+
+
+ngx_int_t
+ngx_gate_keeper_init(ngx_gate_keeper_t *keeper, ngx_gate_t *gate,
+    ngx_gate_schedule_t *schedule)
+{
+    ngx_uint_t       i, n;
+    ngx_gate_run_t  *run;
+
+    keeper->gate = gate;
+    keeper->schedule = schedule;
+
+    n = gate->checks.nelts;
+
+    keeper->checks = ngx_pcalloc(schedule->pool,
+                                 n * sizeof(ngx_gate_check_record_t));
+    keeper->runs = ngx_pcalloc(schedule->pool, n * sizeof(ngx_gate_run_t));
+
+    if (keeper->checks == NULL || keeper->runs == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        run = &keeper->runs[i];
+
+        ngx_gate_run_init(run, keeper, ngx_gate_check_at(gate, i),
+                          ngx_gate_keeper_verdict);
+
+        run->record = &keeper->checks[i];
+        run->shared = &gate->shared->checks[i];
+    }
+
+    if (gate->trigger) {
+        keeper->trigger = ngx_pcalloc(schedule->pool, sizeof(ngx_gate_run_t));
+        if (keeper->trigger == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_gate_run_init(keeper->trigger, keeper, gate->trigger,
+                          ngx_gate_trigger_finish);
+        keeper->trigger->hold_back = ngx_gate_trigger_hold_back;
+    }
+
+    ngx_gate_timer_init(&keeper->publish, ngx_gate_keeper_publish,
+                        schedule->log);
+    ngx_gate_timer_init(&keeper->deadline, ngx_gate_keeper_deadline,
+                        schedule->log);
+    ngx_gate_timer_init(&keeper->reminder, ngx_gate_keeper_remind,
+                        schedule->log);
+
+    return NGX_OK;
+}
+
+
+/* goes on from what is published, whoever published it */
+
+void
+ngx_gate_keeper_wake(ngx_gate_keeper_t *keeper)
+{
+    ngx_uint_t                i;
+    ngx_gate_t               *gate;
+    ngx_gate_check_record_t  *record;
+
+    gate = keeper->gate;
+
+    ngx_gate_read(gate->shared, &keeper->record);
+
+    if (ngx_gate_schedule_pen_down(keeper->schedule) != NGX_OK) {
+        return;
+    }
+
+    for (i = 0; i < gate->checks.nelts; i++) {
+        record = &keeper->checks[i];
+
+        ngx_gate_check_read(keeper->runs[i].shared, record);
+
+        if (keeper->schedule->pen.handed_on && record->attempts) {
+            record->carried_over = 1;
+            ngx_gate_check_publish(keeper->runs[i].shared, record);
+        }
+    }
+
+    if (keeper->schedule->pen.handed_on) {
+        keeper->record.carried_over = 1;
+    }
+
+    ngx_gate_pen_up(&keeper->schedule->pen);
+
+    for (i = 0; i < gate->checks.nelts; i++) {
+        if (ngx_gate_keeper_needs(keeper, i)) {
+            ngx_gate_run_at(&keeper->runs[i], 0);
+        }
+    }
+
+    ngx_gate_keeper_clocks(keeper);
+    ngx_gate_keeper_update(keeper);
+    ngx_gate_trigger_wake(keeper);
+}
+
+
+/* ends what has become needless: a latched gate asks nothing any more */
+
+void
+ngx_gate_keeper_tidy(ngx_gate_keeper_t *keeper)
+{
+    ngx_uint_t  i;
+
+    if (!keeper->record.memory.latched) {
+        return;
+    }
+
+    for (i = 0; i < keeper->gate->checks.nelts; i++) {
+        if (!ngx_gate_keeper_needs(keeper, i)) {
+            ngx_gate_run_end(&keeper->runs[i]);
+        }
+    }
+
+    if (keeper->trigger) {
+        ngx_gate_run_end(keeper->trigger);
+    }
+}
+
+
+void
+ngx_gate_keeper_sleep(ngx_gate_keeper_t *keeper)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < keeper->gate->checks.nelts; i++) {
+        ngx_gate_run_end(&keeper->runs[i]);
+    }
+
+    if (keeper->trigger) {
+        ngx_gate_run_end(keeper->trigger);
+    }
+
+    if (keeper->publish.timer_set) {
+        ngx_del_timer(&keeper->publish);
+    }
+
+    if (keeper->deadline.timer_set) {
+        ngx_del_timer(&keeper->deadline);
+    }
+
+    if (keeper->reminder.timer_set) {
+        ngx_del_timer(&keeper->reminder);
+    }
+}
+
+
+static void
+ngx_gate_keeper_verdict(ngx_gate_run_t *run)
+{
+    ngx_uint_t                i, changed, counted;
+    ngx_msec_t                pause;
+    ngx_gate_keeper_t        *keeper;
+    ngx_gate_check_record_t  *record;
+
+    keeper = run->keeper;
+    record = run->record;
+    i = run->probe.check->index;
+
+    counted = record->standing.counts;
+
+    if (ngx_gate_schedule_pen_down(keeper->schedule) != NGX_OK) {
+        return;
+    }
+
+    changed = ngx_gate_keeper_note(run);
+
+    pause = ngx_gate_keeper_pause(run);
+    record->next_check = record->last_checked + pause;
+
+    ngx_gate_check_publish(run->shared, record);
+
+    ngx_gate_pen_up(&keeper->schedule->pen);
+
+    if (changed) {
+        ngx_gate_keeper_update(keeper);
+    }
+
+    if (ngx_gate_keeper_needs(keeper, i)) {
+        ngx_gate_run_at(run, pause);
+
+    } else {
+        ngx_post_event(&keeper->schedule->tidy, &ngx_posted_events);
+    }
+
+    if (record->standing.counts && !counted) {
+        ngx_gate_keeper_release(keeper, i);
+    }
+}
+
+
+/* returns whether anything has changed that the gate may care about */
+
+static ngx_uint_t
+ngx_gate_keeper_note(ngx_gate_run_t *run)
+{
+    uint32_t                  duration;
+    ngx_uint_t                changed;
+    ngx_gate_t               *gate;
+    ngx_gate_result_t        *result;
+    ngx_gate_standing_t       before;
+    ngx_gate_check_record_t  *record;
+
+    gate = run->keeper->gate;
+    record = run->record;
+    result = &run->probe.result;
+
+    before = record->standing;
+
+    if (!ngx_gate_reason_is_ours(result->reason)) {
+        ngx_gate_standing_update(&record->standing, result->verdict,
+                                 gate->rise, gate->fall);
+    }
+
+    changed = record->result.verdict != result->verdict
+              || record->result.reason != result->reason;
+
+    if (changed) {
+        record->consecutive = 1;
+        ngx_gate_keeper_log_check(run);
+
+    } else {
+        record->consecutive++;
+    }
+
+    changed |= before.counts != record->standing.counts
+               || before.verdict != record->standing.verdict
+               || record->result.observed != result->observed
+               || record->result.expected != result->expected;
+
+    record->result = *result;
+    record->carried_over = 0;
+    record->last_checked = ngx_gate_now();
+
+    if (result->verdict == NGX_GATE_PASSED
+        && before.verdict != NGX_GATE_PASSED)
+    {
+        record->passed_at = record->last_checked;
+    }
+
+    duration = (uint32_t) ngx_min(run->begun, 0x1fffffff);
+
+    record->duration = duration;
+
+    run->shared->recent[record->attempts % NGX_GATE_RECENT] =
+                                             (duration << 3) | result->verdict;
+    run->shared->failures[result->reason]++;
+
+    record->attempts++;
+
+    ngx_gate_pace_note(&run->pace, ngx_current_msec, result->observed,
+                       result->expected);
+
+    return changed;
+}
+
+
+/* jittered downward, so that many instances do not ask in step */
+
+static ngx_msec_t
+ngx_gate_keeper_pause(ngx_gate_run_t *run)
+{
+    ngx_msec_t          pause;
+    ngx_gate_t         *gate;
+    ngx_gate_check_t   *check;
+    ngx_gate_result_t  *result;
+
+    gate = run->keeper->gate;
+    check = run->probe.check;
+    result = &run->probe.result;
+
+    pause = check->interval;
+
+    if (!gate->latch
+        && ngx_gate_state_is_open(gate, run->keeper->record.memory.state))
+    {
+        pause = check->interval_open;
+    }
+
+    if (result->verdict != NGX_GATE_ERROR
+        || ngx_gate_reason_is_ours(result->reason))
+    {
+        run->errors = 0;
+
+    } else {
+        pause = ngx_gate_pause(pause, gate->backoff, result->reason,
+                               ++run->errors);
+    }
+
+    return pause - (ngx_msec_t) ngx_random() % (pause / 10 + 1);
+}
+
+
+static void
+ngx_gate_keeper_log_check(ngx_gate_run_t *run)
+{
+    ngx_str_t           message;
+    ngx_uint_t          level;
+    ngx_gate_result_t  *result;
+
+    result = &run->probe.result;
+
+    message.data = result->message;
+    message.len = result->message_len;
+
+    if (message.len == 0) {
+        message = ngx_gate_reason_names[result->reason];
+    }
+
+    level = (result->verdict == NGX_GATE_FAILED
+             || ngx_gate_reason_is_hopeless(result->reason))
+            ? NGX_LOG_ERR : NGX_LOG_NOTICE;
+
+    ngx_log_error(level, run->keeper->schedule->log, 0,
+                  "init gate \"%V\": check \"%V\" %V%s%V",
+                  &run->keeper->gate->name, &run->probe.check->name,
+                  &ngx_gate_verdict_names[result->verdict],
+                  message.len ? ": " : "", &message);
+}
+
+
+/* whether this check still has to be probed */
+
+static ngx_uint_t
+ngx_gate_keeper_needs(ngx_gate_keeper_t *keeper, ngx_uint_t i)
+{
+    ngx_gate_check_t  *check;
+
+    check = ngx_gate_check_at(keeper->gate, i);
+
+    if (keeper->record.memory.latched
+        && (!check->optional || keeper->checks[i].standing.counts))
+    {
+        return 0;
+    }
+
+    return check->after == NGX_GATE_NONE
+           || keeper->checks[i].attempts
+           || keeper->checks[check->after].standing.counts;
+}
+
+
+/* what was waiting for this check to pass runs at once */
+
+static void
+ngx_gate_keeper_release(ngx_gate_keeper_t *keeper, ngx_uint_t passed)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < keeper->gate->checks.nelts; i++) {
+
+        if (ngx_gate_check_at(keeper->gate, i)->after == passed
+            && keeper->checks[i].attempts == 0
+            && ngx_gate_keeper_needs(keeper, i)
+            && !keeper->runs[i].busy)
+        {
+            ngx_gate_run_at(&keeper->runs[i], 0);
+        }
+    }
+}
+
+
+static void
+ngx_gate_keeper_update(ngx_gate_keeper_t *keeper)
+{
+    ngx_uint_t           changed;
+    ngx_gate_schedule_t  *schedule;
+
+    schedule = keeper->schedule;
+
+    if (ngx_gate_schedule_pen_down(schedule) != NGX_OK) {
+        return;
+    }
+
+    changed = ngx_gate_settle(keeper->gate, &keeper->record, keeper->checks);
+
+    if (changed) {
+        ngx_gate_keeper_estimate(keeper);
+        ngx_gate_publish(keeper->gate, &keeper->record, keeper->checks);
+        ngx_memory_barrier();
+        schedule->zone->changes++;
+    }
+
+    ngx_gate_pen_up(&schedule->pen);
+
+    if (!changed) {
+        ngx_gate_keeper_soon(keeper);
+        return;
+    }
+
+    ngx_gate_keeper_log_state(keeper);
+    ngx_gate_keeper_clocks(keeper);
+
+    if (keeper->record.memory.latched) {
+        ngx_post_event(&schedule->tidy, &ngx_posted_events);
+    }
+}
+
+
+/*
+ * When the slowest of those checks that count will be there, by its own pace,
+ * and not before the last start had taken, where there has been one.
+ */
+
+static void
+ngx_gate_keeper_estimate(ngx_gate_keeper_t *keeper)
+{
+    int64_t             eta, longest;
+    ngx_uint_t          i;
+    ngx_gate_record_t  *record;
+
+    record = &keeper->record;
+
+    record->eta = -1;
+    record->retry_after = ngx_gate_retry_after(-1);
+
+    if (ngx_gate_state_is_open(keeper->gate, record->memory.state)) {
+        record->eta = 0;
+        record->retry_after = 0;
+        return;
+    }
+
+    longest = -1;
+
+    if (record->last_start) {
+        longest = (int64_t) record->last_start
+                  - (ngx_msec_int_t) (ngx_current_msec - record->closed);
+
+        if (longest < 0) {
+            longest = -1;
+        }
+    }
+
+    for (i = 0; i < keeper->gate->checks.nelts; i++) {
+
+        if (ngx_gate_check_at(keeper->gate, i)->optional
+            || keeper->checks[i].standing.counts)
+        {
+            continue;
+        }
+
+        eta = ngx_gate_pace_eta(&keeper->runs[i].pace, ngx_current_msec);
+        longest = ngx_max(longest, eta);
+    }
+
+    record->eta = longest;
+    record->retry_after = ngx_gate_retry_after(longest);
+}
+
+
+static void
+ngx_gate_keeper_log_state(ngx_gate_keeper_t *keeper)
+{
+    ngx_uint_t          level;
+    ngx_gate_record_t  *record;
+
+    record = &keeper->record;
+
+    level = (record->memory.state == NGX_GATE_STATE_FAILED
+             || record->memory.state == NGX_GATE_STATE_OVERDUE)
+            ? NGX_LOG_ERR : NGX_LOG_NOTICE;
+
+    if (record->memory.state == NGX_GATE_STATE_READY
+        || record->memory.state == NGX_GATE_STATE_DEGRADED)
+    {
+        ngx_log_error(level, keeper->schedule->log, 0,
+                      "init gate \"%V\" is %V after %M.%03Ms",
+                      &keeper->gate->name,
+                      &ngx_gate_state_names[record->memory.state],
+                      (ngx_current_msec - record->closed) / 1000,
+                      (ngx_current_msec - record->closed) % 1000);
+        return;
+    }
+
+    ngx_log_error(level, keeper->schedule->log, 0,
+                  "init gate \"%V\" is %V%s",
+                  &keeper->gate->name,
+                  &ngx_gate_state_names[record->memory.state],
+                  record->memory.state != NGX_GATE_STATE_OVERDUE ? ""
+                  : keeper->gate->deadline_open ? ", and open all the same"
+                                                : "");
+}
+
+
+static void
+ngx_gate_keeper_clocks(ngx_gate_keeper_t *keeper)
+{
+    ngx_msec_int_t      left;
+    ngx_gate_record_t  *record;
+
+    record = &keeper->record;
+
+    if (keeper->deadline.timer_set) {
+        ngx_del_timer(&keeper->deadline);
+    }
+
+    if (keeper->gate->deadline && !record->memory.opened) {
+        left = (ngx_msec_int_t) (record->due - ngx_current_msec);
+
+        if (left > 0) {
+            ngx_add_timer(&keeper->deadline, (ngx_msec_t) left);
+        }
+    }
+
+    if (ngx_gate_state_is_open(keeper->gate, record->memory.state)) {
+
+        if (keeper->reminder.timer_set) {
+            ngx_del_timer(&keeper->reminder);
+        }
+
+        return;
+    }
+
+    if (!keeper->reminder.timer_set) {
+        keeper->remind = NGX_GATE_REMIND_FIRST;
+        ngx_add_timer(&keeper->reminder, keeper->remind);
+    }
+}
+
+
+void
+ngx_gate_keeper_soon(ngx_gate_keeper_t *keeper)
+{
+    if (!keeper->publish.timer_set) {
+        ngx_add_timer(&keeper->publish, NGX_GATE_PUBLISH_PAUSE);
+    }
+}
+
+
+static void
+ngx_gate_keeper_publish(ngx_event_t *ev)
+{
+    ngx_gate_keeper_t  *keeper;
+
+    keeper = ngx_queue_data(ev, ngx_gate_keeper_t, publish);
+
+    if (ngx_gate_schedule_pen_down(keeper->schedule) != NGX_OK) {
+        return;
+    }
+
+    ngx_gate_keeper_estimate(keeper);
+    ngx_gate_publish(keeper->gate, &keeper->record, keeper->checks);
+
+    ngx_gate_pen_up(&keeper->schedule->pen);
+}
+
+
+static void
+ngx_gate_keeper_deadline(ngx_event_t *ev)
+{
+    ngx_gate_keeper_t  *keeper;
+
+    keeper = ngx_queue_data(ev, ngx_gate_keeper_t, deadline);
+
+    ngx_gate_keeper_update(keeper);
+}
+
+
+static void
+ngx_gate_keeper_remind(ngx_event_t *ev)
+{
+    ngx_str_t           message;
+    ngx_uint_t          i;
+    ngx_gate_run_t     *run;
+    ngx_gate_keeper_t  *keeper;
+
+    keeper = ngx_queue_data(ev, ngx_gate_keeper_t, reminder);
+
+    for (i = 0; i < keeper->gate->checks.nelts; i++) {
+        run = &keeper->runs[i];
+
+        if (run->probe.check->optional || run->record->standing.counts) {
+            continue;
+        }
+
+        message.data = run->record->result.message;
+        message.len = run->record->result.message_len;
+
+        ngx_log_error(NGX_LOG_WARN, keeper->schedule->log, 0,
+                      "init gate \"%V\" is still closed after %Ms: "
+                      "check \"%V\" %V%s%V",
+                      &keeper->gate->name,
+                      (ngx_current_msec - keeper->record.closed) / 1000,
+                      &run->probe.check->name,
+                      &ngx_gate_verdict_names[run->record->result.verdict],
+                      message.len ? ": " : "", &message);
+    }
+
+    keeper->remind = ngx_min(keeper->remind * 2, NGX_GATE_REMIND_MAX);
+    ngx_add_timer(ev, keeper->remind);
+}

@@ -1,0 +1,184 @@
+
+/*
+ * The end of a probe, as a check type sees it, and its timers.
+ */
+
+
+#include <ngx_gate.h>
+
+
+static size_t ngx_gate_fold(u_char *dst, u_char *src, size_t len);
+static size_t ngx_gate_utf8(u_char *p, u_char *end, uint32_t *ch);
+static ngx_uint_t ngx_gate_breaks_line(uint32_t ch);
+
+
+/* stands in where nginx's debug log expects a connection behind an event */
+
+static ngx_connection_t  ngx_gate_dumb = { .fd = (ngx_socket_t) -1 };
+
+
+void
+ngx_gate_timer_init(ngx_event_t *ev, ngx_event_handler_pt handler,
+    ngx_log_t *log)
+{
+    ngx_memzero(ev, sizeof(ngx_event_t));
+
+    ev->handler = handler;
+    ev->data = &ngx_gate_dumb;
+    ev->log = log;
+    ev->cancelable = 1;
+}
+
+
+void ngx_cdecl
+ngx_gate_probe_end(ngx_gate_probe_t *probe, ngx_gate_verdict_e verdict,
+    ngx_gate_reason_e reason, const char *fmt, ...)
+{
+    u_char   *p, text[NGX_GATE_MESSAGE_MAX + 1];
+    va_list   args;
+
+    probe->result.verdict = verdict;
+    probe->result.reason = reason;
+
+    va_start(args, fmt);
+    p = ngx_vslprintf(text, text + sizeof(text), fmt, args);
+    va_end(args);
+
+    probe->result.message_len = ngx_gate_fold(probe->result.message, text,
+                                              p - text);
+    probe->done(probe);
+}
+
+
+/*
+ * A message may quote a file, a server or a certificate: it becomes one line
+ * of valid UTF-8 without control characters, cut at a whole character.
+ */
+
+static size_t
+ngx_gate_fold(u_char *dst, u_char *src, size_t len)
+{
+    size_t     n;
+    u_char    *p, *last, *end;
+    uint32_t   ch;
+
+    p = dst;
+    last = dst + NGX_GATE_MESSAGE_MAX;
+    end = src + len;
+
+    while (src < end) {
+
+        n = ngx_gate_utf8(src, end, &ch);
+
+        if (n == 0) {
+
+            if (len > NGX_GATE_MESSAGE_MAX && end - src < 4) {
+                /* cut within this character */
+                break;
+            }
+
+            src++;
+            ch = '?';
+
+        } else {
+            src += n;
+        }
+
+        if (ngx_gate_breaks_line(ch)) {
+            n = 0;
+
+            if (p == dst || p[-1] == ' ') {
+                continue;
+            }
+
+            ch = ' ';
+        }
+
+        if (p + ngx_max(n, 1) > last) {
+            break;
+        }
+
+        if (n > 1) {
+            p = ngx_cpymem(p, src - n, n);
+
+        } else {
+            *p++ = (u_char) ch;
+        }
+    }
+
+    while (p > dst && p[-1] == ' ') {
+        p--;
+    }
+
+    return p - dst;
+}
+
+
+/* the length of the character at p, or 0: stricter than ngx_utf8_decode() */
+
+static size_t
+ngx_gate_utf8(u_char *p, u_char *end, uint32_t *ch)
+{
+    size_t    n, i;
+    uint32_t  min;
+
+    *ch = *p;
+
+    if (*p < 0x80) {
+        return 1;
+    }
+
+    if (*p >= 0xc2 && *p < 0xe0) {
+        n = 2;
+        min = 0x80;
+        *ch &= 0x1f;
+
+    } else if (*p >= 0xe0 && *p < 0xf0) {
+        n = 3;
+        min = 0x800;
+        *ch &= 0x0f;
+
+    } else if (*p >= 0xf0 && *p < 0xf5) {
+        n = 4;
+        min = 0x10000;
+        *ch &= 0x07;
+
+    } else {
+        return 0;
+    }
+
+    if ((size_t) (end - p) < n) {
+        return 0;
+    }
+
+    for (i = 1; i < n; i++) {
+
+        if ((p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+
+        *ch = (*ch << 6) | (p[i] & 0x3f);
+    }
+
+    if (*ch < min || *ch > 0x10ffff || (*ch >= 0xd800 && *ch < 0xe000)) {
+        return 0;
+    }
+
+    return n;
+}
+
+
+/*
+ * Blanks, C0, DEL, C1, the separators of lines and paragraphs, and what
+ * changes the direction of the rest of a line.
+ */
+
+static ngx_uint_t
+ngx_gate_breaks_line(uint32_t ch)
+{
+    return ch <= 0x20
+           || (ch >= 0x7f && ch <= 0xa0)
+           || (ch >= 0x200e && ch <= 0x200f)
+           || (ch >= 0x2028 && ch <= 0x202e)
+           || (ch >= 0x2066 && ch <= 0x2069);
+}

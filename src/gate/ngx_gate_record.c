@@ -1,0 +1,297 @@
+
+/*
+ * The record of a gate over time; see ngx_gate_record.h.
+ */
+
+
+#include <ngx_gate.h>
+#include <ngx_gate_state.h>
+#include <ngx_gate_zone.h>
+#include <ngx_gate_record.h>
+
+
+static void ngx_gate_record_init(ngx_gate_t *gate, ngx_gate_record_t *record);
+static void ngx_gate_record_inherit(ngx_gate_t *gate,
+    ngx_gate_record_t *record, ngx_gate_check_record_t *checks,
+    ngx_gate_shared_t *old);
+static ngx_uint_t ngx_gate_checks_inherit(ngx_gate_t *gate,
+    ngx_gate_check_record_t *checks, ngx_gate_shared_t *old);
+static void ngx_gate_deadline_set(ngx_gate_t *gate, ngx_gate_record_t *record);
+static ngx_gate_shared_t *ngx_gate_zone_gate(ngx_gate_zone_t *zone,
+    ngx_str_t *name);
+
+
+int64_t
+ngx_gate_now(void)
+{
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    return (int64_t) tp->sec * 1000 + tp->msec;
+}
+
+
+void
+ngx_gate_check_record_init(ngx_gate_check_record_t *record)
+{
+    ngx_memzero(record, sizeof(ngx_gate_check_record_t));
+
+    record->result.observed = -1;
+    record->result.expected = -1;
+}
+
+
+ngx_uint_t
+ngx_gate_settle(ngx_gate_t *gate, ngx_gate_record_t *record,
+    ngx_gate_check_record_t *checks)
+{
+    ngx_uint_t        open, was_open, past_deadline;
+    ngx_gate_state_e  before;
+
+    before = record->memory.state;
+    was_open = ngx_gate_state_is_open(gate, before);
+
+    past_deadline = gate->deadline
+                    && (ngx_msec_int_t) (ngx_current_msec - record->due) >= 0;
+
+    ngx_gate_decide(gate, checks, &record->memory, past_deadline);
+
+    open = ngx_gate_state_is_open(gate, record->memory.state);
+
+    if (record->memory.state == NGX_GATE_STATE_READY
+        || record->memory.state == NGX_GATE_STATE_DEGRADED)
+    {
+        record->progress = 10000;
+
+    } else {
+        record->progress = ngx_gate_progress(gate, checks);
+    }
+
+    if (record->memory.state == before) {
+        return 0;
+    }
+
+    if (open && !was_open) {
+        record->opened_at = ngx_gate_now();
+        record->last_start = ngx_max(1, ngx_current_msec - record->closed);
+
+    } else if (was_open && !open) {
+        record->closed = ngx_current_msec;
+    }
+
+    ngx_gate_history_add(gate->shared, record->memory.state, ngx_gate_now());
+
+    return 1;
+}
+
+
+ngx_int_t
+ngx_gate_seed(ngx_array_t *gates, ngx_gate_zone_t *old, ngx_log_t *log)
+{
+    ngx_uint_t                i, n;
+    ngx_gate_t               *gate;
+    ngx_gate_record_t         record;
+    ngx_gate_shared_t        *from;
+    ngx_gate_check_record_t  *checks;
+
+    gate = gates->elts;
+
+    for (n = 0; n < gates->nelts; n++) {
+
+        checks = ngx_alloc(gate[n].checks.nelts
+                           * sizeof(ngx_gate_check_record_t), log);
+        if (checks == NULL) {
+            return NGX_ERROR;
+        }
+
+        for (i = 0; i < gate[n].checks.nelts; i++) {
+            ngx_gate_check_record_init(&checks[i]);
+        }
+
+        ngx_gate_record_init(&gate[n], &record);
+
+        from = old ? ngx_gate_zone_gate(old, &gate[n].name) : NULL;
+
+        if (from) {
+            ngx_gate_record_inherit(&gate[n], &record, checks, from);
+
+        } else {
+            ngx_gate_deadline_set(&gate[n], &record);
+            ngx_gate_history_add(gate[n].shared, NGX_GATE_STATE_STARTING,
+                                 record.started_at);
+        }
+
+        (void) ngx_gate_settle(&gate[n], &record, checks);
+
+        for (i = 0; i < gate[n].checks.nelts; i++) {
+            ngx_gate_check_publish(&gate[n].shared->checks[i], &checks[i]);
+        }
+
+        ngx_gate_publish(&gate[n], &record, checks);
+
+        ngx_free(checks);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_gate_record_init(ngx_gate_t *gate, ngx_gate_record_t *record)
+{
+    ngx_memzero(record, sizeof(ngx_gate_record_t));
+
+    record->progress = -1;
+    record->eta = -1;
+    record->retry_after = ngx_gate_retry_after(-1);
+
+    record->started_at = ngx_gate_now();
+
+    record->born = ngx_current_msec;
+    record->started = ngx_current_msec;
+    record->closed = ngx_current_msec;
+}
+
+
+/*
+ * The gate of an earlier configuration with the same name hands on its age,
+ * its history, and its trigger where that is the same; if all its checks are,
+ * too, then it is the same gate, and hands on its state and its latch.
+ */
+
+static void
+ngx_gate_record_inherit(ngx_gate_t *gate, ngx_gate_record_t *record,
+    ngx_gate_check_record_t *checks, ngx_gate_shared_t *old)
+{
+    ngx_uint_t         i, n, same;
+    ngx_gate_event_t   events[NGX_GATE_HISTORY];
+    ngx_gate_record_t  before;
+
+    ngx_gate_read(old, &before);
+
+    same = ngx_gate_checks_inherit(gate, checks, old);
+
+    if (same) {
+        *record = before;
+        record->carried_over = 1;
+
+    } else {
+        record->born = before.born;
+        record->started_at = before.started_at;
+        record->last_start = before.last_start;
+    }
+
+    if (gate->trigger
+        && ngx_memcmp(gate->trigger->digest, old->trigger_digest, 16) == 0)
+    {
+        record->trigger = before.trigger;
+        gate->shared->wanted = old->wanted;
+
+    } else {
+        ngx_memzero(&record->trigger, sizeof(record->trigger));
+    }
+
+    ngx_gate_deadline_set(gate, record);
+
+    n = ngx_gate_history_read(old, events);
+
+    for (i = 0; i < n; i++) {
+        ngx_gate_history_add(gate->shared, events[i].state, events[i].at);
+    }
+
+    if (before.memory.state != record->memory.state) {
+        ngx_gate_history_add(gate->shared, record->memory.state,
+                             ngx_gate_now());
+    }
+}
+
+
+/* returns whether all checks, and only these, were there before */
+
+static ngx_uint_t
+ngx_gate_checks_inherit(ngx_gate_t *gate, ngx_gate_check_record_t *checks,
+    ngx_gate_shared_t *old)
+{
+    ngx_uint_t                i, n, found;
+    ngx_gate_check_shared_t  *to, *from;
+
+    found = 0;
+
+    for (i = 0; i < gate->checks.nelts; i++) {
+
+        to = &gate->shared->checks[i];
+
+        for (n = 0; n < old->nchecks; n++) {
+            from = &old->checks[n];
+
+            if (ngx_memcmp(to->digest, from->digest, 16) != 0) {
+                continue;
+            }
+
+            ngx_gate_check_read(from, &checks[i]);
+            checks[i].carried_over = (checks[i].attempts != 0);
+
+            ngx_memcpy(to->failures, from->failures, sizeof(to->failures));
+            ngx_memcpy(to->recent, from->recent, sizeof(to->recent));
+
+            found++;
+            break;
+        }
+    }
+
+    return found == gate->checks.nelts && found == old->nchecks;
+}
+
+
+static void
+ngx_gate_deadline_set(ngx_gate_t *gate, ngx_gate_record_t *record)
+{
+    ngx_msec_int_t  age;
+
+    if (gate->deadline == 0) {
+        record->due = 0;
+        record->deadline_at = 0;
+        return;
+    }
+
+    record->due = record->born + gate->deadline;
+
+    /*
+     * A gate that was reloaded long after its deadline, with a changed check,
+     * still gets the time in which requests wait for the first verdicts.
+     */
+
+    if (record->memory.state == NGX_GATE_STATE_STARTING
+        && record->born != record->started)
+    {
+        age = (ngx_msec_int_t) (record->due - record->started);
+
+        if (age < NGX_GATE_START_WAIT) {
+            record->due = record->started + NGX_GATE_START_WAIT;
+        }
+    }
+
+    record->deadline_at = ngx_gate_now()
+                          + (ngx_msec_int_t) (record->due - ngx_current_msec);
+}
+
+
+static ngx_gate_shared_t *
+ngx_gate_zone_gate(ngx_gate_zone_t *zone, ngx_str_t *name)
+{
+    ngx_uint_t          i;
+    ngx_gate_shared_t  *shared;
+
+    for (i = 0; i < zone->ngates; i++) {
+        shared = &zone->gates[i];
+
+        if (shared->name_len == name->len
+            && ngx_memcmp(shared->name, name->data, name->len) == 0)
+        {
+            return shared;
+        }
+    }
+
+    return NULL;
+}

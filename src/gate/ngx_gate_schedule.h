@@ -1,0 +1,110 @@
+
+/*
+ * When each check runs: the timers of the one worker that probes.
+ */
+
+
+#ifndef _NGX_GATE_SCHEDULE_H_INCLUDED_
+#define _NGX_GATE_SCHEDULE_H_INCLUDED_
+
+
+#include <ngx_gate.h>
+#include <ngx_gate_state.h>
+#include <ngx_gate_zone.h>
+#include <ngx_gate_ledger.h>
+#include <ngx_gate_pace.h>
+
+
+typedef struct ngx_gate_schedule_s  ngx_gate_schedule_t;
+typedef struct ngx_gate_keeper_s    ngx_gate_keeper_t;
+typedef struct ngx_gate_run_s       ngx_gate_run_t;
+
+
+/* a check, or a trigger, in time: waiting for its turn, or under way */
+
+struct ngx_gate_run_s {
+    ngx_gate_probe_t          probe;
+    ngx_gate_keeper_t        *keeper;
+    ngx_gate_check_record_t  *record;       /* of a check */
+    ngx_gate_check_shared_t  *shared;       /* of a check */
+    ngx_gate_pace_t           pace;
+    ngx_event_t               timer;        /* the next turn, or the limit of
+                                               what is under way */
+    ngx_log_t                 log;
+    uint64_t                  begun;        /* us */
+    ngx_uint_t                errors;       /* running, for the backoff */
+    ngx_uint_t                busy;
+    ngx_msec_t              (*hold_back)(ngx_gate_run_t *run);
+    void                    (*finish)(ngx_gate_run_t *run);
+};
+
+
+/* a gate in the worker that probes */
+
+struct ngx_gate_keeper_s {
+    ngx_gate_t               *gate;
+    ngx_gate_schedule_t      *schedule;
+    ngx_gate_record_t         record;
+    ngx_gate_check_record_t  *checks;
+    ngx_gate_run_t           *runs;
+    ngx_gate_run_t           *trigger;      /* NULL: none */
+    ngx_event_t               publish;      /* changes of less than a state */
+    ngx_event_t               deadline;
+    ngx_event_t               reminder;
+    ngx_msec_t                remind;       /* the next pause of reminder */
+};
+
+
+struct ngx_gate_schedule_s {
+    ngx_gate_pen_t            pen;
+    ngx_gate_zone_t          *zone;
+    ngx_gate_ledger_t        *ledger;
+    ngx_resolver_t           *resolver;
+    ngx_pool_t               *pool;
+    ngx_log_t                *log;
+
+    ngx_gate_keeper_t        *keepers;
+    ngx_uint_t                nkeepers;
+
+    ngx_event_t               beat;
+    ngx_event_t               tidy;         /* ends what is needed no more */
+    ngx_event_t               linger;       /* not cancelable: requests that
+                                               wait keep us from exiting */
+    ngx_connection_t         *watch;        /* learns of the exit in time */
+    ngx_uint_t                claims;       /* in vain */
+    ngx_uint_t                awake;
+};
+
+
+ngx_gate_schedule_t *ngx_gate_schedule_start(ngx_cycle_t *cycle,
+    ngx_array_t *gates, ngx_gate_zone_t *zone, ngx_gate_ledger_t *ledger,
+    ngx_resolver_t *resolver);
+void ngx_gate_schedule_stop(ngx_gate_schedule_t *schedule);
+
+/* for ngx_gate_keeper.c and ngx_gate_trigger.c */
+
+ngx_int_t ngx_gate_schedule_pen_down(ngx_gate_schedule_t *schedule);
+void ngx_gate_run_init(ngx_gate_run_t *run, ngx_gate_keeper_t *keeper,
+    ngx_gate_check_t *check, void (*finish)(ngx_gate_run_t *run));
+void ngx_gate_run_at(ngx_gate_run_t *run, ngx_msec_t delay);
+void ngx_gate_run_end(ngx_gate_run_t *run);
+
+
+/* a gate: what its checks' verdicts make of it */
+
+ngx_int_t ngx_gate_keeper_init(ngx_gate_keeper_t *keeper, ngx_gate_t *gate,
+    ngx_gate_schedule_t *schedule);
+void ngx_gate_keeper_wake(ngx_gate_keeper_t *keeper);
+void ngx_gate_keeper_tidy(ngx_gate_keeper_t *keeper);
+void ngx_gate_keeper_sleep(ngx_gate_keeper_t *keeper);
+void ngx_gate_keeper_soon(ngx_gate_keeper_t *keeper);    /* publish */
+
+
+/* the request that asks the backend to begin */
+
+void ngx_gate_trigger_wake(ngx_gate_keeper_t *keeper);
+ngx_msec_t ngx_gate_trigger_hold_back(ngx_gate_run_t *run);
+void ngx_gate_trigger_finish(ngx_gate_run_t *run);
+
+
+#endif /* _NGX_GATE_SCHEDULE_H_INCLUDED_ */

@@ -1,0 +1,509 @@
+
+/*
+ * The layout of the shared memory, and reading and writing it; see
+ * ngx_gate_zone.h.
+ */
+
+
+#include <ngx_gate.h>
+#include <ngx_gate_state.h>
+#include <ngx_gate_zone.h>
+#include <ngx_gate_json.h>
+#include <ngx_gate_html.h>
+
+
+/*
+ * An owner fits 32 bits, so that every platform can swap it atomically: 22
+ * bits of pid (PID_MAX_LIMIT is 2^22), one that says "is writing", and the
+ * generation, which wraps around and is compared as a serial number.
+ */
+
+#define NGX_GATE_PEN_PID         0x003fffff
+#define NGX_GATE_PEN_WRITING     0x00400000
+#define NGX_GATE_PEN_SHIFT       23
+#define NGX_GATE_PEN_GENERATION  0x1ff
+
+
+static ngx_int_t ngx_gate_zone_init(ngx_shm_zone_t *shm_zone, void *data);
+static size_t ngx_gate_zone_size(ngx_array_t *gates);
+static void ngx_gate_zone_lay_out(ngx_gate_zone_t *zone, ngx_array_t *gates);
+static u_char *ngx_gate_zone_lay_out_gate(ngx_gate_t *gate, u_char *p);
+static ngx_uint_t ngx_gate_pen_is_older(ngx_atomic_uint_t owner,
+    ngx_atomic_uint_t identity);
+
+
+#define ngx_gate_align(size)                                                  \
+    ngx_align(size, sizeof(ngx_gate_tally_t))
+
+
+ngx_shm_zone_t *
+ngx_gate_zone_add(ngx_conf_t *cf, ngx_array_t *gates, u_char *digest,
+    void *tag)
+{
+    u_char          *p;
+    ngx_str_t        name;
+    ngx_shm_zone_t  *shm_zone;
+
+    p = ngx_pnalloc(cf->pool, sizeof("init_gate:") + 32);
+    if (p == NULL) {
+        return NULL;
+    }
+
+    name.data = p;
+    p = ngx_cpymem(p, "init_gate:", sizeof("init_gate:") - 1);
+    name.len = ngx_hex_dump(p, digest, 16) - name.data;
+
+    shm_zone = ngx_shared_memory_add(cf, &name,
+                                ngx_gate_shm_size(ngx_gate_zone_size(gates)),
+                                tag);
+    if (shm_zone == NULL) {
+        return NULL;
+    }
+
+    shm_zone->init = ngx_gate_zone_init;
+    shm_zone->data = gates;
+
+    return shm_zone;
+}
+
+
+/* what a slab pool needs around one block of this size */
+
+size_t
+ngx_gate_shm_size(size_t size)
+{
+    ngx_uint_t  pages;
+
+    pages = (size + ngx_pagesize - 1) / ngx_pagesize + 1;
+
+    size = sizeof(ngx_slab_pool_t)
+           + ngx_pagesize_shift * (sizeof(ngx_slab_page_t)
+                                   + sizeof(ngx_slab_stat_t))
+           + pages * (sizeof(ngx_slab_page_t) + ngx_pagesize);
+
+    return ngx_align(size + ngx_pagesize, ngx_pagesize);
+}
+
+
+static size_t
+ngx_gate_zone_size(ngx_array_t *gates)
+{
+    size_t       size;
+    ngx_uint_t   i;
+    ngx_gate_t  *gate;
+
+    gate = gates->elts;
+
+    size = ngx_gate_align(sizeof(ngx_gate_zone_t))
+           + ngx_gate_align(gates->nelts * sizeof(ngx_gate_shared_t));
+
+    for (i = 0; i < gates->nelts; i++) {
+        size += ngx_gate_align(gate[i].checks.nelts
+                               * sizeof(ngx_gate_check_shared_t))
+                + 2 * ngx_gate_align(ngx_gate_json_size(&gate[i])
+                                     + ngx_gate_html_fragment_size(&gate[i]));
+    }
+
+    return size;
+}
+
+
+/*
+ * The same name means the same gates and checks, so a zone that is there
+ * already is only attached to: it is in use, and this reload may yet fail.
+ */
+
+static ngx_int_t
+ngx_gate_zone_init(ngx_shm_zone_t *shm_zone, void *data)
+{
+    ngx_uint_t        i;
+    ngx_gate_t       *gate;
+    ngx_array_t      *gates;
+    ngx_gate_zone_t  *zone;
+    ngx_slab_pool_t  *shpool;
+
+    gates = shm_zone->data;
+    gate = gates->elts;
+    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+
+    if (data || shm_zone->shm.exists) {
+        zone = shpool->data;
+
+        for (i = 0; i < gates->nelts; i++) {
+            gate[i].shared = &zone->gates[i];
+        }
+
+        shm_zone->data = zone;
+
+        return NGX_OK;
+    }
+
+    zone = ngx_slab_calloc(shpool, ngx_gate_zone_size(gates));
+    if (zone == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_gate_zone_lay_out(zone, gates);
+
+    shpool->data = zone;
+    shm_zone->data = zone;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_gate_zone_lay_out(ngx_gate_zone_t *zone, ngx_array_t *gates)
+{
+    u_char      *p;
+    ngx_uint_t   i;
+    ngx_gate_t  *gate;
+
+    gate = gates->elts;
+
+    zone->id = (uint32_t) ngx_random();
+    zone->ngates = gates->nelts;
+
+    p = (u_char *) zone + ngx_gate_align(sizeof(ngx_gate_zone_t));
+    zone->gates = (ngx_gate_shared_t *) p;
+
+    p += ngx_gate_align(gates->nelts * sizeof(ngx_gate_shared_t));
+
+    for (i = 0; i < gates->nelts; i++) {
+        gate[i].shared = &zone->gates[i];
+        p = ngx_gate_zone_lay_out_gate(&gate[i], p);
+    }
+}
+
+
+static u_char *
+ngx_gate_zone_lay_out_gate(ngx_gate_t *gate, u_char *p)
+{
+    ngx_uint_t          i;
+    ngx_gate_shared_t  *shared;
+
+    shared = gate->shared;
+
+    shared->name_len = gate->name.len;
+    ngx_memcpy(shared->name, gate->name.data, gate->name.len);
+
+    shared->json_size = ngx_gate_json_size(gate);
+    shared->html_size = ngx_gate_html_fragment_size(gate);
+
+    shared->nchecks = gate->checks.nelts;
+    shared->checks = (ngx_gate_check_shared_t *) p;
+
+    p += ngx_gate_align(shared->nchecks * sizeof(ngx_gate_check_shared_t));
+
+    for (i = 0; i < shared->nchecks; i++) {
+        ngx_memcpy(shared->checks[i].digest,
+                   ngx_gate_check_at(gate, i)->digest, 16);
+    }
+
+    if (gate->trigger) {
+        ngx_memcpy(shared->trigger_digest, gate->trigger->digest, 16);
+    }
+
+    for (i = 0; i < 2; i++) {
+        shared->bodies[i] = p;
+        p += ngx_gate_align(shared->json_size + shared->html_size);
+    }
+
+    return p;
+}
+
+
+/* the zone of another cycle, by the tag and the beginning of its name */
+
+ngx_shm_zone_t *
+ngx_gate_zone_find(ngx_cycle_t *cycle, void *tag, const char *prefix)
+{
+    size_t            len;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_shm_zone_t   *shm_zone;
+
+    len = ngx_strlen(prefix);
+    part = &cycle->shared_memory.part;
+    shm_zone = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+
+            if (part->next == NULL) {
+                return NULL;
+            }
+
+            part = part->next;
+            shm_zone = part->elts;
+            i = 0;
+        }
+
+        if (shm_zone[i].tag == tag
+            && shm_zone[i].shm.addr != NULL
+            && shm_zone[i].shm.name.len > len
+            && ngx_strncmp(shm_zone[i].shm.name.data, prefix, len) == 0)
+        {
+            return &shm_zone[i];
+        }
+    }
+}
+
+
+void
+ngx_gate_pen_init(ngx_gate_pen_t *pen, ngx_gate_zone_t *zone,
+    ngx_uint_t generation)
+{
+    pen->zone = zone;
+    pen->handed_on = 0;
+    pen->identity = ((ngx_atomic_uint_t) (generation & NGX_GATE_PEN_GENERATION)
+                     << NGX_GATE_PEN_SHIFT)
+                    | ((ngx_atomic_uint_t) ngx_pid & NGX_GATE_PEN_PID);
+}
+
+
+ngx_int_t
+ngx_gate_pen_claim(ngx_gate_pen_t *pen, ngx_uint_t force)
+{
+    pid_t              pid;
+    ngx_atomic_uint_t  owner;
+
+    owner = pen->zone->owner;
+
+    if ((owner & ~NGX_GATE_PEN_WRITING) == pen->identity) {
+        return NGX_OK;
+    }
+
+    pid = (pid_t) (owner & NGX_GATE_PEN_PID);
+
+    if (owner != 0 && ngx_gate_pen_is_older(pen->identity, owner)) {
+        return NGX_DECLINED;
+    }
+
+    /*
+     * An owner of our own generation is our predecessor, and dead: nginx has
+     * started us in its place.
+     */
+
+    if ((owner & NGX_GATE_PEN_WRITING)
+        && !force
+        && ngx_gate_pen_is_older(owner, pen->identity)
+        && (kill(pid, 0) == 0 || ngx_errno != ESRCH))
+    {
+        return NGX_AGAIN;
+    }
+
+    if (!ngx_atomic_cmp_set(&pen->zone->owner, owner, pen->identity)) {
+        return NGX_AGAIN;
+    }
+
+    pen->handed_on = ngx_gate_pen_is_older(owner, pen->identity)
+                     && owner != 0;
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_gate_pen_is_older(ngx_atomic_uint_t owner, ngx_atomic_uint_t identity)
+{
+    ngx_uint_t  distance;
+
+    distance = ((identity >> NGX_GATE_PEN_SHIFT)
+                - (owner >> NGX_GATE_PEN_SHIFT)) & NGX_GATE_PEN_GENERATION;
+
+    return distance != 0 && distance <= NGX_GATE_PEN_GENERATION / 2;
+}
+
+
+ngx_uint_t
+ngx_gate_pen_owns(ngx_gate_pen_t *pen)
+{
+    return (pen->zone->owner & ~NGX_GATE_PEN_WRITING) == pen->identity;
+}
+
+
+/* the generation stays, so that an older one does not take it back */
+
+void
+ngx_gate_pen_release(ngx_gate_pen_t *pen)
+{
+    (void) ngx_atomic_cmp_set(&pen->zone->owner, pen->identity,
+                              pen->identity & ~NGX_GATE_PEN_PID);
+}
+
+
+ngx_int_t
+ngx_gate_pen_down(ngx_gate_pen_t *pen)
+{
+    if (!ngx_atomic_cmp_set(&pen->zone->owner, pen->identity,
+                            pen->identity | NGX_GATE_PEN_WRITING))
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_gate_pen_up(ngx_gate_pen_t *pen)
+{
+    (void) ngx_atomic_cmp_set(&pen->zone->owner,
+                              pen->identity | NGX_GATE_PEN_WRITING,
+                              pen->identity);
+}
+
+
+pid_t
+ngx_gate_zone_owner(ngx_gate_zone_t *zone)
+{
+    return (pid_t) (zone->owner & NGX_GATE_PEN_PID);
+}
+
+
+void
+ngx_gate_check_publish(ngx_gate_check_shared_t *shared,
+    ngx_gate_check_record_t *record)
+{
+    ngx_atomic_uint_t         n;
+    ngx_gate_check_record_t  *to;
+
+    n = shared->published + 1;
+    to = &shared->records[n & 1];
+
+    /* the message is mostly shorter than the room for it */
+
+    ngx_memcpy(to, record, offsetof(ngx_gate_check_record_t, result.message)
+                           + record->result.message_len);
+    ngx_memcpy(&to->standing, &record->standing,
+               sizeof(ngx_gate_check_record_t)
+               - offsetof(ngx_gate_check_record_t, standing));
+
+    ngx_memory_barrier();
+
+    shared->published = n;
+}
+
+
+/* renders, too: the bodies belong to the record */
+
+void
+ngx_gate_publish(ngx_gate_t *gate, ngx_gate_record_t *record,
+    ngx_gate_check_record_t *checks)
+{
+    u_char             *p;
+    ngx_atomic_uint_t   n;
+    ngx_gate_report_t   report;
+    ngx_gate_shared_t  *shared;
+
+    shared = gate->shared;
+
+    report.gate = gate;
+    report.record = record;
+    report.checks = checks;
+
+    n = shared->published + 1;
+
+    p = shared->bodies[n & 1];
+    record->json_len = ngx_gate_json(p, p + shared->json_size, &report) - p;
+
+    p += shared->json_size;
+    record->html_len = ngx_gate_html_fragment(p, p + shared->html_size,
+                                              &report)
+                       - p;
+
+    p = ngx_snprintf(record->header, NGX_GATE_HEADER_MAX, "%V; state=%V",
+                     &gate->name,
+                     &ngx_gate_state_names[record->memory.state]);
+    record->header_len = p - record->header;
+
+    ngx_memcpy(&shared->records[n & 1], record, sizeof(ngx_gate_record_t));
+
+    ngx_memory_barrier();
+
+    shared->published = n;
+
+    /* who finds the gate closed finds in the record why */
+
+    ngx_memory_barrier();
+
+    shared->open = ngx_gate_state_is_open(gate, record->memory.state);
+}
+
+
+void
+ngx_gate_history_add(ngx_gate_shared_t *shared, ngx_gate_state_e state,
+    int64_t at)
+{
+    ngx_gate_event_t  *event;
+
+    event = &shared->history[shared->nevents % NGX_GATE_HISTORY];
+
+    event->at = at;
+    event->state = state;
+
+    ngx_memory_barrier();
+
+    shared->nevents++;
+}
+
+
+void
+ngx_gate_check_read(ngx_gate_check_shared_t *shared,
+    ngx_gate_check_record_t *record)
+{
+    ngx_atomic_uint_t  n;
+
+    do {
+        n = shared->published;
+        ngx_memory_barrier();
+
+        *record = shared->records[n & 1];
+        ngx_memory_barrier();
+
+    } while (n != shared->published);
+}
+
+
+void
+ngx_gate_read(ngx_gate_shared_t *shared, ngx_gate_record_t *record)
+{
+    ngx_atomic_uint_t  n;
+
+    do {
+        n = shared->published;
+        ngx_memory_barrier();
+
+        *record = shared->records[n & 1];
+        ngx_memory_barrier();
+
+    } while (n != shared->published);
+}
+
+
+/* oldest first; returns how many */
+
+ngx_uint_t
+ngx_gate_history_read(ngx_gate_shared_t *shared, ngx_gate_event_t *events)
+{
+    ngx_uint_t         i, first;
+    ngx_atomic_uint_t  n;
+
+    do {
+        n = shared->nevents;
+        ngx_memory_barrier();
+
+        first = (n > NGX_GATE_HISTORY) ? n - NGX_GATE_HISTORY : 0;
+
+        for (i = first; i < n; i++) {
+            events[i - first] = shared->history[i % NGX_GATE_HISTORY];
+        }
+
+        ngx_memory_barrier();
+
+    } while (n != shared->nevents);
+
+    return n - first;
+}

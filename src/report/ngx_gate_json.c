@@ -1,0 +1,420 @@
+
+/*
+ * JSON: the public account of one gate, and the detailed one.
+ */
+
+
+#include <ngx_gate.h>
+#include <ngx_gate_state.h>
+#include <ngx_gate_zone.h>
+#include <ngx_gate_record.h>
+#include <ngx_gate_json.h>
+
+
+/* what stands around names, states, numbers and times, generously */
+
+#define NGX_GATE_JSON_GATE     320
+#define NGX_GATE_JSON_CHECK    80
+#define NGX_GATE_JSON_DETAILS  640
+#define NGX_GATE_JSON_TRIGGER  256
+#define NGX_GATE_JSON_EVENT    (64 + NGX_GATE_TIME_LEN)
+#define NGX_GATE_JSON_RECENT   40
+#define NGX_GATE_JSON_ESCAPED  (NGX_GATE_MESSAGE_MAX * 2)
+
+
+#define ngx_gate_lit(p, text)  ngx_cpymem(p, text, sizeof(text) - 1)
+
+
+static u_char *ngx_gate_json_head(u_char *p, const ngx_gate_report_t *report);
+static u_char *ngx_gate_json_verdict(u_char *p, ngx_gate_check_t *check,
+    ngx_gate_check_record_t *record);
+static u_char *ngx_gate_json_check(u_char *p, ngx_gate_check_t *check,
+    ngx_gate_check_record_t *record, ngx_gate_check_shared_t *shared);
+static u_char *ngx_gate_json_recent(u_char *p,
+    ngx_gate_check_record_t *record, ngx_gate_check_shared_t *shared);
+static u_char *ngx_gate_json_history(u_char *p,
+    const ngx_gate_details_t *details);
+static u_char *ngx_gate_json_trigger(u_char *p,
+    const ngx_gate_report_t *report);
+static u_char *ngx_gate_json_time(u_char *p, int64_t ms);
+static u_char *ngx_gate_json_number(u_char *p, int64_t n);
+static u_char *ngx_gate_json_text(u_char *p, u_char *text, size_t len);
+
+
+static ngx_str_t  ngx_gate_trigger_names[] = {
+    ngx_string("idle"),
+    ngx_string("running"),
+    ngx_string("retrying"),
+    ngx_string("succeeded")
+};
+
+
+size_t
+ngx_gate_json_size(ngx_gate_t *gate)
+{
+    size_t      size;
+    ngx_uint_t  i;
+
+    size = NGX_GATE_JSON_GATE + gate->name.len;
+
+    for (i = 0; i < gate->checks.nelts; i++) {
+        size += NGX_GATE_JSON_CHECK + ngx_gate_check_at(gate, i)->name.len;
+    }
+
+    return size;
+}
+
+
+u_char *
+ngx_gate_json(u_char *p, u_char *last, const ngx_gate_report_t *report)
+{
+    ngx_uint_t  i;
+
+    if ((size_t) (last - p) < ngx_gate_json_size(report->gate)) {
+        return p;
+    }
+
+    p = ngx_gate_json_head(p, report);
+    p = ngx_gate_lit(p, ",\"checks\":[");
+
+    for (i = 0; i < report->gate->checks.nelts; i++) {
+
+        if (i) {
+            *p++ = ',';
+        }
+
+        p = ngx_gate_json_verdict(p, ngx_gate_check_at(report->gate, i),
+                                  &report->checks[i]);
+        *p++ = '}';
+    }
+
+    return ngx_gate_lit(p, "]}");
+}
+
+
+size_t
+ngx_gate_json_details_size(ngx_gate_t *gate)
+{
+    return ngx_gate_json_size(gate) + NGX_GATE_JSON_DETAILS
+           + NGX_GATE_JSON_TRIGGER + 2 * 128
+           + NGX_GATE_HISTORY * NGX_GATE_JSON_EVENT
+           + gate->checks.nelts
+             * (NGX_GATE_JSON_DETAILS + NGX_GATE_JSON_ESCAPED
+                + NGX_GATE_RECENT * NGX_GATE_JSON_RECENT);
+}
+
+
+u_char *
+ngx_gate_json_details(u_char *p, u_char *last,
+    const ngx_gate_report_t *report, const ngx_gate_details_t *details)
+{
+    ngx_uint_t          i;
+    ngx_gate_record_t  *record;
+
+    if ((size_t) (last - p) < ngx_gate_json_details_size(report->gate)) {
+        return p;
+    }
+
+    record = report->record;
+
+    p = ngx_gate_json_head(p, report);
+
+    p = ngx_gate_lit(p, ",\"opened_at\":");
+    p = ngx_gate_json_time(p, record->opened_at);
+    p = ngx_gate_lit(p, ",\"deadline_at\":");
+    p = ngx_gate_json_time(p, record->deadline_at);
+
+    p = ngx_sprintf(p, ",\"latched\":%s,\"carried_over\":%s",
+                    record->memory.latched ? "true" : "false",
+                    record->carried_over ? "true" : "false");
+
+    p = ngx_gate_json_history(p, details);
+
+    p = ngx_sprintf(p, ",\"held\":%uA,\"passed\":%uA,\"held_passed\":%uA,"
+                       "\"held_refused\":%uA,\"refused\":%uA,\"gone\":%uA",
+                    details->tally.held, details->tally.passed,
+                    details->tally.held_passed, details->tally.held_refused,
+                    details->tally.refused, details->tally.gone);
+
+    p = ngx_gate_lit(p, ",\"prober\":{\"pid\":");
+
+    if (details->prober) {
+        p = ngx_sprintf(p, "%P", details->prober);
+
+    } else {
+        p = ngx_gate_lit(p, "null");
+    }
+
+    p = ngx_gate_lit(p, ",\"heartbeat\":");
+    p = ngx_gate_json_time(p, details->heartbeat);
+    *p++ = '}';
+
+    p = ngx_gate_json_trigger(p, report);
+
+    p = ngx_gate_lit(p, ",\"checks\":[");
+
+    for (i = 0; i < report->gate->checks.nelts; i++) {
+
+        if (i) {
+            *p++ = ',';
+        }
+
+        p = ngx_gate_json_check(p, ngx_gate_check_at(report->gate, i),
+                                &report->checks[i],
+                                &report->gate->shared->checks[i]);
+    }
+
+    return ngx_gate_lit(p, "]}");
+}
+
+
+static u_char *
+ngx_gate_json_head(u_char *p, const ngx_gate_report_t *report)
+{
+    ngx_int_t           progress;
+    ngx_gate_record_t  *record;
+
+    record = report->record;
+
+    p = ngx_sprintf(p, "{\"gate\":\"%V\",\"state\":\"%V\",\"ready\":%s,"
+                       "\"progress\":",
+                    &report->gate->name,
+                    &ngx_gate_state_names[record->memory.state],
+                    ngx_gate_state_is_open(report->gate, record->memory.state)
+                    ? "true" : "false");
+
+    progress = record->progress;
+
+    if (progress < 0) {
+        p = ngx_gate_lit(p, "null");
+
+    } else if (progress % 10000 == 0) {
+        p = ngx_sprintf(p, "%i", progress / 10000);
+
+    } else {
+        p = ngx_sprintf(p, "0.%04i", progress);
+
+        while (p[-1] == '0') {
+            p--;
+        }
+    }
+
+    p = ngx_gate_lit(p, ",\"eta_ms\":");
+    p = ngx_gate_json_number(p, record->eta);
+
+    p = ngx_sprintf(p, ",\"retry_after\":%ui,\"started_at\":",
+                    record->retry_after);
+
+    return ngx_gate_json_time(p, record->started_at);
+}
+
+
+/* without the closing brace */
+
+static u_char *
+ngx_gate_json_verdict(u_char *p, ngx_gate_check_t *check,
+    ngx_gate_check_record_t *record)
+{
+    p = ngx_gate_lit(p, "{\"name\":\"");
+    p = ngx_cpymem(p, check->name.data, check->name.len);
+    p = ngx_gate_lit(p, "\",\"verdict\":\"");
+    p = ngx_cpymem(p, ngx_gate_verdict_names[record->result.verdict].data,
+                   ngx_gate_verdict_names[record->result.verdict].len);
+    *p++ = '"';
+
+    if (record->result.reason != NGX_GATE_OK) {
+        p = ngx_gate_lit(p, ",\"reason\":\"");
+        p = ngx_cpymem(p, ngx_gate_reason_names[record->result.reason].data,
+                       ngx_gate_reason_names[record->result.reason].len);
+        *p++ = '"';
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_gate_json_check(u_char *p, ngx_gate_check_t *check,
+    ngx_gate_check_record_t *record, ngx_gate_check_shared_t *shared)
+{
+    p = ngx_gate_json_verdict(p, check, record);
+
+    p = ngx_sprintf(p, ",\"type\":\"%V\",\"required\":%s,\"message\":",
+                    &check->type->name,
+                    check->optional ? "false" : "true");
+
+    p = ngx_gate_json_text(p, record->result.message,
+                           record->result.message_len);
+
+    p = ngx_gate_lit(p, ",\"observed\":");
+    p = ngx_gate_json_number(p, record->result.observed);
+    p = ngx_gate_lit(p, ",\"expected\":");
+    p = ngx_gate_json_number(p, record->result.expected);
+
+    p = ngx_sprintf(p, ",\"attempts\":%uL,\"consecutive\":%uL",
+                    record->attempts, record->consecutive);
+
+    p = ngx_gate_lit(p, ",\"last_checked\":");
+    p = ngx_gate_json_time(p, record->last_checked);
+    p = ngx_gate_lit(p, ",\"next_check\":");
+    p = ngx_gate_json_time(p, record->next_check);
+    p = ngx_gate_lit(p, ",\"passed_at\":");
+    p = ngx_gate_json_time(p, record->passed_at);
+
+    p = ngx_gate_lit(p, ",\"duration_ms\":");
+
+    if (record->attempts) {
+        p = ngx_sprintf(p, "%uD.%03uD", record->duration / 1000,
+                        record->duration % 1000);
+
+    } else {
+        p = ngx_gate_lit(p, "null");
+    }
+
+    p = ngx_sprintf(p, ",\"carried_over\":%s",
+                    record->carried_over ? "true" : "false");
+
+    p = ngx_gate_json_recent(p, record, shared);
+
+    *p++ = '}';
+
+    return p;
+}
+
+
+static u_char *
+ngx_gate_json_recent(u_char *p, ngx_gate_check_record_t *record,
+    ngx_gate_check_shared_t *shared)
+{
+    uint32_t  recent;
+    uint64_t  i, first;
+
+    first = (record->attempts > NGX_GATE_RECENT)
+            ? record->attempts - NGX_GATE_RECENT : 0;
+
+    p = ngx_gate_lit(p, ",\"recent\":[");
+
+    for (i = first; i < record->attempts; i++) {
+
+        recent = shared->recent[i % NGX_GATE_RECENT];
+
+        p = ngx_sprintf(p, "%s[\"%V\",%uD.%03uD]", i == first ? "" : ",",
+                        &ngx_gate_verdict_names[(recent & 7)
+                                                % NGX_GATE_VERDICTS],
+                        (recent >> 3) / 1000, (recent >> 3) % 1000);
+    }
+
+    *p++ = ']';
+
+    return p;
+}
+
+
+static u_char *
+ngx_gate_json_history(u_char *p, const ngx_gate_details_t *details)
+{
+    ngx_uint_t  i;
+
+    p = ngx_gate_lit(p, ",\"history\":[");
+
+    for (i = 0; i < details->nhistory; i++) {
+        p = ngx_sprintf(p, "%s{\"state\":\"%V\",\"at\":", i ? "," : "",
+                        &ngx_gate_state_names[details->history[i].state
+                                              % NGX_GATE_STATES]);
+        p = ngx_gate_json_time(p, details->history[i].at);
+        *p++ = '}';
+    }
+
+    *p++ = ']';
+
+    return p;
+}
+
+
+static u_char *
+ngx_gate_json_trigger(u_char *p, const ngx_gate_report_t *report)
+{
+    ngx_gate_record_t  *record;
+
+    record = report->record;
+
+    p = ngx_gate_lit(p, ",\"trigger\":");
+
+    if (report->gate->trigger == NULL) {
+        return ngx_gate_lit(p, "null");
+    }
+
+    p = ngx_sprintf(p, "{\"state\":\"%V\",\"attempts\":%ui,\"message\":",
+                    &ngx_gate_trigger_names[record->trigger.state],
+                    record->trigger.attempts);
+    p = ngx_gate_json_text(p, record->trigger.message,
+                           record->trigger.message_len);
+
+    p = ngx_gate_lit(p, ",\"last_at\":");
+    p = ngx_gate_json_time(p, record->trigger.last_at);
+    p = ngx_gate_lit(p, ",\"succeeded_at\":");
+    p = ngx_gate_json_time(p, record->trigger.succeeded_at);
+    *p++ = '}';
+
+    return p;
+}
+
+
+static u_char *
+ngx_gate_json_time(u_char *p, int64_t ms)
+{
+    if (ms == 0) {
+        return ngx_gate_lit(p, "null");
+    }
+
+    *p++ = '"';
+    p = ngx_gate_time(p, ms);
+    *p++ = '"';
+
+    return p;
+}
+
+
+static u_char *
+ngx_gate_json_number(u_char *p, int64_t n)
+{
+    if (n < 0) {
+        return ngx_gate_lit(p, "null");
+    }
+
+    return ngx_sprintf(p, "%L", n);
+}
+
+
+/*
+ * A message has been made one line of valid UTF-8 without control characters,
+ * so quotes and backslashes are all that ngx_escape_json() finds in it.
+ */
+
+static u_char *
+ngx_gate_json_text(u_char *p, u_char *text, size_t len)
+{
+    if (len == 0) {
+        return ngx_gate_lit(p, "null");
+    }
+
+    *p++ = '"';
+    p = (u_char *) ngx_escape_json(p, text, len);
+    *p++ = '"';
+
+    return p;
+}
+
+
+u_char *
+ngx_gate_time(u_char *p, int64_t ms)
+{
+    ngx_tm_t  tm;
+
+    ngx_gmtime((time_t) (ms / 1000), &tm);
+
+    return ngx_sprintf(p, "%4d-%02d-%02dT%02d:%02d:%02d.%03dZ",
+                       tm.ngx_tm_year, tm.ngx_tm_mon, tm.ngx_tm_mday,
+                       tm.ngx_tm_hour, tm.ngx_tm_min, tm.ngx_tm_sec,
+                       (int) (ms % 1000));
+}
