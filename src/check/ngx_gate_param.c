@@ -43,7 +43,6 @@ static char *ngx_gate_param_set_optional(ngx_conf_t *cf,
 
 static char *ngx_gate_param_time(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_param_t *param, ngx_str_t *value, ngx_msec_t *msec);
-static ngx_int_t ngx_gate_param_is_name(ngx_str_t *value);
 static char *ngx_gate_param_bad_value(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_param_t *param, ngx_str_t *value, const char *allowed);
 
@@ -514,7 +513,7 @@ ngx_gate_param_set_regex(ngx_conf_t *cf, ngx_gate_check_t *check,
 }
 
 
-static ngx_int_t
+ngx_uint_t
 ngx_gate_param_is_name(ngx_str_t *value)
 {
     u_char      ch;

@@ -62,6 +62,10 @@ char *ngx_gate_param_set_regex(ngx_conf_t *cf, ngx_gate_check_t *check,
 char * ngx_cdecl ngx_gate_param_error(ngx_conf_t *cf, ngx_gate_check_t *check,
     const char *fmt, ...);
 
+/* of gates and checks: these go into JSON, HTML, headers as they are */
+
+ngx_uint_t ngx_gate_param_is_name(ngx_str_t *value);
+
 /* all the words of "check TYPE TARGET ..." after TARGET */
 
 char *ngx_gate_params_parse(ngx_conf_t *cf, ngx_gate_check_t *check,

@@ -30,6 +30,8 @@ static void ngx_gate_zone_lay_out(ngx_gate_zone_t *zone, ngx_array_t *gates);
 static u_char *ngx_gate_zone_lay_out_gate(ngx_gate_t *gate, u_char *p);
 static ngx_uint_t ngx_gate_pen_is_older(ngx_atomic_uint_t owner,
     ngx_atomic_uint_t identity);
+static ngx_inline ngx_gate_record_t *ngx_gate_face(ngx_gate_shared_t *shared,
+    ngx_gate_face_t *face, ngx_atomic_uint_t *n);
 
 
 #define ngx_gate_align(size)                                                  \
@@ -480,6 +482,81 @@ ngx_gate_read(ngx_gate_shared_t *shared, ngx_gate_record_t *record)
         ngx_memory_barrier();
 
     } while (n != shared->published);
+}
+
+
+void
+ngx_gate_face_json(ngx_gate_shared_t *shared, ngx_gate_face_t *face,
+    u_char *body)
+{
+    ngx_gate_record_t  *record;
+    ngx_atomic_uint_t   n;
+
+    do {
+        record = ngx_gate_face(shared, face, &n);
+
+        face->body_len = ngx_min(record->json_len, shared->json_size);
+        ngx_memcpy(body, shared->bodies[n & 1], face->body_len);
+
+        ngx_memory_barrier();
+
+    } while (n != shared->published);
+}
+
+
+void
+ngx_gate_face_html(ngx_gate_shared_t *shared, ngx_gate_face_t *face,
+    u_char *body)
+{
+    ngx_gate_record_t  *record;
+    ngx_atomic_uint_t   n;
+
+    do {
+        record = ngx_gate_face(shared, face, &n);
+
+        face->body_len = ngx_min(record->html_len, shared->html_size);
+        ngx_memcpy(body, shared->bodies[n & 1] + shared->json_size,
+                   face->body_len);
+
+        ngx_memory_barrier();
+
+    } while (n != shared->published);
+}
+
+
+void
+ngx_gate_face_only(ngx_gate_shared_t *shared, ngx_gate_face_t *face)
+{
+    ngx_atomic_uint_t  n;
+
+    do {
+        (void) ngx_gate_face(shared, face, &n);
+
+        face->body_len = 0;
+
+        ngx_memory_barrier();
+
+    } while (n != shared->published);
+}
+
+
+static ngx_inline ngx_gate_record_t *
+ngx_gate_face(ngx_gate_shared_t *shared, ngx_gate_face_t *face,
+    ngx_atomic_uint_t *n)
+{
+    ngx_gate_record_t  *record;
+
+    *n = shared->published;
+    ngx_memory_barrier();
+
+    record = &shared->records[*n & 1];
+
+    face->state = record->memory.state;
+    face->retry_after = record->retry_after;
+    face->header_len = ngx_min(record->header_len, NGX_GATE_HEADER_MAX);
+    ngx_memcpy(face->header, record->header, NGX_GATE_HEADER_MAX);
+
+    return record;
 }
 
 

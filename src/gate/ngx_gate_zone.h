@@ -176,6 +176,26 @@ void ngx_gate_check_read(ngx_gate_check_shared_t *shared,
 void ngx_gate_read(ngx_gate_shared_t *shared, ngx_gate_record_t *record);
 ngx_uint_t ngx_gate_history_read(ngx_gate_shared_t *shared,
     ngx_gate_event_t *events);
+
+/*
+ * What a refused client is told.  The json or the html fragment is copied to
+ * body, which has room for json_size or html_size bytes.
+ */
+
+typedef struct {
+    ngx_gate_state_e          state;
+    ngx_uint_t                retry_after;
+    size_t                    body_len;
+    size_t                    header_len;
+    u_char                    header[NGX_GATE_HEADER_MAX];
+} ngx_gate_face_t;
+
+void ngx_gate_face_json(ngx_gate_shared_t *shared, ngx_gate_face_t *face,
+    u_char *body);
+void ngx_gate_face_html(ngx_gate_shared_t *shared, ngx_gate_face_t *face,
+    u_char *body);
+void ngx_gate_face_only(ngx_gate_shared_t *shared, ngx_gate_face_t *face);
+
 pid_t ngx_gate_zone_owner(ngx_gate_zone_t *zone);    /* 0: nobody */
 
 

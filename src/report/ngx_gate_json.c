@@ -109,6 +109,7 @@ ngx_gate_json_details(u_char *p, u_char *last,
     const ngx_gate_report_t *report, const ngx_gate_details_t *details)
 {
     ngx_uint_t          i;
+    ngx_gate_check_t   *check;
     ngx_gate_record_t  *record;
 
     if ((size_t) (last - p) < ngx_gate_json_details_size(report->gate)) {
@@ -159,9 +160,10 @@ ngx_gate_json_details(u_char *p, u_char *last,
             *p++ = ',';
         }
 
-        p = ngx_gate_json_check(p, ngx_gate_check_at(report->gate, i),
-                                &report->checks[i],
-                                &report->gate->shared->checks[i]);
+        check = ngx_gate_check_at(report->gate, i);
+
+        p = ngx_gate_json_check(p, check, &report->checks[i],
+                              &report->gate->shared->checks[check->index]);
     }
 
     return ngx_gate_lit(p, "]}");
@@ -171,7 +173,6 @@ ngx_gate_json_details(u_char *p, u_char *last,
 static u_char *
 ngx_gate_json_head(u_char *p, const ngx_gate_report_t *report)
 {
-    ngx_int_t           progress;
     ngx_gate_record_t  *record;
 
     record = report->record;
@@ -183,20 +184,11 @@ ngx_gate_json_head(u_char *p, const ngx_gate_report_t *report)
                     ngx_gate_state_is_open(report->gate, record->memory.state)
                     ? "true" : "false");
 
-    progress = record->progress;
-
-    if (progress < 0) {
+    if (record->progress < 0) {
         p = ngx_gate_lit(p, "null");
 
-    } else if (progress % 10000 == 0) {
-        p = ngx_sprintf(p, "%i", progress / 10000);
-
     } else {
-        p = ngx_sprintf(p, "0.%04i", progress);
-
-        while (p[-1] == '0') {
-            p--;
-        }
+        p = ngx_gate_progress_text(p, record->progress);
     }
 
     p = ngx_gate_lit(p, ",\"eta_ms\":");
@@ -417,4 +409,25 @@ ngx_gate_time(u_char *p, int64_t ms)
                        tm.ngx_tm_year, tm.ngx_tm_mon, tm.ngx_tm_mday,
                        tm.ngx_tm_hour, tm.ngx_tm_min, tm.ngx_tm_sec,
                        (int) (ms % 1000));
+}
+
+
+u_char *
+ngx_gate_progress_text(u_char *p, ngx_int_t progress)
+{
+    if (progress < 0) {
+        return p;
+    }
+
+    if (progress % 10000 == 0) {
+        return ngx_sprintf(p, "%i", progress / 10000);
+    }
+
+    p = ngx_sprintf(p, "0.%04i", progress);
+
+    while (p[-1] == '0') {
+        p--;
+    }
+
+    return p;
 }

@@ -36,5 +36,9 @@ u_char *ngx_gate_json_details(u_char *p, u_char *last,
 
 u_char *ngx_gate_time(u_char *p, int64_t ms);
 
+/* from 1/10000 to "0.42", at most 6 characters; nothing while unknown */
+
+u_char *ngx_gate_progress_text(u_char *p, ngx_int_t progress);
+
 
 #endif /* _NGX_GATE_JSON_H_INCLUDED_ */

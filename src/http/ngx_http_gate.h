@@ -1,0 +1,154 @@
+
+/*
+ * The gate in front of HTTP requests: what its files share.
+ */
+
+
+#ifndef _NGX_HTTP_GATE_H_INCLUDED_
+#define _NGX_HTTP_GATE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <ngx_gate.h>
+#include <ngx_gate_state.h>
+#include <ngx_gate_conf.h>
+#include <ngx_gate_zone.h>
+#include <ngx_gate_ledger.h>
+#include <ngx_gate_schedule.h>
+
+
+typedef enum {
+    NGX_HTTP_GATE_RESPONSE_AUTO = 0,
+    NGX_HTTP_GATE_RESPONSE_JSON,
+    NGX_HTTP_GATE_RESPONSE_HTML,
+    NGX_HTTP_GATE_RESPONSE_OFF
+} ngx_http_gate_response_e;
+
+
+typedef enum {
+    NGX_HTTP_GATE_FORMAT_AUTO = 0,
+    NGX_HTTP_GATE_FORMAT_JSON,
+    NGX_HTTP_GATE_FORMAT_HTML,
+    NGX_HTTP_GATE_FORMAT_PROMETHEUS,
+    NGX_HTTP_GATE_FORMAT_PROBLEM,
+    NGX_HTTP_GATE_FORMAT_TEXT,
+    NGX_HTTP_GATE_FORMAT_GRPC
+} ngx_http_gate_format_e;
+
+
+#define NGX_HTTP_GATE_RETRY_AUTO  ((time_t) -2)
+#define NGX_HTTP_GATE_RETRY_OFF   ((time_t) -3)
+
+
+typedef struct {
+    ngx_gate_conf_t             gates;
+    ngx_shm_zone_t             *zone;
+    ngx_shm_zone_t             *ledger;
+    ngx_resolver_t             *resolver;
+    ngx_int_t                   decision;   /* index of a variable */
+    ngx_uint_t                  used;       /* by some location */
+
+    /* of this process */
+    ngx_gate_schedule_t        *schedule;   /* in the worker that probes */
+    ngx_gate_ledger_process_t  *process;
+    ngx_queue_t                 held;       /* requests that wait */
+    ngx_queue_t                 decided;    /* that need wait no longer */
+    ngx_uint_t                  nheld;
+    ngx_event_t                 poll;       /* while requests are held */
+    ngx_atomic_uint_t           seen;       /* of the changes of the zone */
+} ngx_http_gate_main_conf_t;
+
+
+/* "init_gate a b": the names, where they stand, and then the gates */
+
+typedef struct {
+    ngx_array_t                *names;      /* of ngx_str_t; NULL: all */
+    ngx_str_t                   file;
+    ngx_uint_t                  line;
+    ngx_gate_t                **gates;      /* ends in NULL */
+} ngx_http_gate_list_t;
+
+
+typedef struct {
+    ngx_gate_t                **gates;      /* that requests need, or NULL */
+    ngx_int_t                   decision;
+
+    ngx_http_gate_list_t       *needed;     /* what gates was made of */
+    ngx_http_gate_list_t       *shown;      /* by init_status, init_ready */
+
+    ngx_msec_t                  hold;       /* 0: off */
+    ngx_uint_t                  hold_max;   /* 0: the default */
+    ngx_uint_t                  response;
+    time_t                      retry_after;
+
+    ngx_str_t                   page_title;      /* escaped, or empty */
+    ngx_str_t                   page_message;
+
+    ngx_uint_t                  format;
+    ngx_flag_t                  details;
+} ngx_http_gate_loc_conf_t;
+
+
+/* of a request that met a closed gate */
+
+typedef struct {
+    ngx_http_request_t         *request;
+    ngx_gate_t                 *gate;       /* the one that was closed */
+    ngx_http_gate_loc_conf_t   *passed;     /* where it has been let in */
+    ngx_queue_t                 queue;
+    ngx_event_t                 timer;      /* the end of its patience */
+    ngx_msec_t                  since;
+    ngx_msec_t                  held;
+    unsigned                    waiting:1;
+    unsigned                    waited:1;
+    unsigned                    refused:1;
+} ngx_http_gate_ctx_t;
+
+
+/* handler */
+
+ngx_int_t ngx_http_gate_handler(ngx_http_request_t *r);
+ngx_gate_t *ngx_http_gate_closed(ngx_gate_t **gates);
+ngx_http_gate_ctx_t *ngx_http_gate_get_ctx(ngx_http_request_t *r);
+void ngx_http_gate_resume(ngx_http_gate_ctx_t *ctx);
+
+/* hold */
+
+void ngx_http_gate_hold_init(ngx_http_gate_main_conf_t *gmcf, ngx_log_t *log);
+ngx_msec_int_t ngx_http_gate_patience(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx, ngx_gate_t *gate);
+ngx_int_t ngx_http_gate_hold(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
+    ngx_msec_t patience);
+void ngx_http_gate_release(ngx_http_gate_ctx_t *ctx);
+
+/* answer */
+
+ngx_int_t ngx_http_gate_answer(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx);
+ngx_table_elt_t *ngx_http_gate_header(ngx_http_request_t *r);
+ngx_int_t ngx_http_gate_send(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *type, ngx_str_t *parts, ngx_uint_t n);
+
+/* accept */
+
+ngx_http_gate_format_e ngx_http_gate_accept(ngx_http_request_t *r);
+
+/* status and readiness: content handlers */
+
+ngx_int_t ngx_http_gate_status_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_gate_ready_handler(ngx_http_request_t *r);
+
+extern ngx_conf_enum_t  ngx_http_gate_formats[];
+
+/* variables */
+
+ngx_int_t ngx_http_gate_add_variables(ngx_conf_t *cf);
+
+
+extern ngx_module_t  ngx_http_init_gate_module;
+
+
+#endif /* _NGX_HTTP_GATE_H_INCLUDED_ */

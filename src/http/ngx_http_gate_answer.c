@@ -1,0 +1,528 @@
+
+/*
+ * What a refused client gets.
+ */
+
+
+#include <ngx_http_gate.h>
+#include <ngx_gate_html.h>
+
+
+#define NGX_HTTP_GATE_PAGE_PARTS  9
+
+
+static ngx_http_gate_format_e ngx_http_gate_format(ngx_http_request_t *r,
+    ngx_http_gate_loc_conf_t *glcf);
+static ngx_uint_t ngx_http_gate_wants_page(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_gate_is_grpc(ngx_http_request_t *r);
+static ngx_int_t ngx_http_gate_answer_native(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx);
+static ngx_int_t ngx_http_gate_answer_json(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx);
+static ngx_int_t ngx_http_gate_answer_problem(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx);
+static ngx_int_t ngx_http_gate_answer_page(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx);
+static ngx_int_t ngx_http_gate_answer_grpc(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx);
+static ngx_int_t ngx_http_gate_headers(ngx_http_request_t *r,
+    ngx_gate_face_t *face, ngx_uint_t *wait);
+static ngx_uint_t ngx_http_gate_retry_after(ngx_http_request_t *r,
+    ngx_uint_t wait);
+
+
+static ngx_str_t  ngx_http_gate_json_type = ngx_string("application/json");
+static ngx_str_t  ngx_http_gate_problem_type =
+    ngx_string("application/problem+json");
+static ngx_str_t  ngx_http_gate_html_type =
+    ngx_string("text/html; charset=utf-8");
+static ngx_str_t  ngx_http_gate_grpc_type = ngx_string("application/grpc");
+
+static ngx_str_t  ngx_http_gate_problem =
+    ngx_string("{\"type\":\"about:blank\",\"title\":\"Service Unavailable\","
+               "\"status\":503,\"detail\":\"The service behind this address "
+               "has not finished initialising.\",");
+
+
+ngx_int_t
+ngx_http_gate_answer(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
+{
+    ngx_int_t                  rc;
+    ngx_http_gate_loc_conf_t  *glcf;
+
+    glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
+
+    if (glcf->response == NGX_HTTP_GATE_RESPONSE_OFF) {
+        return ngx_http_gate_answer_native(r, ctx);
+    }
+
+    /* nobody shall be asked to send a body for which there is no use */
+
+    r->expect_tested = 1;
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        r->keepalive = 0;
+    }
+
+    switch (ngx_http_gate_format(r, glcf)) {
+
+    case NGX_HTTP_GATE_FORMAT_HTML:
+        return ngx_http_gate_answer_page(r, ctx);
+
+    case NGX_HTTP_GATE_FORMAT_PROBLEM:
+        return ngx_http_gate_answer_problem(r, ctx);
+
+    case NGX_HTTP_GATE_FORMAT_GRPC:
+        return ngx_http_gate_answer_grpc(r, ctx);
+
+    default:
+        return ngx_http_gate_answer_json(r, ctx);
+    }
+}
+
+
+static ngx_http_gate_format_e
+ngx_http_gate_format(ngx_http_request_t *r, ngx_http_gate_loc_conf_t *glcf)
+{
+    ngx_http_gate_format_e  format;
+
+    switch (glcf->response) {
+
+    case NGX_HTTP_GATE_RESPONSE_JSON:
+        return NGX_HTTP_GATE_FORMAT_JSON;
+
+    case NGX_HTTP_GATE_RESPONSE_HTML:
+        format = NGX_HTTP_GATE_FORMAT_HTML;
+        break;
+
+    default:
+
+        if (r->headers_in.content_type && ngx_http_gate_is_grpc(r)) {
+            return NGX_HTTP_GATE_FORMAT_GRPC;
+        }
+
+        format = ngx_http_gate_accept(r);
+    }
+
+    if (format == NGX_HTTP_GATE_FORMAT_HTML && !ngx_http_gate_wants_page(r)) {
+        format = NGX_HTTP_GATE_FORMAT_JSON;
+    }
+
+    return format;
+}
+
+
+/* whether somebody is looking: no form, no WebSocket, no fetch() */
+
+static ngx_uint_t
+ngx_http_gate_wants_page(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *header;
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) || r->headers_in.upgrade) {
+        return 0;
+    }
+
+    part = &r->headers_in.headers.part;
+    header = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+
+            if (part->next == NULL) {
+                return 1;
+            }
+
+            part = part->next;
+            header = part->elts;
+            i = 0;
+        }
+
+        if (header[i].key.len == sizeof("Sec-Fetch-Mode") - 1
+            && ngx_strncasecmp(header[i].key.data, (u_char *) "Sec-Fetch-Mode",
+                               sizeof("Sec-Fetch-Mode") - 1)
+               == 0)
+        {
+            return header[i].value.len == sizeof("navigate") - 1
+                   && ngx_strncmp(header[i].value.data, "navigate",
+                                  sizeof("navigate") - 1)
+                      == 0;
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_gate_is_grpc(ngx_http_request_t *r)
+{
+    size_t      len;
+    ngx_str_t  *value;
+
+    value = &r->headers_in.content_type->value;
+    len = ngx_http_gate_grpc_type.len;
+
+    if (value->len < len
+        || ngx_strncasecmp(value->data, ngx_http_gate_grpc_type.data, len)
+           != 0)
+    {
+        return 0;
+    }
+
+    /* and not application/grpc-web */
+
+    return value->len == len
+           || value->data[len] == '+' || value->data[len] == ';';
+}
+
+
+/* nginx's own page, or the one of error_page */
+
+static ngx_int_t
+ngx_http_gate_answer_native(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
+{
+    ngx_uint_t       wait;
+    ngx_gate_face_t  face;
+
+    ngx_gate_face_only(ctx->gate->shared, &face);
+
+    if (ngx_http_gate_headers(r, &face, &wait) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_HTTP_SERVICE_UNAVAILABLE;
+}
+
+
+static ngx_int_t
+ngx_http_gate_answer_json(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
+{
+    ngx_str_t        body;
+    ngx_uint_t       wait;
+    ngx_gate_face_t  face;
+
+    body.data = ngx_pnalloc(r->pool, ctx->gate->shared->json_size);
+    if (body.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_gate_face_json(ctx->gate->shared, &face, body.data);
+    body.len = face.body_len;
+
+    if (ngx_http_gate_headers(r, &face, &wait) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_gate_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                              &ngx_http_gate_json_type, &body, 1);
+}
+
+
+/* RFC 9457: the members of the JSON body become extensions */
+
+static ngx_int_t
+ngx_http_gate_answer_problem(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
+{
+    ngx_str_t        parts[2];
+    ngx_uint_t       wait;
+    ngx_gate_face_t  face;
+
+    parts[1].data = ngx_pnalloc(r->pool, ctx->gate->shared->json_size);
+    if (parts[1].data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_gate_face_json(ctx->gate->shared, &face, parts[1].data);
+
+    if (ngx_http_gate_headers(r, &face, &wait) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    parts[0] = ngx_http_gate_problem;
+
+    /* its brace stands in the first part */
+
+    parts[1].data++;
+    parts[1].len = face.body_len - 1;
+
+    return ngx_http_gate_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                              &ngx_http_gate_problem_type, parts, 2);
+}
+
+
+/* what is constant is sent from where it stands */
+
+static ngx_int_t
+ngx_http_gate_answer_page(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
+{
+    ngx_str_t                  parts[NGX_HTTP_GATE_PAGE_PARTS];
+    ngx_uint_t                 wait;
+    ngx_gate_face_t            face;
+    ngx_http_gate_loc_conf_t  *glcf;
+
+    glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
+
+    parts[7].data = ngx_pnalloc(r->pool, ctx->gate->shared->html_size);
+    if (parts[7].data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_gate_face_html(ctx->gate->shared, &face, parts[7].data);
+    parts[7].len = face.body_len;
+
+    if (ngx_http_gate_headers(r, &face, &wait) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    parts[0] = ngx_gate_page_head;
+    parts[1] = glcf->page_title.len ? glcf->page_title : ngx_gate_page_title;
+    parts[2] = ngx_gate_page_heading;
+    parts[3] = parts[1];
+    parts[4] = ngx_gate_page_message;
+    parts[5] = glcf->page_message.len ? glcf->page_message
+                                      : ngx_gate_page_text;
+    parts[6] = ngx_gate_page_fragment;
+    parts[8] = ngx_gate_page_tail;
+
+    return ngx_http_gate_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                              &ngx_http_gate_html_type, parts, NGX_HTTP_GATE_PAGE_PARTS);
+}
+
+
+/* "Trailers-Only": a status of gRPC's own, behind an HTTP status of 200 */
+
+static ngx_int_t
+ngx_http_gate_answer_grpc(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
+{
+    u_char           *p;
+    ngx_uint_t        wait;
+    ngx_table_elt_t  *h;
+    ngx_gate_face_t   face;
+
+    ngx_gate_face_only(ctx->gate->shared, &face);
+
+    if (ngx_http_gate_headers(r, &face, &wait) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    h = ngx_http_gate_header(r);
+    if (h == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_str_set(&h->key, "grpc-status");
+    ngx_str_set(&h->value, "14");
+
+    h = ngx_http_gate_header(r);
+    if (h == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p = ngx_pnalloc(r->pool, sizeof("init gate ") + face.header_len);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_str_set(&h->key, "grpc-message");
+    h->value.data = p;
+    h->value.len = ngx_sprintf(p, "init gate %*s", face.header_len,
+                               face.header)
+                   - p;
+
+    if (wait) {
+        h = ngx_http_gate_header(r);
+        if (h == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        p = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
+        if (p == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ngx_str_set(&h->key, "grpc-retry-pushback-ms");
+        h->value.data = p;
+        h->value.len = ngx_sprintf(p, "%ui", wait * 1000) - p;
+    }
+
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_type = ngx_http_gate_grpc_type;
+    r->headers_out.content_type_len = ngx_http_gate_grpc_type.len;
+    r->headers_out.content_length_n = -1;
+
+    r->header_only = 1;
+
+    if (r->http_version < NGX_HTTP_VERSION_20) {
+        r->headers_out.content_length_n = 0;
+    }
+
+    return ngx_http_send_header(r);
+}
+
+
+/* those that every refusal has; wait: seconds to Retry-After, 0 if none */
+
+static ngx_int_t
+ngx_http_gate_headers(ngx_http_request_t *r, ngx_gate_face_t *face,
+    ngx_uint_t *wait)
+{
+    u_char           *p;
+    ngx_table_elt_t  *h;
+
+    h = ngx_http_gate_header(r);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&h->key, "Cache-Control");
+    ngx_str_set(&h->value, "no-store");
+
+    h = ngx_http_gate_header(r);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&h->key, "Vary");
+    ngx_str_set(&h->value, "Accept");
+
+    h = ngx_http_gate_header(r);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_pnalloc(r->pool, face->header_len + NGX_INT_T_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&h->key, "X-Init-Gate");
+    h->value.data = p;
+    h->value.len = face->header_len;
+
+    p = ngx_cpymem(p, face->header, face->header_len);
+
+    *wait = ngx_http_gate_retry_after(r, face->retry_after);
+
+    if (*wait == 0) {
+        return NGX_OK;
+    }
+
+    h = ngx_http_gate_header(r);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&h->key, "Retry-After");
+    h->value.data = p;
+    h->value.len = ngx_sprintf(p, "%ui", *wait) - p;
+
+    return NGX_OK;
+}
+
+
+ngx_table_elt_t *
+ngx_http_gate_header(ngx_http_request_t *r)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NULL;
+    }
+
+    h->hash = 1;
+    h->lowcase_key = NULL;
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+
+    return h;
+}
+
+
+/*
+ * Of the gates that are closed, the longest; then up to twice as long, so
+ * that a crowd that was refused together does not come back together.
+ */
+
+static ngx_uint_t
+ngx_http_gate_retry_after(ngx_http_request_t *r, ngx_uint_t wait)
+{
+    ngx_gate_t               **gate;
+    ngx_gate_shared_t         *shared;
+    ngx_http_gate_loc_conf_t  *glcf;
+
+    glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
+
+    if (glcf->retry_after != NGX_HTTP_GATE_RETRY_AUTO) {
+        return glcf->retry_after;
+    }
+
+    if (glcf->gates[1]) {
+        for (gate = glcf->gates; *gate; gate++) {
+            shared = (*gate)->shared;
+
+            if (!shared->open) {
+                wait = ngx_max(wait,
+                            shared->records[shared->published & 1].retry_after);
+            }
+        }
+    }
+
+    wait = ngx_max(wait, 1);
+
+    return wait + (ngx_uint_t) ngx_random() % (wait + 1);
+}
+
+
+ngx_int_t
+ngx_http_gate_send(ngx_http_request_t *r, ngx_uint_t status, ngx_str_t *type,
+    ngx_str_t *parts, ngx_uint_t n)
+{
+    off_t         length;
+    ngx_buf_t    *b;
+    ngx_int_t     rc;
+    ngx_uint_t    i;
+    ngx_chain_t  *out;
+
+    out = ngx_palloc(r->pool, n * sizeof(ngx_chain_t));
+    b = ngx_pcalloc(r->pool, n * sizeof(ngx_buf_t));
+
+    if (out == NULL || b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    length = 0;
+
+    for (i = 0; i < n; i++) {
+        b[i].pos = parts[i].data;
+        b[i].last = parts[i].data + parts[i].len;
+        b[i].memory = 1;
+
+        out[i].buf = &b[i];
+        out[i].next = &out[i + 1];
+
+        length += parts[i].len;
+    }
+
+    b[n - 1].last_buf = 1;
+    b[n - 1].last_in_chain = 1;
+    out[n - 1].next = NULL;
+
+    r->headers_out.status = status;
+    r->headers_out.content_type = *type;
+    r->headers_out.content_type_len = type->len;
+    r->headers_out.content_length_n = length;
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    return ngx_http_output_filter(r, out);
+}

@@ -1,0 +1,367 @@
+
+/*
+ * The metrics of all gates in Prometheus' text format: one family after the
+ * other, each with the samples of all gates.
+ */
+
+
+#include <ngx_gate.h>
+#include <ngx_gate_state.h>
+#include <ngx_gate_zone.h>
+#include <ngx_gate_record.h>
+#include <ngx_gate_metrics.h>
+
+
+#define NGX_GATE_METRICS_FAMILIES  4096
+#define NGX_GATE_METRICS_SAMPLE    128
+
+
+typedef u_char *(*ngx_gate_metrics_gate_pt)(u_char *p,
+    const ngx_gate_report_t *report, const ngx_gate_details_t *details);
+typedef u_char *(*ngx_gate_metrics_check_pt)(u_char *p, ngx_gate_t *gate,
+    ngx_gate_check_t *check, ngx_gate_check_record_t *record);
+
+
+typedef struct {
+    const char                *name;
+    const char                *type;
+    const char                *help;
+    ngx_gate_metrics_gate_pt   gate;
+    ngx_gate_metrics_check_pt  check;
+} ngx_gate_metrics_family_t;
+
+
+static u_char *ngx_gate_metrics_ready(u_char *p,
+    const ngx_gate_report_t *report, const ngx_gate_details_t *details);
+static u_char *ngx_gate_metrics_state(u_char *p,
+    const ngx_gate_report_t *report, const ngx_gate_details_t *details);
+static u_char *ngx_gate_metrics_duration(u_char *p,
+    const ngx_gate_report_t *report, const ngx_gate_details_t *details);
+static u_char *ngx_gate_metrics_requests(u_char *p,
+    const ngx_gate_report_t *report, const ngx_gate_details_t *details);
+static u_char *ngx_gate_metrics_held(u_char *p,
+    const ngx_gate_report_t *report, const ngx_gate_details_t *details);
+static u_char *ngx_gate_metrics_success(u_char *p, ngx_gate_t *gate,
+    ngx_gate_check_t *check, ngx_gate_check_record_t *record);
+static u_char *ngx_gate_metrics_verdict(u_char *p, ngx_gate_t *gate,
+    ngx_gate_check_t *check, ngx_gate_check_record_t *record);
+static u_char *ngx_gate_metrics_progress(u_char *p, ngx_gate_t *gate,
+    ngx_gate_check_t *check, ngx_gate_check_record_t *record);
+static u_char *ngx_gate_metrics_probe_duration(u_char *p, ngx_gate_t *gate,
+    ngx_gate_check_t *check, ngx_gate_check_record_t *record);
+static u_char *ngx_gate_metrics_probes(u_char *p, ngx_gate_t *gate,
+    ngx_gate_check_t *check, ngx_gate_check_record_t *record);
+static u_char *ngx_gate_metrics_failures(u_char *p, ngx_gate_t *gate,
+    ngx_gate_check_t *check, ngx_gate_check_record_t *record);
+
+
+static ngx_gate_metrics_family_t  ngx_gate_metrics_families[] = {
+
+    { "init_gate_ready", "gauge",
+      "Whether the gate is open.",
+      ngx_gate_metrics_ready, NULL },
+
+    { "init_gate_state", "gauge",
+      "1 for the state that the gate is in, 0 for the others.",
+      ngx_gate_metrics_state, NULL },
+
+    { "init_gate_duration_seconds", "gauge",
+      "How long the gate took to open, or has been closed so far.",
+      ngx_gate_metrics_duration, NULL },
+
+    { "init_gate_requests_total", "counter",
+      "Requests by what became of them.",
+      ngx_gate_metrics_requests, NULL },
+
+    { "init_gate_held_requests", "gauge",
+      "Requests that are waiting for the gate.",
+      ngx_gate_metrics_held, NULL },
+
+    { "init_check_success", "gauge",
+      "Whether the check counts as passed.",
+      NULL, ngx_gate_metrics_success },
+
+    { "init_check_verdict", "gauge",
+      "1 for the last verdict of the check, 0 for the others.",
+      NULL, ngx_gate_metrics_verdict },
+
+    { "init_check_progress_ratio", "gauge",
+      "How far a counting check is, from 0 to 1.",
+      NULL, ngx_gate_metrics_progress },
+
+    { "init_check_duration_seconds", "gauge",
+      "How long the last probe took.",
+      NULL, ngx_gate_metrics_probe_duration },
+
+    { "init_check_probes_total", "counter",
+      "Probes of the check.",
+      NULL, ngx_gate_metrics_probes },
+
+    { "init_check_failures_total", "counter",
+      "Probes that did not pass, by reason.",
+      NULL, ngx_gate_metrics_failures },
+
+    { NULL, NULL, NULL, NULL, NULL }
+};
+
+
+size_t
+ngx_gate_metrics_size(const ngx_gate_report_t *reports, ngx_uint_t n)
+{
+    size_t       size, names;
+    ngx_uint_t   i, k;
+    ngx_gate_t  *gate;
+
+    size = NGX_GATE_METRICS_FAMILIES;
+
+    for (k = 0; k < n; k++) {
+        gate = reports[k].gate;
+
+        size += (NGX_GATE_METRICS_SAMPLE + gate->name.len)
+                * (3 + NGX_GATE_STATES + 5);
+
+        for (i = 0; i < gate->checks.nelts; i++) {
+            names = gate->name.len + ngx_gate_check_at(gate, i)->name.len;
+
+            size += (NGX_GATE_METRICS_SAMPLE + names)
+                    * (4 + NGX_GATE_VERDICTS + NGX_GATE_REASONS);
+        }
+    }
+
+    return size;
+}
+
+
+u_char *
+ngx_gate_metrics(u_char *p, u_char *last, const ngx_gate_report_t *reports,
+    const ngx_gate_details_t *details, ngx_uint_t n)
+{
+    ngx_uint_t                  i, k;
+    ngx_gate_t                 *gate;
+    ngx_gate_metrics_family_t  *family;
+
+    if ((size_t) (last - p) < ngx_gate_metrics_size(reports, n)) {
+        return p;
+    }
+
+    for (family = ngx_gate_metrics_families; family->name; family++) {
+
+        p = ngx_sprintf(p, "# HELP %s %s\n# TYPE %s %s\n", family->name,
+                        family->help, family->name, family->type);
+
+        for (k = 0; k < n; k++) {
+
+            if (family->gate) {
+                p = family->gate(p, &reports[k], &details[k]);
+                continue;
+            }
+
+            gate = reports[k].gate;
+
+            for (i = 0; i < gate->checks.nelts; i++) {
+                p = family->check(p, gate, ngx_gate_check_at(gate, i),
+                                  &reports[k].checks[i]);
+            }
+        }
+    }
+
+    p = ngx_sprintf(p,
+                "# HELP init_gate_prober_heartbeat_timestamp_seconds "
+                "When the probing worker last showed that it is alive.\n"
+                "# TYPE init_gate_prober_heartbeat_timestamp_seconds gauge\n");
+
+    if (n) {
+        p = ngx_sprintf(p, "init_gate_prober_heartbeat_timestamp_seconds "
+                           "%L.%03L\n", details[0].heartbeat / 1000,
+                        details[0].heartbeat % 1000);
+    }
+
+    return ngx_sprintf(p, "# HELP init_gate_info Which module answers.\n"
+                          "# TYPE init_gate_info gauge\n"
+                          "init_gate_info{version=\"%s\"} 1\n",
+                       NGX_GATE_VERSION);
+}
+
+
+static u_char *
+ngx_gate_metrics_ready(u_char *p, const ngx_gate_report_t *report,
+    const ngx_gate_details_t *details)
+{
+    return ngx_sprintf(p, "init_gate_ready{gate=\"%V\"} %ui\n",
+                       &report->gate->name,
+                       ngx_gate_state_is_open(report->gate,
+                                              report->record->memory.state));
+}
+
+
+static u_char *
+ngx_gate_metrics_state(u_char *p, const ngx_gate_report_t *report,
+    const ngx_gate_details_t *details)
+{
+    ngx_uint_t  state;
+
+    for (state = 0; state < NGX_GATE_STATES; state++) {
+        p = ngx_sprintf(p, "init_gate_state{gate=\"%V\",state=\"%V\"} %d\n",
+                        &report->gate->name, &ngx_gate_state_names[state],
+                        state == report->record->memory.state ? 1 : 0);
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_gate_metrics_duration(u_char *p, const ngx_gate_report_t *report,
+    const ngx_gate_details_t *details)
+{
+    ngx_msec_t  duration;
+
+    duration = ngx_gate_state_is_open(report->gate,
+                                      report->record->memory.state)
+               ? report->record->last_start
+               : ngx_current_msec - report->record->closed;
+
+    return ngx_sprintf(p, "init_gate_duration_seconds{gate=\"%V\"} "
+                          "%M.%03M\n",
+                       &report->gate->name, duration / 1000, duration % 1000);
+}
+
+
+static u_char *
+ngx_gate_metrics_requests(u_char *p, const ngx_gate_report_t *report,
+    const ngx_gate_details_t *details)
+{
+    ngx_uint_t               i;
+    const ngx_gate_tally_t  *tally;
+
+    tally = &details->tally;
+
+    struct {
+        const char          *decision;
+        ngx_atomic_uint_t    n;
+    } samples[] = {
+        { "passed", tally->passed },
+        { "held_passed", tally->held_passed },
+        { "held_refused", tally->held_refused },
+        { "refused", tally->refused },
+        { "gone", tally->gone }
+    };
+
+    for (i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
+        p = ngx_sprintf(p, "init_gate_requests_total{gate=\"%V\","
+                           "decision=\"%s\"} %uA\n",
+                        &report->gate->name, samples[i].decision,
+                        samples[i].n);
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_gate_metrics_held(u_char *p, const ngx_gate_report_t *report,
+    const ngx_gate_details_t *details)
+{
+    return ngx_sprintf(p, "init_gate_held_requests{gate=\"%V\"} %uA\n",
+                       &report->gate->name, details->tally.held);
+}
+
+
+static u_char *
+ngx_gate_metrics_success(u_char *p, ngx_gate_t *gate, ngx_gate_check_t *check,
+    ngx_gate_check_record_t *record)
+{
+    return ngx_sprintf(p, "init_check_success{gate=\"%V\",check=\"%V\","
+                          "type=\"%V\"} %ui\n",
+                       &gate->name, &check->name, &check->type->name,
+                       record->standing.counts);
+}
+
+
+static u_char *
+ngx_gate_metrics_verdict(u_char *p, ngx_gate_t *gate, ngx_gate_check_t *check,
+    ngx_gate_check_record_t *record)
+{
+    ngx_uint_t  verdict;
+
+    for (verdict = 0; verdict < NGX_GATE_VERDICTS; verdict++) {
+        p = ngx_sprintf(p, "init_check_verdict{gate=\"%V\",check=\"%V\","
+                           "verdict=\"%V\"} %d\n",
+                        &gate->name, &check->name,
+                        &ngx_gate_verdict_names[verdict],
+                        verdict == record->result.verdict ? 1 : 0);
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_gate_metrics_progress(u_char *p, ngx_gate_t *gate,
+    ngx_gate_check_t *check, ngx_gate_check_record_t *record)
+{
+    double  ratio;
+
+    if (record->result.observed < 0 || record->result.expected <= 0) {
+        return p;
+    }
+
+    ratio = (double) record->result.observed
+            / (double) record->result.expected;
+
+    return ngx_sprintf(p, "init_check_progress_ratio{gate=\"%V\","
+                          "check=\"%V\"} %.4f\n",
+                       &gate->name, &check->name, ngx_min(ratio, 1.0));
+}
+
+
+static u_char *
+ngx_gate_metrics_probe_duration(u_char *p, ngx_gate_t *gate,
+    ngx_gate_check_t *check, ngx_gate_check_record_t *record)
+{
+    if (record->attempts == 0) {
+        return p;
+    }
+
+    return ngx_sprintf(p, "init_check_duration_seconds{gate=\"%V\","
+                          "check=\"%V\"} %uD.%06uD\n",
+                       &gate->name, &check->name,
+                       record->duration / 1000000,
+                       record->duration % 1000000);
+}
+
+
+static u_char *
+ngx_gate_metrics_probes(u_char *p, ngx_gate_t *gate, ngx_gate_check_t *check,
+    ngx_gate_check_record_t *record)
+{
+    return ngx_sprintf(p, "init_check_probes_total{gate=\"%V\","
+                          "check=\"%V\"} %uL\n",
+                       &gate->name, &check->name, record->attempts);
+}
+
+
+static u_char *
+ngx_gate_metrics_failures(u_char *p, ngx_gate_t *gate,
+    ngx_gate_check_t *check, ngx_gate_check_record_t *record)
+{
+    ngx_uint_t                reason;
+    ngx_gate_check_shared_t  *shared;
+
+    shared = &gate->shared->checks[check->index];
+
+    for (reason = NGX_GATE_OK + 1; reason < NGX_GATE_REASONS; reason++) {
+
+        if (shared->failures[reason] == 0) {
+            continue;
+        }
+
+        p = ngx_sprintf(p, "init_check_failures_total{gate=\"%V\","
+                           "check=\"%V\",reason=\"%V\"} %uD\n",
+                        &gate->name, &check->name,
+                        &ngx_gate_reason_names[reason],
+                        shared->failures[reason]);
+    }
+
+    return p;
+}

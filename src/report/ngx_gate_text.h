@@ -1,0 +1,23 @@
+
+/*
+ * Text in the shape of Kubernetes' /readyz?verbose.
+ */
+
+
+#ifndef _NGX_GATE_TEXT_H_INCLUDED_
+#define _NGX_GATE_TEXT_H_INCLUDED_
+
+
+#include <ngx_gate_report.h>
+
+
+size_t ngx_gate_text_check_size(ngx_gate_t *gate, ngx_gate_check_t *check);
+
+/* one line; the gate's name stands before the check's where it is given */
+
+u_char *ngx_gate_text_check(u_char *p, ngx_gate_t *gate,
+    ngx_gate_check_t *check, ngx_gate_check_record_t *record,
+    ngx_uint_t excluded);
+
+
+#endif /* _NGX_GATE_TEXT_H_INCLUDED_ */
