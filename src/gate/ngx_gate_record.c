@@ -10,6 +10,8 @@
 #include <ngx_gate_record.h>
 
 
+static void ngx_gate_seed_settle(ngx_gate_t *gate, ngx_gate_record_t *record,
+    ngx_gate_check_record_t *checks, ngx_gate_shared_t *from);
 static void ngx_gate_record_init(ngx_gate_t *gate, ngx_gate_record_t *record);
 static void ngx_gate_record_inherit(ngx_gate_t *gate,
     ngx_gate_record_t *record, ngx_gate_check_record_t *checks,
@@ -118,11 +120,9 @@ ngx_gate_seed(ngx_array_t *gates, ngx_gate_zone_t *old, ngx_log_t *log)
 
         } else {
             ngx_gate_deadline_set(&gate[n], &record);
-            ngx_gate_history_add(gate[n].shared, NGX_GATE_STATE_STARTING,
-                                 record.started_at);
         }
 
-        (void) ngx_gate_settle(&gate[n], &record, checks);
+        ngx_gate_seed_settle(&gate[n], &record, checks, from);
 
         for (i = 0; i < gate[n].checks.nelts; i++) {
             ngx_gate_check_publish(&gate[n].shared->checks[i], &checks[i]);
@@ -134,6 +134,29 @@ ngx_gate_seed(ngx_array_t *gates, ngx_gate_zone_t *old, ngx_log_t *log)
     }
 
     return NGX_OK;
+}
+
+
+/* a gate that was open and is open has been so all the time */
+
+static void
+ngx_gate_seed_settle(ngx_gate_t *gate, ngx_gate_record_t *record,
+    ngx_gate_check_record_t *checks, ngx_gate_shared_t *from)
+{
+    int64_t     opened_at;
+    ngx_msec_t  last_start;
+
+    opened_at = record->opened_at;
+    last_start = record->last_start;
+
+    (void) ngx_gate_settle(gate, record, checks);
+
+    if (from && from->open) {
+        record->opened_at = opened_at;
+        record->last_start = last_start;
+    }
+
+    ngx_gate_history_add(gate->shared, record->memory.state, ngx_gate_now());
 }
 
 
@@ -179,6 +202,7 @@ ngx_gate_record_inherit(ngx_gate_t *gate, ngx_gate_record_t *record,
     } else {
         record->born = before.born;
         record->started_at = before.started_at;
+        record->opened_at = before.opened_at;
         record->last_start = before.last_start;
     }
 
@@ -200,10 +224,6 @@ ngx_gate_record_inherit(ngx_gate_t *gate, ngx_gate_record_t *record,
         ngx_gate_history_add(gate->shared, events[i].state, events[i].at);
     }
 
-    if (before.memory.state != record->memory.state) {
-        ngx_gate_history_add(gate->shared, record->memory.state,
-                             ngx_gate_now());
-    }
 }
 
 

@@ -441,6 +441,14 @@ ngx_gate_history_add(ngx_gate_shared_t *shared, ngx_gate_state_e state,
 {
     ngx_gate_event_t  *event;
 
+    if (shared->nevents) {
+        event = &shared->history[(shared->nevents - 1) % NGX_GATE_HISTORY];
+
+        if (event->state == state) {
+            return;
+        }
+    }
+
     event = &shared->history[shared->nevents % NGX_GATE_HISTORY];
 
     event->at = at;

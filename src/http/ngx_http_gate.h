@@ -114,6 +114,7 @@ ngx_int_t ngx_http_gate_handler(ngx_http_request_t *r);
 ngx_gate_t *ngx_http_gate_closed(ngx_gate_t **gates);
 ngx_http_gate_ctx_t *ngx_http_gate_get_ctx(ngx_http_request_t *r);
 void ngx_http_gate_resume(ngx_http_gate_ctx_t *ctx);
+void ngx_http_gate_leave(void *data);
 
 /* hold */
 

@@ -14,7 +14,7 @@ static ngx_inline void ngx_http_gate_decide(ngx_http_variable_value_t *vv,
 static void ngx_http_gate_refuse(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx);
 static ngx_http_gate_ctx_t *ngx_http_gate_create_ctx(ngx_http_request_t *r);
-static void ngx_http_gate_cleanup(void *data);
+static void ngx_http_gate_forget(void *data);
 
 
 static ngx_str_t  ngx_http_gate_passed = ngx_string("passed");
@@ -213,7 +213,7 @@ ngx_http_gate_refuse(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 ngx_http_gate_ctx_t *
 ngx_http_gate_get_ctx(ngx_http_request_t *r)
 {
-    ngx_http_cleanup_t   *cln;
+    ngx_pool_cleanup_t   *cln;
     ngx_http_gate_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_init_gate_module);
@@ -222,10 +222,10 @@ ngx_http_gate_get_ctx(ngx_http_request_t *r)
         return ctx;
     }
 
-    /* an internal redirect has cleared the context, but not the cleanup */
+    /* an internal redirect clears the context, but not the pool's cleanup */
 
-    for (cln = r->main->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_http_gate_cleanup) {
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_gate_forget) {
             ctx = cln->data;
             ngx_http_set_ctx(r, ctx, ngx_http_init_gate_module);
             break;
@@ -239,21 +239,21 @@ ngx_http_gate_get_ctx(ngx_http_request_t *r)
 static ngx_http_gate_ctx_t *
 ngx_http_gate_create_ctx(ngx_http_request_t *r)
 {
-    ngx_http_cleanup_t   *cln;
+    ngx_pool_cleanup_t   *cln;
     ngx_http_gate_ctx_t  *ctx;
 
-    cln = ngx_http_cleanup_add(r, 0);
-    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_gate_ctx_t));
-
-    if (cln == NULL || ctx == NULL) {
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_gate_ctx_t));
+    if (cln == NULL) {
         return NULL;
     }
 
+    cln->handler = ngx_http_gate_forget;
+
+    ctx = cln->data;
+    ngx_memzero(ctx, sizeof(ngx_http_gate_ctx_t));
+
     ctx->request = r;
     ctx->since = ngx_current_msec;
-
-    cln->handler = ngx_http_gate_cleanup;
-    cln->data = ctx;
 
     ngx_http_set_ctx(r, ctx, ngx_http_init_gate_module);
 
@@ -261,10 +261,18 @@ ngx_http_gate_create_ctx(ngx_http_request_t *r)
 }
 
 
-/* runs before the request is logged */
+/* there is nothing to clean up: the handler marks where the context is */
 
 static void
-ngx_http_gate_cleanup(void *data)
+ngx_http_gate_forget(void *data)
+{
+}
+
+
+/* the client of a request that waits has gone; runs before it is logged */
+
+void
+ngx_http_gate_leave(void *data)
 {
     ngx_http_gate_ctx_t *ctx = data;
 

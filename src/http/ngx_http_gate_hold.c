@@ -70,6 +70,7 @@ ngx_int_t
 ngx_http_gate_hold(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
     ngx_msec_t patience)
 {
+    ngx_http_cleanup_t         *cln;
     ngx_http_gate_loc_conf_t   *glcf;
     ngx_http_gate_main_conf_t  *gmcf;
 
@@ -80,9 +81,16 @@ ngx_http_gate_hold(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
-    if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+    cln = ngx_http_cleanup_add(r, 0);
+
+    if (cln == NULL
+        || ngx_handle_read_event(r->connection->read, 0) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    cln->handler = ngx_http_gate_leave;
+    cln->data = ctx;
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "init gate \"%V\" holds for %M ms", &ctx->gate->name,

@@ -38,7 +38,7 @@ static ngx_int_t ngx_http_gate_status_json(ngx_http_request_t *r,
 static ngx_int_t ngx_http_gate_status_metrics(ngx_http_request_t *r,
     ngx_http_gate_query_t *query, ngx_str_t *body);
 static ngx_int_t ngx_http_gate_ready_text(ngx_http_request_t *r,
-    ngx_http_gate_query_t *query, ngx_uint_t *ready, ngx_str_t *body);
+    ngx_http_gate_query_t *query, ngx_uint_t ready, ngx_str_t *body);
 static ngx_uint_t ngx_http_gate_is_excluded(ngx_http_request_t *r,
     ngx_gate_t *gate, ngx_gate_check_t *check);
 static void ngx_http_gate_subpath(ngx_http_request_t *r,
