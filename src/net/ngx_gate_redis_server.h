@@ -1,0 +1,76 @@
+
+/*
+ * A Redis server, who is there, and at which database: all that makes two
+ * connections the same.
+ */
+
+
+#ifndef _NGX_GATE_REDIS_SERVER_H_INCLUDED_
+#define _NGX_GATE_REDIS_SERVER_H_INCLUDED_
+
+
+#include <ngx_gate.h>
+#include <ngx_gate_peer.h>
+
+
+#define NGX_GATE_REDIS_ADDRESS_MAX                                            \
+    (NGX_GATE_HOST_MAX + sizeof("[]:65535") - 1)
+
+
+typedef struct {
+    ngx_gate_endpoint_t       endpoint;
+    ngx_str_t                 user;
+    ngx_str_t                 password;
+    ngx_str_t                 password_file;   /* read at each connect */
+    ngx_uint_t                database;
+    ngx_uint_t                one_name;        /* in all certificates */
+} ngx_gate_redis_server_t;
+
+
+/* one whose address another server told; holds what "server" points to */
+
+typedef struct {
+    ngx_gate_redis_server_t   server;
+    ngx_gate_tls_t            tls;
+    u_char                    text[NGX_GATE_REDIS_ADDRESS_MAX];
+    u_char                    name[NGX_GATE_HOST_MAX];
+} ngx_gate_redis_found_t;
+
+
+/* what a connection begins with; not needed: of no length */
+
+typedef struct {
+    ngx_str_t                 auth;
+    ngx_str_t                 select;
+
+    /* after NGX_ERROR */
+    ngx_gate_reason_e         reason;
+    u_char                    error[128];
+    size_t                    error_len;
+} ngx_gate_redis_login_t;
+
+
+ngx_uint_t ngx_gate_redis_server_same(ngx_gate_redis_server_t *a,
+    ngx_gate_redis_server_t *b);
+
+/* copies what may have been told by a server, but not what was configured */
+
+ngx_int_t ngx_gate_redis_server_copy(ngx_pool_t *pool,
+    ngx_gate_redis_server_t *dst, ngx_gate_redis_server_t *src);
+
+/*
+ * Like "server", at the address that "teller" told of (of no length: where
+ * it is itself).  NGX_ERROR: that is no address.
+ */
+
+ngx_int_t ngx_gate_redis_server_found(ngx_gate_redis_found_t *found,
+    ngx_gate_redis_server_t *server, ngx_gate_endpoint_t *teller,
+    ngx_str_t *host, in_port_t port);
+
+/* the caller wipes login->auth */
+
+ngx_int_t ngx_gate_redis_server_login(ngx_gate_redis_server_t *server,
+    ngx_pool_t *pool, ngx_gate_redis_login_t *login);
+
+
+#endif /* _NGX_GATE_REDIS_SERVER_H_INCLUDED_ */
