@@ -1,0 +1,585 @@
+
+/*
+ * What the replies of a Redis server mean to a check.
+ */
+
+
+#include <ngx_gate_check_redis.h>
+#include <ngx_gate_match.h>
+
+
+/* of a key or a value, in messages */
+#define NGX_GATE_REDIS_SHOW_MAX  48
+#define NGX_GATE_REDIS_SHOW_BUF  (NGX_GATE_REDIS_SHOW_MAX + sizeof("...") - 1)
+
+
+typedef struct {
+    ngx_str_t                 name;
+    const char               *text;
+    const char               *things;
+} ngx_gate_redis_kind_t;
+
+
+static ngx_int_t ngx_gate_redis_judge_ping(ngx_gate_redis_run_t *run,
+    redisReply *reply);
+static ngx_int_t ngx_gate_redis_judge_exists(ngx_gate_redis_run_t *run,
+    redisReply *reply, const char *command);
+static ngx_int_t ngx_gate_redis_judge_key(ngx_gate_redis_run_t *run,
+    redisReply *type, redisReply *reply);
+static ngx_int_t ngx_gate_redis_judge_type(ngx_gate_redis_run_t *run,
+    redisReply *type, ngx_gate_redis_kind_e kind);
+static ngx_int_t ngx_gate_redis_judge_count(ngx_gate_redis_run_t *run,
+    redisReply *reply);
+static ngx_int_t ngx_gate_redis_judge_size(ngx_gate_redis_run_t *run,
+    redisReply *reply);
+static ngx_int_t ngx_gate_redis_judge_text(ngx_gate_redis_run_t *run,
+    redisReply *reply);
+static ngx_int_t ngx_gate_redis_judge_value(ngx_gate_redis_run_t *run,
+    ngx_str_t *text);
+static ngx_int_t ngx_gate_redis_judge_number(ngx_gate_redis_run_t *run,
+    ngx_str_t *text);
+static ngx_int_t ngx_gate_redis_number(ngx_str_t *text, int64_t *number);
+static ngx_int_t ngx_gate_redis_passed(ngx_gate_redis_run_t *run);
+static ngx_int_t ngx_gate_redis_missing(ngx_gate_redis_run_t *run);
+static ngx_int_t ngx_gate_redis_unexpected(ngx_gate_redis_run_t *run,
+    redisReply *reply, const char *command);
+static ngx_int_t ngx_cdecl ngx_gate_redis_not_yet(ngx_gate_redis_run_t *run,
+    ngx_gate_verdict_e verdict, ngx_gate_reason_e reason, const char *fmt,
+    ...);
+static ngx_str_t ngx_gate_redis_show(u_char *buf, ngx_str_t *text);
+
+
+static ngx_gate_redis_kind_t  ngx_gate_redis_kinds[] = {
+    { ngx_string("string"), "a string", "" },
+    { ngx_string("hash"), "a hash", "fields" },
+    { ngx_string("list"), "a list", "elements" },
+    { ngx_string("set"), "a set", "members" },
+    { ngx_string("zset"), "a sorted set", "members" },
+    { ngx_string("stream"), "a stream", "entries" }
+};
+
+
+ngx_gate_redis_kind_e
+ngx_gate_redis_kind(const char *name, size_t len)
+{
+    ngx_uint_t  i;
+    ngx_str_t  *known;
+
+    for (i = 0; i < NGX_GATE_REDIS_KINDS; i++) {
+        known = &ngx_gate_redis_kinds[i].name;
+
+        if (known->len == len && ngx_strncmp(known->data, name, len) == 0) {
+            break;
+        }
+    }
+
+    return i;
+}
+
+
+ngx_int_t
+ngx_gate_redis_judge(ngx_gate_redis_run_t *run, redisReply **replies,
+    ngx_uint_t n)
+{
+    ngx_gate_redis_conf_t  *conf;
+
+    conf = run->probe->check->conf;
+
+    switch (conf->question) {
+
+    case NGX_GATE_REDIS_PING:
+        return ngx_gate_redis_judge_ping(run, replies[0]);
+
+    case NGX_GATE_REDIS_EXISTS:
+        return ngx_gate_redis_judge_exists(run, replies[0], "EXISTS");
+
+    default:
+        return ngx_gate_redis_judge_key(run, replies[0],
+                                        n > 1 ? replies[1] : NULL);
+    }
+}
+
+
+static ngx_int_t
+ngx_gate_redis_judge_ping(ngx_gate_redis_run_t *run, redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_STATUS) {
+        return ngx_gate_redis_unexpected(run, reply, "PING");
+    }
+
+    return ngx_gate_redis_passed(run);
+}
+
+
+static ngx_int_t
+ngx_gate_redis_judge_exists(ngx_gate_redis_run_t *run, redisReply *reply,
+    const char *command)
+{
+    if (reply->type != REDIS_REPLY_INTEGER) {
+        return ngx_gate_redis_unexpected(run, reply, command);
+    }
+
+    return reply->integer ? ngx_gate_redis_passed(run)
+                          : ngx_gate_redis_missing(run);
+}
+
+
+/* "reply" is NULL where the type had to be known first */
+
+static ngx_int_t
+ngx_gate_redis_judge_key(ngx_gate_redis_run_t *run, redisReply *type,
+    redisReply *reply)
+{
+    ngx_int_t               rc;
+    ngx_gate_redis_kind_e   kind;
+    ngx_gate_redis_conf_t  *conf;
+
+    if (type->type != REDIS_REPLY_STATUS) {
+        return ngx_gate_redis_unexpected(run, type, "TYPE");
+    }
+
+    kind = ngx_gate_redis_kind(type->str, type->len);
+
+    rc = ngx_gate_redis_judge_type(run, type, kind);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    if (reply == NULL || kind != run->kind) {
+        run->kind = kind;
+        return NGX_AGAIN;
+    }
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        ngx_gate_redis_end_error(run, reply);
+        return NGX_OK;
+    }
+
+    conf = run->probe->check->conf;
+
+    switch (conf->question) {
+
+    case NGX_GATE_REDIS_FIELD:
+        return ngx_gate_redis_judge_exists(run, reply, "HEXISTS");
+
+    case NGX_GATE_REDIS_FIELD_VALUE:
+        return run->sized ? ngx_gate_redis_judge_text(run, reply)
+                          : ngx_gate_redis_judge_size(run, reply);
+
+    default:
+        return kind == NGX_GATE_REDIS_STRING
+               ? ngx_gate_redis_judge_text(run, reply)
+               : ngx_gate_redis_judge_count(run, reply);
+    }
+}
+
+
+/* NGX_DECLINED: the type says nothing yet */
+
+static ngx_int_t
+ngx_gate_redis_judge_type(ngx_gate_redis_run_t *run, redisReply *type,
+    ngx_gate_redis_kind_e kind)
+{
+    ngx_str_t               name;
+    const char             *wanted;
+    ngx_gate_redis_conf_t  *conf;
+
+    conf = run->probe->check->conf;
+
+    if (type->len == 4 && ngx_strncmp(type->str, "none", 4) == 0) {
+        return ngx_gate_redis_missing(run);
+    }
+
+    if (conf->question == NGX_GATE_REDIS_COUNT) {
+
+        if (kind != NGX_GATE_REDIS_KINDS) {
+            return NGX_DECLINED;
+        }
+
+        wanted = "with a length";
+
+    } else if (conf->question == NGX_GATE_REDIS_VALUE) {
+
+        if (kind == NGX_GATE_REDIS_STRING) {
+            return NGX_DECLINED;
+        }
+
+        if (conf->any_value) {
+            return ngx_gate_redis_passed(run);
+        }
+
+        wanted = "a string";
+
+    } else {
+
+        if (kind == NGX_GATE_REDIS_HASH) {
+            return NGX_DECLINED;
+        }
+
+        wanted = "a hash";
+    }
+
+    if (kind != NGX_GATE_REDIS_KINDS) {
+        return ngx_gate_redis_not_yet(run, NGX_GATE_WAITING,
+                                      NGX_GATE_WRONG_TYPE, "is %s, not %s",
+                                      ngx_gate_redis_kinds[kind].text,
+                                      wanted);
+    }
+
+    name.data = (u_char *) type->str;
+    name.len = type->len;
+
+    return ngx_gate_redis_not_yet(run, NGX_GATE_WAITING, NGX_GATE_WRONG_TYPE,
+                                  "is of type %V, not %s", &name, wanted);
+}
+
+
+static ngx_int_t
+ngx_gate_redis_judge_count(ngx_gate_redis_run_t *run, redisReply *reply)
+{
+    ngx_gate_result_t      *result;
+    ngx_gate_redis_conf_t  *conf;
+
+    if (reply->type != REDIS_REPLY_INTEGER || reply->integer < 0) {
+        return ngx_gate_redis_unexpected(run, reply, "a length");
+    }
+
+    conf = run->probe->check->conf;
+    result = &run->probe->result;
+
+    result->observed = reply->integer;
+    result->expected = conf->min;
+
+    if (result->observed >= conf->min) {
+        return ngx_gate_redis_passed(run);
+    }
+
+    return ngx_gate_redis_not_yet(run, NGX_GATE_WAITING, NGX_GATE_TOO_FEW,
+                                  "is %s of %L %s, not yet %L",
+                                  ngx_gate_redis_kinds[run->kind].text,
+                                  result->observed,
+                                  ngx_gate_redis_kinds[run->kind].things,
+                                  conf->min);
+}
+
+
+/* of a field nothing but the whole can be had */
+
+static ngx_int_t
+ngx_gate_redis_judge_size(ngx_gate_redis_run_t *run, redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_INTEGER || reply->integer < 0) {
+        return ngx_gate_redis_unexpected(run, reply, "HSTRLEN");
+    }
+
+    if (reply->integer <= NGX_GATE_MATCH_MAX) {
+        run->sized = 1;
+        return NGX_AGAIN;
+    }
+
+    return ngx_gate_redis_not_yet(run, NGX_GATE_WAITING, NGX_GATE_MISMATCH,
+                                  "has %L bytes, more than the %d that are"
+                                  " read", (int64_t) reply->integer,
+                                  NGX_GATE_MATCH_MAX);
+}
+
+
+static ngx_int_t
+ngx_gate_redis_judge_text(ngx_gate_redis_run_t *run, redisReply *reply)
+{
+    u_char                  buf[NGX_GATE_REDIS_SHOW_BUF];
+    ngx_str_t               text, shown;
+    ngx_gate_redis_conf_t  *conf;
+
+    if (reply->type == REDIS_REPLY_NIL) {
+        return ngx_gate_redis_missing(run);
+    }
+
+    if (reply->type != REDIS_REPLY_STRING) {
+        return ngx_gate_redis_unexpected(run, reply, "a value");
+    }
+
+    conf = run->probe->check->conf;
+
+    text.data = (u_char *) reply->str;
+    text.len = reply->len;
+
+    if (conf->failed.len
+        && conf->failed.len == text.len
+        && ngx_memcmp(conf->failed.data, text.data, text.len) == 0)
+    {
+        shown = ngx_gate_redis_show(buf, &text);
+
+        return ngx_gate_redis_not_yet(run, NGX_GATE_FAILED, NGX_GATE_REPORTED,
+                                      "is \"%V\"", &shown);
+    }
+
+    return conf->min ? ngx_gate_redis_judge_number(run, &text)
+                     : ngx_gate_redis_judge_value(run, &text);
+}
+
+
+static ngx_int_t
+ngx_gate_redis_judge_value(ngx_gate_redis_run_t *run, ngx_str_t *text)
+{
+    u_char                  buf[NGX_GATE_REDIS_SHOW_BUF];
+    u_char                  wanted_buf[NGX_GATE_REDIS_SHOW_BUF];
+    ngx_str_t               shown, wanted;
+    ngx_gate_redis_conf_t  *conf;
+
+    conf = run->probe->check->conf;
+
+    shown = ngx_gate_redis_show(buf, text);
+
+#if (NGX_PCRE)
+
+    if (conf->match) {
+
+        switch (ngx_gate_match(conf->match, text)) {
+
+        case NGX_OK:
+            return ngx_gate_redis_passed(run);
+
+        case NGX_DECLINED:
+            return ngx_gate_redis_not_yet(run, NGX_GATE_WAITING,
+                                          NGX_GATE_MISMATCH,
+                                          "is \"%V\", which does not match",
+                                          &shown);
+
+        default:
+            return ngx_gate_redis_not_yet(run, NGX_GATE_ERROR, NGX_GATE_QUERY,
+                                          "is \"%V\", on which the expression"
+                                          " takes too long", &shown);
+        }
+    }
+
+#endif
+
+    if (conf->any_value
+        || (text->len == conf->value.len
+            && ngx_memcmp(text->data, conf->value.data, text->len) == 0))
+    {
+        return ngx_gate_redis_passed(run);
+    }
+
+    wanted = ngx_gate_redis_show(wanted_buf, &conf->value);
+
+    return ngx_gate_redis_not_yet(run, NGX_GATE_WAITING, NGX_GATE_MISMATCH,
+                                  "is \"%V\", not \"%V\"", &shown, &wanted);
+}
+
+
+static ngx_int_t
+ngx_gate_redis_judge_number(ngx_gate_redis_run_t *run, ngx_str_t *text)
+{
+    u_char                  buf[NGX_GATE_REDIS_SHOW_BUF];
+    ngx_str_t               shown;
+    ngx_gate_result_t      *result;
+    ngx_gate_redis_conf_t  *conf;
+
+    conf = run->probe->check->conf;
+    result = &run->probe->result;
+
+    shown = ngx_gate_redis_show(buf, text);
+
+    if (ngx_gate_redis_number(text, &result->observed) != NGX_OK) {
+        return ngx_gate_redis_not_yet(run, NGX_GATE_WAITING,
+                                      NGX_GATE_MISMATCH,
+                                      "is \"%V\", which is no number",
+                                      &shown);
+    }
+
+    result->expected = conf->min;
+
+    if (result->observed >= conf->min) {
+        return ngx_gate_redis_passed(run);
+    }
+
+    return ngx_gate_redis_not_yet(run, NGX_GATE_WAITING, NGX_GATE_TOO_FEW,
+                                  "is %V, not yet %L", &shown, conf->min);
+}
+
+
+/*
+ * Blanks around it, as a newline from a shell, a sign and a fraction do not
+ * harm; what is below zero counts as zero, what is too large as the largest.
+ */
+
+static ngx_int_t
+ngx_gate_redis_number(ngx_str_t *text, int64_t *number)
+{
+    u_char      *p, *last, *start;
+    int64_t      n;
+    ngx_uint_t   negative;
+
+    p = text->data;
+    last = p + text->len;
+
+    while (p < last && *p <= ' ') {
+        p++;
+    }
+
+    while (last > p && last[-1] <= ' ') {
+        last--;
+    }
+
+    negative = (p < last && *p == '-');
+
+    if (p < last && (*p == '-' || *p == '+')) {
+        p++;
+    }
+
+    n = 0;
+
+    for (start = p; p < last && *p >= '0' && *p <= '9'; p++) {
+
+        n = (n > (INT64_MAX - (*p - '0')) / 10) ? INT64_MAX
+                                                : n * 10 + (*p - '0');
+    }
+
+    if (p == start) {
+        return NGX_ERROR;
+    }
+
+    if (p < last && *p == '.') {
+
+        for (p++; p < last && *p >= '0' && *p <= '9'; p++) { /* void */ }
+    }
+
+    if (p < last) {
+        return NGX_ERROR;
+    }
+
+    *number = negative ? 0 : n;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_gate_redis_passed(ngx_gate_redis_run_t *run)
+{
+    ngx_gate_probe_end(run->probe, NGX_GATE_PASSED, NGX_GATE_OK, "");
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_gate_redis_missing(ngx_gate_redis_run_t *run)
+{
+    ngx_gate_redis_conf_t  *conf;
+
+    conf = run->probe->check->conf;
+
+    if (conf->min) {
+        run->probe->result.observed = 0;
+        run->probe->result.expected = conf->min;
+    }
+
+    return ngx_gate_redis_not_yet(run, NGX_GATE_WAITING, NGX_GATE_MISSING,
+                                  "does not exist");
+}
+
+
+static ngx_int_t
+ngx_gate_redis_unexpected(ngx_gate_redis_run_t *run, redisReply *reply,
+    const char *command)
+{
+    ngx_gate_probe_end(run->probe, NGX_GATE_ERROR, NGX_GATE_PROTOCOL,
+                       "%s in reply to %s", ngx_gate_resp_type(reply),
+                       command);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t ngx_cdecl
+ngx_gate_redis_not_yet(ngx_gate_redis_run_t *run, ngx_gate_verdict_e verdict,
+    ngx_gate_reason_e reason, const char *fmt, ...)
+{
+    u_char                 *p;
+    u_char                  text[NGX_GATE_MESSAGE_MAX];
+    u_char                  key_buf[NGX_GATE_REDIS_SHOW_BUF];
+    u_char                  field_buf[NGX_GATE_REDIS_SHOW_BUF];
+    va_list                 args;
+    ngx_str_t               key, field;
+    ngx_gate_redis_conf_t  *conf;
+
+    conf = run->probe->check->conf;
+
+    va_start(args, fmt);
+    p = ngx_vslprintf(text, text + NGX_GATE_MESSAGE_MAX, fmt, args);
+    va_end(args);
+
+    key = ngx_gate_redis_show(key_buf, &conf->key);
+    field = ngx_gate_redis_show(field_buf, &conf->field);
+
+    if (field.len && reason != NGX_GATE_WRONG_TYPE) {
+        ngx_gate_probe_end(run->probe, verdict, reason,
+                           "field \"%V\" of key \"%V\" %*s", &field, &key,
+                           (size_t) (p - text), text);
+        return NGX_OK;
+    }
+
+    ngx_gate_probe_end(run->probe, verdict, reason, "key \"%V\" %*s", &key,
+                       (size_t) (p - text), text);
+    return NGX_OK;
+}
+
+
+static ngx_str_t
+ngx_gate_redis_show(u_char *buf, ngx_str_t *text)
+{
+    ngx_str_t  shown;
+
+    if (text->len <= NGX_GATE_REDIS_SHOW_MAX) {
+        return *text;
+    }
+
+    shown.data = buf;
+    shown.len = ngx_sprintf(buf, "%*s...", (size_t) NGX_GATE_REDIS_SHOW_MAX,
+                            text->data)
+                - buf;
+
+    return shown;
+}
+
+
+void
+ngx_gate_redis_end_error(ngx_gate_redis_run_t *run, redisReply *reply)
+{
+    ngx_str_t          known;
+    ngx_gate_reason_e  reason;
+
+    reason = ngx_gate_resp_reason(reply, &known);
+
+    ngx_gate_redis_end(run, reason, (u_char *) reply->str, reply->len);
+}
+
+
+void
+ngx_gate_redis_end(ngx_gate_redis_run_t *run, ngx_gate_reason_e reason,
+    u_char *error, size_t len)
+{
+    ngx_gate_verdict_e  verdict;
+
+    switch (reason) {
+
+    case NGX_GATE_LOADING:
+        verdict = NGX_GATE_RUNNING;
+        break;
+
+    case NGX_GATE_STARTING_UP:
+    case NGX_GATE_IN_PROGRESS:
+    case NGX_GATE_WRONG_TYPE:
+        verdict = NGX_GATE_WAITING;
+        break;
+
+    default:
+        verdict = NGX_GATE_ERROR;
+    }
+
+    ngx_gate_probe_end(run->probe, verdict, reason, "%*s", len, error);
+}
