@@ -48,7 +48,8 @@ package InitGate;
 # Waiting      wait_for(CODE, WHAT [, SECONDS]),
 #              wait_log(REGEX [, COUNT [, SECONDS]]); log, log_count(REGEX)
 # Files        write(NAME, TEXT), read(NAME), remove(NAME), dir, path(NAME)
-# Config       conf_error(TEXT in http {}) runs "nginx -t": exit status, output
+# Config       conf_error(TEXT in http {}) runs "nginx -t": exit status, output;
+#              version is 1.022001 for nginx 1.22.1
 # Servers      postgres(ARGS of Test::PostgreSQL), redis(conf => {...});
 #              certificate(NAME...): the paths of a certificate and its key;
 #              InitGate::Fake has the scripted ones
@@ -209,6 +210,16 @@ sub fill {
 
 
 sub binary { $binary }
+
+
+# 1.022001 for nginx/1.22.1
+
+sub version {
+    our $version //= `$binary -v 2>&1` =~ m{nginx/(\d+)\.(\d+)\.(\d+)}
+        ? sprintf('%d.%03d%03d', $1, $2, $3) : 0;
+
+    return $version;
+}
 
 
 sub is_linked_in {

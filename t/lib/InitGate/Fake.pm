@@ -19,6 +19,7 @@ package InitGate::Fake;
 #     connections     how many there have been
 #     received([N])   all bytes, as one string, or those of the Nth connection
 #                     (from 1)
+#     times           when each connection came (seconds, as Time::HiRes)
 #     set(WORD)       what $c->word returns from now on: a script may change
 #                     its mind without being started again
 #     freeze, thaw    connections are taken by the kernel, and nobody answers
@@ -146,7 +147,12 @@ sub serve {
 
     while (1) {
         my $socket = $listen->accept or next;
+        my $now = time;
         $number++;
+
+        open my $times, '>>', "$self->{dir}/times" or POSIX::_exit(1);
+        print $times "$now\n";
+        close $times;
 
         open my $log, '>>', "$self->{dir}/$number" or POSIX::_exit(1);
         chmod 0644, "$self->{dir}/$number";
@@ -176,6 +182,16 @@ sub serve {
 
 
 sub connections { scalar(() = glob "$_[0]{dir}/[0-9]*") }
+
+
+sub times {
+    my ($self) = @_;
+
+    open my $fh, '<', "$self->{dir}/times" or return;
+    chomp(my @times = <$fh>);
+
+    return @times;
+}
 
 
 sub received {

@@ -1,0 +1,73 @@
+#!/usr/bin/perl
+
+# after=: not asked before the other has passed, then at once; and optional:
+# the gate opens degraded without it.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+use InitGate::Fake;
+use Time::HiRes qw(time);
+
+my $fake = InitGate::Fake->new(sub {
+    my ($c) = @_;
+
+    $c->read_until(qr/\r\n\r\n/) or return;
+    $c->send("HTTP/1.1 " . ($c->word || 503) . " x\r\nContent-Length: 0\r\n"
+        . "Connection: close\r\n\r\n");
+});
+
+my $t = InitGate->new(http => <<'CONF');
+    init_checks app {
+        check file %%DIR%%/third  name=third  after=second  interval=1m;
+        check http http://127.0.0.1:FAKE/  name=second  after=first
+              interval=1m;
+        check file %%DIR%%/first  name=first  interval=50ms;
+        check file %%DIR%%/nice  name=nice  optional  interval=50ms;
+        check file %%DIR%%/after_nice  name=after_nice  optional
+              after=nice  interval=1m;
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        location / { init_gate app; root %%DIR%%/html; }
+        location = /init { init_status details=on; }
+    }
+CONF
+
+$t->{http} =~ s/FAKE/$fake->port/e;
+$fake->set(200);
+$t->write('third');
+$t->write('html/index.html', 'here');
+$t->run;
+
+sub gate { $t->json('/init')->{gates}[0] }
+
+sub verdicts { join ' ', map { $_->{verdict} } @{gate()->{checks}} }
+
+$t->wait_for(sub { gate()->{checks}[2]{attempts} > 5 }, 'a few probes');
+
+is(verdicts(), 'pending pending waiting waiting pending', 'nobody else asked');
+is($fake->connections, 0, 'indeed nobody');
+is(gate()->{state}, 'initializing', 'closed');
+
+my $start = time;
+$t->write('first');
+$t->wait_for(sub { gate()->{ready} }, 'the gate to open');
+
+cmp_ok(time - $start, '<', patience(1), 'each at once after the one before');
+is($fake->connections, 1, 'asked once');
+is(verdicts(), 'passed passed passed waiting pending', 'the optional are left');
+is(gate()->{state}, 'degraded', 'degraded');
+is($t->get('/')->{status}, 200, 'open');
+
+$t->write($_) for qw(nice after_nice);
+$t->wait_for(sub { gate()->{state} eq 'ready' }, 'the optional ones');
+is(verdicts(), 'passed passed passed passed passed', 'all passed');
+is_deeply([map { $_->{state} } @{gate()->{history}}],
+    [qw(starting initializing degraded ready)], 'history');
+
+$t->wait_log(qr/init gate "app".*degraded/);
+$t->wait_log(qr/init gate "app".*ready/);
+
+done_testing;

@@ -1,0 +1,131 @@
+#!/usr/bin/perl
+
+# The directives outside init_checks: what is refused, where, and why.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+
+my $t = InitGate->new;
+
+my $gates = 'init_checks app { check file /marker; }
+             init_checks other { check file /other; }';
+
+
+sub verdict {
+    my ($context, $line) = @_;
+
+    my $text = $context eq 'http' ? $line
+        : $context eq 'server' ? "server {\n$line\n}"
+        : $context eq 'location' ? "server { location / {\n$line\n} }"
+        : "server { location / { if (\$arg_x) {\n$line\n} } }";
+
+    return $t->conf_error("$gates\n$text");
+}
+
+
+sub refused {
+    my ($context, $line, @regex) = @_;
+
+    my ($status, $said) = verdict($context, $line);
+    my ($number) = $said =~ m{ in \S+/conf_error/nginx\.conf:(\d+)$}m;
+    my @conf = split /\n/, $t->read('conf_error/nginx.conf');
+
+    subtest "$context: $line" => sub {
+        is($status, 1, 'refused');
+        is($number && $conf[$number - 1], $line, 'file and line') or diag $said;
+        like($said, $_, "$_") for @regex;
+    };
+}
+
+
+sub taken {
+    my ($context, $line) = @_;
+
+    my ($status, $said) = verdict($context, $line);
+    is($status, 0, "$context: $line: taken") or diag $said;
+}
+
+
+my $here = qr/directive is not allowed here/;
+my $count = qr/invalid number of arguments/;
+my $duplicate = qr/is duplicate/;
+
+for my $context (qw(http server location)) {
+    taken($context, 'init_gate app;');
+    taken($context, 'init_gate app other;');
+    taken($context, 'init_gate off;');
+    taken($context, 'init_hold 10s;');
+    taken($context, 'init_hold 10s max=100;');
+    taken($context, 'init_hold off;');
+    taken($context, "init_response $_;") for qw(auto json html off);
+    taken($context, "init_retry_after $_;") for qw(auto off 10s);
+}
+
+taken('location', $_) for 'init_status;', 'init_status app other;',
+    'init_status details=on;', 'init_status app format=json details=off;',
+    'init_status format=auto;', 'init_status format=html;',
+    'init_status format=prometheus;', 'init_ready;', 'init_ready app;',
+    'init_ready app other;';
+
+refused('location', 'init_gate;', $count);
+refused('location', 'init_gate no_such;', qr/"no_such"/);
+refused('location', 'init_gate app no_such;', qr/"no_such"/);
+refused('location', 'init_gate app app;', qr/"app"/, qr/duplicate/);
+refused('location', 'init_gate off app;', qr/"off"/);
+refused('location', 'init_gate app off;', qr/"off"/);
+refused('location', 'init_gate app; init_gate other;', $duplicate);
+refused('if', 'init_gate app;', $here);
+
+refused('location', 'init_hold;', $count);
+refused('location', 'init_hold 0;', qr/"0"/, qr/500ms|off/);
+refused('location', 'init_hold soon;', qr/"soon"/);
+refused('location', 'init_hold 1s 2s;', qr/"2s"/, qr/max=/);
+refused('location', 'init_hold 1s max=0;', qr/"max=0"|"0"/);
+refused('location', 'init_hold 1s max=many;', qr/many/);
+refused('location', 'init_hold 1s min=1;', qr/"min=1"/, qr/max=/);
+refused('location', 'init_hold 1s max=1 max=2;', qr/max=2|duplicate/);
+refused('location', 'init_hold off max=1;', qr/max=1/);
+refused('location', 'init_hold 1s; init_hold 2s;', $duplicate);
+refused('if', 'init_hold 1s;', $here);
+
+refused('location', 'init_response;', $count);
+refused('location', 'init_response xml;', qr/"xml"/, qr/auto/, qr/json/,
+    qr/html/, qr/off/);
+refused('location', 'init_response json html;', $count);
+refused('location', 'init_response json; init_response html;', $duplicate);
+refused('if', 'init_response json;', $here);
+
+refused('location', 'init_retry_after;', $count);
+refused('location', 'init_retry_after later;', qr/"later"/, qr/auto/,
+    qr/off/);
+refused('location', 'init_retry_after 0;', qr/"0"/);
+refused('location', 'init_retry_after -1s;', qr/"-1s"/);
+refused('location', 'init_retry_after 1s 2s;', $count);
+refused('location', 'init_retry_after 1s; init_retry_after 2s;', $duplicate);
+refused('if', 'init_retry_after 1s;', $here);
+
+for my $directive (qw(init_status init_ready)) {
+    refused('http', "$directive;", $here);
+    refused('server', "$directive;", $here);
+    refused('if', "$directive;", $here);
+    refused('location', "$directive no_such;", qr/"no_such"/);
+    refused('location', "$directive app no_such;", qr/"no_such"/);
+    refused('location', "$directive app app;", qr/"app"/, qr/duplicate/);
+    refused('location', "$directive; $directive;", $duplicate);
+}
+
+refused('location', 'init_status format=xml;', qr/xml/, qr/auto/, qr/json/,
+    qr/html/, qr/prometheus/);
+refused('location', 'init_status format=;', qr/"format=/);
+refused('location', 'init_status details=yes;', qr/yes/, qr/on/, qr/off/);
+refused('location', 'init_status no_such=1;', qr/"no_such=1"/);
+refused('location', 'init_status details=on details=off;', qr/duplicate/);
+refused('location', 'init_status format=json format=json;', qr/duplicate/);
+refused('location', 'init_ready details=on;', qr/"details=on"/);
+
+# two answers to one request
+
+refused('location', 'init_status; init_ready;', qr/init_ready|duplicate/);
+
+done_testing;
