@@ -146,7 +146,7 @@ build-fuzz/%: t/fuzz/%.c build-fuzz/nginx/nginx
 	    $$(sed -n 's/^\t\(.*-lcrypt.*\)/\1/p' build-fuzz/nginx/Makefile)
 
 
-lint: $(BUILD)/flags
+lint: module $(BUILD)/flags
 	tools/lint $(BUILD)/flags
 
 test: module

@@ -287,7 +287,7 @@ sub command {
     my @valgrind;
 
     if ($ENV{TEST_NGINX_VALGRIND}) {
-        @valgrind = ('valgrind', '-q', '--trace-children=yes',
+        @valgrind = ('valgrind', '-q', '--trace-children=yes', '--vgdb=no',
             "--log-file=$self->{dir}/valgrind.%p",
             "--suppressions=$top/t/lib/valgrind.supp",
             split ' ', $ENV{TEST_NGINX_VALGRIND});
@@ -393,10 +393,15 @@ sub workers {
 
     return $master if !$self->{master};
 
+    # valgrind keeps nginx from changing its title
+
+    my $title = $ENV{TEST_NGINX_VALGRIND} ? qr/nginx/
+        : qr/worker process(?! is shutting down)/;
+
     return map { $_->{pid} }
         sort { $a->{start} <=> $b->{start} || $a->{pid} <=> $b->{pid} }
         grep { $_->{parent} == $master && $_->{state} ne 'Z'
-               && $_->{command} =~ /worker process(?! is shutting down)/ }
+               && $_->{command} =~ $title }
         processes();
 }
 
@@ -452,7 +457,10 @@ sub reload {
 
     return $self->wait_for(sub {
         my @now = $self->workers;
-        return @now >= $self->{workers} && !grep { $old{$_} } @now;
+        my @new = grep { !$old{$_} } @now;
+
+        return @new >= $self->{workers}
+            && (@new == @now || $ENV{TEST_NGINX_VALGRIND});
     }, 'reload');
 }
 
