@@ -70,7 +70,7 @@ debug coverage sanitize:
 	$(MAKE) FLAVOUR=$@ module
 
 
-# configured again when a file comes or goes, and after a change of these
+# configured again when a file comes or goes, or something else is asked for
 
 $(BUILD)/nginx/Makefile: config config.make Makefile $(BUILD)/files | $(src)
 	cd $(src) && bash -c 'set -- $(modules); \
@@ -87,7 +87,8 @@ $(CURDIR)/build-src:
 
 $(BUILD)/files: FORCE
 	@mkdir -p $(BUILD)
-	@find src -type f | LC_ALL=C sort > $@.new
+	@{ echo '$(INIT_GATE_POSTGRES) $(INIT_GATE_REDIS) $(CC)'; \
+	    find src -type f | LC_ALL=C sort; } > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 install: module

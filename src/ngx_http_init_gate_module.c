@@ -29,6 +29,8 @@ static char *ngx_http_gate_init_gate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_gate_init_hold(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_gate_init_response(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static char *ngx_http_gate_init_retry_after(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_gate_init_page(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -88,10 +90,10 @@ static ngx_command_t  ngx_http_gate_commands[] = {
 
     { ngx_string("init_response"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_http_gate_init_response,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_gate_loc_conf_t, response),
-      &ngx_http_gate_responses },
+      0,
+      NULL },
 
     { ngx_string("init_retry_after"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -497,10 +499,19 @@ ngx_http_gate_init_hold(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
-        glcf->hold = 0;
-        glcf->hold_max = 0;
-        return NGX_CONF_OK;
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+
+        if (cf->args->nelts == 2) {
+            glcf->hold = 0;
+            glcf->hold_max = 0;
+            return NGX_CONF_OK;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\" in \"init_hold\" "
+                           "directive: \"off\" is allowed only alone",
+                           &value[2]);
+        return NGX_CONF_ERROR;
     }
 
     n = ngx_parse_time(&value[1], 0);
@@ -533,6 +544,38 @@ ngx_http_gate_init_hold(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                        "invalid parameter \"%V\" in \"init_hold\" directive: "
                        "\"max=\" and a number of at least 1 is allowed",
                        &value[2]);
+
+    return NGX_CONF_ERROR;
+}
+
+
+/* as ngx_conf_set_enum_slot(), but says what is allowed */
+
+static char *
+ngx_http_gate_init_response(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_gate_loc_conf_t *glcf = conf;
+
+    ngx_str_t        *value;
+    ngx_conf_enum_t  *e;
+
+    if (glcf->response != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (e = ngx_http_gate_responses; e->name.len; e++) {
+        if (ngx_strcmp(value[1].data, e->name.data) == 0) {
+            glcf->response = e->value;
+            return NGX_CONF_OK;
+        }
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid value \"%V\" in \"init_response\" "
+                       "directive: it must be \"auto\", \"json\", \"html\" "
+                       "or \"off\"", &value[1]);
 
     return NGX_CONF_ERROR;
 }
@@ -710,7 +753,8 @@ ngx_http_gate_init_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                            "directive: names of gates, \"format=auto\", "
                            "\"format=json\", \"format=html\", "
                            "\"format=prometheus\", \"details=on\" and "
-                           "\"details=off\" are allowed", &value[i]);
+                           "\"details=off\" are allowed, once each",
+                           &value[i]);
         return NGX_CONF_ERROR;
     }
 

@@ -109,7 +109,7 @@ for my $directive (qw(rise fall)) {
 }
 
 refused('trigger;', qr/number of arguments in "trigger"/);
-refused('trigger nowhere;', qr/nowhere/);
+refused('trigger nowhere;', qr/"trigger"/, qr{"http://"});
 refused('trigger http://127.0.0.1:1/ on=demand;', qr/"on=demand"/,
     qr/"on=start" or "on=request"/);
 refused('trigger http://127.0.0.1:1/ on=start on=start;', qr/duplicate/);

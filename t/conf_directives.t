@@ -84,7 +84,7 @@ refused('location', 'init_hold 1s 2s;', qr/"2s"/, qr/max=/);
 refused('location', 'init_hold 1s max=0;', qr/"max=0"|"0"/);
 refused('location', 'init_hold 1s max=many;', qr/many/);
 refused('location', 'init_hold 1s min=1;', qr/"min=1"/, qr/max=/);
-refused('location', 'init_hold 1s max=1 max=2;', qr/max=2|duplicate/);
+refused('location', 'init_hold 1s max=1 max=2;', $count);
 refused('location', 'init_hold off max=1;', qr/max=1/);
 refused('location', 'init_hold 1s; init_hold 2s;', $duplicate);
 refused('if', 'init_hold 1s;', $here);
@@ -120,8 +120,8 @@ refused('location', 'init_status format=xml;', qr/xml/, qr/auto/, qr/json/,
 refused('location', 'init_status format=;', qr/"format=/);
 refused('location', 'init_status details=yes;', qr/yes/, qr/on/, qr/off/);
 refused('location', 'init_status no_such=1;', qr/"no_such=1"/);
-refused('location', 'init_status details=on details=off;', qr/duplicate/);
-refused('location', 'init_status format=json format=json;', qr/duplicate/);
+refused('location', 'init_status details=on details=off;', qr/once each/);
+refused('location', 'init_status format=json format=json;', qr/once each/);
 refused('location', 'init_ready details=on;', qr/"details=on"/);
 
 # two answers to one request

@@ -56,7 +56,7 @@ is($t->get('/ready', headers => {Accept => '*/*'})->{headers}{'content-type'}
 
 my $h = $t->head('/ready');
 is($h->{status}, 503, 'HEAD: status');
-is($h->{content}, '', 'HEAD: no body');
+is($h->{content} // '', '', 'HEAD: no body');
 
 is($t->get('/all')->{status}, 503, 'all gates');
 

@@ -108,7 +108,7 @@ is($n, 10, 'keep-alive');
 
 my $got = $t->raw("GET / HTTP/1.1\r\nHost: x\r\n\r\n" x 3
     . "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-is(scalar(() = $got =~ /^HTTP\/1\.1 503 /mg), 4, 'pipelined');
+is(scalar(() = $got =~ /HTTP\/1\.1 503 /g), 4, 'pipelined');
 
 
 # Expect: 100-continue is not answered by 100
@@ -174,7 +174,7 @@ $t->write('marker');
 $t->wait_for(sub { $t->get('/')->{status} == 200 }, 'the gate to open');
 is($t->get('/')->{content}, "here\n", 'open: the real thing');
 is($t->get('/')->{headers}{'x-init-gate'}, undef, 'and nothing of ours');
-is($t->post('/large', content => 'x' x 1000)->{status}, 405,
+is($t->post('/index.html', content => 'x' x 1000)->{status}, 405,
     'open: the backend says what it wants');
 
 done_testing;

@@ -30,7 +30,7 @@ $t->write('body', 'x' x 3_000_000);
 
 my $url = 'http://127.0.0.1:' . $t->port . '/';
 
-sub nghttp { scalar `nghttp -v --no-color @_ 2>&1` }
+sub nghttp { scalar `nghttp -v @_ 2>&1` }
 
 sub statuses { join ' ', $_[0] =~ /:status: (\d+)/g }
 

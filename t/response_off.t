@@ -39,7 +39,7 @@ my $t = InitGate->new(http => <<'CONF');
 
         location @named {
             add_header X-State "$init_gate $init_gate_state" always;
-            add_header Retry-After $init_gate_retry_after always;
+            add_header X-Retry-After $init_gate_retry_after always;
             return 503 "waiting for $init_gate_waiting\n";
         }
 
@@ -102,8 +102,10 @@ is($r->{status}, 503, 'error_page to a named location: status');
 is($r->{content}, "waiting for marker\n", '$init_gate_waiting');
 is($r->{headers}{'x-state'}, 'app initializing',
     '$init_gate, $init_gate_state');
-like($r->{headers}{'retry-after'}, qr/^(?:[5-9]|10)$/,
+like($r->{headers}{'x-retry-after'}, qr/^(?:[5-9]|10)$/,
     '$init_gate_retry_after');
+is($r->{headers}{'retry-after'}, $r->{headers}{'x-retry-after'},
+    'Retry-After as with any refusal');
 
 is($t->get('/as_200')->{status}, 200, 'error_page 503 =200');
 

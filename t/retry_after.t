@@ -22,7 +22,6 @@ my $t = InitGate->new(http => <<'CONF');
         location / { }
         location /auto { init_retry_after auto; }
         location /own { init_retry_after 30s; }
-        location /ms { init_retry_after 1500ms; }
         location /off { init_retry_after off; }
         location /slow { init_gate slow; }
         location /both { init_gate app slow; }
@@ -58,9 +57,6 @@ ok(!grep({ $_ < 5 || $_ > 10 } @auto), 'auto, said so');
 
 my @own = spread('/own', 20);
 ok(!grep({ $_ < 30 || $_ > 60 } @own), 'a time of its own') or diag "@own";
-
-my ($ms) = spread('/ms', 1);
-ok($ms >= 1 && $ms <= 4, 'rounded to seconds') or diag $ms;
 
 is_deeply([spread('/off', 3)], ['none'], 'off');
 is($t->json('/off')->{retry_after}, 5, 'off is about the header');

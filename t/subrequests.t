@@ -64,25 +64,25 @@ $t->run;
 $t->wait_for(sub { $t->json('/init')->{gates}[0]{state} eq 'initializing' },
     'the first verdict');
 
-is($t->get('/open_parent/')->{status}, 200,
+is($t->get('/open_parent/index.html')->{status}, 200,
     'the subrequest of an open parent is not gated');
 is($auth->connections, 1, 'it was made');
 
-is($t->get('/mirrored/')->{status}, 200, 'mirror');
+is($t->get('/mirrored/index.html')->{status}, 200, 'mirror');
 $t->wait_for(sub { $auth->connections == 2 }, 'the mirrored request');
 
-is($t->get('/gated_parent/')->{status}, 503, 'a gated parent');
-is($t->get('/any_allow/')->{status}, 503, 'satisfy any, allowed');
-is($t->get('/any_deny/')->{status}, 503, 'satisfy any, denied and asked');
-is($t->get('/deny/')->{status}, 503, 'denied only once open');
+is($t->get('/gated_parent/index.html')->{status}, 503, 'a gated parent');
+is($t->get('/any_allow/index.html')->{status}, 503, 'satisfy any, allowed');
+is($t->get('/any_deny/index.html')->{status}, 503, 'satisfy any, denied and asked');
+is($t->get('/deny/index.html')->{status}, 503, 'denied only once open');
 is($auth->connections, 2, 'nobody was asked for those');
 
 $t->write('marker');
-$t->wait_for(sub { $t->get('/gated_parent/')->{status} == 200 },
+$t->wait_for(sub { $t->get('/gated_parent/index.html')->{status} == 200 },
     'the gate to open');
 
-is($t->get('/any_allow/')->{status}, 200, 'open: satisfy any, allowed');
-is($t->get('/any_deny/')->{status}, 200, 'open: satisfy any, asked');
-is($t->get('/deny/')->{status}, 403, 'open: denied');
+is($t->get('/any_allow/index.html')->{status}, 200, 'open: satisfy any, allowed');
+is($t->get('/any_deny/index.html')->{status}, 200, 'open: satisfy any, asked');
+is($t->get('/deny/index.html')->{status}, 403, 'open: denied');
 
 done_testing;

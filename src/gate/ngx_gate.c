@@ -170,27 +170,29 @@ static ngx_gate_state_e
 ngx_gate_closed_state(ngx_gate_t *gate, ngx_gate_check_record_t *checks,
     ngx_gate_memory_t *memory, ngx_uint_t past_deadline)
 {
-    ngx_uint_t         i, starting;
-    ngx_gate_check_t  *check;
+    ngx_uint_t  i, starting;
 
     starting = (memory->state == NGX_GATE_STATE_STARTING);
 
     for (i = 0; i < gate->checks.nelts; i++) {
 
-        check = ngx_gate_check_at(gate, i);
-
-        if (check->optional || checks[i].standing.counts) {
+        if (ngx_gate_check_at(gate, i)->optional) {
             continue;
         }
 
         switch (checks[i].standing.verdict) {
 
-        case NGX_GATE_FAILED:
-            return NGX_GATE_STATE_FAILED;
-
         case NGX_GATE_PENDING:
         case NGX_GATE_PASSED:
             break;
+
+        case NGX_GATE_FAILED:
+
+            if (!checks[i].standing.counts) {
+                return NGX_GATE_STATE_FAILED;
+            }
+
+            /* fall through */
 
         default:
             starting = 0;

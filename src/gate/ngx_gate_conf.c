@@ -116,6 +116,13 @@ ngx_gate_conf_block(ngx_conf_t *cf, ngx_gate_conf_t *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid name \"off\" of init_checks: "
+                           "\"init_gate off\" is something else");
+        return NGX_CONF_ERROR;
+    }
+
     if (ngx_gate_conf_find(conf, &value[1])) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "duplicate init_checks \"%V\"", &value[1]);
@@ -178,6 +185,7 @@ ngx_gate_conf_block(ngx_conf_t *cf, ngx_gate_conf_t *conf)
 static char *
 ngx_gate_conf_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
 {
+    char                  *rv;
     ngx_str_t             *value;
     ngx_uint_t             i, n;
     ngx_gate_conf_ctx_t   *ctx;
@@ -212,7 +220,15 @@ ngx_gate_conf_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
             return NGX_CONF_ERROR;
         }
 
-        return directive->set(cf, ctx->gate);
+        rv = directive->set(cf, ctx->gate);
+
+        if (rv == NGX_CONF_OK || rv == NGX_CONF_ERROR) {
+            return rv;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" directive %s",
+                           &value[0], rv);
+        return NGX_CONF_ERROR;
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

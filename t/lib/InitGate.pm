@@ -306,6 +306,8 @@ sub spawn {
     my $pid = fork // die "fork: $!";
 
     if ($pid == 0) {
+        $ENV{ASAN_OPTIONS} .= ":log_path=$self->{dir}/sanitizer";
+        $ENV{UBSAN_OPTIONS} .= ":log_path=$self->{dir}/sanitizer";
         open STDIN, '<', '/dev/null';
         open STDOUT, '>', "$self->{dir}/said";
         open STDERR, '>&', \*STDOUT;
@@ -758,7 +760,7 @@ sub finish {
         map { split /\n/, $self->read($_) } 'error.log', 'said';
 
     push @reports, map { split /\n/, $self->read($_) }
-        glob "$self->{dir}/valgrind.*";
+        glob "$self->{dir}/{sanitizer,valgrind}.*";
 
     is(join("\n", @reports), '', 'no sanitizer report');
 }
