@@ -197,7 +197,10 @@ struct ngx_gate_check_type_s {
 void ngx_gate_timer_init(ngx_event_t *ev, ngx_event_handler_pt handler,
     ngx_log_t *log);
 
-/* sets the message, folded to one line of printable UTF-8, and calls done */
+/*
+ * Sets the message (fmt may be NULL), folded to one line of printable UTF-8,
+ * and calls done.
+ */
 
 void ngx_cdecl ngx_gate_probe_end(ngx_gate_probe_t *probe,
     ngx_gate_verdict_e verdict, ngx_gate_reason_e reason,

@@ -40,9 +40,13 @@ ngx_gate_probe_end(ngx_gate_probe_t *probe, ngx_gate_verdict_e verdict,
     probe->result.verdict = verdict;
     probe->result.reason = reason;
 
-    va_start(args, fmt);
-    p = ngx_vslprintf(text, text + sizeof(text), fmt, args);
-    va_end(args);
+    p = text;
+
+    if (fmt) {
+        va_start(args, fmt);
+        p = ngx_vslprintf(text, text + sizeof(text), fmt, args);
+        va_end(args);
+    }
 
     probe->result.message_len = ngx_gate_fold(probe->result.message, text,
                                               p - text);
