@@ -1,0 +1,485 @@
+
+/*
+ * PostgreSQL without blocking.
+ *
+ * libpq opens, replaces and closes its descriptor as it likes, mostly under
+ * the same number, and expects to be woken as by poll().  So nginx watches
+ * the descriptor only while nobody works: before each call into libpq that
+ * may touch it both events are removed and nginx's connection is given back,
+ * afterwards a fresh one is taken for whatever descriptor there is then, and
+ * the events are level-triggered.  Nothing but libpq ever closes it.
+ *
+ * A connection serves one question at a time, the first in its queue.  While
+ * there is no connection, that question's deadline is also shared out among
+ * the attempts to get one.  Whoever leaves in the middle of being served
+ * takes the connection with him, since a question cannot be taken back; the
+ * next in the queue begins anew.
+ */
+
+
+#include <ngx_gate_pq_steps.h>
+
+
+static ngx_gate_pq_t *ngx_gate_pq_get(ngx_gate_pq_conf_t *pcf);
+static void ngx_gate_pq_release(ngx_gate_pq_t *pq);
+static void ngx_gate_pq_work(ngx_event_t *ev);
+static void ngx_gate_pq_timeout(ngx_event_t *ev);
+static void ngx_gate_pq_event(ngx_event_t *ev);
+static void ngx_gate_pq_unwatch(ngx_gate_pq_t *pq);
+static void ngx_gate_pq_forget_ssl_errors(void);
+
+
+/* libpq's connections are of the process that opened them */
+
+static ngx_queue_t  ngx_gate_pq_connections = {
+    &ngx_gate_pq_connections, &ngx_gate_pq_connections
+};
+
+
+ngx_int_t
+ngx_gate_pq_ask(ngx_gate_pq_question_t *q)
+{
+    q->results = NULL;
+    q->error_len = 0;
+    q->again = 0;
+
+    if (q->pq == NULL) {
+        q->pq = ngx_gate_pq_get(q->conf);
+
+        if (q->pq == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    q->log->action = "waiting for the connection to PostgreSQL";
+    q->queued = 1;
+
+    ngx_queue_insert_tail(&q->pq->questions, &q->queue);
+
+    ngx_gate_pq_post(q->pq);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_gate_pq_leave(ngx_gate_pq_question_t *q)
+{
+    ngx_uint_t      served;
+    ngx_gate_pq_t  *pq;
+
+    pq = q->pq;
+
+    if (pq == NULL) {
+        return;
+    }
+
+    if (q->queued) {
+        served = (ngx_gate_pq_first(pq) == q && pq->state != NGX_GATE_PQ_READY);
+
+        ngx_queue_remove(&q->queue);
+        q->queued = 0;
+
+        if (served) {
+            ngx_gate_pq_close(pq);
+            ngx_gate_pq_post(pq);
+        }
+    }
+
+    q->pq = NULL;
+
+    ngx_gate_pq_release(pq);
+}
+
+
+static ngx_gate_pq_t *
+ngx_gate_pq_get(ngx_gate_pq_conf_t *pcf)
+{
+    ngx_queue_t    *queue;
+    ngx_gate_pq_t  *pq;
+
+    for (queue = ngx_queue_head(&ngx_gate_pq_connections);
+         queue != ngx_queue_sentinel(&ngx_gate_pq_connections);
+         queue = ngx_queue_next(queue))
+    {
+        pq = ngx_queue_data(queue, ngx_gate_pq_t, queue);
+
+        if (pq->conf->key.len == pcf->key.len
+            && ngx_memcmp(pq->conf->key.data, pcf->key.data, pcf->key.len)
+               == 0)
+        {
+            pq->users++;
+            return pq;
+        }
+    }
+
+    pq = ngx_calloc(sizeof(ngx_gate_pq_t), ngx_cycle->log);
+    if (pq == NULL) {
+        return NULL;
+    }
+
+    pq->conf = pcf;
+    pq->users = 1;
+
+    ngx_queue_init(&pq->questions);
+
+    ngx_gate_timer_init(&pq->timer, ngx_gate_pq_timeout, ngx_cycle->log);
+    ngx_gate_timer_init(&pq->work, ngx_gate_pq_work, ngx_cycle->log);
+
+    ngx_queue_insert_tail(&ngx_gate_pq_connections, &pq->queue);
+
+    return pq;
+}
+
+
+static void
+ngx_gate_pq_release(ngx_gate_pq_t *pq)
+{
+    if (--pq->users) {
+        return;
+    }
+
+    ngx_gate_pq_close(pq);
+
+    if (pq->work.posted) {
+        ngx_delete_posted_event(&pq->work);
+    }
+
+    ngx_queue_remove(&pq->queue);
+
+    ngx_free(pq);
+}
+
+
+void
+ngx_gate_pq_post(ngx_gate_pq_t *pq)
+{
+    if (!ngx_queue_empty(&pq->questions)) {
+        ngx_post_event(&pq->work, &ngx_posted_events);
+    }
+}
+
+
+/* what is next to do, with nothing of libpq or of a caller on the stack */
+
+static void
+ngx_gate_pq_work(ngx_event_t *ev)
+{
+    ngx_gate_pq_t  *pq;
+
+    pq = ngx_queue_data(ev, ngx_gate_pq_t, work);
+
+    if (ngx_queue_empty(&pq->questions)) {
+        return;
+    }
+
+    switch (pq->state) {
+
+    case NGX_GATE_PQ_CLOSED:
+
+        pq->attempt = 0;
+        pq->naddrs = 0;
+        pq->reason = NGX_GATE_UNREACHABLE;
+        pq->answered = 0;
+        pq->error_len = 0;
+
+        ngx_gate_pq_attempt(pq);
+        break;
+
+    case NGX_GATE_PQ_NEXT:
+        ngx_gate_pq_attempt(pq);
+        break;
+
+    case NGX_GATE_PQ_READY:
+        ngx_gate_pq_unwatch(pq);
+        ngx_gate_pq_send(pq);
+        break;
+
+    default:
+        break;
+    }
+}
+
+
+static void
+ngx_gate_pq_timeout(ngx_event_t *ev)
+{
+    u_char         *p, error[NGX_GATE_PQ_ERROR_MAX];
+    ngx_gate_pq_t  *pq;
+
+    pq = ngx_queue_data(ev, ngx_gate_pq_t, timer);
+
+    ngx_gate_pq_unwatch(pq);
+
+    if (pq->state == NGX_GATE_PQ_BUSY) {
+        ngx_gate_pq_receive(pq);
+        return;
+    }
+
+    p = ngx_slprintf(error, error + sizeof(error), "no answer from \"%V\"",
+                     &pq->conf->hosts[pq->attempt % pq->conf->nhosts].text);
+
+    ngx_gate_pq_record(pq, NGX_GATE_TIMEOUT, error, p - error, 0);
+    ngx_gate_pq_next(pq, 0);
+}
+
+
+static void
+ngx_gate_pq_event(ngx_event_t *ev)
+{
+    int                n;
+    ngx_uint_t         closing;
+    ngx_gate_pq_t     *pq;
+    ngx_connection_t  *c;
+
+    c = ev->data;
+    pq = c->data;
+
+    closing = c->close || c->error;
+
+    n = 0;
+
+    if (!ev->write && ngx_socket_nread(c->fd, &n) == -1) {
+        n = 0;
+    }
+
+    ngx_gate_pq_unwatch(pq);
+
+    if (closing) {
+
+        /* worker_shutdown_timeout: the questions' own time is up as well */
+
+        ngx_gate_pq_close(pq);
+        return;
+    }
+
+    pq->received += n;
+
+    if (pq->received > NGX_GATE_PQ_ANSWER_MAX) {
+        ngx_gate_pq_abandon(pq, NGX_GATE_PROTOCOL,
+                            "the server sends more than any answer has");
+        return;
+    }
+
+    switch (pq->state) {
+
+    case NGX_GATE_PQ_LOGIN:
+        ngx_gate_pq_login(pq);
+        break;
+
+    case NGX_GATE_PQ_READY:
+        ngx_gate_pq_idle(pq);
+        break;
+
+    default:    /* NGX_GATE_PQ_ASKING_ROLE, NGX_GATE_PQ_BUSY */
+        ngx_gate_pq_receive(pq);
+        break;
+    }
+}
+
+
+/* there is no connection to be had, for nobody */
+
+void
+ngx_gate_pq_fail(ngx_gate_pq_t *pq)
+{
+    ngx_queue_t              failed, *queue;
+    ngx_gate_pq_question_t  *q;
+
+    ngx_gate_pq_close(pq);
+
+    if (ngx_queue_empty(&pq->questions)) {
+        return;
+    }
+
+    ngx_queue_init(&failed);
+    ngx_queue_add(&failed, &pq->questions);
+    ngx_queue_init(&pq->questions);
+
+    pq->users++;
+
+    while (!ngx_queue_empty(&failed)) {
+        queue = ngx_queue_head(&failed);
+        q = ngx_queue_data(queue, ngx_gate_pq_question_t, queue);
+
+        ngx_gate_pq_answer(pq, q, NULL);
+    }
+
+    ngx_gate_pq_release(pq);
+}
+
+
+/* the last thing that is done: the handler may free pq */
+
+void
+ngx_gate_pq_answer(ngx_gate_pq_t *pq, ngx_gate_pq_question_t *q,
+    PGresult **results)
+{
+    ngx_queue_remove(&q->queue);
+    q->queued = 0;
+
+    q->results = results;
+
+    if (results == NULL) {
+        q->reason = pq->reason;
+        q->error_len = pq->error_len;
+        ngx_memcpy(q->error, pq->error, pq->error_len);
+    }
+
+    ngx_gate_pq_post(pq);
+
+    q->handler(q);
+}
+
+
+ngx_int_t
+ngx_gate_pq_watch(ngx_gate_pq_t *pq, ngx_uint_t what)
+{
+    ngx_log_t         *log;
+    ngx_connection_t  *c;
+
+    ngx_gate_pq_forget_ssl_errors();
+
+    log = ngx_cycle->log;
+
+    c = ngx_get_connection(PQsocket(pq->conn), log);
+
+    if (c == NULL) {
+        pq->reason = NGX_GATE_NO_CONNECTIONS;
+        pq->error_len = ngx_sprintf(pq->error, "no free worker_connections")
+                        - pq->error;
+        return NGX_ERROR;
+    }
+
+    /* the descriptor is not nginx's to close */
+
+    c->shared = 1;
+
+    c->data = pq;
+    c->read->handler = ngx_gate_pq_event;
+    c->write->handler = ngx_gate_pq_event;
+    c->read->log = log;
+    c->write->log = log;
+
+    pq->watched = c;
+
+    if (((what & NGX_GATE_PQ_READ)
+         && ngx_add_event(c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT) != NGX_OK)
+        || ((what & NGX_GATE_PQ_WRITE)
+            && ngx_add_event(c->write, NGX_WRITE_EVENT, NGX_LEVEL_EVENT)
+               != NGX_OK))
+    {
+        ngx_gate_pq_unwatch(pq);
+
+        pq->reason = NGX_GATE_NO_CONNECTIONS;
+        pq->error_len = ngx_sprintf(pq->error, "cannot watch a connection")
+                        - pq->error;
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_gate_pq_unwatch(ngx_gate_pq_t *pq)
+{
+    ngx_connection_t  *c;
+
+    c = pq->watched;
+
+    if (c == NULL) {
+        return;
+    }
+
+    pq->watched = NULL;
+
+    if (c->read->active) {
+        ngx_del_event(c->read, NGX_READ_EVENT, 0);
+    }
+
+    if (c->write->active) {
+        ngx_del_event(c->write, NGX_WRITE_EVENT, 0);
+    }
+
+    ngx_close_connection(c);
+}
+
+
+void
+ngx_gate_pq_close(ngx_gate_pq_t *pq)
+{
+    ngx_gate_pq_unwatch(pq);
+
+    ngx_gate_resolve_cancel(&pq->resolve);
+
+    if (pq->timer.timer_set) {
+        ngx_del_timer(&pq->timer);
+    }
+
+    ngx_gate_pq_clear(pq->results, pq->nresults);
+    pq->nresults = 0;
+
+    if (pq->conn) {
+        PQfinish(pq->conn);
+        pq->conn = NULL;
+        ngx_gate_pq_forget_ssl_errors();
+    }
+
+    pq->state = NGX_GATE_PQ_CLOSED;
+    pq->naddrs = 0;
+    pq->address = 0;
+    pq->kept = 0;
+}
+
+
+/*
+ * libpq and nginx use one OpenSSL, whose queue of errors is the process's:
+ * what libpq leaves there, nginx would report as an alert of its own.
+ */
+
+static void
+ngx_gate_pq_forget_ssl_errors(void)
+{
+#if (NGX_SSL)
+    ERR_clear_error();
+#endif
+}
+
+
+void
+ngx_gate_pq_clear(PGresult **results, ngx_uint_t n)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+        PQclear(results[i]);
+    }
+}
+
+
+void
+ngx_gate_pq_step(ngx_gate_pq_t *pq, char *action)
+{
+    ngx_queue_t             *queue;
+    ngx_gate_pq_question_t  *q;
+
+    for (queue = ngx_queue_head(&pq->questions);
+         queue != ngx_queue_sentinel(&pq->questions);
+         queue = ngx_queue_next(queue))
+    {
+        q = ngx_queue_data(queue, ngx_gate_pq_question_t, queue);
+        q->log->action = action;
+    }
+}
+
+
+ngx_gate_pq_question_t *
+ngx_gate_pq_first(ngx_gate_pq_t *pq)
+{
+    ngx_queue_t  *queue;
+
+    queue = ngx_queue_head(&pq->questions);
+
+    return ngx_queue_data(queue, ngx_gate_pq_question_t, queue);
+}

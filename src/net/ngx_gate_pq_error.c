@@ -1,0 +1,249 @@
+
+/*
+ * Why PostgreSQL could not be asked, or refused a question.  The server's own
+ * word is its SQLSTATE; libpq's are texts, in one language here, since nginx
+ * sets no locale.
+ */
+
+
+#include <ngx_gate_pq.h>
+
+
+typedef struct {
+    const char         *state;      /* or how it begins */
+    ngx_gate_reason_e   reason;
+} ngx_gate_pq_state_t;
+
+
+typedef struct {
+    const char         *text;       /* NULL: what the system says of "err" */
+    ngx_err_t           err;
+    ngx_gate_reason_e   reason;
+} ngx_gate_pq_text_t;
+
+
+static const char *ngx_gate_pq_find_state(const char *text);
+static ngx_gate_reason_e ngx_gate_pq_search(const char *text);
+static size_t ngx_gate_pq_line(u_char *error, const char *text,
+    const char *state);
+
+
+static ngx_gate_pq_state_t  ngx_gate_pq_states[] = {
+    { "28", NGX_GATE_AUTH },
+    { "3D000", NGX_GATE_NO_DATABASE },
+    { "42501", NGX_GATE_DENIED },
+    { "53300", NGX_GATE_TOO_MANY_CONNECTIONS },
+    { "55P03", NGX_GATE_LOCKED },
+    { "57014", NGX_GATE_TIMEOUT },
+    { "57P03", NGX_GATE_STARTING_UP },
+    { "57P04", NGX_GATE_NO_DATABASE },
+    { "57P", NGX_GATE_RESET },
+    { "08", NGX_GATE_UNREACHABLE },
+    { NULL, NGX_GATE_QUERY }
+};
+
+
+/*
+ * libpq's own messages, and PgBouncer's, which says 08P01 to everything and
+ * passes on what the server told it as a text.  In order: the first that is
+ * found decides.
+ */
+
+static ngx_gate_pq_text_t  ngx_gate_pq_texts[] = {
+    { "no such database", 0, NGX_GATE_NO_DATABASE },
+    { "is disabled", 0, NGX_GATE_NO_DATABASE },
+    { "permission denied for database", 0, NGX_GATE_DENIED },
+    { "too many", 0, NGX_GATE_TOO_MANY_CONNECTIONS },
+    { "no more connections allowed", 0, NGX_GATE_TOO_MANY_CONNECTIONS },
+    { "connection slots", 0, NGX_GATE_TOO_MANY_CONNECTIONS },
+    { "the database system is", 0, NGX_GATE_STARTING_UP },
+    { "no such user", 0, NGX_GATE_AUTH },
+    { "role \"", 0, NGX_GATE_AUTH },
+    { "database \"", 0, NGX_GATE_NO_DATABASE },
+    { "pg_hba.conf", 0, NGX_GATE_AUTH },
+    { "login rejected", 0, NGX_GATE_AUTH },
+    { "server login has been failing", 0, NGX_GATE_UNREACHABLE },
+    { "server down", 0, NGX_GATE_UNREACHABLE },
+    { "cannot connect", 0, NGX_GATE_UNREACHABLE },
+    { "connect failed", 0, NGX_GATE_UNREACHABLE },
+    { "query_wait_timeout", 0, NGX_GATE_UNREACHABLE },
+    { "query_timeout", 0, NGX_GATE_TIMEOUT },
+
+    { "certificate", 0, NGX_GATE_TLS },
+    { "private key", 0, NGX_GATE_TLS },
+
+    { "server closed the connection", 0, NGX_GATE_RESET },
+    { "server conn crashed", 0, NGX_GATE_RESET },
+    { "EOF detected", 0, NGX_GATE_RESET },
+    { "connection not open", 0, NGX_GATE_RESET },
+    { "no connection to the server", 0, NGX_GATE_RESET },
+
+    { "invalid response", 0, NGX_GATE_PROTOCOL },
+    { "expected authentication request", 0, NGX_GATE_PROTOCOL },
+    { "malformed", 0, NGX_GATE_PROTOCOL },
+
+    { "no password supplied", 0, NGX_GATE_AUTH },
+    { "authentication", 0, NGX_GATE_AUTH },
+    { "SASL", 0, NGX_GATE_AUTH },
+    { "SCRAM", 0, NGX_GATE_AUTH },
+    { "channel binding", 0, NGX_GATE_AUTH },
+    { "GSSAPI", 0, NGX_GATE_AUTH },
+    { "peer user name", 0, NGX_GATE_AUTH },
+
+    { NULL, NGX_ECONNREFUSED, NGX_GATE_REFUSED },
+    { NULL, NGX_ENOENT, NGX_GATE_REFUSED },
+    { NULL, NGX_EAGAIN, NGX_GATE_REFUSED },
+    { NULL, NGX_ECONNRESET, NGX_GATE_RESET },
+    { NULL, NGX_EPIPE, NGX_GATE_RESET },
+    { NULL, NGX_EHOSTUNREACH, NGX_GATE_UNREACHABLE },
+    { NULL, NGX_ENETUNREACH, NGX_GATE_UNREACHABLE },
+    { NULL, NGX_EHOSTDOWN, NGX_GATE_UNREACHABLE },
+    { NULL, EADDRNOTAVAIL, NGX_GATE_UNREACHABLE },
+    { NULL, NGX_ETIMEDOUT, NGX_GATE_TIMEOUT },
+    { NULL, NGX_EACCES, NGX_GATE_DENIED },
+    { NULL, NGX_EMFILE, NGX_GATE_NO_CONNECTIONS },
+    { NULL, NGX_ENFILE, NGX_GATE_NO_CONNECTIONS },
+
+    { "out of memory", 0, NGX_GATE_NO_MEMORY },
+    { "SSL", 0, NGX_GATE_TLS },
+    { NULL, 0, NGX_GATE_PROTOCOL }
+};
+
+
+ngx_gate_reason_e
+ngx_gate_pq_state_reason(const char *sqlstate)
+{
+    ngx_gate_pq_state_t  *s;
+
+    for (s = ngx_gate_pq_states; s->state; s++) {
+        if (ngx_strncmp(sqlstate, s->state, ngx_strlen(s->state)) == 0) {
+            break;
+        }
+    }
+
+    return s->reason;
+}
+
+
+ngx_gate_reason_e
+ngx_gate_pq_result_reason(PGresult *result, u_char *error, size_t *len)
+{
+    const char  *state, *text;
+
+    state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+    if (state == NULL || text == NULL) {
+        return ngx_gate_pq_text_reason(PQresultErrorMessage(result), error,
+                                       len, NULL);
+    }
+
+    *len = ngx_gate_pq_line(error, text, state);
+
+    return ngx_strcmp(state, "08P01") == 0 ? ngx_gate_pq_search(text)
+                                           : ngx_gate_pq_state_reason(state);
+}
+
+
+/*
+ * A login that fails leaves no result, just a text: with the verbosity that
+ * we set the SQLSTATE is in it.
+ */
+
+ngx_gate_reason_e
+ngx_gate_pq_text_reason(const char *text, u_char *error, size_t *len,
+    ngx_uint_t *answered)
+{
+    const char  *state;
+
+    state = ngx_gate_pq_find_state(text);
+
+    if (answered) {
+        *answered = (state != NULL);
+    }
+
+    if (state == NULL) {
+        *len = ngx_gate_pq_line(error, text, NULL);
+        return ngx_gate_pq_search(text);
+    }
+
+    *len = ngx_gate_pq_line(error, state + sizeof("00000: ") - 1, state);
+
+    return ngx_strncmp(state, "08P01", 5) == 0
+               ? ngx_gate_pq_search(state)
+               : ngx_gate_pq_state_reason(state);
+}
+
+
+/* "FATAL:  28P01: password authentication failed ...", in any language */
+
+static const char *
+ngx_gate_pq_find_state(const char *text)
+{
+    u_char       ch;
+    ngx_uint_t   i;
+    const char  *p;
+
+    for (p = strstr(text, ":  "); p; p = strstr(p, ":  ")) {
+        p += 3;
+
+        for (i = 0; i < 5; i++) {
+            ch = p[i];
+
+            if (!((ch >= '0' && ch <= '9') || (ch >= 'A' && ch <= 'Z'))) {
+                break;
+            }
+        }
+
+        if (i == 5 && p[5] == ':' && p[6] == ' ') {
+            return p;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_gate_reason_e
+ngx_gate_pq_search(const char *text)
+{
+    const char          *what;
+    ngx_gate_pq_text_t  *t;
+
+    for (t = ngx_gate_pq_texts; t->text || t->err; t++) {
+
+        what = t->text ? t->text : strerror(t->err);
+
+        if (strstr(text, what)) {
+            break;
+        }
+    }
+
+    return t->reason;
+}
+
+
+static size_t
+ngx_gate_pq_line(u_char *error, const char *text, const char *state)
+{
+    u_char      *p, *last;
+    size_t       len;
+
+    if (*text == '\0') {
+        text = "unexpected answer";
+    }
+
+    for (len = 0; text[len] && text[len] != LF && text[len] != CR; len++) {
+        /* void */
+    }
+
+    last = error + NGX_GATE_PQ_ERROR_MAX;
+
+    p = ngx_slprintf(error, last, "%*s", len, text);
+
+    if (state) {
+        p = ngx_slprintf(p, last, " (%*s)", (size_t) 5, state);
+    }
+
+    return p - error;
+}

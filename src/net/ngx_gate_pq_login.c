@@ -1,0 +1,579 @@
+
+/*
+ * From nothing to a PostgreSQL server that lets us in and has the role that
+ * is wanted: one host, and one of its addresses, at a time.
+ */
+
+
+#include <ngx_gate_pq_steps.h>
+#include <ngx_gate_secret.h>
+
+
+/* host, hostaddr, port, password, and a zero */
+
+#define NGX_GATE_PQ_EXTRA  5
+
+
+static ngx_uint_t ngx_gate_pq_attempts(ngx_gate_pq_t *pq);
+static void ngx_gate_pq_limit(ngx_gate_pq_t *pq);
+static void ngx_gate_pq_resolve(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host);
+static void ngx_gate_pq_resolved(ngx_gate_resolve_t *resolve);
+static void ngx_gate_pq_connect(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host);
+static PGconn *ngx_gate_pq_start(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host,
+    const char *password);
+static u_char *ngx_gate_pq_check_passfile(ngx_gate_pq_t *pq);
+static void ngx_gate_pq_notice(void *data, const PGresult *result);
+static void ngx_gate_pq_login_failed(ngx_gate_pq_t *pq);
+static ngx_gate_pq_role_e ngx_gate_pq_wanted_role(ngx_gate_pq_t *pq);
+static void ngx_gate_pq_ask_role(ngx_gate_pq_t *pq);
+
+
+void
+ngx_gate_pq_attempt(ngx_gate_pq_t *pq)
+{
+    ngx_gate_pq_host_t  *host;
+
+    if (pq->attempt == ngx_gate_pq_attempts(pq)) {
+        ngx_gate_pq_fail(pq);
+        return;
+    }
+
+    host = &pq->conf->hosts[pq->attempt % pq->conf->nhosts];
+
+    if (host->local || host->addr) {
+        pq->naddrs = 1;
+    }
+
+    if (pq->naddrs) {
+        ngx_gate_pq_connect(pq, host);
+
+    } else {
+        ngx_gate_pq_resolve(pq, host);
+    }
+}
+
+
+static ngx_uint_t
+ngx_gate_pq_attempts(ngx_gate_pq_t *pq)
+{
+    /* a standby is preferred: all are asked for one first */
+
+    return pq->conf->role == NGX_GATE_PQ_PREFER_STANDBY
+               ? 2 * pq->conf->nhosts : pq->conf->nhosts;
+}
+
+
+/*
+ * The time that the first question has left is shared by the attempts to
+ * come; the last one needs no limit, its end is the question's.
+ */
+
+static void
+ngx_gate_pq_limit(ngx_gate_pq_t *pq)
+{
+    ngx_uint_t      n;
+    ngx_msec_int_t  left;
+
+    if (pq->timer.timer_set) {
+        ngx_del_timer(&pq->timer);
+    }
+
+    n = ngx_gate_pq_attempts(pq) - pq->attempt;
+
+    if (pq->naddrs) {
+        n += pq->naddrs - pq->address - 1;
+    }
+
+    if (n == 1) {
+        return;
+    }
+
+    left = (ngx_msec_int_t) (ngx_gate_pq_first(pq)->deadline
+                             - ngx_current_msec);
+
+    ngx_add_timer(&pq->timer, (ngx_msec_t) ngx_max(left / (ngx_int_t) n, 1));
+}
+
+
+static void
+ngx_gate_pq_resolve(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host)
+{
+    ngx_gate_resolve_t  *resolve;
+
+    pq->state = NGX_GATE_PQ_RESOLVING;
+    ngx_gate_pq_step(pq, "resolving the name of a PostgreSQL server");
+
+    ngx_gate_pq_limit(pq);
+
+    resolve = &pq->resolve;
+
+    resolve->name.data = (u_char *) host->host;
+    resolve->name.len = ngx_strlen(host->host);
+    resolve->port = host->number;
+    resolve->resolver = ngx_gate_pq_first(pq)->resolver;
+    resolve->log = ngx_cycle->log;
+    resolve->data = pq;
+    resolve->handler = ngx_gate_pq_resolved;
+
+    if (ngx_gate_resolve_start(resolve) != NGX_AGAIN) {
+        ngx_gate_pq_resolved(resolve);
+    }
+}
+
+
+static void
+ngx_gate_pq_resolved(ngx_gate_resolve_t *resolve)
+{
+    u_char         *p, error[NGX_GATE_PQ_ERROR_MAX];
+    ngx_gate_pq_t  *pq;
+
+    pq = resolve->data;
+
+    if (resolve->naddrs == 0) {
+        p = ngx_slprintf(error, error + sizeof(error), "\"%V\": %V",
+                         &resolve->name, &resolve->error);
+
+        ngx_gate_pq_record(pq, resolve->reason, error, p - error, 0);
+        ngx_gate_pq_next(pq, 1);
+        return;
+    }
+
+    pq->naddrs = resolve->naddrs;
+    pq->address = 0;
+
+    ngx_gate_pq_connect(pq, &pq->conf->hosts[pq->attempt % pq->conf->nhosts]);
+}
+
+
+static void
+ngx_gate_pq_connect(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host)
+{
+    u_char      *p, text[NGX_GATE_SECRET_MAX + 1];
+    ngx_str_t    secret;
+    const char  *password;
+
+    ngx_gate_pq_step(pq, "connecting to PostgreSQL");
+
+    password = pq->conf->password;
+    p = NULL;
+
+    if (pq->conf->password_file.len) {
+        secret.data = text;
+
+        p = ngx_gate_secret_read(&pq->conf->password_file, &secret,
+                                 pq->error, pq->error + sizeof(pq->error));
+
+        text[secret.len] = '\0';
+        password = (char *) text;
+
+    } else if (pq->conf->passfile.len) {
+        p = ngx_gate_pq_check_passfile(pq);
+    }
+
+    if (p) {
+        pq->reason = NGX_GATE_NO_SECRET;
+        pq->error_len = p - pq->error;
+        ngx_gate_pq_fail(pq);
+        return;
+    }
+
+    pq->conn = ngx_gate_pq_start(pq, host, password);
+
+    if (pq->conf->password_file.len) {
+        ngx_explicit_memzero(text, secret.len);
+    }
+
+    if (pq->conn == NULL) {
+        pq->reason = NGX_GATE_NO_MEMORY;
+        pq->error_len = ngx_sprintf(pq->error, "no memory") - pq->error;
+        ngx_gate_pq_fail(pq);
+        return;
+    }
+
+    pq->state = NGX_GATE_PQ_LOGIN;
+    pq->received = 0;
+
+    if (PQstatus(pq->conn) == CONNECTION_BAD) {
+        ngx_gate_pq_login_failed(pq);
+        return;
+    }
+
+    /* libpq writes to stderr otherwise */
+
+    PQsetNoticeReceiver(pq->conn, ngx_gate_pq_notice, NULL);
+
+    /* the only way to see the SQLSTATE of a login that fails */
+
+    PQsetErrorVerbosity(pq->conn, PQERRORS_VERBOSE);
+
+    if (PQsetnonblocking(pq->conn, 1) != 0) {
+        ngx_gate_pq_login_failed(pq);
+        return;
+    }
+
+    ngx_gate_pq_limit(pq);
+
+    if (ngx_gate_pq_watch(pq, NGX_GATE_PQ_WRITE) != NGX_OK) {
+        ngx_gate_pq_fail(pq);
+    }
+}
+
+
+static PGconn *
+ngx_gate_pq_start(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host,
+    const char *password)
+{
+    size_t        len;
+    u_char        addr[NGX_SOCKADDR_STRLEN + 1];
+    ngx_uint_t    n;
+    const char   *keywords[NGX_GATE_PQ_OPTIONS + NGX_GATE_PQ_EXTRA];
+    const char   *values[NGX_GATE_PQ_OPTIONS + NGX_GATE_PQ_EXTRA];
+
+    n = pq->conf->noptions;
+
+    ngx_memcpy(keywords, pq->conf->keywords, n * sizeof(char *));
+    ngx_memcpy(values, pq->conf->values, n * sizeof(char *));
+
+    if (host->host) {
+        keywords[n] = "host";
+        values[n++] = host->host;
+    }
+
+    if (host->addr) {
+        keywords[n] = "hostaddr";
+        values[n++] = host->addr;
+
+    } else if (!host->local) {
+        len = ngx_sock_ntop(&pq->resolve.addrs[pq->address].sockaddr,
+                            pq->resolve.socklens[pq->address], addr,
+                            NGX_SOCKADDR_STRLEN, 0);
+        addr[len] = '\0';
+
+        keywords[n] = "hostaddr";
+        values[n++] = (char *) addr;
+    }
+
+    keywords[n] = "port";
+    values[n++] = host->port;
+
+    if (password) {
+        keywords[n] = "password";
+        values[n++] = password;
+    }
+
+    keywords[n] = NULL;
+    values[n] = NULL;
+
+    return PQconnectStartParams(keywords, values, 0);
+}
+
+
+/*
+ * What libpq would not use, and say so on stderr at best, and then the server
+ * would complain that there is no password.
+ */
+
+static u_char *
+ngx_gate_pq_check_passfile(ngx_gate_pq_t *pq)
+{
+    u_char           *p, *last;
+    ngx_fd_t          fd;
+    ngx_err_t         err;
+    ngx_file_info_t   fi;
+
+    p = pq->error;
+    last = pq->error + sizeof(pq->error);
+
+    fd = ngx_open_file(pq->conf->passfile.data,
+                       NGX_FILE_RDONLY|NGX_FILE_NONBLOCK, NGX_FILE_OPEN, 0);
+
+    if (fd == NGX_INVALID_FILE) {
+        err = ngx_errno;
+        p = ngx_slprintf(p, last, "cannot open \"%V\" (%d: ",
+                         &pq->conf->passfile, err);
+        p = ngx_strerror(err, p, last - p);
+
+        return ngx_slprintf(p, last, ")");
+    }
+
+    if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR || !ngx_is_file(&fi)) {
+        p = ngx_slprintf(p, last, "\"%V\" is not a file",
+                         &pq->conf->passfile);
+
+    } else if (fi.st_mode & 077) {
+        p = ngx_slprintf(p, last, "\"%V\" must not be readable by group or "
+                         "others", &pq->conf->passfile);
+    }
+
+    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
+        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, ngx_errno,
+                      ngx_close_file_n " \"%V\" failed",
+                      &pq->conf->passfile);
+    }
+
+    return (p == pq->error) ? NULL : p;
+}
+
+
+static void
+ngx_gate_pq_notice(void *data, const PGresult *result)
+{
+}
+
+
+void
+ngx_gate_pq_login(ngx_gate_pq_t *pq)
+{
+    ngx_uint_t                 what;
+    PostgresPollingStatusType  rc;
+
+    rc = PQconnectPoll(pq->conn);
+
+    switch (rc) {
+
+    case PGRES_POLLING_OK:
+
+        /* several statements and a single answer, for the rest of its life */
+
+        if (!PQenterPipelineMode(pq->conn)) {
+            ngx_gate_pq_login_failed(pq);
+            return;
+        }
+
+        if (ngx_gate_pq_wanted_role(pq) == NGX_GATE_PQ_ANY) {
+            ngx_gate_pq_send(pq);
+
+        } else {
+            ngx_gate_pq_ask_role(pq);
+        }
+
+        return;
+
+    case PGRES_POLLING_READING:
+        what = NGX_GATE_PQ_READ;
+        break;
+
+    case PGRES_POLLING_WRITING:
+        what = NGX_GATE_PQ_WRITE;
+        break;
+
+    default:
+        ngx_gate_pq_login_failed(pq);
+        return;
+    }
+
+    switch (PQstatus(pq->conn)) {
+
+    case CONNECTION_SSL_STARTUP:
+        ngx_gate_pq_step(pq, "TLS handshaking with PostgreSQL");
+        break;
+
+    case CONNECTION_AWAITING_RESPONSE:
+        ngx_gate_pq_step(pq, "logging in to PostgreSQL");
+        break;
+
+    default:
+        break;
+    }
+
+    if (ngx_gate_pq_watch(pq, what) != NGX_OK) {
+        ngx_gate_pq_fail(pq);
+    }
+}
+
+
+static void
+ngx_gate_pq_login_failed(ngx_gate_pq_t *pq)
+{
+    size_t             len;
+    u_char             error[NGX_GATE_PQ_ERROR_MAX];
+    ngx_uint_t         answered;
+    ngx_gate_reason_e  reason;
+
+    reason = ngx_gate_pq_text_reason(PQerrorMessage(pq->conn), error, &len,
+                                     &answered);
+
+    ngx_gate_pq_record(pq, reason, error, len, answered);
+
+    switch (reason) {
+
+    case NGX_GATE_AUTH:
+    case NGX_GATE_DENIED:
+    case NGX_GATE_NO_DATABASE:
+
+        /* as libpq does: it would be the same elsewhere */
+
+        if (answered) {
+            ngx_gate_pq_fail(pq);
+            return;
+        }
+
+        break;
+
+    case NGX_GATE_REFUSED:
+    case NGX_GATE_UNREACHABLE:
+    case NGX_GATE_TIMEOUT:
+
+        ngx_gate_pq_next(pq, 0);
+        return;
+
+    default:
+        break;
+    }
+
+    ngx_gate_pq_next(pq, 1);
+}
+
+
+/* to the next address, or past all of this host */
+
+void
+ngx_gate_pq_next(ngx_gate_pq_t *pq, ngx_uint_t host)
+{
+    ngx_uint_t  address, naddrs;
+
+    address = pq->address + 1;
+    naddrs = pq->naddrs;
+
+    ngx_gate_pq_close(pq);
+
+    if (host || address >= naddrs) {
+        pq->attempt++;
+
+    } else {
+        pq->address = address;
+        pq->naddrs = naddrs;
+    }
+
+    pq->state = NGX_GATE_PQ_NEXT;
+
+    ngx_gate_pq_post(pq);
+}
+
+
+/* what a server said is worth more than that another one said nothing */
+
+void
+ngx_gate_pq_record(ngx_gate_pq_t *pq, ngx_gate_reason_e reason, u_char *error,
+    size_t len, ngx_uint_t answered)
+{
+    u_char              *p;
+    ngx_gate_pq_host_t  *host;
+
+    if (pq->answered && !answered) {
+        return;
+    }
+
+    pq->reason = reason;
+    pq->answered = answered;
+
+    p = pq->error;
+
+    if (answered && pq->conf->nhosts > 1) {
+        host = &pq->conf->hosts[pq->attempt % pq->conf->nhosts];
+        p = ngx_slprintf(p, pq->error + sizeof(pq->error), "\"%V\": ",
+                         &host->text);
+    }
+
+    p = ngx_slprintf(p, pq->error + sizeof(pq->error), "%*s", len, error);
+
+    pq->error_len = p - pq->error;
+}
+
+
+static ngx_gate_pq_role_e
+ngx_gate_pq_wanted_role(ngx_gate_pq_t *pq)
+{
+    if (pq->conf->role != NGX_GATE_PQ_PREFER_STANDBY) {
+        return pq->conf->role;
+    }
+
+    return pq->attempt < pq->conf->nhosts ? NGX_GATE_PQ_STANDBY
+                                          : NGX_GATE_PQ_ANY;
+}
+
+
+/*
+ * target_session_attrs, by a question of our own: not every server, and no
+ * pooler, tells its role unasked.
+ */
+
+static void
+ngx_gate_pq_ask_role(ngx_gate_pq_t *pq)
+{
+    static ngx_gate_pq_statement_t  statement = {
+        "SELECT pg_catalog.pg_is_in_recovery(),"
+        " pg_catalog.current_setting('default_transaction_read_only') = 'on'",
+        0, NULL
+    };
+
+    pq->state = NGX_GATE_PQ_ASKING_ROLE;
+    pq->received = 0;
+    pq->nresults = 0;
+
+    ngx_gate_pq_step(pq, "asking for the role of a PostgreSQL server");
+
+    if (ngx_gate_pq_send_statement(pq, &statement) != NGX_OK
+        || !PQpipelineSync(pq->conn))
+    {
+        ngx_gate_pq_lost(pq);
+        return;
+    }
+
+    ngx_gate_pq_flush(pq);
+}
+
+
+void
+ngx_gate_pq_role(ngx_gate_pq_t *pq)
+{
+    size_t       len;
+    u_char      *p, error[NGX_GATE_PQ_ERROR_MAX];
+    PGresult    *result;
+    ngx_uint_t   standby, readonly, suits;
+
+    result = pq->results[0];
+
+    if (PQresultStatus(result) != PGRES_TUPLES_OK
+        || PQntuples(result) != 1 || PQnfields(result) != 2)
+    {
+        pq->reason = ngx_gate_pq_result_reason(result, error, &len);
+        ngx_gate_pq_record(pq, pq->reason, error, len, 1);
+        ngx_gate_pq_next(pq, 1);
+        return;
+    }
+
+    standby = PQgetvalue(result, 0, 0)[0] == 't';
+    readonly = standby || PQgetvalue(result, 0, 1)[0] == 't';
+
+    switch (ngx_gate_pq_wanted_role(pq)) {
+
+    case NGX_GATE_PQ_READ_WRITE:
+        suits = !readonly;
+        break;
+
+    case NGX_GATE_PQ_READ_ONLY:
+        suits = readonly;
+        break;
+
+    case NGX_GATE_PQ_PRIMARY:
+        suits = !standby;
+        break;
+
+    default:    /* NGX_GATE_PQ_STANDBY */
+        suits = standby;
+        break;
+    }
+
+    if (suits) {
+        ngx_gate_pq_send(pq);
+        return;
+    }
+
+    p = ngx_slprintf(error, error + sizeof(error), "the server is a %s%s",
+                     standby ? "standby" : "primary",
+                     (readonly && !standby) ? ", read-only" : "");
+
+    ngx_gate_pq_record(pq, NGX_GATE_OTHER_ROLE, error, p - error, 1);
+    ngx_gate_pq_next(pq, 1);
+}

@@ -1,0 +1,359 @@
+
+/*
+ * A question on an open connection to PostgreSQL, by libpq's pipeline mode:
+ * all of it goes out at once, and what stands before the next Sync is one
+ * transaction, which ends by itself.
+ */
+
+
+#include <ngx_gate_pq_steps.h>
+
+
+/* with TLS a part of the answer may lie where no event tells of it */
+
+#define NGX_GATE_PQ_TLS_WAIT   50
+
+/* longer than any lock of the daily kind is held */
+
+#define NGX_GATE_PQ_LOCK_WAIT  1000
+
+
+static ngx_int_t ngx_gate_pq_send_settings(ngx_gate_pq_t *pq,
+    ngx_gate_pq_question_t *q);
+static void ngx_gate_pq_finish(ngx_gate_pq_t *pq);
+
+
+void
+ngx_gate_pq_send(ngx_gate_pq_t *pq)
+{
+    ngx_int_t                rc;
+    ngx_uint_t               i;
+    ngx_gate_pq_question_t  *q;
+
+    if (pq->timer.timer_set) {
+        ngx_del_timer(&pq->timer);
+    }
+
+    q = ngx_gate_pq_first(pq);
+
+    pq->state = NGX_GATE_PQ_BUSY;
+    pq->received = 0;
+
+    ngx_gate_pq_clear(pq->results, pq->nresults);
+    pq->nresults = 0;
+
+    q->log->action = "waiting for the answer of PostgreSQL";
+
+    rc = ngx_gate_pq_send_settings(pq, q);
+
+    for (i = 0; i < q->nstatements && rc == NGX_OK; i++) {
+        rc = ngx_gate_pq_send_statement(pq, &q->statements[i]);
+    }
+
+    if (rc != NGX_OK || !PQpipelineSync(pq->conn)) {
+        ngx_gate_pq_lost(pq);
+        return;
+    }
+
+    ngx_gate_pq_flush(pq);
+}
+
+
+/*
+ * For one transaction, which is all that comes before the next Sync, so that
+ * a pooler may give the next one to another server.
+ */
+
+static ngx_int_t
+ngx_gate_pq_send_settings(ngx_gate_pq_t *pq, ngx_gate_pq_question_t *q)
+{
+    u_char                   statement_timeout[NGX_INT_T_LEN + 1];
+    u_char                   lock_timeout[NGX_INT_T_LEN + 1];
+    const char              *params[3];
+    ngx_msec_int_t           left;
+    ngx_gate_pq_statement_t  statement;
+
+    /* the server gives up before we do, so that the connection survives */
+
+    left = (ngx_msec_int_t) (q->deadline - ngx_current_msec);
+    left = ngx_max(left, 2);
+
+    left = ngx_min(left, NGX_MAX_INT32_VALUE);
+
+    ngx_sprintf(statement_timeout, "%M%Z", (ngx_msec_t) (left - left / 10));
+    ngx_sprintf(lock_timeout, "%M%Z",
+                (ngx_msec_t) ngx_min(left / 2, NGX_GATE_PQ_LOCK_WAIT));
+
+    params[0] = (char *) statement_timeout;
+    params[1] = (char *) lock_timeout;
+    params[2] = q->search_path;
+
+    statement.sql =
+        "SELECT pg_catalog.set_config('transaction_read_only', 'on', true),"
+        " pg_catalog.set_config('statement_timeout', $1, true),"
+        " pg_catalog.set_config('lock_timeout', $2, true),"
+        " pg_catalog.set_config('search_path', coalesce($3,"
+        "  pg_catalog.current_setting('search_path')), true)";
+
+    statement.nparams = 3;
+    statement.params = params;
+
+    return ngx_gate_pq_send_statement(pq, &statement);
+}
+
+
+ngx_int_t
+ngx_gate_pq_send_statement(ngx_gate_pq_t *pq,
+    ngx_gate_pq_statement_t *statement)
+{
+    return PQsendQueryParams(pq->conn, statement->sql,
+                             (int) statement->nparams, NULL,
+                             statement->params, NULL, NULL, 0)
+               ? NGX_OK : NGX_ERROR;
+}
+
+
+void
+ngx_gate_pq_flush(ngx_gate_pq_t *pq)
+{
+    int         rc;
+    ngx_uint_t  what;
+
+    rc = PQflush(pq->conn);
+
+    if (rc == -1) {
+        ngx_gate_pq_lost(pq);
+        return;
+    }
+
+    what = NGX_GATE_PQ_READ;
+
+    if (rc == 1) {
+        what |= NGX_GATE_PQ_WRITE;
+    }
+
+    if (ngx_gate_pq_watch(pq, what) != NGX_OK) {
+        ngx_gate_pq_fail(pq);
+        return;
+    }
+
+    if (pq->state == NGX_GATE_PQ_BUSY && PQsslInUse(pq->conn)) {
+        ngx_add_timer(&pq->timer, NGX_GATE_PQ_TLS_WAIT);
+    }
+}
+
+
+void
+ngx_gate_pq_receive(ngx_gate_pq_t *pq)
+{
+    PGresult    *result;
+    ngx_uint_t   nulls;
+
+    if (!PQconsumeInput(pq->conn)) {
+        ngx_gate_pq_lost(pq);
+        return;
+    }
+
+    nulls = 0;
+
+    while (!PQisBusy(pq->conn)) {
+
+        result = PQgetResult(pq->conn);
+
+        if (result == NULL) {
+
+            /* one ends each statement; two mean that nothing will follow */
+
+            if (++nulls == 2) {
+                ngx_gate_pq_lost(pq);
+                return;
+            }
+
+            continue;
+        }
+
+        nulls = 0;
+
+        switch (PQresultStatus(result)) {
+
+        case PGRES_PIPELINE_SYNC:
+            PQclear(result);
+            ngx_gate_pq_finish(pq);
+            return;
+
+        case PGRES_PIPELINE_ABORTED:
+            PQclear(result);
+            break;
+
+        case PGRES_COPY_IN:
+        case PGRES_COPY_OUT:
+        case PGRES_COPY_BOTH:
+            PQclear(result);
+            ngx_gate_pq_abandon(pq, NGX_GATE_QUERY,
+                                "COPY is no question to be answered");
+            return;
+
+        default:
+
+            if (pq->nresults > NGX_GATE_PQ_STATEMENTS) {
+                PQclear(result);
+                ngx_gate_pq_abandon(pq, NGX_GATE_PROTOCOL,
+                                    "unexpected answer");
+                return;
+            }
+
+            pq->results[pq->nresults++] = result;
+        }
+    }
+
+    ngx_gate_pq_flush(pq);
+}
+
+
+static void
+ngx_gate_pq_finish(ngx_gate_pq_t *pq)
+{
+    PGresult                *results[NGX_GATE_PQ_STATEMENTS + 1];
+    ngx_uint_t               n;
+    ngx_gate_pq_question_t  *q;
+
+    if (pq->nresults == 0) {
+        ngx_gate_pq_lost(pq);
+        return;
+    }
+
+    if (pq->state == NGX_GATE_PQ_ASKING_ROLE) {
+        ngx_gate_pq_role(pq);
+        return;
+    }
+
+    ngx_memzero(results, sizeof(results));
+
+    n = pq->nresults;
+    ngx_memcpy(results, pq->results, n * sizeof(PGresult *));
+    pq->nresults = 0;
+
+    pq->kept = 1;
+    pq->state = NGX_GATE_PQ_READY;
+
+    if (pq->timer.timer_set) {
+        ngx_del_timer(&pq->timer);
+    }
+
+    /* a question may have been "BEGIN", or the next one cannot be waited for */
+
+    if (PQtransactionStatus(pq->conn) != PQTRANS_IDLE
+        || ngx_gate_pq_watch(pq, NGX_GATE_PQ_READ) != NGX_OK)
+    {
+        ngx_gate_pq_close(pq);
+    }
+
+    q = ngx_gate_pq_first(pq);
+
+    if (PQresultStatus(results[0]) == PGRES_TUPLES_OK) {
+        ngx_gate_pq_answer(pq, q, &results[1]);
+
+    } else {
+
+        /* not even the settings were accepted */
+
+        pq->reason = ngx_gate_pq_result_reason(results[0], pq->error,
+                                               &pq->error_len);
+        ngx_gate_pq_answer(pq, q, NULL);
+    }
+
+    ngx_gate_pq_clear(results, n);
+}
+
+
+/* between questions: the server may say something, or go */
+
+void
+ngx_gate_pq_idle(ngx_gate_pq_t *pq)
+{
+    if (!PQconsumeInput(pq->conn)) {
+        ngx_gate_pq_close(pq);
+        return;
+    }
+
+    (void) PQisBusy(pq->conn);
+
+    if (ngx_gate_pq_watch(pq, NGX_GATE_PQ_READ) != NGX_OK) {
+        ngx_gate_pq_close(pq);
+    }
+}
+
+
+/*
+ * The connection broke while a question was on its way.  One that was kept
+ * may have been gone for long, without a sign of it, so this is no failure
+ * yet.
+ */
+
+void
+ngx_gate_pq_lost(ngx_gate_pq_t *pq)
+{
+    size_t                   len;
+    u_char                   error[NGX_GATE_PQ_ERROR_MAX];
+    PGresult                *result;
+    ngx_uint_t               i;
+    ngx_gate_reason_e        reason;
+    ngx_gate_pq_question_t  *q;
+
+    q = ngx_gate_pq_first(pq);
+
+    if (pq->kept && !q->again) {
+        q->again = 1;
+        ngx_gate_pq_close(pq);
+        ngx_gate_pq_post(pq);
+        return;
+    }
+
+    reason = ngx_gate_pq_text_reason(PQerrorMessage(pq->conn), error, &len,
+                                     NULL);
+
+    for (i = 0; i < pq->nresults; i++) {
+        result = pq->results[i];
+
+        if (PQresultStatus(result) == PGRES_FATAL_ERROR) {
+            reason = ngx_gate_pq_result_reason(result, error, &len);
+            break;
+        }
+    }
+
+    if (pq->state == NGX_GATE_PQ_ASKING_ROLE) {
+        ngx_gate_pq_record(pq, reason, error, len, 0);
+        ngx_gate_pq_next(pq, 1);
+        return;
+    }
+
+    ngx_gate_pq_close(pq);
+
+    pq->reason = reason;
+    pq->error_len = len;
+    ngx_memcpy(pq->error, error, len);
+
+    ngx_gate_pq_answer(pq, q, NULL);
+}
+
+
+/* what is asked or answered cannot be waited for */
+
+void
+ngx_gate_pq_abandon(ngx_gate_pq_t *pq, ngx_gate_reason_e reason, char *error)
+{
+    ngx_uint_t  idle;
+
+    idle = (pq->state == NGX_GATE_PQ_READY);
+
+    ngx_gate_pq_close(pq);
+
+    if (idle) {
+        return;
+    }
+
+    pq->reason = reason;
+    pq->error_len = ngx_sprintf(pq->error, "%s", error) - pq->error;
+
+    ngx_gate_pq_answer(pq, ngx_gate_pq_first(pq), NULL);
+}
