@@ -1,0 +1,722 @@
+
+/*
+ * The check type "postgres": tables, rows, migrations and the result of a
+ * query; with none of them, whether the server lets us in and answers.
+ *
+ * Whether a table is there is looked up before it is read, so that waiting
+ * for it leaves no errors in the server's log.  Once all have been seen, the
+ * reading alone is enough: one round trip.
+ */
+
+
+#include <ngx_gate_postgres.h>
+
+
+#define NGX_GATE_POSTGRES_BOOL  16    /* the type's number in pg_type */
+
+
+typedef struct ngx_gate_postgres_state_s  ngx_gate_postgres_state_t;
+
+/* NGX_OK: what was asked for is there; NGX_DONE: the probe has ended */
+
+typedef ngx_int_t (*ngx_gate_postgres_judge_pt)(
+    ngx_gate_postgres_state_t *state, PGresult *result);
+
+
+struct ngx_gate_postgres_state_s {
+    ngx_gate_probe_t            *probe;
+    ngx_gate_pq_question_t       question;
+
+    /* who judges the answer to which statement of the question */
+    ngx_gate_postgres_judge_pt   judges[NGX_GATE_PQ_STATEMENTS];
+
+    ngx_gate_pq_statement_t     *migrations;  /* where its table is, or NULL */
+    unsigned                     locks:1;     /* there is a lock table */
+    unsigned                     known:1;     /* all of them were there */
+    unsigned                     again:1;     /* in this probe */
+
+    uint32_t                     holder;      /* a hash: who has the lock ... */
+    ngx_msec_t                   since;       /* ... for us since */
+
+    u_char                       note[NGX_GATE_MESSAGE_MAX];
+    size_t                       note_len;
+};
+
+
+static void ngx_gate_postgres_start(ngx_gate_probe_t *probe);
+static void ngx_gate_postgres_cancel(ngx_gate_probe_t *probe);
+static ngx_int_t ngx_gate_postgres_ask(ngx_gate_postgres_state_t *state,
+    ngx_uint_t lookup, ngx_uint_t rest);
+static void ngx_gate_postgres_put(ngx_gate_postgres_state_t *state,
+    ngx_gate_pq_statement_t *statement, ngx_gate_postgres_judge_pt judge);
+static void ngx_gate_postgres_answered(ngx_gate_pq_question_t *q);
+static ngx_int_t ngx_gate_postgres_judge(ngx_gate_postgres_state_t *state,
+    ngx_gate_postgres_judge_pt judge, PGresult *result);
+static ngx_int_t ngx_gate_postgres_refused(ngx_gate_postgres_state_t *state,
+    ngx_gate_postgres_judge_pt judge, PGresult *result);
+static void ngx_gate_postgres_error(ngx_gate_postgres_state_t *state,
+    ngx_gate_reason_e reason, u_char *error, size_t len);
+
+static ngx_int_t ngx_gate_postgres_lookup(ngx_gate_postgres_state_t *state,
+    PGresult *result);
+static ngx_uint_t ngx_gate_postgres_is_there(PGresult *result, ngx_uint_t i);
+static ngx_int_t ngx_gate_postgres_tables(ngx_gate_postgres_state_t *state,
+    PGresult *result);
+static ngx_int_t ngx_gate_postgres_lock(ngx_gate_postgres_state_t *state,
+    PGresult *result);
+static ngx_int_t ngx_gate_postgres_migrations(
+    ngx_gate_postgres_state_t *state, PGresult *result);
+static ngx_int_t ngx_gate_postgres_count(ngx_gate_postgres_state_t *state,
+    PGresult *result);
+static ngx_int_t ngx_gate_postgres_query(ngx_gate_postgres_state_t *state,
+    PGresult *result);
+static ngx_int_t ngx_gate_postgres_min(ngx_gate_postgres_state_t *state,
+    PGresult *result);
+static ngx_uint_t ngx_gate_postgres_equal(PGresult *result,
+    ngx_str_t *expect);
+
+static ngx_int_t ngx_gate_postgres_found(ngx_gate_postgres_state_t *state,
+    ngx_gate_migrations_found_t *found);
+static ngx_int_t ngx_gate_postgres_row(ngx_gate_postgres_state_t *state,
+    PGresult *result, ngx_str_t *row, ngx_uint_t n);
+
+
+ngx_gate_check_type_t  ngx_gate_check_postgres = {
+    ngx_string("postgres"),
+    ngx_gate_postgres_params,
+    sizeof(ngx_gate_postgres_conf_t),
+    ngx_gate_postgres_parse,
+    ngx_gate_postgres_start,
+    ngx_gate_postgres_cancel
+};
+
+
+static void
+ngx_gate_postgres_start(ngx_gate_probe_t *probe)
+{
+    ngx_gate_postgres_conf_t   *pcf;
+    ngx_gate_postgres_state_t  *state;
+
+    pcf = probe->check->conf;
+    state = probe->state;
+
+    if (state == NULL) {
+        state = ngx_pcalloc(probe->pool, sizeof(ngx_gate_postgres_state_t));
+
+        if (state == NULL) {
+            ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
+                               "no memory");
+            return;
+        }
+
+        state->probe = probe;
+        probe->state = state;
+    }
+
+    state->question.deadline = probe->deadline;
+    state->note_len = 0;
+    state->again = 0;
+
+    if (pcf->lookup.nparams == 0) {
+        state->known = 1;
+    }
+
+    if (ngx_gate_postgres_ask(state, pcf->nnames || !state->known,
+                              state->known)
+        != NGX_OK)
+    {
+        ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
+                           "no memory");
+    }
+}
+
+
+static void
+ngx_gate_postgres_cancel(ngx_gate_probe_t *probe)
+{
+    ngx_gate_postgres_state_t *state = probe->state;
+
+    if (state) {
+        ngx_gate_pq_leave(&state->question);
+        state->known = 0;
+    }
+}
+
+
+static ngx_int_t
+ngx_gate_postgres_ask(ngx_gate_postgres_state_t *state, ngx_uint_t lookup,
+    ngx_uint_t rest)
+{
+    ngx_gate_pq_question_t    *q;
+    ngx_gate_postgres_conf_t  *pcf;
+
+    pcf = state->probe->check->conf;
+
+    q = &state->question;
+
+    q->conf = &pcf->pq;
+    q->resolver = state->probe->resolver;
+    q->log = state->probe->log;
+    q->search_path = pcf->search_path;
+    q->data = state;
+    q->handler = ngx_gate_postgres_answered;
+    q->nstatements = 0;
+
+    if (lookup) {
+        ngx_gate_postgres_put(state, &pcf->lookup, ngx_gate_postgres_lookup);
+    }
+
+    if (!rest) {
+        return ngx_gate_pq_ask(q);
+    }
+
+    if (pcf->want.tool) {
+
+        if (state->locks) {
+            ngx_gate_postgres_put(state, &pcf->lock, ngx_gate_postgres_lock);
+        }
+
+        if (state->migrations == NULL) {
+            return ngx_gate_pq_ask(q);
+        }
+
+        ngx_gate_postgres_put(state, state->migrations,
+                              ngx_gate_postgres_migrations);
+    }
+
+    if (pcf->table) {
+        ngx_gate_postgres_put(state, &pcf->count, ngx_gate_postgres_count);
+    }
+
+    if (pcf->query.len) {
+        ngx_gate_postgres_put(state, &pcf->ask, ngx_gate_postgres_query);
+    }
+
+    return ngx_gate_pq_ask(q);
+}
+
+
+static void
+ngx_gate_postgres_put(ngx_gate_postgres_state_t *state,
+    ngx_gate_pq_statement_t *statement, ngx_gate_postgres_judge_pt judge)
+{
+    ngx_uint_t  n;
+
+    n = state->question.nstatements++;
+
+    state->question.statements[n] = *statement;
+    state->judges[n] = judge;
+}
+
+
+static void
+ngx_gate_postgres_answered(ngx_gate_pq_question_t *q)
+{
+    ngx_gate_postgres_state_t *state = q->data;
+
+    ngx_uint_t                   i;
+    ngx_gate_postgres_conf_t    *pcf;
+    ngx_gate_migrations_found_t  found;
+
+    if (q->results == NULL) {
+        ngx_gate_postgres_error(state, q->reason, q->error, q->error_len);
+        return;
+    }
+
+    for (i = 0; i < q->nstatements; i++) {
+        if (ngx_gate_postgres_judge(state, state->judges[i], q->results[i])
+            != NGX_OK)
+        {
+            return;
+        }
+    }
+
+    pcf = state->probe->check->conf;
+
+    if (pcf->want.tool && state->migrations == NULL) {
+        found.message.data = state->note;
+        found.message.len = sizeof(state->note);
+
+        ngx_gate_migrations_none(&pcf->want, &found);
+        (void) ngx_gate_postgres_found(state, &found);
+        return;
+    }
+
+    ngx_gate_probe_end(state->probe, NGX_GATE_PASSED, NGX_GATE_OK, "%*s",
+                       state->note_len, state->note);
+}
+
+
+static ngx_int_t
+ngx_gate_postgres_judge(ngx_gate_postgres_state_t *state,
+    ngx_gate_postgres_judge_pt judge, PGresult *result)
+{
+    switch (PQresultStatus(result)) {
+
+    case PGRES_TUPLES_OK:
+        return judge(state, result);
+
+    case PGRES_COMMAND_OK:
+    case PGRES_EMPTY_QUERY:
+        ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, NGX_GATE_QUERY,
+                           "the query is none that returns rows");
+        return NGX_DONE;
+
+    default:
+        return ngx_gate_postgres_refused(state, judge, result);
+    }
+}
+
+
+static ngx_int_t
+ngx_gate_postgres_refused(ngx_gate_postgres_state_t *state,
+    ngx_gate_postgres_judge_pt judge, PGresult *result)
+{
+    size_t              len;
+    u_char              error[NGX_GATE_PQ_ERROR_MAX];
+    const char         *code;
+    ngx_gate_reason_e   reason;
+
+    reason = ngx_gate_pq_result_reason(result, error, &len);
+
+    code = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+    if (code == NULL) {
+        code = "";
+    }
+
+    if (judge == ngx_gate_postgres_query) {
+
+        /*
+         * The table, the schema or the column is not there: what the query
+         * is about has still to be made.
+         */
+
+        if (ngx_strcmp(code, "42P01") == 0 || ngx_strcmp(code, "3F000") == 0
+            || ngx_strcmp(code, "42703") == 0)
+        {
+            ngx_gate_probe_end(state->probe, NGX_GATE_WAITING,
+                               NGX_GATE_MISSING, "%*s", len, error);
+            return NGX_DONE;
+        }
+
+    } else if (ngx_strcmp(code, "42P01") == 0 && !state->again) {
+
+        /* it was there; look for it again */
+
+        state->again = 1;
+        state->known = 0;
+
+        if (ngx_gate_postgres_ask(state, 1, 0) == NGX_OK) {
+            return NGX_DONE;
+        }
+
+        reason = NGX_GATE_NO_MEMORY;
+    }
+
+    ngx_gate_postgres_error(state, reason, error, len);
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_gate_postgres_error(ngx_gate_postgres_state_t *state,
+    ngx_gate_reason_e reason, u_char *error, size_t len)
+{
+    ngx_gate_verdict_e  verdict;
+
+    switch (reason) {
+
+    case NGX_GATE_STARTING_UP:
+    case NGX_GATE_LOCKED:
+        verdict = NGX_GATE_RUNNING;
+        break;
+
+    default:
+        verdict = NGX_GATE_ERROR;
+        break;
+    }
+
+    ngx_gate_probe_end(state->probe, verdict, reason, "%*s", len, error);
+}
+
+
+static ngx_int_t
+ngx_gate_postgres_lookup(ngx_gate_postgres_state_t *state, PGresult *result)
+{
+    ngx_uint_t                 i, known;
+    ngx_gate_postgres_conf_t  *pcf;
+
+    pcf = state->probe->check->conf;
+    known = state->known;
+
+    state->known = 0;
+
+    if ((ngx_uint_t) PQntuples(result) != pcf->lookup.nparams) {
+        ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, NGX_GATE_PROTOCOL,
+                           "unexpected answer");
+        return NGX_DONE;
+    }
+
+    if (ngx_gate_postgres_tables(state, result) != NGX_OK) {
+        return NGX_DONE;
+    }
+
+    if (pcf->want.tool) {
+        state->migrations = NULL;
+
+        for (i = 0; i < pcf->ntool; i++) {
+            if (ngx_gate_postgres_is_there(result, pcf->tool_at + i)) {
+                state->migrations = &pcf->migrations[i];
+                break;
+            }
+        }
+
+        state->locks = pcf->want.tool->lock_table
+                       && ngx_gate_postgres_is_there(result, pcf->lock_at);
+    }
+
+    if (pcf->table && !ngx_gate_postgres_is_there(result, pcf->rows_at)
+        && (pcf->want.tool == NULL || state->migrations))
+    {
+        state->probe->result.observed = 0;
+        state->probe->result.expected = pcf->limit;
+
+        ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_MISSING,
+                           "missing tables: %V", &pcf->table->text);
+        return NGX_DONE;
+    }
+
+    /* a lock table may come later than the other */
+
+    state->known = (pcf->want.tool == NULL
+                    || (state->migrations
+                        && (pcf->want.tool->lock_table == NULL
+                            || state->locks)));
+
+    if (known && state->known) {
+
+        /* the rest was asked at the same time */
+
+        return NGX_OK;
+    }
+
+    if (pcf->want.tool == NULL && pcf->table == NULL && pcf->query.len == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_gate_postgres_ask(state, 0, 1) != NGX_OK) {
+        ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
+                           "no memory");
+    }
+
+    return NGX_DONE;
+}
+
+
+static ngx_uint_t
+ngx_gate_postgres_is_there(PGresult *result, ngx_uint_t i)
+{
+    return PQgetvalue(result, (int) i, 0)[0] == 't';
+}
+
+
+static ngx_int_t
+ngx_gate_postgres_tables(ngx_gate_postgres_state_t *state, PGresult *result)
+{
+    u_char                    *p, *last, text[NGX_GATE_MESSAGE_MAX];
+    ngx_str_t                 *name;
+    ngx_uint_t                 i, n, more;
+    ngx_gate_postgres_conf_t  *pcf;
+
+    pcf = state->probe->check->conf;
+
+    p = text;
+    last = text + sizeof(text) - sizeof(", and 1000 more");
+    n = 0;
+    more = 0;
+
+    for (i = 0; i < pcf->nnames; i++) {
+
+        if (ngx_gate_postgres_is_there(result, i)) {
+            continue;
+        }
+
+        name = &pcf->names[i].text;
+
+        if (more || (size_t) (last - p) < name->len + 2) {
+            more++;
+            continue;
+        }
+
+        p = ngx_sprintf(p, "%s%V", n++ ? ", " : "", name);
+    }
+
+    if (n + more == 0) {
+        return NGX_OK;
+    }
+
+    if (more) {
+        p = ngx_sprintf(p, "%s%ui more", n ? ", and " : "", more);
+    }
+
+    ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_MISSING,
+                       "missing tables: %*s", (size_t) (p - text), text);
+
+    return NGX_DONE;
+}
+
+
+static ngx_int_t
+ngx_gate_postgres_lock(ngx_gate_postgres_state_t *state, PGresult *result)
+{
+    uint32_t                     holder;
+    ngx_str_t                    row[NGX_GATE_MIGRATIONS_LOCK_COLUMNS];
+    ngx_gate_postgres_conf_t    *pcf;
+    ngx_gate_migrations_found_t  found;
+
+    if (PQntuples(result) == 0) {
+        state->holder = 0;
+        return NGX_OK;
+    }
+
+    if (ngx_gate_postgres_row(state, result, row,
+                              NGX_GATE_MIGRATIONS_LOCK_COLUMNS)
+        != NGX_OK)
+    {
+        return NGX_DONE;
+    }
+
+    pcf = state->probe->check->conf;
+
+    ngx_crc32_init(holder);
+    ngx_crc32_update(&holder, row[NGX_GATE_MIGRATIONS_HOLDER].data,
+                     row[NGX_GATE_MIGRATIONS_HOLDER].len);
+    ngx_crc32_update(&holder, row[NGX_GATE_MIGRATIONS_SINCE].data,
+                     row[NGX_GATE_MIGRATIONS_SINCE].len);
+
+    if (state->holder != holder) {
+        state->holder = holder;
+        state->since = ngx_current_msec;
+    }
+
+    found.message.data = state->note;
+    found.message.len = sizeof(state->note);
+
+    ngx_gate_migrations_locked(&pcf->want, row,
+                               ngx_current_msec - state->since, &found);
+
+    return ngx_gate_postgres_found(state, &found);
+}
+
+
+static ngx_int_t
+ngx_gate_postgres_migrations(ngx_gate_postgres_state_t *state,
+    PGresult *result)
+{
+    ngx_str_t                    row[NGX_GATE_MIGRATIONS_COLUMNS];
+    ngx_gate_postgres_conf_t    *pcf;
+    ngx_gate_migrations_found_t  found;
+
+    if (ngx_gate_postgres_row(state, result, row, NGX_GATE_MIGRATIONS_COLUMNS)
+        != NGX_OK)
+    {
+        return NGX_DONE;
+    }
+
+    pcf = state->probe->check->conf;
+
+    found.message.data = state->note;
+    found.message.len = sizeof(state->note);
+
+    ngx_gate_migrations_decide(&pcf->want, row, &found);
+
+    return ngx_gate_postgres_found(state, &found);
+}
+
+
+static ngx_int_t
+ngx_gate_postgres_found(ngx_gate_postgres_state_t *state,
+    ngx_gate_migrations_found_t *found)
+{
+    if (found->verdict == NGX_GATE_PASSED) {
+        state->note_len = found->message.len;
+        return NGX_OK;
+    }
+
+    ngx_gate_probe_end(state->probe, found->verdict, found->reason, "%V",
+                       &found->message);
+
+    return NGX_DONE;
+}
+
+
+static ngx_int_t
+ngx_gate_postgres_count(ngx_gate_postgres_state_t *state, PGresult *result)
+{
+    int64_t                    n;
+    ngx_str_t                  value;
+    ngx_gate_postgres_conf_t  *pcf;
+
+    if (ngx_gate_postgres_row(state, result, &value, 1) != NGX_OK) {
+        return NGX_DONE;
+    }
+
+    pcf = state->probe->check->conf;
+
+    n = ngx_atoof(value.data, value.len);
+
+    state->probe->result.observed = n;
+    state->probe->result.expected = pcf->limit;
+
+    if (n >= pcf->limit) {
+        return NGX_OK;
+    }
+
+    ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_TOO_FEW,
+                       "%L rows in %V, wants %L", n, &pcf->table->text,
+                       pcf->limit);
+    return NGX_DONE;
+}
+
+
+static ngx_int_t
+ngx_gate_postgres_query(ngx_gate_postgres_state_t *state, PGresult *result)
+{
+    ngx_str_t                  value;
+    ngx_gate_postgres_conf_t  *pcf;
+
+    pcf = state->probe->check->conf;
+
+    if (PQntuples(result) == 0 || PQnfields(result) == 0
+        || PQgetisnull(result, 0, 0))
+    {
+        if (pcf->min) {
+            state->probe->result.observed = 0;
+            state->probe->result.expected = pcf->min;
+        }
+
+        ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_MISSING,
+                           "the query returns %s",
+                           PQntuples(result) ? "NULL" : "no rows");
+        return NGX_DONE;
+    }
+
+    if (pcf->min) {
+        return ngx_gate_postgres_min(state, result);
+    }
+
+    value.data = (u_char *) PQgetvalue(result, 0, 0);
+    value.len = PQgetlength(result, 0, 0);
+
+    if (pcf->expect.len) {
+
+        if (ngx_gate_postgres_equal(result, &pcf->expect)) {
+            return NGX_OK;
+        }
+
+        ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_MISMATCH,
+                           "the query returns \"%V\", wants \"%V\"",
+                           &value, &pcf->expect);
+        return NGX_DONE;
+    }
+
+    if (PQftype(result, 0) == NGX_GATE_POSTGRES_BOOL && value.data[0] == 'f') {
+        ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_MISMATCH,
+                           "the query returns false");
+        return NGX_DONE;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_gate_postgres_min(ngx_gate_postgres_state_t *state, PGresult *result)
+{
+    char                      *text, *end;
+    double                     n;
+    ngx_gate_postgres_conf_t  *pcf;
+
+    pcf = state->probe->check->conf;
+
+    text = PQgetvalue(result, 0, 0);
+
+    /* a count is an integer, but an average or an estimate is none */
+
+    n = strtod(text, &end);
+
+    if (end == text || *end != '\0' || n != n) {
+        ngx_gate_probe_end(state->probe, NGX_GATE_WAITING,
+                           NGX_GATE_WRONG_TYPE,
+                           "the query returns \"%s\", which is no number",
+                           text);
+        return NGX_DONE;
+    }
+
+    n = ngx_max(ngx_min(n, 9e18), 0);
+
+    state->probe->result.observed = (int64_t) n;
+    state->probe->result.expected = pcf->min;
+
+    if (n >= (double) pcf->min) {
+        return NGX_OK;
+    }
+
+    ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_TOO_FEW,
+                       "the query returns %s, wants %L", text, pcf->min);
+    return NGX_DONE;
+}
+
+
+static ngx_uint_t
+ngx_gate_postgres_equal(PGresult *result, ngx_str_t *expect)
+{
+    size_t       len;
+    const char  *text;
+
+    text = PQgetvalue(result, 0, 0);
+    len = PQgetlength(result, 0, 0);
+
+    if (len == expect->len && ngx_memcmp(text, expect->data, len) == 0) {
+        return 1;
+    }
+
+    if (PQftype(result, 0) != NGX_GATE_POSTGRES_BOOL) {
+        return 0;
+    }
+
+    /* as SQL has it, not as it comes over the wire */
+
+    text = (text[0] == 't') ? "true" : "false";
+    len = ngx_strlen(text);
+
+    return len == expect->len
+           && ngx_strncasecmp((u_char *) text, expect->data, len) == 0;
+}
+
+
+static ngx_int_t
+ngx_gate_postgres_row(ngx_gate_postgres_state_t *state, PGresult *result,
+    ngx_str_t *row, ngx_uint_t n)
+{
+    ngx_uint_t  i;
+
+    if (PQntuples(result) != 1) {
+        ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, NGX_GATE_PROTOCOL,
+                           "unexpected answer");
+        return NGX_DONE;
+    }
+
+    ngx_memzero(row, n * sizeof(ngx_str_t));
+
+    /* the columns at the end are those of few tools */
+
+    for (i = 0; i < n && i < (ngx_uint_t) PQnfields(result); i++) {
+        row[i].data = (u_char *) PQgetvalue(result, 0, (int) i);
+        row[i].len = PQgetlength(result, 0, (int) i);
+    }
+
+    return NGX_OK;
+}
