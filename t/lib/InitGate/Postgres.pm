@@ -1,0 +1,168 @@
+package InitGate::Postgres;
+
+# What the tests of "check postgres" share: the checks as the status shows
+# them, and PostgreSQL's protocol as bytes, for scripted servers.
+#
+#     my $check = is_check($t, 'schema', 'waiting', 'missing', qr/orders/);
+#         waits until check "schema" has this verdict, reason (undef: none)
+#         and message, tests it, and returns it
+#     my $check = check($t, 'schema');
+#     psql($pg, 'SQL; SQL'), psql($pg, 'SQL', 'database')
+#
+#     auth_ok, ready, parameter(NAME => VALUE), error(SQLSTATE, MESSAGE
+#     [, SEVERITY]), row(VALUE ...), authentication(N [, BYTES])
+#     login($c)       reads the startup packet and lets everybody in
+#     questions($c)   true each time a whole question (up to Sync) has come
+
+use strict;
+use warnings;
+
+use DBI;
+use Exporter 'import';
+use Test::More;
+
+our @EXPORT = qw(check is_check psql
+    auth_ok ready parameter error authentication login questions startup);
+
+
+sub check {
+    my ($t, $name, $uri) = @_;
+
+    my ($check) = grep { $_->{name} eq $name }
+        map { @{$_->{checks}} } @{$t->json($uri // '/init')->{gates} // []};
+
+    return $check // {};
+}
+
+
+sub is_check {
+    my ($t, $name, $verdict, $reason, $message, $seconds) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my $check;
+    my $end = time + InitGate::patience($seconds // 10);
+
+    do {
+        $check = check($t, $name);
+
+        if (($check->{verdict} // '') eq $verdict
+            && ($check->{reason} // '') eq ($reason // '')
+            && (!defined $message || ($check->{message} // '') =~ $message))
+        {
+            pass("$name: $verdict" . ($reason ? ", $reason" : ''));
+            return $check;
+        }
+
+        select undef, undef, undef, 0.02;
+
+    } while (time < $end);
+
+    fail("$name: $verdict" . ($reason ? ", $reason" : ''));
+    diag("it is " . join ', ', map { $_ // '-' }
+        @$check{qw(verdict reason message)});
+
+    return $check;
+}
+
+
+sub psql {
+    my ($pg, $sql, $database) = @_;
+
+    my $dbh = DBI->connect($pg->dsn(dbname => $database // 'test'), '', '',
+        { RaiseError => 1, PrintError => 0, PrintWarn => 0 });
+
+    my @rows = $sql =~ /^\s*(?:SELECT|SHOW|WITH)\b/i
+        ? @{$dbh->selectall_arrayref($sql)} : $dbh->do($sql);
+
+    $dbh->disconnect;
+
+    return @rows;
+}
+
+
+# messages of the protocol
+
+sub message {
+    my ($type, $body) = @_;
+
+    return $type . pack('N', 4 + length $body) . $body;
+}
+
+
+sub authentication {
+    my ($n, $bytes) = @_;
+
+    return message('R', pack('N', $n) . ($bytes // ''));
+}
+
+
+sub parameter { message('S', "$_[0]\0$_[1]\0") }
+
+sub ready { message('Z', $_[0] // 'I') }
+
+
+sub auth_ok {
+    return authentication(0)
+        . parameter(server_version => '15.0')
+        . parameter(client_encoding => 'UTF8')
+        . message('K', pack 'NN', 1, 2)
+        . ready();
+}
+
+
+sub error {
+    my ($state, $text, $severity) = @_;
+
+    $severity //= 'FATAL';
+
+    return message('E', "S$severity\0V$severity\0C$state\0M$text\0\0");
+}
+
+
+# the keywords and values that a client says hello with
+
+sub startup {
+    my ($c) = @_;
+
+    while (1) {
+        my $size = $c->read_bytes(4) // return;
+        my $rest = $c->read_bytes(unpack('N', $size) - 4) // return;
+
+        my ($code, $words) = unpack 'Na*', $rest;
+
+        if ($code == 80877103 || $code == 80877104) {
+            $c->send('N') or return;
+            next;
+        }
+
+        return { split /\0/, $words };
+    }
+}
+
+
+sub login {
+    my ($c) = @_;
+
+    my $startup = startup($c) or return;
+    $c->send(auth_ok()) or return;
+
+    return $startup;
+}
+
+
+sub questions {
+    my ($c) = @_;
+
+    while (1) {
+        my $head = $c->read_bytes(5) // return;
+        my ($type, $size) = unpack 'aN', $head;
+        my $body = $c->read_bytes($size - 4) // return;
+
+        return 1 if $type eq 'S';
+        return if $type eq 'X';
+    }
+}
+
+
+1;

@@ -1,0 +1,70 @@
+# check postgres: the tables that are there, and those that are missing.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+use InitGate::Postgres;
+
+my $t = InitGate->new;
+my $pg = $t->postgres;
+my $port = $pg->port;
+
+psql($pg, <<'SQL');
+CREATE SCHEMA s;
+CREATE SCHEMA "Mixed Case";
+CREATE TABLE "Mixed Case"."T, 1" (i int);
+CREATE TABLE here (i int);
+CREATE TABLE s.inside (i int);
+CREATE SEQUENCE not_a_table;
+CREATE VIEW a_view AS SELECT 1;
+CREATE ROLE stranger LOGIN;
+SQL
+
+my $db = "host=127.0.0.1 port=$port dbname=test user=postgres";
+
+$t->run(http => <<"CONF");
+    init_checks app {
+        interval 50ms;
+        check postgres "$db" name=some tables=orders,here,s.users,HERE;
+        check postgres "$db" name=path schema=s tables=inside,later;
+        check postgres "$db" name=paths schema=nowhere,S tables=inside,HERE;
+        check postgres "$db" name=quoted
+              'tables="Mixed Case"."T, 1",here,a_view';
+        check postgres "$db" name=kinds tables=not_a_table;
+        check postgres "host=127.0.0.1 port=$port dbname=test user=stranger"
+              name=private tables=here;
+        check postgres "$db" name=many tables=@{[join ',',
+              map { "a_table_with_a_long_name_$_" } 1 .. 40]};
+    }
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        location / { init_gate app;  empty_gif; }
+        location = /init { init_status details=on; }
+    }
+CONF
+
+is_check($t, 'some', 'waiting', 'missing',
+    qr/^missing tables: orders, s\.users$/);
+is_check($t, 'path', 'waiting', 'missing', qr/^missing tables: later$/);
+is_check($t, 'paths', 'waiting', 'missing', qr/^missing tables: HERE$/);
+is_check($t, 'quoted', 'passed');
+is_check($t, 'kinds', 'waiting', 'missing', qr/not_a_table/);
+is_check($t, 'private', 'passed');
+is_check($t, 'many', 'waiting', 'missing',
+    qr/^missing tables: a_table_with_a_long_name_1, .*, and \d+ more$/);
+
+unlike(check($t, 'path')->{message}, qr/inside/,
+    'schema= is where tables are looked for');
+
+psql($pg, 'CREATE TABLE orders (i int)');
+is_check($t, 'some', 'waiting', 'missing', qr/^missing tables: s\.users$/);
+
+psql($pg, 'CREATE TABLE s.users (i int)');
+is_check($t, 'some', 'passed');
+
+# nothing of that is an error for the server
+
+my $log = $t->read((glob "$t->{dir}/postgres*/postgres.log")[0]);
+unlike($log, qr/ERROR/, 'no errors in the log of the server');
+
+done_testing;
