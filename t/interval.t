@@ -79,20 +79,25 @@ sub pauses {
     return map { $times[$_] - $times[$_ - 1] } 1 .. $#times;
 }
 
+# A loaded machine makes one pause longer and the next one shorter, so the
+# middle ones count.
+
+sub low { (sort { $a <=> $b } @_)[@_ / 4] }
+
 my $late = patience(0.06);
 
 cmp_ok(($fake{$_}->times)[0] - $start, '<', patience(0.8), "$_: at once")
     for sort keys %fake;
 
 my @steady = pauses('steady');
-cmp_ok(min(@steady), '>=', 0.085, 'the interval less a tenth') or diag "@steady";
-cmp_ok((sort { $a <=> $b } @steady)[@steady / 2], '<=', 0.1 + $late,
-    'and not more');
+cmp_ok(low(@steady), '>=', 0.089, 'the interval less a tenth')
+    or diag "@steady";
+cmp_ok(low(@steady), '<=', 0.1 + $late, 'and not more');
 cmp_ok(max(@steady) - min(@steady), '>=', 0.003, 'jitter') or diag "@steady";
 
 my @own = pauses('own');
-cmp_ok(min(@own), '>=', 0.355, 'an interval of its own') or diag "@own";
-cmp_ok(min(@own), '<=', 0.4 + $late, 'and not more');
+cmp_ok(low(@own), '>=', 0.355, 'an interval of its own') or diag "@own";
+cmp_ok(low(@own), '<=', 0.4 + $late, 'and not more');
 
 my @error = pauses('error');
 my @want = (0.1, 0.2, 0.4, 0.8, 0.8);
@@ -112,13 +117,13 @@ cmp_ok($slow[0], '>=', 0.385, 'a probe of 300 ms, and an interval');
 # open: five times the first, or as said
 
 my @open = pauses('open');
-cmp_ok(min(@open), '>=', 0.22, 'open: five times the interval')
+cmp_ok(low(@open), '>=', 0.22, 'open: five times the interval')
     or diag "@open";
-cmp_ok(min(@open), '<=', 0.25 + $late, 'and not more') or diag "@open";
+cmp_ok(low(@open), '<=', 0.25 + $late, 'and not more') or diag "@open";
 
 my @both = pauses('both');
-cmp_ok(min(@both), '>=', 0.085, 'open: the interval given') or diag "@both";
-cmp_ok(min(@both), '<=', 0.1 + $late, 'and not more') or diag "@both";
+cmp_ok(low(@both), '>=', 0.089, 'open: the interval given') or diag "@both";
+cmp_ok(low(@both), '<=', 0.1 + $late, 'and not more') or diag "@both";
 
 # no error any more: back to the interval
 

@@ -43,7 +43,9 @@ sub spread {
     my %seen;
     $seen{$t->get($uri)->{headers}{'retry-after'} // 'none'}++ for 1 .. $n;
 
-    return sort { $a <=> $b } keys %seen;
+    return sort { $a <=> $b } keys %seen if !$seen{none};
+
+    return keys %seen;
 }
 
 my @auto = spread('/', 200);

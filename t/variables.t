@@ -62,16 +62,15 @@ is($v->{state}, 'initializing', '$init_gate_state');
 cmp_ok(abs($v->{progress} - 0.25 / 3), '<', 0.001, '$init_gate_progress')
     or diag $v->{progress};
 like($v->{retry_after}, qr/^\d+$/, '$init_gate_retry_after');
-is($v->{waiting}, 'marker,tree,last', '$init_gate_waiting')
+is($v->{waiting}, 'marker, tree, last', '$init_gate_waiting')
     or diag $v->{waiting};
 like($v->{held}, qr/^(?:-|0\.\d+)$/, '$init_gate_held') or diag $v->{held};
 
-# the header and the variable are the same number, one spreading a request
+# the variable is what the header has been spread from
 
-my $r = $t->get('/same');
-$t->wait_for(sub { $t->read('access.log') =~ m{^/same\|}m }, 'the log');
-my ($logged) = $t->read('access.log') =~ m{^/same\|(?:[^|]*\|){3}([^|]*)\|}m;
-is($logged, $r->{headers}{'retry-after'}, 'Retry-After as sent');
+my $sent = $t->get('/refused')->{headers}{'retry-after'};
+cmp_ok($sent, '>=', $v->{retry_after}, 'Retry-After, spread');
+cmp_ok($sent, '<=', 2 * $v->{retry_after}, 'up to its double');
 
 is(logged('/both')->{gate}, 'app', 'the first closed one of two');
 

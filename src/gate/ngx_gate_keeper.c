@@ -147,6 +147,19 @@ ngx_gate_keeper_tidy(ngx_gate_keeper_t *keeper)
         }
     }
 
+    if (ngx_gate_schedule_pen_down(keeper->schedule) != NGX_OK) {
+        return;
+    }
+
+    for (i = 0; i < keeper->gate->checks.nelts; i++) {
+        if (keeper->checks[i].next_check && !ngx_gate_keeper_needs(keeper, i)) {
+            keeper->checks[i].next_check = 0;
+            ngx_gate_check_publish(keeper->runs[i].shared, &keeper->checks[i]);
+        }
+    }
+
+    ngx_gate_pen_up(&keeper->schedule->pen);
+
     if (keeper->trigger) {
         ngx_gate_run_end(keeper->trigger);
     }

@@ -458,6 +458,10 @@ ngx_http_gate_retry_after(ngx_http_request_t *r, ngx_uint_t wait)
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
 
+    if (glcf->retry_after == NGX_HTTP_GATE_RETRY_OFF) {
+        return 0;
+    }
+
     if (glcf->retry_after != NGX_HTTP_GATE_RETRY_AUTO) {
         return glcf->retry_after;
     }
