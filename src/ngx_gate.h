@@ -127,7 +127,7 @@ struct ngx_gate_check_s {
     ngx_msec_t                interval_open;
     ngx_msec_t                timeout;
 
-    u_char                    digest[16];   /* of all that makes it this check */
+    u_char                    digest[16];   /* of what makes it this check */
 
     unsigned                  optional:1;
     unsigned                  trigger:1;    /* a gate's trigger, not a check */

@@ -289,7 +289,8 @@ ngx_http_gate_answer_page(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
     parts[8] = ngx_gate_page_tail;
 
     return ngx_http_gate_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                              &ngx_http_gate_html_type, parts, NGX_HTTP_GATE_PAGE_PARTS);
+                              &ngx_http_gate_html_type, parts,
+                              NGX_HTTP_GATE_PAGE_PARTS);
 }
 
 

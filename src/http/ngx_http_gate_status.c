@@ -368,16 +368,19 @@ ngx_http_gate_status_json(ngx_http_request_t *r, ngx_http_gate_query_t *query,
 {
     u_char      *p, *last;
     size_t       size;
+    ngx_gate_t  *gate;
     ngx_uint_t   i, ready;
 
     size = sizeof("{\"ready\":false,\"gates\":[]}");
     ready = 1;
 
     for (i = 0; i < query->n; i++) {
-        size += 1 + (details ? ngx_gate_json_details_size(query->reports[i].gate)
-                             : ngx_gate_json_size(query->reports[i].gate));
+        gate = query->reports[i].gate;
 
-        ready &= ngx_gate_state_is_open(query->reports[i].gate,
+        size += 1 + (details ? ngx_gate_json_details_size(gate)
+                             : ngx_gate_json_size(gate));
+
+        ready &= ngx_gate_state_is_open(gate,
                                      query->reports[i].record->memory.state);
     }
 
