@@ -1,0 +1,142 @@
+package InitGate::DNS;
+
+# A scripted name server (UDP), by Net::DNS.
+#
+#     my $dns = InitGate::DNS->new(sub {
+#         my ($name, $type) = @_;
+#         return $name eq 'db.example' && $type eq 'A' ? ['127.0.0.1'] : [];
+#     }, addr => '127.0.0.1', port => 53);
+#
+# The code returns the addresses; or the name of a failure (NXDOMAIN,
+# SERVFAIL, REFUSED); or nothing, whereupon there is no answer at all.
+#
+# port           where it listens
+# queries        what it was asked so far, as "name type" in lower case
+# set(WORD)      what the code gets as its third argument from now on
+# stop
+
+use strict;
+use warnings;
+
+use File::Path ();
+use File::Temp ();
+use IO::Socket::INET;
+use Net::DNS;
+use POSIX ();
+
+my $owner = $$;
+my @all;
+
+
+sub new {
+    my ($class, $code, %args) = @_;
+
+    my $self = bless {
+        code => $code, addr => '127.0.0.1', %args,
+        dir => File::Temp::tempdir('init-gate-dns-XXXXXX', TMPDIR => 1),
+    }, $class;
+
+    my $socket = IO::Socket::INET->new(Proto => 'udp',
+        LocalAddr => $self->{addr}, LocalPort => $self->{port} // 0)
+        or die "name server: $!";
+    $self->{port} = $socket->sockport;
+
+    my $pid = fork // die "fork: $!";
+
+    if ($pid == 0) {
+        $SIG{INT} = $SIG{TERM} = 'DEFAULT';
+        $self->serve($socket);
+        POSIX::_exit(0);
+    }
+
+    $self->{pid} = $pid;
+    push @all, $self;
+
+    return $self;
+}
+
+
+sub port { $_[0]{port} }
+
+
+sub serve {
+    my ($self, $socket) = @_;
+
+    open my $log, '>>', "$self->{dir}/queries" or POSIX::_exit(1);
+    $log->autoflush(1);
+
+    while (1) {
+        my $peer = $socket->recv(my $bytes, 4096) // next;
+        my $query = Net::DNS::Packet->decode(\$bytes) or next;
+        my ($question) = $query->question or next;
+        my ($name, $type) = (lc $question->qname, $question->qtype);
+
+        print $log "$name \L$type\E\n";
+
+        my $result = $self->{code}->($name, $type, $self->word) // next;
+        my $answer = $query->reply;
+
+        if (ref $result) {
+            $answer->push(answer => Net::DNS::RR->new("$name 60 $type $_"))
+                for @$result;
+
+        } else {
+            $answer->header->rcode($result);
+        }
+
+        $socket->send($answer->encode, 0, $peer);
+    }
+}
+
+
+sub queries {
+    my ($self) = @_;
+
+    open my $fh, '<', "$self->{dir}/queries" or return;
+    chomp(my @all = <$fh>);
+
+    return @all;
+}
+
+
+sub set {
+    my ($self, $word) = @_;
+
+    open my $fh, '>', "$self->{dir}/word.new" or die "word: $!";
+    print $fh $word;
+    close $fh;
+    rename "$self->{dir}/word.new", "$self->{dir}/word";
+}
+
+
+sub word {
+    my ($self) = @_;
+
+    open my $fh, '<', "$self->{dir}/word" or return '';
+
+    return <$fh> // '';
+}
+
+
+sub stop {
+    my ($self) = @_;
+
+    my $pid = delete $self->{pid} // return;
+
+    kill 'KILL', $pid;
+    local $?;
+    waitpid $pid, 0;
+}
+
+
+END {
+    if ($$ == $owner) {
+        for my $self (@all) {
+            $self->stop;
+            File::Path::remove_tree($self->{dir});
+        }
+    }
+}
+
+
+1;

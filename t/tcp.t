@@ -1,0 +1,156 @@
+#!/usr/bin/perl
+
+# tcp: a connection is accepted, or why it is not.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+use InitGate::Fake;
+use IO::Socket::IP;
+use IO::Socket::UNIX;
+
+my $t = InitGate->new(quit => 2);
+my $dir = $t->dir;
+
+my $server = InitGate::Fake->silent;
+my $port = $server->port;
+my $socket = InitGate::Fake->silent(unix => "$dir/server.sock");
+
+# bound, and nobody accepts any more
+my $queue = InitGate::Fake->silent(unix => "$dir/full.sock", backlog => 0);
+my @waiting = map { IO::Socket::UNIX->new(Peer => "$dir/full.sock",
+    Blocking => 0) } 1 .. 3;
+
+my $v6 = IO::Socket::IP->new(LocalHost => '::1', LocalPort => 0, Listen => 5);
+my $v6_port = $v6 ? $v6->sockport : $port;
+
+$t->write('a_file', 'text');
+$t->write('closed/x', '');
+chmod 0700, $t->path('closed');
+
+$t->run(http => <<"CONF");
+    init_checks open {
+        check tcp 127.0.0.1:$port;
+        interval 50ms;
+    }
+
+    init_checks app {
+        check tcp 127.0.0.1:$port           name=address;
+        check tcp localhost:$port           name=localhost;
+        check tcp unix:$dir/server.sock     name=socket;
+        check tcp [::1]:$v6_port            name=v6;
+
+        check tcp 127.0.0.1:%%PORT_1%%      name=refused;
+        check tcp unix:$dir/no.sock         name=no_socket;
+        check tcp unix:$dir/a_file          name=a_file;
+        check tcp unix:$dir/full.sock       name=full;
+        check tcp 240.0.0.1:1               name=unreachable;
+
+        interval 50ms;
+        backoff 50ms;
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        location / { init_gate open;  empty_gif; }
+        location = /init { init_status app details=on; }
+    }
+CONF
+
+my $check = sub {
+    my ($name) = @_;
+
+    my ($check) = grep { $_->{name} eq $name }
+        @{$t->json('/init')->{gates}[0]{checks}};
+
+    return $check // {};
+};
+
+$t->wait_for(sub { $t->get('/')->{status} == 200 }, 'the gate to open');
+
+for my $name (qw(address localhost socket v6)) {
+    SKIP: {
+        skip 'no IPv6 here', 1 if $name eq 'v6' && !$v6;
+
+        $t->wait_for(sub { $check->($name)->{verdict} eq 'passed' }, $name);
+        is($check->($name)->{verdict}, 'passed', "$name accepts");
+    }
+}
+
+my %why = (
+    refused => [qw(refused), qr/127\.0\.0\.1:\d+ failed.*refused/],
+    no_socket => [qw(refused), qr/No such file/],
+    a_file => [qw(refused), qr/refused/],
+    full => [qw(refused), qr/temporarily unavailable/],
+    unreachable => [qw(unreachable), qr/240\.0\.0\.1:1/],
+);
+
+for my $name (sort keys %why) {
+    my ($reason, $message) = @{$why{$name}};
+
+    $t->wait_for(sub { $check->($name)->{verdict} eq 'error' }, $name);
+
+    my $got = $check->($name);
+
+    is("$got->{verdict} $got->{reason}", "error $reason", "$name: reason");
+    like($got->{message}, $message, "$name: message");
+}
+
+# one connection each time, and none that stays
+
+$t->wait_for(sub { $check->('address')->{attempts} > 5 }, 'some probes');
+
+my ($worker) = $t->workers;
+my $before = () = $t->descriptors($worker);
+my $attempts = $check->('refused')->{attempts};
+
+$t->wait_for(sub { $check->('refused')->{attempts} > $attempts + 20 },
+    'more probes');
+
+my $after = () = $t->descriptors($worker);
+cmp_ok($after, '<=', $before + 2, 'no descriptor is left');
+
+# it comes, and goes unnoticed once the gate has latched
+
+my $late = InitGate::Fake->silent(port => $t->port(1));
+$t->wait_for(sub { $check->('refused')->{verdict} eq 'passed' }, 'late');
+is($check->('refused')->{verdict}, 'passed', 'a server that comes late');
+
+# what "nginx -t" says
+
+my %wrong = (
+    'localhost' => qr/has no port/,
+    ':80' => qr/has no host/,
+    'localhost:' => qr/has no port/,
+    'localhost:http' => qr/invalid port/,
+    'localhost:65536' => qr/invalid port/,
+    'localhost:0' => qr/invalid port/,
+    '::1:80' => qr/brackets/,
+    '[::1]' => qr/has no port/,
+    '[::1:80' => qr/no closing bracket/,
+    '[127.0.0.1]:80' => qr/invalid IPv6 address/,
+    'a_host/x:80' => qr/invalid character/,
+    'unix:' => qr/no absolute path/,
+    'unix:a.sock' => qr/no absolute path/,
+    'unix:/' . 'x' x 108 => qr/too long/,
+    '127.0.0.1:80 verify=off' => qr/"verify" needs "tls"/,
+    '127.0.0.1:80 sni=x' => qr/"sni" needs "tls"/,
+    '127.0.0.1:80 tls=on' => qr/takes no value/,
+    '127.0.0.1:80 tls verify=maybe' => qr/"verify".*on and off/,
+    '127.0.0.1:80 match=x' => qr/unknown parameter "match"/,
+    "unix:$dir/x tls" => qr/"sni" is missing/,
+);
+
+for my $words (sort keys %wrong) {
+    my ($status, $said) =
+        $t->conf_error("init_checks app { check tcp $words; }");
+
+    isnt($status, 0, "refused: $words");
+    like($said, $wrong{$words}, 'and told why');
+}
+
+my ($status, $said) = $t->conf_error(
+    'init_checks app { check tcp no-such-host.invalid:80; }');
+is($status, 0, 'a host that is not there yet is no error') or diag $said;
+
+done_testing;
