@@ -391,7 +391,7 @@ ngx_gate_http_judge(ngx_gate_http_t *http)
     switch (rc) {
 
     case NGX_OK:
-        ngx_gate_probe_end(probe, NGX_GATE_PASSED, NGX_GATE_OK, NULL);
+        ngx_gate_probe_end(probe, NGX_GATE_PASSED, NGX_GATE_OK, "");
         return;
 
     case NGX_DECLINED:

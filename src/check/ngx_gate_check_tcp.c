@@ -118,7 +118,7 @@ ngx_gate_tcp_handler(ngx_gate_peer_t *peer, ngx_gate_peer_event_e event)
 
     /* whether it has something to say does not matter */
 
-    ngx_gate_probe_end(probe, NGX_GATE_PASSED, NGX_GATE_OK, NULL);
+    ngx_gate_probe_end(probe, NGX_GATE_PASSED, NGX_GATE_OK, "");
 }
 
 
