@@ -179,11 +179,6 @@ ngx_gate_http_read(ngx_gate_http_t *http)
     for ( ;; ) {
         rc = ngx_gate_http_parse(&http->parser, &in->pos, in->last, &piece);
 
-        if (rc == NGX_ERROR) {
-            ngx_gate_http_fail(http, NGX_GATE_PROTOCOL, http->parser.error);
-            return;
-        }
-
         if (rc != NGX_OK || !ngx_gate_http_wants_body(http)) {
             break;
         }
@@ -205,10 +200,14 @@ ngx_gate_http_read(ngx_gate_http_t *http)
         }
     }
 
-    if (rc == NGX_AGAIN
+    if (rc != NGX_DONE
         && (!ngx_gate_http_has_status(&http->parser)
             || ngx_gate_http_wants_body(http)))
     {
+        if (rc == NGX_ERROR) {
+            ngx_gate_http_fail(http, NGX_GATE_PROTOCOL, http->parser.error);
+        }
+
         return;
     }
 
@@ -216,7 +215,10 @@ ngx_gate_http_read(ngx_gate_http_t *http)
         http->drained += piece.len;
     }
 
-    /* what is left of the body is read aside, while the verdict stands */
+    /*
+     * The verdict stands.  What is left of the body is read aside, and does
+     * not matter.
+     */
 
     ngx_gate_http_drain(http);
     ngx_gate_http_judge(http);

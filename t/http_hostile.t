@@ -1,0 +1,208 @@
+#!/usr/bin/perl
+
+# http: whatever the other side does, the probe ends with a verdict, memory
+# stays bounded, and nobody else notices.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+use InitGate::Fake;
+use Time::HiRes qw(time sleep);
+
+my $t = InitGate->new(quit => 2, workers => 1);
+
+my $ok = "HTTP/1.1 200 OK\r\n";
+my $length = "${ok}Content-Length: ";
+my $chunked = "${ok}Transfer-Encoding: chunked\r\n\r\n";
+
+# what the peer does; with and without match=hello: verdict, reason, message
+
+my @protocol = ('error protocol') x 2;
+my @reset = ('error reset') x 2;
+my @timeout = ('error timeout') x 2;
+
+my %case = (
+
+    # another protocol
+
+    binary => [sub { $_[0]->send("\x00\x01\x02\n") }, @protocol,
+        qr/not HTTP/],
+    ssh => [sub { $_[0]->send("SSH-2.0-x\r\n"); $_[0]->hang }, @protocol,
+        qr/not HTTP/],
+    redis => [sub { $_[0]->send("-ERR what?\r\n"); $_[0]->hang }, @protocol,
+        qr/not HTTP/],
+    html => [sub { $_[0]->send('<html>hello</html>') }, @protocol,
+        qr/not HTTP/],
+    http2 => [sub { $_[0]->send("HTTP/2 200\r\n\r\n") }, @protocol,
+        qr/not HTTP/],
+
+    # a broken answer
+
+    close => [sub { }, @reset, qr/without an answer/],
+    reset => [sub { $_[0]->reset }, @reset, qr/reset/],
+    half_header => [sub { $_[0]->send("${ok}X: y\r\n") }, @reset,
+        qr/in the middle/],
+    half_body => [sub { $_[0]->send("${length}9\r\n\r\nhello") },
+        'passed ', 'error reset', qr/in the middle/],
+    half_chunk => [sub { $_[0]->send("${chunked}9\r\nhello") },
+        'passed ', 'error reset', qr/in the middle/],
+    reset_body => [sub { $_[0]->send("${length}9\r\n\r\nhello");
+                         sleep 0.1; $_[0]->reset },
+        'passed ', 'error reset', qr/reset/],
+    no_colon => [sub { $_[0]->send("${ok}header\r\n\r\n") }, @protocol,
+        qr/invalid header/],
+    status => [sub { $_[0]->send("HTTP/1.1 2000 OK\r\n\r\n") }, @protocol,
+        qr/not HTTP/],
+    length_text => [sub { $_[0]->send("${length}x\r\n\r\n") }, @protocol,
+        qr/Content-Length/],
+    length_minus => [sub { $_[0]->send("${length}-1\r\n\r\n") }, @protocol,
+        qr/Content-Length/],
+    length_huge => [sub { $_[0]->send($length . '9' x 30 . "\r\n\r\n") },
+        @protocol, qr/Content-Length/],
+    lengths => [sub { $_[0]->send("${length}5\r\nContent-Length: 6\r\n\r\n") },
+        @protocol, qr/Content-Length/],
+    chunk_text => [sub { $_[0]->send("${chunked}hello\r\n"); $_[0]->hang },
+        'passed ', 'error protocol', qr/chunk/],
+    chunk_huge => [sub { $_[0]->send("${chunked}fffffffffffffffff\r\nhello");
+                         $_[0]->hang },
+        'passed ', 'error protocol', qr/chunk/],
+
+    # without end
+
+    header => [sub { $_[0]->send($ok);
+                     1 while $_[0]->send('X: ' . 'y' x 1000 . "\r\n") },
+        @protocol, qr/too large/],
+    line => [sub { $_[0]->send($ok); 1 while $_[0]->send('y' x 1000) },
+        @protocol, qr/too large/],
+    interim => [sub { 1 while $_[0]->send("HTTP/1.1 103 X\r\n\r\n") },
+        @protocol, qr/too large/],
+    body => [sub { $_[0]->send("$ok\r\n"); 1 while $_[0]->send('y' x 1000) },
+        'passed ', 'waiting mismatch', qr/does not match/],
+    chunks => [sub { $_[0]->send($chunked);
+                     1 while $_[0]->send("a\r\n0123456789\r\n" x 50) },
+        'passed ', 'waiting mismatch', qr/does not match/],
+    extension => [sub { $_[0]->send("${chunked}1;");
+                        1 while $_[0]->send('y' x 1000) },
+        'passed ', 'error protocol', qr/chunk/],
+    trailer => [sub { $_[0]->send("${chunked}0\r\n");
+                      1 while $_[0]->send('X: ' . 'y' x 1000 . "\r\n") },
+        'passed ', 'error protocol', qr/too large/],
+
+    # slow, or silent
+
+    slow => [sub { $_[0]->send_slowly($ok, 0.2) }, @timeout, qr/answer/],
+    slow_body => [sub { $_[0]->send("${length}100\r\n\r\n");
+                        $_[0]->send_slowly('y' x 100, 0.2) },
+        'passed ', 'error timeout', qr/answer/],
+    silent => [sub { $_[0]->hang }, @timeout, qr/answer/],
+
+    # odd, but right
+
+    bytes => [sub { $_[0]->send_slowly("${length}5\r\n\r\nhello", 0.001) },
+        ('passed ') x 2],
+    surplus => [sub { $_[0]->send("${length}5\r\n\r\nhelloHTTP/1.1 500\r\n") },
+        ('passed ') x 2],
+    interims => [sub { $_[0]->send("HTTP/1.1 100 Continue\r\n\r\n"
+            . "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+            . "${length}5\r\n\r\nhello") },
+        ('passed ') x 2],
+    both => [sub { $_[0]->send("${ok}Content-Length: 3\r\n"
+            . "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n") },
+        ('passed ') x 2],
+    old => [sub { $_[0]->send("HTTP/1.0 200 OK\n\nhello") }, ('passed ') x 2],
+    extensions => [sub { $_[0]->send("${chunked}2 ;a=\"b\"\r\nhe\r\n"
+            . "003\r\nllo\r\n0\r\nX-Trailer: x\r\n\r\n") },
+        ('passed ') x 2],
+);
+
+my $fake = InitGate::Fake->new(sub {
+    my ($c) = @_;
+
+    my $request = $c->read_until(qr/\r\n\r\n/) or return;
+    my ($name) = $request =~ m{^GET /(\w+)} or return;
+
+    $case{$name}[0]->($c);
+});
+
+my $port = $fake->port;
+
+my $checks = join "\n", map { (
+    "check http http://127.0.0.1:$port/$_ name=$_;",
+    "check http http://127.0.0.1:$port/$_ name=$_-match match=hello;",
+) } sort keys %case;
+
+$t->run(http => <<"CONF");
+    init_checks app {
+$checks
+        check file /no/such/file;
+        interval 300ms;
+        backoff 300ms;
+        timeout 1500ms;
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        location / { return 200; }
+        location = /init { init_status app details=on; }
+    }
+CONF
+
+my $checks_now = sub {
+    return { map { $_->{name} => $_ }
+        @{$t->json('/init')->{gates}[0]{checks}} };
+};
+
+# others are served meanwhile
+
+my $worst = 0;
+my $served = 0;
+
+$t->wait_for(sub {
+    for (1 .. 10) {
+        my $start = time;
+        $served++ if $t->get('/')->{status} == 200;
+        my $took = time - $start;
+        $worst = $took if $worst < $took;
+    }
+
+    my $now = $checks_now->();
+    return !grep { $_->{verdict} eq 'pending' } values %$now;
+}, 'a verdict for each', 15);
+
+cmp_ok($served, '>', 5, 'other requests are served');
+cmp_ok($worst, '<', patience(1), 'without delay');
+
+my $now = $checks_now->();
+
+for my $name (sort keys %case) {
+    my (undef, $alone, $match, $message) = @{$case{$name}};
+
+    for ([$now->{$name}, $alone], [$now->{"$name-match"}, $match]) {
+        my ($got, $expected) = @$_;
+        my $verdict = "$got->{verdict} " . ($got->{reason} // '');
+
+        is($verdict, $expected, $got->{name}) or diag explain $got;
+        like($got->{message}, $message, 'and why')
+            if $message && $verdict eq $expected && $expected !~ /passed/;
+    }
+}
+
+# it goes on like this, and takes nothing
+
+my ($worker) = $t->workers;
+my $some = sub {
+    my ($n) = @_;
+    my $from = $checks_now->()->{file}{attempts};
+    $t->wait_for(sub { $checks_now->()->{file}{attempts} > $from + $n },
+        'more probes', 15);
+    return ($t->memory($worker), scalar(() = $t->descriptors($worker)));
+};
+
+my ($memory, $descriptors) = $some->(3);
+my ($memory_later, $descriptors_later) = $some->(6);
+
+cmp_ok($memory_later, '<', $memory + 2048, 'memory is bounded');
+cmp_ok($descriptors_later, '<', $descriptors + 12,
+    'no descriptor is left behind');
+
+done_testing;
