@@ -12,17 +12,15 @@ use IO::Socket::UNIX;
 my $t = InitGate->new(quit => 2);
 my $dir = $t->dir;
 
-my $server = InitGate::Fake->silent;
-my $port = $server->port;
-my $socket = InitGate::Fake->silent(unix => "$dir/server.sock");
+my $port = $t->port(2);
 
 # bound, and nobody accepts any more
 my $queue = InitGate::Fake->silent(unix => "$dir/full.sock", backlog => 0);
 my @waiting = map { IO::Socket::UNIX->new(Peer => "$dir/full.sock",
     Blocking => 0) } 1 .. 3;
 
-my $v6 = IO::Socket::IP->new(LocalHost => '::1', LocalPort => 0, Listen => 5);
-my $v6_port = $v6 ? $v6->sockport : $port;
+my $v6 = IO::Socket::IP->new(LocalHost => '::1', Proto => 'udp');
+my $listen6 = $v6 ? "listen [::1]:$port;" : '';
 
 chmod 0666, $t->write('a_file', 'text');
 
@@ -39,7 +37,7 @@ $t->run(http => <<"CONF");
         check tcp 127.0.0.1:$port           name=address;
         check tcp localhost:$port           name=localhost;
         check tcp unix:$dir/server.sock     name=socket;
-        check tcp [::1]:$v6_port            name=v6;
+        check tcp [::1]:$port               name=v6;
 
         check tcp 127.0.0.1:%%PORT_1%%      name=refused;
         check tcp unix:$dir/no.sock         name=no_socket;
@@ -49,6 +47,13 @@ $t->run(http => <<"CONF");
 
         interval 50ms;
         backoff 50ms;
+    }
+
+    server {
+        listen 127.0.0.1:$port;
+        listen unix:$dir/server.sock;
+        $listen6
+        return 204;
     }
 
     server {

@@ -76,12 +76,11 @@ sub serve {
         my $result = $self->{code}->($name, $type, $self->word) // next;
         my $answer = $query->reply;
 
+        $answer->header->rcode(ref $result ? 'NOERROR' : $result);
+
         if (ref $result) {
             $answer->push(answer => Net::DNS::RR->new("$name 60 $type $_"))
                 for @$result;
-
-        } else {
-            $answer->header->rcode($result);
         }
 
         $socket->send($answer->encode, 0, $peer);

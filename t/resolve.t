@@ -1,0 +1,273 @@
+#!/usr/bin/perl
+
+# Names, as the host would resolve them: /etc/hosts, then the name servers and
+# search domains of /etc/resolv.conf.  In a network of the test's own, so that
+# port 53 is free, and with these two files of its own.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+use InitGate::DNS;
+use File::Temp;
+use IO::Socket::IP;
+use Time::HiRes qw(time sleep);
+
+if (!$ENV{INIT_GATE_ALONE}) {
+    $ENV{INIT_GATE_ALONE} = 1;
+
+    plan(skip_all => 'no namespaces here')
+        if $> || system('unshare -m -n true 2>/dev/null');
+
+    exec 'unshare', '-m', '-n', '--propagation', 'private', $^X, $0
+        or die "unshare: $!";
+}
+
+system('ip link set lo up') == 0 or die 'no loopback';
+
+my $etc = File::Temp->newdir;
+
+
+# in its place, as what is mounted elsewhere has to be changed
+
+sub etc {
+    my ($name, $text) = @_;
+
+    my $new = !-e "$etc/$name";
+
+    open my $fh, '>', "$etc/$name" or die "$etc/$name: $!";
+    print $fh $text;
+    close $fh;
+
+    if ($new) {
+        chmod 0644, "$etc/$name";
+        system('mount', '--bind', "$etc/$name", "/etc/$name") == 0
+            or die "mount: $!";
+    }
+}
+
+
+etc('hosts', <<'HOSTS');
+# the host's own
+127.0.0.1	here.example alias  # and not this: commented
+127.0.0.2	several
+127.0.0.1	several
+::1		six
+not-an-address	broken
+127.0.0.1	broken
+HOSTS
+
+etc('resolv.conf', <<'CONF');
+# no name server yet
+CONF
+
+my %zone = (
+    'db.cluster.local' => ['127.0.0.1'],
+    'db.svc.cluster.local' => 'SERVFAIL',
+    'two.dots.example' => ['127.0.0.1'],
+    'flat' => ['127.0.0.1'],
+    'nowhere.cluster.local' => ['10.1.2.3'],
+    'many.example' => [map { "127.0.0.$_" } 2 .. 9, 1],
+    'six.example' => ['::1'],
+    'broken.example' => 'SERVFAIL',
+    'refused.example' => 'REFUSED',
+);
+
+my $dns = InitGate::DNS->new(sub {
+    my ($name, $type, $word) = @_;
+
+    return if $name eq 'silent.example' || $word eq 'silent';
+
+    my $found = $zone{$name};
+    $found = ['127.0.0.1'] if "$name $word" eq 'late.example late';
+    return 'NXDOMAIN' if !$found;
+    return $found if !ref $found;
+
+    return [grep { $type eq 'AAAA' ? /:/ : !/:/ } @$found];
+}, addr => '127.0.0.1', port => 53);
+
+my $t = InitGate->new(quit => 2, workers => 1);
+my $port = $t->port(1);
+my $six = IO::Socket::IP->new(LocalHost => '::1', Proto => 'udp');
+my $listen6 = $six ? "listen [::1]:$port;" : '';
+
+
+sub conf {
+    my ($names, $resolver) = @_;
+
+    my $checks = join "\n", map {
+        my $name = s/\.$/_dot/r;
+        "check tcp $_:$port name=$name;"
+    } @$names;
+
+    return <<"CONF";
+    $resolver
+
+    init_checks app {
+$checks
+        check file /no/such/file name=never;
+        interval 50ms;
+        backoff 50ms;
+        timeout 1s;
+    }
+
+    server {
+        listen 127.0.0.1:$port;
+        $listen6
+        listen 127.0.0.1:%%PORT_8080%%;
+        location / { return 200; }
+        location = /init { init_status app details=on; }
+    }
+CONF
+}
+
+
+sub check {
+    my ($name) = @_;
+
+    my ($check) = grep { $_->{name} eq $name }
+        @{$t->json('/init')->{gates}[0]{checks}};
+
+    return $check // {};
+}
+
+
+sub says {
+    my ($name, $expected, $message) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    $t->wait_for(sub { check($name)->{verdict} ne 'pending' }, $name);
+
+    my $got = check($name);
+    my $verdict = join ' ', grep { $_ } @$got{qw(verdict reason)};
+
+    is($verdict, $expected, "$name: $expected") or diag explain $got;
+    like($got->{message}, $message, 'and why') if $message;
+}
+
+
+# the file of hosts alone
+
+$t->run(http => conf([qw(here.example HERE.Example alias several broken six
+    localhost sub.localhost commented unknown.example)], ''));
+
+says($_, 'passed') for qw(here.example HERE.Example alias several broken
+    localhost sub.localhost);
+
+SKIP: {
+    skip 'no IPv6 here', 1 if !$six;
+    says('six', 'passed');
+}
+
+says($_, 'error dns', qr/$_: host not found \(no name servers/)
+    for qw(commented unknown.example);
+
+# the name servers and the search list, read again once they have changed
+
+my @names = qw(db two.dots.example flat flat. nowhere many.example
+    six.example broken.example refused.example none.example silent.example
+    late.example);
+
+etc('resolv.conf', <<'CONF');
+nameserver 127.0.0.1
+search svc.cluster.local cluster.local
+CONF
+
+$t->reload(http => conf(\@names, ''));
+
+says($_, 'passed') for qw(db two.dots.example flat flat_dot many.example);
+
+says('six.example', 'passed') if $six;
+says('nowhere', 'error unreachable', qr/10\.1\.2\.3:$port/);
+says('broken.example', 'error dns', qr/name server failure/);
+says('refused.example', 'error dns', qr/name server failure/);
+says('none.example', 'error dns', qr/none\.example: host not found/);
+says('silent.example', 'error timeout', qr/resolving/);
+says('late.example', 'error dns', qr/host not found/);
+
+my @asked = map { s/ a$//r } grep { / a$/ } $dns->queries;
+my %asked = map { $_ => 1 } @asked;
+my @db = grep { /^db\b/ } @asked;
+my @flat = grep { /^flat/ } @asked;
+
+is("@db[0 .. 1]", 'db.svc.cluster.local db.cluster.local',
+    'the search list in its order');
+ok(!$asked{db}, 'and no further once it was found');
+ok($asked{'flat.svc.cluster.local'}, 'a name without dots is searched first');
+ok(!$asked{'two.dots.example.svc.cluster.local'},
+    'one with dots is asked for as it is');
+ok($asked{'none.example.cluster.local'}, 'and searched for afterwards');
+ok((grep { /^many\.example aaaa$/ } $dns->queries), 'IPv6 is asked for');
+
+$dns->set('late');
+$t->wait_for(sub { check('late.example')->{verdict} eq 'passed' },
+    'a name that comes late');
+pass('a name that comes late');
+
+# a worker looks at the files again, without a reload
+
+etc('hosts', "127.0.0.1 none.example\n");
+$t->wait_for(sub { check('none.example')->{verdict} eq 'passed' },
+    'the changed file of hosts');
+pass('/etc/hosts is read again');
+
+my $second = InitGate::DNS->new(sub {
+    my ($name, $type) = @_;
+    return $type eq 'A' ? ['127.0.0.1'] : [];
+}, addr => '127.0.0.2', port => 53);
+
+etc('resolv.conf', "nameserver 127.0.0.2\noptions ndots:2\nsearch new\n");
+$t->wait_for(sub { check('broken.example')->{verdict} eq 'passed' },
+    'the changed name server');
+is((grep { /^broken/ } $second->queries)[0], 'broken.example.new a',
+    '/etc/resolv.conf is read again, ndots too');
+
+# silence of the first name server: the second one is asked
+
+$dns->set('silent');
+etc('resolv.conf', "nameserver 127.0.0.1\nnameserver 127.0.0.2\n");
+$t->reload(http => conf(['one.of.two'], '') =~ s/timeout 1s/timeout 4s/r);
+
+$t->wait_for(sub { check('one.of.two')->{verdict} eq 'passed' },
+    'the second name server');
+pass('the second name server answers for the first');
+
+# one that never answers harms nobody, and does not delay the end
+
+etc('resolv.conf', "nameserver 127.0.0.1\n");
+$t->reload(http => conf([qw(quiet1.example quiet2.example)], ''));
+says('quiet1.example', 'error timeout', qr/resolving/);
+
+my ($worker) = $t->workers;
+my $attempts = check('quiet1.example')->{attempts};
+my $descriptors = () = $t->descriptors($worker);
+my $worst = 0;
+
+$t->wait_for(sub {
+    my $start = time;
+    $t->get('/');
+    my $took = time - $start;
+    $worst = $took if $worst < $took;
+    return check('quiet1.example')->{attempts} > $attempts + 1;
+}, 'more silence');
+
+cmp_ok($worst, '<', patience(0.3), 'other requests are not delayed');
+cmp_ok(scalar(() = $t->descriptors($worker)), '<=', $descriptors + 2,
+    'no descriptor is left');
+
+# with nginx's own resolver it is asked instead, but for localhost
+
+my $third = InitGate::DNS->new(sub {
+    my ($name, $type) = @_;
+    return 'NXDOMAIN' if $name ne 'by.resolver';
+    return $type eq 'A' ? ['127.0.0.1'] : [];
+});
+
+$t->reload(http => conf([qw(by.resolver none.example localhost)],
+    'resolver 127.0.0.1:' . $third->port . ';'));
+
+says('by.resolver', 'passed');
+says('localhost', 'passed');
+says('none.example', 'error dns', qr/host not found/);
+
+done_testing;
