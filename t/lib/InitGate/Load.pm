@@ -1,0 +1,294 @@
+package InitGate::Load;
+
+# Clients beside a test: each is a process that sends one request after
+# another and notes what became of each.
+#
+#     use InitGate::Load;
+#
+#     my $t = InitGate->new(http => InitGate::Load::LOG . <<'CONF');
+#         server {
+#             access_log %%DIR%%/decisions.log decisions;
+#     ...
+#     my $load = InitGate::Load->new($t, clients => 4);
+#     $t->reload;
+#     $load->more(100);               # wait for so many more answers
+#     only($load, 200, 'nobody was refused');
+#     balanced($t, 'app');
+#
+# new($t, ...)  clients => 4; uri => '/'; port => N; keepalive => 1 (0: a
+#               connection for each request); pause => 0.002 (seconds between
+#               two requests of a client); timeout => 10
+# more(N [, STATUS]), stop, counts (a hash: a status, or one of the words
+#               below, to how many), slowest (seconds)
+#     lost      the connection ended, and the answer was not whole
+#     late      no answer in time
+#     barred    no connection could be made
+# That nginx closes an idle connection while the next request is on its way is
+# nothing new: it is sent again on a new connection and counts once.
+#
+# only(LOAD, STATUS, NAME)   stops it; all answers had this status, and none
+#               was lost
+# balanced($t, GATE [, URI]) what init_status counts is what the access log
+#               has
+# counters($t, GATE [, URI]), logged($t, GATE) are its two sides
+
+use strict;
+use warnings;
+
+use InitGate;
+use IO::Select;
+use IO::Socket::INET;
+use POSIX ();
+use Socket qw(IPPROTO_TCP TCP_NODELAY);
+use Time::HiRes qw(time sleep);
+
+use Exporter 'import';
+our @EXPORT = qw(only balanced counters logged);
+
+use constant LOG => <<'CONF';
+    log_format decisions '$init_gate $init_gate_decision $status '
+                         '$init_gate_held $request_uri';
+CONF
+
+my @decisions = qw(passed held_passed held_refused refused gone);
+
+my $owner = $$;
+my @all;
+
+
+sub new {
+    my ($class, $t, %args) = @_;
+
+    my $self = bless {
+        t => $t, clients => 4, uri => '/', keepalive => 1, pause => 0.002,
+        timeout => 10, port => $t->port(8080), %args,
+    }, $class;
+
+    push @all, $self;
+
+    for my $n (1 .. $self->{clients}) {
+        my $file = $t->path('load.' . scalar(@all) . ".$n");
+        my $pid = fork // die "fork: $!";
+
+        if ($pid == 0) {
+            eval { $self->client($file) };
+            warn $@ if $@;
+            POSIX::_exit(0);
+        }
+
+        push @{$self->{files}}, $file;
+        push @{$self->{pids}}, $pid;
+    }
+
+    return $self;
+}
+
+
+sub client {
+    my ($self, $file) = @_;
+
+    my $stop = 0;
+    local $SIG{TERM} = sub { $stop = 1 };
+    local $SIG{INT} = 'DEFAULT';
+
+    open my $out, '>:raw', $file or die "$file: $!";
+    my ($socket, $used);
+
+    until ($stop) {
+        my $begun = time;
+        my $result;
+
+        if (!$socket) {
+            $socket = IO::Socket::INET->new(
+                PeerAddr => "127.0.0.1:$self->{port}");
+            $used = 0;
+        }
+
+        if (!$socket) {
+            $result = 'barred';
+
+        } else {
+            ($result, my $keep) = $self->exchange($socket);
+
+            if ($result eq 'closed' && $used) {
+                undef $socket;
+                next;
+            }
+
+            $result = 'lost' if $result eq 'closed';
+            $used = 1;
+            undef $socket if !$keep;
+        }
+
+        syswrite $out, sprintf "%s %.3f\n", $result, time - $begun;
+        sleep $self->{pause} if $self->{pause};
+    }
+}
+
+
+# what became of one request, and whether the connection lives on
+
+sub exchange {
+    my ($self, $socket) = @_;
+
+    my $wanted = $self->{keepalive} ? 'keep-alive' : 'close';
+    my $select = IO::Select->new($socket);
+    my $got = '';
+
+    setsockopt $socket, IPPROTO_TCP, TCP_NODELAY, 1;
+
+    syswrite $socket, "GET $self->{uri} HTTP/1.1\r\nHost: localhost\r\n"
+        . "Connection: $wanted\r\n\r\n" or return ('closed', 0);
+
+    my $end = time + InitGate::patience($self->{timeout});
+
+    while (1) {
+        if ($got =~ m{^HTTP/1\.1 (\d+).*?\r\n\r\n}s) {
+            my ($status, $head) = ($1, $&);
+            my ($length) = $head =~ /^Content-Length: (\d+)/mi
+                or return ("unbounded $status", 0);
+
+            if (length $got == length($head) + $length) {
+                return ($status, $head =~ /^Connection: keep-alive/mi);
+            }
+        }
+
+        my $left = $end - time;
+
+        # a signal may have come in between
+        if (!$select->can_read($left > 0 ? $left : 0)) {
+            return ('late', 0) if time >= $end;
+            next;
+        }
+
+        if (!sysread $socket, $got, 65536, length $got) {
+            return ($got eq '' ? 'closed' : 'lost', 0);
+        }
+    }
+}
+
+
+# what has been noted since the last look is added up
+
+sub look {
+    my ($self) = @_;
+
+    for my $file (@{$self->{files}}) {
+        open my $fh, '<:raw', $file or next;
+        seek $fh, $self->{seen}{$file} // 0, 0;
+
+        while (my $line = <$fh>) {
+            last if $line !~ /^(.*) (\S+)\n/;
+            $self->{seen}{$file} += length $line;
+            $self->{counts}{$1}++;
+            $self->{slowest} = $2 if $2 > ($self->{slowest} // 0);
+        }
+    }
+
+    return $self;
+}
+
+
+sub counts { %{$_[0]->look->{counts} // {}} }
+
+sub slowest { $_[0]->look->{slowest} // 0 }
+
+
+sub more {
+    my ($self, $n, $status) = @_;
+
+    my $count = sub {
+        my %count = $self->counts;
+        my $sum = 0;
+        $sum += $_ for $status ? $count{$status} // 0 : values %count;
+        return $sum;
+    };
+
+    my $goal = $count->() + $n;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    return $self->{t}->wait_for(sub { $count->() >= $goal },
+        "$n more answers", 10);
+}
+
+
+sub stop {
+    my ($self) = @_;
+
+    my @pids = splice @{$self->{pids}} or return $self;
+
+    local $?;
+    kill 'TERM', @pids;
+    waitpid $_, 0 for @pids;
+
+    return $self;
+}
+
+
+sub only {
+    my ($load, $status, $name) = @_;
+
+    my %count = $load->stop->counts;
+    my $good = delete $count{$status} // 0;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    return ok($good && !%count, "$name ($good answers)")
+        || diag(join ', ', map { "$_: $count{$_}" } sort keys %count);
+}
+
+
+sub counters {
+    my ($t, $name, $uri) = @_;
+
+    my ($gate) = grep { $_->{gate} eq $name }
+        @{$t->json($uri // '/init')->{gates}};
+
+    return { map { $_ => $gate->{$_} } @decisions };
+}
+
+
+sub logged {
+    my ($t, $name) = @_;
+
+    my %count = map { $_ => 0 } @decisions;
+
+    for (split /\n/, $t->read('decisions.log')) {
+        $count{$1}++ if /^\Q$name\E (\w+) /;
+    }
+
+    return \%count;
+}
+
+
+# the log is written after the answer
+
+sub balanced {
+    my ($t, $gate, $uri) = @_;
+
+    my ($counters, $logged);
+    my $end = time + InitGate::patience(2);
+
+    do {
+        ($counters, $logged) = (counters($t, $gate, $uri), logged($t, $gate));
+
+    } until (join(' ', @$counters{@decisions}) eq join(' ',
+             @$logged{@decisions})
+             || time > $end || !sleep 0.05);
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    return is_deeply($counters, $logged,
+        "$gate: each request counts once");
+}
+
+
+END {
+    if ($$ == $owner) {
+        $_->stop for @all;
+    }
+}
+
+
+1;
