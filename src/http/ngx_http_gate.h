@@ -133,6 +133,10 @@ ngx_table_elt_t *ngx_http_gate_header(ngx_http_request_t *r);
 ngx_int_t ngx_http_gate_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *type, ngx_str_t *parts, ngx_uint_t n);
 
+/* prefer */
+
+ngx_int_t ngx_http_gate_prefer_wait(ngx_http_request_t *r);
+
 /* accept */
 
 ngx_http_gate_format_e ngx_http_gate_accept(ngx_http_request_t *r);

@@ -37,13 +37,15 @@ ngx_http_gate_hold_init(ngx_http_gate_main_conf_t *gmcf, ngx_log_t *log)
 
 /*
  * How long the request may still wait: while the gate is starting, for the
- * first verdicts; otherwise for as long as init_hold says.
+ * first verdicts; otherwise for as long as init_hold says; at most for as long
+ * as the client prefers.
  */
 
 ngx_msec_int_t
 ngx_http_gate_patience(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
     ngx_gate_t *gate)
 {
+    ngx_int_t                  wait;
     ngx_msec_int_t             patience, start;
     ngx_gate_record_t         *record;
     ngx_http_gate_loc_conf_t  *glcf;
@@ -58,6 +60,17 @@ ngx_http_gate_patience(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
         start = (ngx_msec_int_t) (record->started + NGX_GATE_START_WAIT
                                   - ngx_current_msec);
         patience = ngx_max(patience, start);
+    }
+
+    if (patience <= 0) {
+        return patience;
+    }
+
+    wait = ngx_http_gate_prefer_wait(r);
+
+    if (wait != NGX_DECLINED) {
+        patience = ngx_min(patience, (ngx_msec_int_t)
+                                (ctx->since + wait * 1000 - ngx_current_msec));
     }
 
     return patience;
