@@ -31,6 +31,12 @@ typedef struct {
 } ngx_gate_metrics_family_t;
 
 
+typedef struct {
+    const char                *decision;
+    size_t                     offset;
+} ngx_gate_metrics_count_t;
+
+
 static u_char *ngx_gate_metrics_ready(u_char *p,
     const ngx_gate_report_t *report, const ngx_gate_details_t *details);
 static u_char *ngx_gate_metrics_state(u_char *p,
@@ -102,6 +108,16 @@ static ngx_gate_metrics_family_t  ngx_gate_metrics_families[] = {
       NULL, ngx_gate_metrics_failures },
 
     { NULL, NULL, NULL, NULL, NULL }
+};
+
+
+static ngx_gate_metrics_count_t  ngx_gate_metrics_counts[] = {
+    { "passed", offsetof(ngx_gate_tally_t, passed) },
+    { "held_passed", offsetof(ngx_gate_tally_t, held_passed) },
+    { "held_refused", offsetof(ngx_gate_tally_t, held_refused) },
+    { "refused", offsetof(ngx_gate_tally_t, refused) },
+    { "gone", offsetof(ngx_gate_tally_t, gone) },
+    { NULL, 0 }
 };
 
 
@@ -231,27 +247,16 @@ static u_char *
 ngx_gate_metrics_requests(u_char *p, const ngx_gate_report_t *report,
     const ngx_gate_details_t *details)
 {
-    ngx_uint_t               i;
-    const ngx_gate_tally_t  *tally;
+    const u_char              *tally;
+    ngx_gate_metrics_count_t  *count;
 
-    tally = &details->tally;
+    tally = (const u_char *) &details->tally;
 
-    struct {
-        const char          *decision;
-        ngx_atomic_uint_t    n;
-    } samples[] = {
-        { "passed", tally->passed },
-        { "held_passed", tally->held_passed },
-        { "held_refused", tally->held_refused },
-        { "refused", tally->refused },
-        { "gone", tally->gone }
-    };
-
-    for (i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
+    for (count = ngx_gate_metrics_counts; count->decision; count++) {
         p = ngx_sprintf(p, "init_gate_requests_total{gate=\"%V\","
                            "decision=\"%s\"} %uA\n",
-                        &report->gate->name, samples[i].decision,
-                        samples[i].n);
+                        &report->gate->name, count->decision,
+                        *(const ngx_atomic_t *) (tally + count->offset));
     }
 
     return p;
@@ -271,10 +276,8 @@ static u_char *
 ngx_gate_metrics_success(u_char *p, ngx_gate_t *gate, ngx_gate_check_t *check,
     ngx_gate_check_record_t *record)
 {
-    return ngx_sprintf(p, "init_check_success{gate=\"%V\",check=\"%V\","
-                          "type=\"%V\"} %ui\n",
-                       &gate->name, &check->name, &check->type->name,
-                       record->standing.counts);
+    return ngx_sprintf(p, "init_check_success{gate=\"%V\",check=\"%V\"} %ui\n",
+                       &gate->name, &check->name, record->standing.counts);
 }
 
 
