@@ -1,0 +1,78 @@
+package InitGate::Browser;
+
+# A real browser: runs a script of t/pages, which drives Chromium and says
+# what it found as TAP.
+#
+#     use InitGate::Browser;
+#
+#     browse($t, 'waiting', { url => ... },
+#            open => sub { $t->write('marker') });
+#
+# The script gets the hash (see t/pages/browser.js) and may call the subs by
+# name, "await act('open')", at the moment it needs them.
+
+use strict;
+use warnings;
+
+use Cwd ();
+use Fcntl ':flock';
+use File::Basename ();
+use IPC::Open2 ();
+use InitGate;
+use JSON::PP ();
+
+use Exporter 'import';
+our @EXPORT = qw(browse);
+
+my $top = Cwd::abs_path(File::Basename::dirname(__FILE__) . '/../../..');
+
+
+sub browse {
+    my ($t, $script, $args, %do) = @_;
+
+    install();
+
+    my $pid = IPC::Open2::open2(my $from, my $to, 'node',
+        "$top/t/pages/$script.js", JSON::PP->new->ascii->encode({ %$args,
+            dir => $t->dir, patience => patience(1) }));
+
+    local $SIG{ALRM} = sub { kill 'TERM', $pid };
+    alarm patience(120);
+
+    $to->autoflush(1);
+    my ($ended, $said) = (0, '');
+
+    while (my $line = <$from>) {
+        if ($line =~ /^(not )?ok \d+ - (.*)/) {
+            ok(!$1, $2);
+
+        } elsif ($line =~ /^act (\w+)(?: (.*))?/) {
+            $do{$1}->($2);
+            print $to "done\n";
+
+        } elsif ($line =~ /^1\.\.\d+/) {
+            $ended = 1;
+
+        } else {
+            chomp $line;
+            diag($line);
+        }
+    }
+
+    alarm 0;
+    waitpid $pid, 0;
+
+    ok($ended && $? == 0, "$script.js ran to its end");
+}
+
+
+sub install {
+    open my $lock, '>', "$top/t/pages/.lock" or die "t/pages/.lock: $!";
+    flock $lock, LOCK_EX;
+
+    my $said = `$top/tools/browser 2>&1`;
+    die "tools/browser: $said" if $?;
+}
+
+
+1;

@@ -1,0 +1,241 @@
+"use strict";
+
+/* the dashboard over real gates, two hundred checks and hostile words */
+
+const { act, args, audit, fits, is, main, ok, until, visit }
+  = require("./browser.js");
+
+
+const names = (page) => page.$$eval("#rows tr:not([hidden]) th button",
+  (all) => all.map((el) => el.textContent));
+const cells = (page, id) => page.$$eval("#rows tr:not([hidden]) td.c-" + id,
+  (all) => all.map((el) => el.textContent));
+const gate = (page, name) => page.locator("#gates article",
+  { has: page.getByRole("button", { name, exact: true }) });
+
+
+main(async (browser) => {
+  const page = await visit(browser, args.url + "/init");
+  const rows = page.locator("#rows tr:not([hidden])");
+
+  await until(async () => await rows.count() == 205, "all checks are there");
+
+  /* gates */
+
+  is(await page.textContent("h1"), "3 of 4 gates closed", "the sum");
+  ok(/^3 of 4 gates closed/.test(await page.title()), "also in the title");
+  is(await gate(page, "many").locator(".state").textContent(), "initializing",
+     "the state of a gate");
+  is(await gate(page, "many").locator(".far").textContent(), "50 %",
+     "how far it is");
+  ok(await gate(page, "open").locator("progress").isHidden(),
+     "no progress of an open gate");
+  ok(/^starting [\d.]+ m?s/.test(
+       (await gate(page, "open").locator(".line").textContent()).trim()),
+     "its history begins with starting");
+  ok(/ready/.test(await gate(page, "open").locator(".line").textContent()),
+     "and ends with ready");
+  ok(/prober \d+/.test(await gate(page, "open").textContent()),
+     "who probes");
+
+  /* decisions */
+
+  const refused = () => gate(page, "many").locator("dl div",
+    { hasText: /^refused/ }).locator("dd span").textContent().then(Number);
+  const before = await refused();
+
+  await act("refuse", "7");
+  await until(async () => await refused() == before + 7, "counts decisions");
+
+  /* a check changes */
+
+  const one = page.locator("#rows tr", { hasText: "many-007" });
+
+  await until(async () => /waiting/.test(await one.textContent()),
+              "a check that waits");
+  ok(/missing/.test(await one.locator(".c-text").textContent()), "its reason");
+  ok(/^in |^now/.test(await one.locator(".c-next").textContent()),
+     "the next probe");
+  ok(await one.locator("svg[role=img]").getAttribute("aria-label")
+       .then((s) => /\d+ waiting/.test(s)), "its recent verdicts");
+  await act("pass", "007");
+  await until(async () => /passed/.test(await one.textContent()),
+              "passes before our eyes");
+
+  /* hostile words stay words */
+
+  const bad = page.locator("#rows tr", { hasText: "hostile" }).first();
+
+  ok(/<\/script><img src=x onerror=/.test(
+       await bad.locator(".c-text").textContent()), "a hostile message");
+  is(await page.locator("main img").count(), 0, "makes no element");
+  ok(!await page.evaluate(() => window.hurt), "and runs nothing");
+
+  await bad.locator("th button").click();
+  ok(/<\/script><img src=x/.test(await page.textContent(".more .msg")),
+     "shown in full when asked for");
+  is(await bad.locator("th button").getAttribute("aria-expanded"), "true",
+     "which assistive technology is told");
+  await fits(page, "a long message");
+  await bad.locator("th button").press("Enter");
+  is(await page.locator(".more").count(), 0, "folded again by the keyboard");
+
+  /* sorting */
+
+  const head = (name) => page.getByRole("columnheader", { name });
+  const sorted = (list, less) => list.every((x, i) => !i || !less(x, list[i - 1]));
+  const order = await names(page);
+
+  await head("Check").getByRole("button").click();
+  is(await head("Check").getAttribute("aria-sort"), "ascending", "sorts");
+  ok(sorted(await names(page), (a, b) => a.localeCompare(b, "en",
+     { numeric: true }) < 0), "by name");
+  await head("Check").getByRole("button").press("Enter");
+  is(await head("Check").getAttribute("aria-sort"), "descending",
+     "the other way");
+  ok(sorted(await names(page), (a, b) => a.localeCompare(b, "en",
+     { numeric: true }) > 0), "by name, downwards");
+  await head("Check").getByRole("button").press("Enter");
+  is((await names(page)).join(), order.join(), "and as configured again");
+
+  await head("Verdict").getByRole("button").click();
+  is((await cells(page, "verdict"))[0], "failed", "the worst verdict first");
+  is((await cells(page, "verdict")).pop(), "passed", "the best last");
+
+  /* filtering */
+
+  await page.fill("#q", "MANY-01");
+  await until(async () => await rows.count() == 10, "filters by name");
+  is(await page.textContent("#count"), "10 of 205 checks", "says how many");
+  await page.fill("#q", "onerror");
+  await until(async () => (await names(page)).join() == "hostile",
+              "filters by message");
+  await page.fill("#q", "no such thing");
+  ok(await page.isVisible("#none"), "says that nothing matches");
+  await page.fill("#q", "");
+  await page.getByRole("button", { name: /\d+ passed/ }).click();
+  ok((await cells(page, "verdict")).every((v) => v == "passed"),
+     "filters by verdict");
+  ok(/verdict=passed/.test(page.url()), "kept in the address");
+  await page.getByRole("button", { name: /\d+ passed/ }).click();
+  await gate(page, "open").getByRole("button").click();
+  ok((await cells(page, "gate")).every((g) => g == "open"),
+     "filters by gate");
+
+  const again = await visit(browser, page.url());
+  await until(async () => (await again.locator("#rows tr:not([hidden])")
+    .count()) == 1, "a bookmark brings the same view");
+  await again.context().close();
+
+  await gate(page, "open").getByRole("button").click();
+  await until(async () => await rows.count() == 205, "and all again");
+
+  /* for everybody */
+
+  const dark = await visit(browser, args.url + "/init",
+    { colorScheme: "dark", viewport: { width: 375, height: 800 } });
+  await until(async () => await dark.locator("#rows tr").count() == 205,
+              "on a phone");
+  await fits(dark, "phone");
+
+  const brief = await visit(browser, args.url + "/brief");
+  await until(async () => await brief.locator("#rows tr").count() == 205,
+              "details=off");
+  is((await brief.locator("thead th:visible").allTextContents()).join(),
+     "Check,Gate,Verdict,Reason", "has fewer columns");
+  ok(!/onerror/.test(await brief.content().then(
+       (s) => s.slice(s.indexOf("<table"), s.indexOf("</table")))),
+     "and no messages");
+  await brief.context().close();
+
+  const hashed = await visit(browser, args.url + "/hashed");
+  await until(async () => await hashed.locator("#rows tr").count() == 205,
+              "under a policy with its hashes");
+  await hashed.context().close();
+
+  const still = await visit(browser, args.url + "/init",
+                            { javaScriptEnabled: false });
+  ok(await still.isVisible("text=The live view needs a script"),
+     "without scripts it says where the same is");
+  await still.context().close();
+
+  /* pausing */
+
+  let polls = 0;
+
+  page.on("request", () => polls++);
+  await page.getByRole("button", { name: "Pause" }).click();
+  ok(/^paused/.test(await page.textContent("#live")), "pauses");
+  polls = 0;
+  await page.waitForTimeout(1500);
+  is(polls, 0, "and asks nothing then");
+  await page.getByRole("button", { name: "Resume" }).click();
+  await until(() => polls > 0, "resumes");
+
+  /* the server goes and comes back */
+
+  await act("stop");
+  await until(async () => /no connection/.test(await page.textContent("#live")),
+              "says so when nobody answers");
+  await act("start");
+  await until(async () => await page.textContent("#live") == "live",
+              "goes on when somebody does", 20);
+
+  /* a gate and its checks leave by a reload */
+
+  await act("shrink");
+  await until(async () => await page.locator("#gates article").count() == 3
+    && await page.locator("#rows tr").count() == 5,
+    "what is configured no longer goes away", 15);
+  is(await page.locator("#only option").count(), 4, "also from the choices");
+
+  for (const p of [page, dark]) {
+    await until(async () => await p.locator("#rows tr").count() == 5,
+                "five checks are left");
+    await p.locator("#rows th button").first().click();
+    await p.getByRole("button", { name: /1 failed/ }).click();
+    await audit(p, p == page ? "light" : "dark, phone");
+    await fits(p, "with a message unfolded");
+  }
+
+  await dark.context().close();
+
+  is(page.faults.join(), "", "no errors in the page");
+  await page.context().close();
+
+  /* for a week: the same page with its clock running fifty times as fast */
+
+  const wall = await browser.newContext();
+
+  await wall.addInitScript(() => {
+    const slow = window.setTimeout;
+
+    window.setTimeout = (what, ms) => slow(what, ms == 1000 ? 20 : ms);
+  });
+
+  const long = await wall.newPage();
+  const devtools = await wall.newCDPSession(long);
+  let asked = 0;
+
+  const size = async (polls) => {
+    await until(() => asked >= polls, polls + " polls", 20);
+    await devtools.send("HeapProfiler.collectGarbage");
+
+    const heap = await devtools.send("Runtime.getHeapUsage");
+    const dom = await devtools.send("Memory.getDOMCounters");
+
+    return { heap: heap.usedSize, nodes: dom.nodes,
+             listeners: dom.jsEventListeners };
+  };
+
+  long.on("requestfinished", () => asked++);
+  await long.goto(args.url + "/init");
+
+  const early = await size(60);
+  const late = await size(300);
+
+  console.log("# " + JSON.stringify(early) + " " + JSON.stringify(late));
+  ok(late.heap - early.heap < 200000, "its memory does not grow");
+  ok(late.nodes - early.nodes < 50, "nor its document");
+  is(late.listeners, early.listeners, "nor what it listens to");
+});

@@ -1,0 +1,26 @@
+"use strict";
+
+/* the pictures of the README: some seconds of a start, and then one look */
+
+const { act, args, main, visit } = require("./browser.js");
+
+
+main(async (browser) => {
+  const waiting = await visit(browser, args.url + "/",
+    { viewport: { width: 960, height: 600 } });
+  const dashboard = await visit(browser, args.url + "/init",
+    { viewport: { width: 1280, height: 780 } });
+
+  for (let files = 390; files <= 640; files += 10) {
+    await act("fill", files);
+    await act("ask");
+    await dashboard.waitForTimeout(700);
+
+    if (files == 500) {
+      await act("sql", "update schema_migrations set version = 42");
+    }
+  }
+
+  await waiting.screenshot({ path: args.docs + "/waiting.png" });
+  await dashboard.screenshot({ path: args.docs + "/dashboard.png" });
+});

@@ -1,0 +1,103 @@
+#!/usr/bin/perl
+
+# The waiting page in a real browser: moves, goes to the application by
+# itself, with scripts and without, under policies, on a phone.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+use InitGate::Browser;
+
+my ($policy) = `$FindBin::Bin/../tools/csp waiting`;
+chomp $policy;
+(my $deaf = $policy) =~ s/; connect-src.*//;
+
+my $t = InitGate->new(http => <<"CONF");
+    init_checks app {
+        check file %%DIR%%/marker  name=marker;
+        check file %%DIR%%/tree  name=tree  files=100;
+        interval 100ms;
+    }
+
+    log_format pages '\$request_method \$request_uri \$status \$init_gate_state';
+
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        access_log %%DIR%%/access.log pages;
+        root %%DIR%%/www;
+        default_type text/html;
+        init_gate app;
+
+        location / { }
+
+        location /strict/ {
+            add_header Content-Security-Policy "default-src 'none'" always;
+        }
+
+        location /hashed/ {
+            add_header Content-Security-Policy "$policy" always;
+        }
+
+        location /deaf/ {
+            add_header Content-Security-Policy "$deaf" always;
+        }
+
+        location /odd/ {
+            if (\$request_method = OPTIONS) { return 204; }
+        }
+
+        location /own/ {
+            init_page "title=Shop <b>&\\"' </title></h1><script>window.hurt = 1</script>"
+                      "message=Back <i>soon</i> \x{e2}\x{9c}\x{93}";
+        }
+
+        location = /form {
+            init_gate off;
+        }
+
+        location = /sent {
+            init_response html;
+        }
+    }
+CONF
+
+my @app = ('link', map { "${_}index.html" }
+           '', 'strict/', 'hashed/', 'deaf/', 'odd/', 'own/');
+
+$t->write("www/$_", <<'HTML') for @app;
+<!doctype html><title>The application</title><h1>The application</h1>
+HTML
+
+$t->write('www/form', <<'HTML');
+<!doctype html><title>A form</title>
+<form method="post" action="/sent"><button>Send</button></form>
+HTML
+
+my $files = 0;
+my $fill = sub { $t->write('tree/' . $files++) while $files < $_[0] };
+
+$fill->(50);
+$t->run;
+
+$t->wait_for(sub {
+    $t->get('/')->{content} =~ /"progress":0\.25,/
+}, 'the first probes');
+
+my $page = $t->get('/', headers => { Accept => 'text/html' });
+is($page->{status}, 503, 'the page is a 503');
+cmp_ok(length $page->{content}, '<', 12 * 1024, 'smaller than 12 KB');
+unlike($page->{content}, qr{(?:src|href)=|url\(|\@import|//\w+\.\w},
+       'loads nothing');
+unlike($page->{content}, qr{\Q@{[$t->dir]}\E}, 'tells no path');
+
+browse($t, 'waiting', { url => 'http://127.0.0.1:' . $t->port },
+       fill => $fill, open => sub { $fill->(100); $t->write('marker') });
+
+my @log = split /\n/, $t->read('access.log');
+
+is(scalar(grep { m{^POST /sent 503} } @log), 1, 'the POST was sent once');
+is(scalar(grep { m{^POST /sent (?!503)} } @log), 0, 'and never again');
+is(scalar(grep { m{^GET /link\?token=1 200 } } @log), 1,
+   'a one-time link is used by the visitor alone');
+
+done_testing;
