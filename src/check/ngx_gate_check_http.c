@@ -30,6 +30,7 @@ typedef struct {
     size_t                    body_size;
     size_t                    drained;
     ngx_uint_t                running;
+    ngx_uint_t                reused;       /* the connection, by this run */
 } ngx_gate_http_t;
 
 
@@ -87,7 +88,9 @@ ngx_gate_http_start(ngx_gate_probe_t *probe)
 
     peer = &http->peer;
 
-    if (ngx_gate_peer_is_kept(peer)) {
+    http->reused = ngx_gate_peer_is_kept(peer);
+
+    if (http->reused) {
         ngx_gate_http_send(http);
         return;
     }
@@ -138,6 +141,7 @@ ngx_gate_http_handler(ngx_gate_peer_t *peer, ngx_gate_peer_event_e event)
     switch (event) {
 
     case NGX_GATE_PEER_CONNECTED:
+        http->reused = 0;
         ngx_gate_http_send(http);
         return;
 
@@ -208,6 +212,14 @@ ngx_gate_http_read(ngx_gate_http_t *http)
             ngx_gate_http_fail(http, NGX_GATE_PROTOCOL, http->parser.error);
         }
 
+        return;
+    }
+
+    if (http->reused && http->parser.status == 408) {
+
+        /* said of the time between two requests, just as the second came */
+
+        ngx_gate_peer_connect(&http->peer);
         return;
     }
 
