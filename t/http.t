@@ -222,7 +222,7 @@ my %wrong = (
     'http://x/ "header=: x"' => qr/"header"/,
     "http://x/ \"header=X: a\nb: c\"" => qr/invalid character/,
     'http://x/ header=Host:x' => qr/"header=Host:" is not allowed.*"host="/,
-    'http://x/ header=Connection:close' => qr/is not allowed/,
+    'http://x/ header=Connection:keep-alive' => qr/is not allowed/,
     'http://x/ header=content-length:1' => qr/is not allowed/,
     "http://x/ \"host=a\nb\"" => qr/"host"/,
     'http://x/ verify=off' => qr/"verify" needs an https/,

@@ -24,6 +24,7 @@ static ngx_uint_t ngx_gate_http_has_header(ngx_gate_http_conf_t *hcf,
     const char *name);
 static size_t ngx_gate_http_token_len(u_char *data, size_t len);
 static ngx_uint_t ngx_gate_http_is_clean(ngx_str_t *text);
+static ngx_uint_t ngx_gate_http_says_close(ngx_str_t *header);
 
 
 ngx_gate_param_t  ngx_gate_http_params[] = {
@@ -190,11 +191,17 @@ ngx_gate_http_set_header(ngx_conf_t *cf, ngx_gate_check_t *check,
         if (ngx_strlen(*own) == len
             && ngx_strncasecmp((u_char *) *own, name.data, len) == 0)
         {
-            return ngx_gate_param_error(cf, check, "\"header=%V:\" is not "
-                                        "allowed%s", &name,
-                                        own == ngx_gate_http_own_headers
-                                        ? ", use \"host=\"" : "");
+            break;
         }
+    }
+
+    /* the one thing that may be said of the connection */
+
+    if (*own && !ngx_gate_http_says_close(value)) {
+        return ngx_gate_param_error(cf, check, "\"header=%V:\" is not "
+                                    "allowed%s", &name,
+                                    own == ngx_gate_http_own_headers
+                                    ? ", use \"host=\"" : "");
     }
 
     headers = (ngx_array_t **) ((char *) check->conf + param->offset);
@@ -509,4 +516,26 @@ ngx_gate_http_is_clean(ngx_str_t *text)
     }
 
     return 1;
+}
+
+
+static ngx_uint_t
+ngx_gate_http_says_close(ngx_str_t *header)
+{
+    size_t   len;
+    u_char  *p, *last;
+
+    len = sizeof("Connection:") - 1;
+    last = header->data + header->len;
+
+    if (header->len < len
+        || ngx_strncasecmp(header->data, (u_char *) "Connection:", len) != 0)
+    {
+        return 0;
+    }
+
+    for (p = header->data + len; p < last && *p == ' '; p++) { /* void */ }
+
+    return last - p == 5
+           && ngx_strncasecmp(p, (u_char *) "close", 5) == 0;
 }

@@ -1,0 +1,120 @@
+#!/usr/bin/perl
+
+# trigger: the request that is sent, and what counts as its success.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+use InitGate::Fake;
+
+my $t = InitGate->new(quit => 2);
+
+
+sub answers {
+    my (@answers) = @_;
+
+    return InitGate::Fake->new(sub {
+        my ($c) = @_;
+
+        my $answer = $answers[$c->number - 1] // $answers[-1];
+
+        $c->read_until(qr/\r\n\r\n/) or return;
+        $c->send("HTTP/1.1 $answer\r\nConnection: close\r\n"
+            . "Content-Length: 0\r\n\r\n");
+    });
+}
+
+my %fake = (
+    plain => answers('202 Accepted'),
+    words => answers('204 No Content'),
+    again => answers('503 Not Yet', '302 Elsewhere', '404 No', '200 OK'),
+    never => answers('500 No'),
+    garbage => InitGate::Fake->new(sub { $_[0]->read_until(qr/\r\n\r\n/);
+                                         $_[0]->send("garbage\n") }),
+);
+
+my %words = (
+    words => 'method=PURGE-it "header=Authorization: Bearer t0ken"'
+             . ' "header=Content-Type: application/json" host=app.example',
+);
+
+my $gates = join "\n", map {
+    my $url = 'http://127.0.0.1:' . $fake{$_}->port . '/begin?x=1';
+    my $words = $words{$_} // '';
+    "init_checks $_ {
+        check file /no/such/file;
+        trigger $url $words;
+        backoff 100ms;
+    }"
+} sort keys %fake;
+
+$t->run(http => <<"CONF");
+$gates
+
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        location = /init { init_status details=on; }
+    }
+CONF
+
+my $trigger = sub {
+    my ($name) = @_;
+
+    my ($gate) = grep { $_->{gate} eq $name } @{$t->json('/init')->{gates}};
+
+    return $gate->{trigger} // {};
+};
+
+for my $name (qw(plain words again)) {
+    $t->wait_for(sub { $trigger->($name)->{state} eq 'succeeded' }, $name);
+    is($trigger->($name)->{state}, 'succeeded', "$name succeeded");
+}
+
+my $plain = $fake{plain}->received;
+
+like($plain, qr{^POST /begin\?x=1 HTTP/1\.1\r\n}, 'a POST');
+like($plain, qr{^Host: 127\.0\.0\.1:\d+\r\n}m, 'to this host');
+like($plain, qr{^Content-Length: 0\r\n}m, 'with no body');
+like($plain, qr{^User-Agent: nginx-init-gate/}m, 'by us');
+
+my $words = $fake{words}->received;
+
+like($words, qr{^PURGE-it /begin}, 'another method');
+like($words, qr{^Authorization: Bearer t0ken\r\n}m, 'a header');
+like($words, qr{^Content-Type: application/json\r\n}m, 'and another');
+like($words, qr{^Host: app\.example\r\n}m, 'another host');
+
+is($trigger->('plain')->{attempts}, 1, 'once');
+is($fake{plain}->connections, 1, 'and not again');
+is($trigger->('again')->{attempts}, 4, 'until it is a 2xx');
+is($fake{again}->connections, 4, 'as seen from there');
+
+$t->wait_for(sub { $trigger->('never')->{attempts} > 2 }, 'attempts');
+is($trigger->('never')->{state}, 'retrying', 'one that fails is retried');
+like($trigger->('never')->{message}, qr/^HTTP 500$/, 'and says why');
+
+$t->wait_for(sub { $trigger->('garbage')->{attempts} > 1 }, 'attempts');
+is($trigger->('garbage')->{state}, 'retrying', 'so is one with no answer');
+like($trigger->('garbage')->{message}, qr/not HTTP/, 'and says why');
+
+ok($t->get('/init')->{content} !~ /t0ken/, 'no secret in the status');
+
+# what "nginx -t" says
+
+my %wrong = (
+    'ftp://x' => qr/the URL does not begin with/,
+    'http://x status=500' => qr/"status" is not allowed in a trigger/,
+    'http://x match=x' => qr/"match" is not allowed in a trigger/,
+    'http://x "method=A B"' => qr/"method"/,
+    'http://x header=Host:x' => qr/"header=Host:" is not allowed/,
+);
+
+for my $words (sort keys %wrong) {
+    my ($status, $said) = $t->conf_error(
+        "init_checks app { check file /x; trigger $words; }");
+
+    isnt($status, 0, "refused: $words");
+    like($said, $wrong{$words}, 'and told why');
+}
+
+done_testing;
