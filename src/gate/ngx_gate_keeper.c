@@ -193,6 +193,27 @@ ngx_gate_keeper_sleep(ngx_gate_keeper_t *keeper)
 }
 
 
+/* nothing is left to be done, or to be told */
+
+ngx_uint_t
+ngx_gate_keeper_is_resting(ngx_gate_keeper_t *keeper)
+{
+    ngx_uint_t  i;
+
+    if (!keeper->record.memory.latched || keeper->publish.timer_set) {
+        return 0;
+    }
+
+    for (i = 0; i < keeper->gate->checks.nelts; i++) {
+        if (ngx_gate_keeper_needs(keeper, i)) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 static void
 ngx_gate_keeper_verdict(ngx_gate_run_t *run)
 {

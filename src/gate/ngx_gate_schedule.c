@@ -18,6 +18,8 @@
 
 
 static void ngx_gate_schedule_beat(ngx_event_t *ev);
+static ngx_uint_t ngx_gate_schedule_is_resting(
+    ngx_gate_schedule_t *schedule);
 static ngx_int_t ngx_gate_schedule_claim(ngx_gate_schedule_t *schedule);
 static void ngx_gate_schedule_sleep(ngx_gate_schedule_t *schedule);
 static void ngx_gate_schedule_tidy(ngx_event_t *ev);
@@ -155,7 +157,26 @@ ngx_gate_schedule_beat(ngx_event_t *ev)
 
     schedule->zone->heartbeat = ngx_gate_now();
 
-    ngx_add_timer(ev, NGX_GATE_BEAT);
+    schedule->zone->resting = ngx_gate_schedule_is_resting(schedule);
+
+    if (!schedule->zone->resting) {
+        ngx_add_timer(ev, NGX_GATE_BEAT);
+    }
+}
+
+
+static ngx_uint_t
+ngx_gate_schedule_is_resting(ngx_gate_schedule_t *schedule)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < schedule->nkeepers; i++) {
+        if (!ngx_gate_keeper_is_resting(&schedule->keepers[i])) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

@@ -98,6 +98,7 @@ void ngx_gate_keeper_wake(ngx_gate_keeper_t *keeper);
 void ngx_gate_keeper_tidy(ngx_gate_keeper_t *keeper);
 void ngx_gate_keeper_sleep(ngx_gate_keeper_t *keeper);
 void ngx_gate_keeper_soon(ngx_gate_keeper_t *keeper);    /* publish */
+ngx_uint_t ngx_gate_keeper_is_resting(ngx_gate_keeper_t *keeper);
 
 
 /* the request that asks the backend to begin */

@@ -10,6 +10,7 @@
 #include <ngx_gate_zone.h>
 #include <ngx_gate_json.h>
 #include <ngx_gate_html.h>
+#include <ngx_gate_record.h>
 
 
 /*
@@ -362,6 +363,26 @@ pid_t
 ngx_gate_zone_owner(ngx_gate_zone_t *zone)
 {
     return (pid_t) (zone->owner & NGX_GATE_PEN_PID);
+}
+
+
+/*
+ * An owner that has nothing left to do sets no timer, so that it costs
+ * nothing; that it lives is then seen by asking the kernel.
+ */
+
+int64_t
+ngx_gate_zone_heartbeat(ngx_gate_zone_t *zone)
+{
+    pid_t  pid;
+
+    pid = ngx_gate_zone_owner(zone);
+
+    if (zone->resting && pid && (kill(pid, 0) == 0 || ngx_errno != ESRCH)) {
+        return ngx_gate_now();
+    }
+
+    return zone->heartbeat;
 }
 
 

@@ -115,6 +115,7 @@ typedef struct {
     ngx_atomic_t              owner;        /* see ngx_gate_pen_claim() */
     ngx_atomic_t              changes;      /* of any gate's state, ever */
     volatile int64_t          heartbeat;    /* ms since the epoch */
+    ngx_atomic_t              resting;      /* all is latched: no more beats */
     uint32_t                  id;           /* tells it from other zones */
 
     ngx_uint_t                ngates;
@@ -197,6 +198,10 @@ void ngx_gate_face_html(ngx_gate_shared_t *shared, ngx_gate_face_t *face,
 void ngx_gate_face_only(ngx_gate_shared_t *shared, ngx_gate_face_t *face);
 
 pid_t ngx_gate_zone_owner(ngx_gate_zone_t *zone);    /* 0: nobody */
+
+/* when the owner was last seen alive, ms since the epoch */
+
+int64_t ngx_gate_zone_heartbeat(ngx_gate_zone_t *zone);
 
 
 #endif /* _NGX_GATE_ZONE_H_INCLUDED_ */

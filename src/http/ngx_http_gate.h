@@ -111,6 +111,11 @@ typedef struct {
 /* handler */
 
 ngx_int_t ngx_http_gate_handler(ngx_http_request_t *r);
+
+/* closed */
+
+ngx_int_t ngx_http_gate_stop(ngx_http_request_t *r,
+    ngx_http_gate_loc_conf_t *glcf);
 ngx_gate_t *ngx_http_gate_closed(ngx_gate_t **gates);
 ngx_http_gate_ctx_t *ngx_http_gate_get_ctx(ngx_http_request_t *r);
 void ngx_http_gate_resume(ngx_http_gate_ctx_t *ctx);

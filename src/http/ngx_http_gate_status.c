@@ -325,7 +325,7 @@ ngx_http_gate_query_one(ngx_http_request_t *r, ngx_http_gate_query_t *query,
 
     details->nhistory = ngx_gate_history_read(gate->shared, details->history);
     details->prober = ngx_gate_zone_owner(zone);
-    details->heartbeat = zone->heartbeat;
+    details->heartbeat = ngx_gate_zone_heartbeat(zone);
 
     query->n++;
 
