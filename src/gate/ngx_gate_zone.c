@@ -31,8 +31,6 @@ static void ngx_gate_zone_lay_out(ngx_gate_zone_t *zone, ngx_array_t *gates);
 static u_char *ngx_gate_zone_lay_out_gate(ngx_gate_t *gate, u_char *p);
 static ngx_uint_t ngx_gate_pen_is_older(ngx_atomic_uint_t owner,
     ngx_atomic_uint_t identity);
-static ngx_inline ngx_gate_record_t *ngx_gate_face(ngx_gate_shared_t *shared,
-    ngx_gate_face_t *face, ngx_atomic_uint_t *n);
 
 
 #define ngx_gate_align(size)                                                  \
@@ -104,6 +102,7 @@ ngx_gate_zone_size(ngx_array_t *gates)
         size += ngx_gate_align(gate[i].checks.nelts
                                * sizeof(ngx_gate_check_shared_t))
                 + 2 * ngx_gate_align(ngx_gate_json_size(&gate[i])
+                                     + NGX_GATE_HEADER_MAX
                                      + ngx_gate_html_fragment_size(&gate[i]));
     }
 
@@ -209,7 +208,8 @@ ngx_gate_zone_lay_out_gate(ngx_gate_t *gate, u_char *p)
 
     for (i = 0; i < 2; i++) {
         shared->bodies[i] = p;
-        p += ngx_gate_align(shared->json_size + shared->html_size);
+        p += ngx_gate_align(shared->json_size + NGX_GATE_HEADER_MAX
+                            + shared->html_size);
     }
 
     return p;
@@ -416,7 +416,7 @@ void
 ngx_gate_publish(ngx_gate_t *gate, ngx_gate_record_t *record,
     ngx_gate_check_record_t *checks)
 {
-    u_char             *p;
+    u_char             *p, *start;
     ngx_atomic_uint_t   n;
     ngx_gate_report_t   report;
     ngx_gate_shared_t  *shared;
@@ -429,18 +429,18 @@ ngx_gate_publish(ngx_gate_t *gate, ngx_gate_record_t *record,
 
     n = shared->published + 1;
 
-    p = shared->bodies[n & 1];
-    record->json_len = ngx_gate_json(p, p + shared->json_size, &report) - p;
+    start = shared->bodies[n & 1];
+    p = ngx_gate_json(start, start + shared->json_size, &report);
+    record->json_len = p - start;
 
-    p += shared->json_size;
-    record->html_len = ngx_gate_html_fragment(p, p + shared->html_size,
-                                              &report)
-                       - p;
-
-    p = ngx_snprintf(record->header, NGX_GATE_HEADER_MAX, "%V; state=%V",
-                     &gate->name,
+    start = p;
+    p = ngx_snprintf(start, NGX_GATE_HEADER_MAX, "%V; state=%V", &gate->name,
                      &ngx_gate_state_names[record->memory.state]);
-    record->header_len = p - record->header;
+    record->header_len = p - start;
+
+    start = p;
+    p = ngx_gate_html_fragment(start, start + shared->html_size, &report);
+    record->html_len = p - start;
 
     ngx_memcpy(&shared->records[n & 1], record, sizeof(ngx_gate_record_t));
 
@@ -516,76 +516,62 @@ ngx_gate_read(ngx_gate_shared_t *shared, ngx_gate_record_t *record)
 
 void
 ngx_gate_face_json(ngx_gate_shared_t *shared, ngx_gate_face_t *face,
-    u_char *body)
+    u_char *p)
 {
     ngx_gate_record_t  *record;
     ngx_atomic_uint_t   n;
 
     do {
-        record = ngx_gate_face(shared, face, &n);
+        n = shared->published;
+        ngx_memory_barrier();
 
-        face->body_len = ngx_min(record->json_len, shared->json_size);
-        ngx_memcpy(body, shared->bodies[n & 1], face->body_len);
+        record = &shared->records[n & 1];
+
+        face->state = record->memory.state;
+        face->retry_after = record->retry_after;
+        face->json.len = ngx_min(record->json_len, shared->json_size);
+        face->header.len = ngx_min(record->header_len, NGX_GATE_HEADER_MAX);
+
+        ngx_memcpy(p, shared->bodies[n & 1],
+                   face->json.len + face->header.len);
 
         ngx_memory_barrier();
 
     } while (n != shared->published);
+
+    face->json.data = p;
+    face->header.data = p + face->json.len;
 }
 
 
 void
 ngx_gate_face_html(ngx_gate_shared_t *shared, ngx_gate_face_t *face,
-    u_char *body)
+    u_char *p)
 {
     ngx_gate_record_t  *record;
     ngx_atomic_uint_t   n;
 
     do {
-        record = ngx_gate_face(shared, face, &n);
+        n = shared->published;
+        ngx_memory_barrier();
 
-        face->body_len = ngx_min(record->html_len, shared->html_size);
-        ngx_memcpy(body, shared->bodies[n & 1] + shared->json_size,
-                   face->body_len);
+        record = &shared->records[n & 1];
+
+        face->state = record->memory.state;
+        face->retry_after = record->retry_after;
+        face->header.len = ngx_min(record->header_len, NGX_GATE_HEADER_MAX);
+        face->html.len = ngx_min(record->html_len, shared->html_size);
+
+        ngx_memcpy(p, shared->bodies[n & 1]
+                      + ngx_min(record->json_len, shared->json_size),
+                   face->header.len + face->html.len);
 
         ngx_memory_barrier();
 
     } while (n != shared->published);
-}
 
-
-void
-ngx_gate_face_only(ngx_gate_shared_t *shared, ngx_gate_face_t *face)
-{
-    ngx_atomic_uint_t  n;
-
-    do {
-        (void) ngx_gate_face(shared, face, &n);
-
-        face->body_len = 0;
-
-        ngx_memory_barrier();
-
-    } while (n != shared->published);
-}
-
-
-static ngx_inline ngx_gate_record_t *
-ngx_gate_face(ngx_gate_shared_t *shared, ngx_gate_face_t *face,
-    ngx_atomic_uint_t *n)
-{
-    ngx_gate_record_t  *record;
-
-    *n = shared->published;
-    ngx_memory_barrier();
-
-    record = &shared->records[*n & 1];
-
-    face->state = record->memory.state;
-    face->retry_after = record->retry_after;
-    face->header_len = ngx_min(record->header_len, NGX_GATE_HEADER_MAX);
-    ngx_memcpy(face->header, record->header, NGX_GATE_HEADER_MAX);
-
-    return record;
+    face->header.data = p;
+    face->html.data = p + face->header.len;
 }
 
 

@@ -74,11 +74,10 @@ typedef struct {
         u_char                message[128];
     } trigger;
 
-    /* rendered; json and html stand in the body of the same buffer */
-    size_t                    header_len;
+    /* rendered: json, header and html stand in the body of this record */
     size_t                    json_len;
+    size_t                    header_len;
     size_t                    html_len;
-    u_char                    header[NGX_GATE_HEADER_MAX];
 } ngx_gate_record_t;
 
 
@@ -93,7 +92,7 @@ struct ngx_gate_shared_s {
 
     ngx_atomic_t              published;
     ngx_gate_record_t         records[2];
-    u_char                   *bodies[2];    /* json, then html */
+    u_char                   *bodies[2];
     size_t                    json_size;
     size_t                    html_size;
 
@@ -179,23 +178,29 @@ ngx_uint_t ngx_gate_history_read(ngx_gate_shared_t *shared,
     ngx_gate_event_t *events);
 
 /*
- * What a refused client is told.  The json or the html fragment is copied to
- * body, which has room for json_size or html_size bytes.
+ * What a refused client is told: the value of the header that tells our
+ * answers apart, with the json before it or the html fragment behind it.
+ * Both copy at most so many bytes as they say.
  */
 
 typedef struct {
     ngx_gate_state_e          state;
     ngx_uint_t                retry_after;
-    size_t                    body_len;
-    size_t                    header_len;
-    u_char                    header[NGX_GATE_HEADER_MAX];
+    ngx_str_t                 json;
+    ngx_str_t                 header;
+    ngx_str_t                 html;
+    u_char                   *room;         /* end of the caller's, behind */
 } ngx_gate_face_t;
 
+#define ngx_gate_face_json_size(shared)                                       \
+    ((shared)->json_size + NGX_GATE_HEADER_MAX)
+#define ngx_gate_face_html_size(shared)                                       \
+    (NGX_GATE_HEADER_MAX + (shared)->html_size)
+
 void ngx_gate_face_json(ngx_gate_shared_t *shared, ngx_gate_face_t *face,
-    u_char *body);
+    u_char *p);
 void ngx_gate_face_html(ngx_gate_shared_t *shared, ngx_gate_face_t *face,
-    u_char *body);
-void ngx_gate_face_only(ngx_gate_shared_t *shared, ngx_gate_face_t *face);
+    u_char *p);
 
 pid_t ngx_gate_zone_owner(ngx_gate_zone_t *zone);    /* 0: nobody */
 

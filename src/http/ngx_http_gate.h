@@ -105,6 +105,7 @@ typedef struct {
     unsigned                    waiting:1;
     unsigned                    waited:1;
     unsigned                    refused:1;
+    unsigned                    kept:1;
 } ngx_http_gate_ctx_t;
 
 
@@ -120,6 +121,8 @@ ngx_gate_t *ngx_http_gate_closed(ngx_gate_t **gates);
 ngx_http_gate_ctx_t *ngx_http_gate_get_ctx(ngx_http_request_t *r);
 void ngx_http_gate_resume(ngx_http_gate_ctx_t *ctx);
 void ngx_http_gate_leave(void *data);
+ngx_int_t ngx_http_gate_keep_ctx(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx);
 
 /* hold */
 
@@ -134,7 +137,6 @@ void ngx_http_gate_release(ngx_http_gate_ctx_t *ctx);
 
 ngx_int_t ngx_http_gate_answer(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx);
-ngx_table_elt_t *ngx_http_gate_header(ngx_http_request_t *r);
 ngx_int_t ngx_http_gate_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *type, ngx_str_t *parts, ngx_uint_t n);
 
@@ -144,7 +146,14 @@ ngx_int_t ngx_http_gate_prefer_wait(ngx_http_request_t *r);
 
 /* accept */
 
-ngx_http_gate_format_e ngx_http_gate_accept(ngx_http_request_t *r);
+ngx_http_gate_format_e ngx_http_gate_accept(ngx_str_t *value);
+
+/* what most clients say, and quickly read */
+
+#define ngx_http_gate_accepts_anything(r)                                     \
+    ((r)->headers_in.accept == NULL                                           \
+     || ((r)->headers_in.accept->value.len == 3                               \
+         && ngx_memcmp((r)->headers_in.accept->value.data, "*/*", 3) == 0))
 
 /* status and readiness: content handlers */
 
@@ -159,6 +168,38 @@ ngx_int_t ngx_http_gate_add_variables(ngx_conf_t *cf);
 
 
 extern ngx_module_t  ngx_http_init_gate_module;
+
+
+/* a refusal has four of them: where there is room, it costs no call */
+
+static ngx_inline ngx_table_elt_t *
+ngx_http_gate_header(ngx_http_request_t *r)
+{
+    ngx_list_t       *headers;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    headers = &r->headers_out.headers;
+    part = headers->last;
+
+    if (part->nelts < headers->nalloc) {
+        h = (ngx_table_elt_t *) part->elts + part->nelts++;
+
+    } else {
+        h = ngx_list_push(headers);
+        if (h == NULL) {
+            return NULL;
+        }
+    }
+
+    h->hash = 1;
+    h->lowcase_key = NULL;
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+
+    return h;
+}
 
 
 #endif /* _NGX_HTTP_GATE_H_INCLUDED_ */

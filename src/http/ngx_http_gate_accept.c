@@ -8,263 +8,262 @@
 #include <ngx_http_gate.h>
 
 
-/* how a media range came to match, the most specific last */
-
-#define NGX_HTTP_GATE_ANY    1    /* by "*" "/" "*" */
-#define NGX_HTTP_GATE_TYPE   2    /* by "text" "/" "*" */
-#define NGX_HTTP_GATE_EXACT  3
+#define NGX_HTTP_GATE_UNSET  ((ngx_uint_t) -1)
 
 
-typedef struct {
-    ngx_uint_t                  how;
-    ngx_uint_t                  q;      /* 0 to 1000 */
-} ngx_http_gate_weight_t;
+/* media ranges that matter; no two have the same length */
 
+typedef enum {
+    NGX_HTTP_GATE_JSON = 0,
+    NGX_HTTP_GATE_PROBLEM,
+    NGX_HTTP_GATE_HTML,
+    NGX_HTTP_GATE_OPENMETRICS,
+    NGX_HTTP_GATE_PLAIN,
+    NGX_HTTP_GATE_APPLICATION,
+    NGX_HTTP_GATE_TEXT,
+    NGX_HTTP_GATE_ANY,
+    NGX_HTTP_GATE_RANGES
+} ngx_http_gate_range_e;
+
+
+/* what can be offered; the first one wins where the client does not care */
 
 typedef struct {
     ngx_http_gate_format_e      format;
-    ngx_str_t                   type;
-    ngx_str_t                   subtype;
+    ngx_http_gate_range_e       exact;
+    ngx_http_gate_range_e       type;
 } ngx_http_gate_offer_t;
 
 
-static u_char *ngx_http_gate_accept_range(u_char *p, u_char *last,
-    ngx_http_gate_weight_t *weights);
+static ngx_uint_t *ngx_http_gate_accept_range(ngx_uint_t *q, u_char *data,
+    size_t len);
 static ngx_uint_t ngx_http_gate_accept_q(u_char *p, u_char *last);
-static ngx_uint_t ngx_http_gate_accept_match(ngx_http_gate_offer_t *offer,
-    ngx_str_t *type, ngx_str_t *subtype);
-static void ngx_http_gate_accept_trim(ngx_str_t *word);
+static ngx_http_gate_format_e ngx_http_gate_accept_best(ngx_uint_t *q);
 
 
-/* the first one wins where the client does not care */
+static ngx_str_t  ngx_http_gate_ranges[] = {
+    ngx_string("application/json"),
+    ngx_string("application/problem+json"),
+    ngx_string("text/html"),
+    ngx_string("application/openmetrics-text"),
+    ngx_string("text/plain"),
+    ngx_string("application/*"),
+    ngx_string("text/*"),
+    ngx_string("*/*")
+};
+
 
 static ngx_http_gate_offer_t  ngx_http_gate_offers[] = {
 
     { NGX_HTTP_GATE_FORMAT_JSON,
-      ngx_string("application"), ngx_string("json") },
+      NGX_HTTP_GATE_JSON, NGX_HTTP_GATE_APPLICATION },
 
     { NGX_HTTP_GATE_FORMAT_PROBLEM,
-      ngx_string("application"), ngx_string("problem+json") },
+      NGX_HTTP_GATE_PROBLEM, NGX_HTTP_GATE_APPLICATION },
 
     { NGX_HTTP_GATE_FORMAT_HTML,
-      ngx_string("text"), ngx_string("html") },
+      NGX_HTTP_GATE_HTML, NGX_HTTP_GATE_TEXT },
 
     { NGX_HTTP_GATE_FORMAT_PROMETHEUS,
-      ngx_string("application"), ngx_string("openmetrics-text") },
+      NGX_HTTP_GATE_OPENMETRICS, NGX_HTTP_GATE_APPLICATION },
 
     { NGX_HTTP_GATE_FORMAT_TEXT,
-      ngx_string("text"), ngx_string("plain") }
+      NGX_HTTP_GATE_PLAIN, NGX_HTTP_GATE_TEXT }
 };
 
-#define NGX_HTTP_GATE_OFFERS                                                  \
-    (sizeof(ngx_http_gate_offers) / sizeof(ngx_http_gate_offer_t))
 
-
-/* AUTO: no header, or one that asks for nothing in particular */
+/* AUTO: nothing in particular is asked for */
 
 ngx_http_gate_format_e
-ngx_http_gate_accept(ngx_http_request_t *r)
+ngx_http_gate_accept(ngx_str_t *value)
 {
-    u_char                  *p, *last;
-    ngx_str_t               *value;
-    ngx_uint_t               i, best;
-    ngx_http_gate_weight_t   weights[NGX_HTTP_GATE_OFFERS];
+    u_char      *p, *end, *comma, *last;
+    ngx_uint_t   i, weight, *range, q[NGX_HTTP_GATE_RANGES];
 
-    if (r->headers_in.accept == NULL) {
-        return NGX_HTTP_GATE_FORMAT_AUTO;
+    for (i = 0; i < NGX_HTTP_GATE_RANGES; i++) {
+        q[i] = NGX_HTTP_GATE_UNSET;
     }
 
-    value = &r->headers_in.accept->value;
+    last = value->data + value->len;
 
-    if (value->len == 3 && ngx_strncmp(value->data, "*/*", 3) == 0) {
-        return NGX_HTTP_GATE_FORMAT_AUTO;
-    }
+    for (p = value->data; p < last; p = comma + 1) {
 
-    ngx_memzero(weights, sizeof(weights));
+        comma = memchr(p, ',', last - p);
 
-    p = value->data;
-    last = p + value->len;
+        if (comma == NULL) {
+            comma = last;
+        }
 
-    while (p < last) {
-        p = ngx_http_gate_accept_range(p, last, weights);
-    }
+        end = memchr(p, ';', comma - p);
+        weight = 1000;
 
-    best = 0;
+        if (end) {
+            weight = ngx_http_gate_accept_q(end, comma);
 
-    for (i = 1; i < NGX_HTTP_GATE_OFFERS; i++) {
+        } else {
+            end = comma;
+        }
 
-        if (weights[i].q > weights[best].q
-            || (weights[i].q == weights[best].q
-                && weights[i].how > weights[best].how))
-        {
-            best = i;
+        while (p < end && (*p == ' ' || *p == '\t')) {
+            p++;
+        }
+
+        while (p < end && (end[-1] == ' ' || end[-1] == '\t')) {
+            end--;
+        }
+
+        range = ngx_http_gate_accept_range(q, p, end - p);
+
+        if (range && *range == NGX_HTTP_GATE_UNSET) {
+            *range = weight;
         }
     }
 
-    if (weights[best].q == 0 || weights[best].how == NGX_HTTP_GATE_ANY) {
-        return NGX_HTTP_GATE_FORMAT_AUTO;
-    }
-
-    return ngx_http_gate_offers[best].format;
+    return ngx_http_gate_accept_best(q);
 }
 
 
-/* one range with its parameters, up to and with the comma after it */
+/* the weight of this range, or NULL: no two that matter are equally long */
 
-static u_char *
-ngx_http_gate_accept_range(u_char *p, u_char *last,
-    ngx_http_gate_weight_t *weights)
+static ngx_uint_t *
+ngx_http_gate_accept_range(ngx_uint_t *q, u_char *data, size_t len)
 {
-    u_char      *end, *params, *slash;
-    ngx_str_t    type, subtype;
-    ngx_uint_t   i, q, how;
+    ngx_str_t              *name;
+    ngx_http_gate_range_e   range;
 
-    end = ngx_strlchr(p, last, ',');
+    switch (len) {
 
-    if (end == NULL) {
-        end = last;
+    case sizeof("*/*") - 1:
+        range = NGX_HTTP_GATE_ANY;
+        break;
+
+    case sizeof("text/*") - 1:
+        range = NGX_HTTP_GATE_TEXT;
+        break;
+
+    case sizeof("text/html") - 1:
+        range = NGX_HTTP_GATE_HTML;
+        break;
+
+    case sizeof("text/plain") - 1:
+        range = NGX_HTTP_GATE_PLAIN;
+        break;
+
+    case sizeof("application/*") - 1:
+        range = NGX_HTTP_GATE_APPLICATION;
+        break;
+
+    case sizeof("application/json") - 1:
+        range = NGX_HTTP_GATE_JSON;
+        break;
+
+    case sizeof("application/problem+json") - 1:
+        range = NGX_HTTP_GATE_PROBLEM;
+        break;
+
+    case sizeof("application/openmetrics-text") - 1:
+        range = NGX_HTTP_GATE_OPENMETRICS;
+        break;
+
+    default:
+        return NULL;
     }
 
-    params = ngx_strlchr(p, end, ';');
+    name = &ngx_http_gate_ranges[range];
 
-    if (params == NULL) {
-        params = end;
+    /* hardly anybody writes them in upper case */
+
+    if (ngx_memcmp(name->data, data, len) != 0
+        && ngx_strncasecmp(name->data, data, len) != 0)
+    {
+        return NULL;
     }
 
-    slash = ngx_strlchr(p, params, '/');
-
-    if (slash == NULL) {
-        return end + 1;
-    }
-
-    type.data = p;
-    type.len = slash - p;
-    subtype.data = slash + 1;
-    subtype.len = params - subtype.data;
-
-    ngx_http_gate_accept_trim(&type);
-    ngx_http_gate_accept_trim(&subtype);
-
-    q = ngx_http_gate_accept_q(params, end);
-
-    for (i = 0; i < NGX_HTTP_GATE_OFFERS; i++) {
-
-        how = ngx_http_gate_accept_match(&ngx_http_gate_offers[i], &type,
-                                         &subtype);
-
-        if (how > weights[i].how) {
-            weights[i].how = how;
-            weights[i].q = q;
-        }
-    }
-
-    return end + 1;
+    return &q[range];
 }
 
 
-/* 1000 without a "q", 0 where it makes no sense */
+/* of the parameters, each behind a ";"; 0 where it makes no sense */
 
 static ngx_uint_t
 ngx_http_gate_accept_q(u_char *p, u_char *last)
 {
-    u_char      *end;
-    ngx_str_t    param;
-    ngx_uint_t   q, unit;
+    ngx_uint_t  q, unit;
 
-    for ( /* void */ ; p < last; p = end) {
+    while (p < last) {
 
-        p++;    /* the ";" */
-
-        end = ngx_strlchr(p, last, ';');
-
-        if (end == NULL) {
-            end = last;
-        }
-
-        param.data = p;
-        param.len = end - p;
-
-        ngx_http_gate_accept_trim(&param);
-
-        if (param.len < 3 || (param.data[0] | 0x20) != 'q'
-            || param.data[1] != '=')
-        {
+        if (*p++ != ';') {
             continue;
         }
 
-        p = param.data + 2;
-        last = param.data + param.len;
-
-        if (*p != '0' && *p != '1') {
-            return 0;
+        while (p < last && (*p == ' ' || *p == '\t')) {
+            p++;
         }
 
-        q = (*p++ - '0') * 1000;
+        if (last - p < 3 || (p[0] | 0x20) != 'q' || p[1] != '=') {
+            continue;
+        }
 
-        if (p < last && *p == '.') {
-            p++;
+        if (p[2] != '0') {
+            return (p[2] == '1') ? 1000 : 0;
+        }
 
-            for (unit = 100; p < last && unit; unit /= 10, p++) {
+        q = 0;
+
+        if (last - p > 4 && p[3] == '.') {
+
+            for (p += 4, unit = 100; p < last && unit; p++, unit /= 10) {
 
                 if (*p < '0' || *p > '9') {
-                    return 0;
+                    break;
                 }
 
                 q += (*p - '0') * unit;
             }
         }
 
-        return ngx_min(q, 1000);
+        return q;
     }
 
     return 1000;
 }
 
 
-static ngx_uint_t
-ngx_http_gate_accept_match(ngx_http_gate_offer_t *offer, ngx_str_t *type,
-    ngx_str_t *subtype)
+/* by weight, and of the same weight, whatever was asked for most precisely */
+
+static ngx_http_gate_format_e
+ngx_http_gate_accept_best(ngx_uint_t *q)
 {
-    if (type->len == 1 && type->data[0] == '*') {
-        return (subtype->len == 1 && subtype->data[0] == '*')
-               ? NGX_HTTP_GATE_ANY : 0;
-    }
+    ngx_uint_t              i, rank, best;
+    ngx_http_gate_offer_t  *offer;
+    ngx_http_gate_format_e  format;
 
-    if (type->len != offer->type.len
-        || ngx_strncasecmp(type->data, offer->type.data, type->len) != 0)
+    best = 0;
+    format = NGX_HTTP_GATE_FORMAT_AUTO;
+
+    for (i = 0; i < sizeof(ngx_http_gate_offers)
+                    / sizeof(ngx_http_gate_offer_t); i++)
     {
-        return 0;
+        offer = &ngx_http_gate_offers[i];
+
+        if (q[offer->exact] != NGX_HTTP_GATE_UNSET) {
+            rank = q[offer->exact] ? q[offer->exact] * 4 + 2 : 0;
+
+        } else if (q[offer->type] != NGX_HTTP_GATE_UNSET) {
+            rank = q[offer->type] ? q[offer->type] * 4 + 1 : 0;
+
+        } else if (q[NGX_HTTP_GATE_ANY] != NGX_HTTP_GATE_UNSET) {
+            rank = q[NGX_HTTP_GATE_ANY] * 4;
+
+        } else {
+            rank = 0;
+        }
+
+        if (rank > best) {
+            best = rank;
+            format = (rank & 3) ? offer->format : NGX_HTTP_GATE_FORMAT_AUTO;
+        }
     }
 
-    if (subtype->len == 1 && subtype->data[0] == '*') {
-        return NGX_HTTP_GATE_TYPE;
-    }
-
-    if (subtype->len != offer->subtype.len
-        || ngx_strncasecmp(subtype->data, offer->subtype.data, subtype->len)
-           != 0)
-    {
-        return 0;
-    }
-
-    return NGX_HTTP_GATE_EXACT;
-}
-
-
-static void
-ngx_http_gate_accept_trim(ngx_str_t *word)
-{
-    while (word->len
-           && (word->data[0] == ' ' || word->data[0] == '\t'))
-    {
-        word->data++;
-        word->len--;
-    }
-
-    while (word->len
-           && (word->data[word->len - 1] == ' '
-               || word->data[word->len - 1] == '\t'))
-    {
-        word->len--;
-    }
+    return format;
 }

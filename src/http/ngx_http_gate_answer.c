@@ -25,6 +25,10 @@ static ngx_int_t ngx_http_gate_answer_page(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx);
 static ngx_int_t ngx_http_gate_answer_grpc(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx);
+static ngx_int_t ngx_http_gate_face_json(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx, ngx_gate_face_t *face);
+static ngx_int_t ngx_http_gate_face_html(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx, ngx_gate_face_t *face);
 static ngx_int_t ngx_http_gate_headers(ngx_http_request_t *r,
     ngx_gate_face_t *face, ngx_uint_t *wait);
 static ngx_uint_t ngx_http_gate_retry_after(ngx_http_request_t *r,
@@ -103,7 +107,11 @@ ngx_http_gate_format(ngx_http_request_t *r, ngx_http_gate_loc_conf_t *glcf)
             return NGX_HTTP_GATE_FORMAT_GRPC;
         }
 
-        format = ngx_http_gate_accept(r);
+        if (ngx_http_gate_accepts_anything(r)) {
+            return NGX_HTTP_GATE_FORMAT_JSON;
+        }
+
+        format = ngx_http_gate_accept(&r->headers_in.accept->value);
     }
 
     if (format == NGX_HTTP_GATE_FORMAT_HTML && !ngx_http_gate_wants_page(r)) {
@@ -188,9 +196,10 @@ ngx_http_gate_answer_native(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
     ngx_uint_t       wait;
     ngx_gate_face_t  face;
 
-    ngx_gate_face_only(ctx->gate->shared, &face);
-
-    if (ngx_http_gate_headers(r, &face, &wait) != NGX_OK) {
+    if (ngx_http_gate_keep_ctx(r, ctx) != NGX_OK
+        || ngx_http_gate_face_html(r, ctx, &face) != NGX_OK
+        || ngx_http_gate_headers(r, &face, &wait) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -201,24 +210,17 @@ ngx_http_gate_answer_native(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 static ngx_int_t
 ngx_http_gate_answer_json(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 {
-    ngx_str_t        body;
     ngx_uint_t       wait;
     ngx_gate_face_t  face;
 
-    body.data = ngx_pnalloc(r->pool, ctx->gate->shared->json_size);
-    if (body.data == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_gate_face_json(ctx->gate->shared, &face, body.data);
-    body.len = face.body_len;
-
-    if (ngx_http_gate_headers(r, &face, &wait) != NGX_OK) {
+    if (ngx_http_gate_face_json(r, ctx, &face) != NGX_OK
+        || ngx_http_gate_headers(r, &face, &wait) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return ngx_http_gate_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                              &ngx_http_gate_json_type, &body, 1);
+                              &ngx_http_gate_json_type, &face.json, 1);
 }
 
 
@@ -231,14 +233,9 @@ ngx_http_gate_answer_problem(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
     ngx_uint_t       wait;
     ngx_gate_face_t  face;
 
-    parts[1].data = ngx_pnalloc(r->pool, ctx->gate->shared->json_size);
-    if (parts[1].data == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_gate_face_json(ctx->gate->shared, &face, parts[1].data);
-
-    if (ngx_http_gate_headers(r, &face, &wait) != NGX_OK) {
+    if (ngx_http_gate_face_json(r, ctx, &face) != NGX_OK
+        || ngx_http_gate_headers(r, &face, &wait) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -246,8 +243,8 @@ ngx_http_gate_answer_problem(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 
     /* its brace stands in the first part */
 
-    parts[1].data++;
-    parts[1].len = face.body_len - 1;
+    parts[1].data = face.json.data + 1;
+    parts[1].len = face.json.len - 1;
 
     return ngx_http_gate_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                               &ngx_http_gate_problem_type, parts, 2);
@@ -266,15 +263,9 @@ ngx_http_gate_answer_page(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
 
-    parts[7].data = ngx_pnalloc(r->pool, ctx->gate->shared->html_size);
-    if (parts[7].data == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_gate_face_html(ctx->gate->shared, &face, parts[7].data);
-    parts[7].len = face.body_len;
-
-    if (ngx_http_gate_headers(r, &face, &wait) != NGX_OK) {
+    if (ngx_http_gate_face_html(r, ctx, &face) != NGX_OK
+        || ngx_http_gate_headers(r, &face, &wait) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -286,11 +277,54 @@ ngx_http_gate_answer_page(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
     parts[5] = glcf->page_message.len ? glcf->page_message
                                       : ngx_gate_page_text;
     parts[6] = ngx_gate_page_fragment;
+    parts[7] = face.html;
     parts[8] = ngx_gate_page_tail;
 
     return ngx_http_gate_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                               &ngx_http_gate_html_type, parts,
                               NGX_HTTP_GATE_PAGE_PARTS);
+}
+
+
+static ngx_int_t
+ngx_http_gate_face_json(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
+    ngx_gate_face_t *face)
+{
+    u_char  *p;
+    size_t   size;
+
+    size = ngx_gate_face_json_size(ctx->gate->shared) + NGX_INT_T_LEN;
+
+    p = ngx_pnalloc(r->pool, size);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_gate_face_json(ctx->gate->shared, face, p);
+    face->room = p + size;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_gate_face_html(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
+    ngx_gate_face_t *face)
+{
+    u_char  *p;
+    size_t   size;
+
+    size = ngx_gate_face_html_size(ctx->gate->shared) + NGX_INT_T_LEN;
+
+    p = ngx_pnalloc(r->pool, size);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_gate_face_html(ctx->gate->shared, face, p);
+    face->room = p + size;
+
+    return NGX_OK;
 }
 
 
@@ -304,9 +338,9 @@ ngx_http_gate_answer_grpc(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
     ngx_table_elt_t  *h;
     ngx_gate_face_t   face;
 
-    ngx_gate_face_only(ctx->gate->shared, &face);
-
-    if (ngx_http_gate_headers(r, &face, &wait) != NGX_OK) {
+    if (ngx_http_gate_face_html(r, ctx, &face) != NGX_OK
+        || ngx_http_gate_headers(r, &face, &wait) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -323,16 +357,14 @@ ngx_http_gate_answer_grpc(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    p = ngx_pnalloc(r->pool, sizeof("init gate ") + face.header_len);
+    p = ngx_pnalloc(r->pool, sizeof("init gate ") + face.header.len);
     if (p == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ngx_str_set(&h->key, "grpc-message");
     h->value.data = p;
-    h->value.len = ngx_sprintf(p, "init gate %*s", face.header_len,
-                               face.header)
-                   - p;
+    h->value.len = ngx_sprintf(p, "init gate %V", &face.header) - p;
 
     if (wait) {
         h = ngx_http_gate_header(r);
@@ -372,6 +404,7 @@ ngx_http_gate_headers(ngx_http_request_t *r, ngx_gate_face_t *face,
     ngx_uint_t *wait)
 {
     u_char           *p;
+    ngx_uint_t        n;
     ngx_table_elt_t  *h;
 
     h = ngx_http_gate_header(r);
@@ -395,20 +428,13 @@ ngx_http_gate_headers(ngx_http_request_t *r, ngx_gate_face_t *face,
         return NGX_ERROR;
     }
 
-    p = ngx_pnalloc(r->pool, face->header_len + NGX_INT_T_LEN);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
     ngx_str_set(&h->key, "X-Init-Gate");
-    h->value.data = p;
-    h->value.len = face->header_len;
+    h->value = face->header;
 
-    p = ngx_cpymem(p, face->header, face->header_len);
+    n = ngx_http_gate_retry_after(r, face->retry_after);
+    *wait = n;
 
-    *wait = ngx_http_gate_retry_after(r, face->retry_after);
-
-    if (*wait == 0) {
+    if (n == 0) {
         return NGX_OK;
     }
 
@@ -418,30 +444,21 @@ ngx_http_gate_headers(ngx_http_request_t *r, ngx_gate_face_t *face,
     }
 
     ngx_str_set(&h->key, "Retry-After");
+    h->value.len = 0;
+
+    /* there is room for it at the end of what holds the face */
+
+    p = face->room;
+
+    do {
+        *--p = (u_char) (n % 10 + '0');
+        h->value.len++;
+        n /= 10;
+    } while (n);
+
     h->value.data = p;
-    h->value.len = ngx_sprintf(p, "%ui", *wait) - p;
 
     return NGX_OK;
-}
-
-
-ngx_table_elt_t *
-ngx_http_gate_header(ngx_http_request_t *r)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NULL;
-    }
-
-    h->hash = 1;
-    h->lowcase_key = NULL;
-#if (nginx_version >= 1023000)
-    h->next = NULL;
-#endif
-
-    return h;
 }
 
 
@@ -494,13 +511,12 @@ ngx_http_gate_send(ngx_http_request_t *r, ngx_uint_t status, ngx_str_t *type,
     ngx_uint_t    i;
     ngx_chain_t  *out;
 
-    out = ngx_palloc(r->pool, n * sizeof(ngx_chain_t));
-    b = ngx_pcalloc(r->pool, n * sizeof(ngx_buf_t));
-
-    if (out == NULL || b == NULL) {
+    b = ngx_pcalloc(r->pool, n * (sizeof(ngx_buf_t) + sizeof(ngx_chain_t)));
+    if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    out = (ngx_chain_t *) &b[n];
     length = 0;
 
     for (i = 0; i < n; i++) {

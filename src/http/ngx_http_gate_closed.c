@@ -184,18 +184,12 @@ ngx_http_gate_get_ctx(ngx_http_request_t *r)
 static ngx_http_gate_ctx_t *
 ngx_http_gate_create_ctx(ngx_http_request_t *r)
 {
-    ngx_pool_cleanup_t   *cln;
     ngx_http_gate_ctx_t  *ctx;
 
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_gate_ctx_t));
-    if (cln == NULL) {
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_gate_ctx_t));
+    if (ctx == NULL) {
         return NULL;
     }
-
-    cln->handler = ngx_http_gate_forget;
-
-    ctx = cln->data;
-    ngx_memzero(ctx, sizeof(ngx_http_gate_ctx_t));
 
     ctx->request = r;
     ctx->since = ngx_current_msec;
@@ -203,6 +197,31 @@ ngx_http_gate_create_ctx(ngx_http_request_t *r)
     ngx_http_set_ctx(r, ctx, ngx_http_init_gate_module);
 
     return ctx;
+}
+
+
+/* needed where the request goes on, and may be redirected */
+
+ngx_int_t
+ngx_http_gate_keep_ctx(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    if (ctx->kept) {
+        return NGX_OK;
+    }
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_gate_forget;
+    cln->data = ctx;
+
+    ctx->kept = 1;
+
+    return NGX_OK;
 }
 
 

@@ -97,6 +97,7 @@ ngx_http_gate_hold(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
     cln = ngx_http_cleanup_add(r, 0);
 
     if (cln == NULL
+        || ngx_http_gate_keep_ctx(r, ctx) != NGX_OK
         || ngx_handle_read_event(r->connection->read, 0) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -144,7 +144,9 @@ ngx_http_gate_ready_handler(ngx_http_request_t *r)
 
     ready = ngx_http_gate_ready(r, &query);
 
-    format = ngx_http_gate_accept(r);
+    format = r->headers_in.accept
+             ? ngx_http_gate_accept(&r->headers_in.accept->value)
+             : NGX_HTTP_GATE_FORMAT_AUTO;
 
     if (format == NGX_HTTP_GATE_FORMAT_JSON
         || format == NGX_HTTP_GATE_FORMAT_PROBLEM)
@@ -204,7 +206,11 @@ ngx_http_gate_status_format(ngx_http_request_t *r,
         return glcf->format;
     }
 
-    switch (ngx_http_gate_accept(r)) {
+    if (r->headers_in.accept == NULL) {
+        return NGX_HTTP_GATE_FORMAT_JSON;
+    }
+
+    switch (ngx_http_gate_accept(&r->headers_in.accept->value)) {
 
     case NGX_HTTP_GATE_FORMAT_HTML:
         return NGX_HTTP_GATE_FORMAT_HTML;

@@ -122,9 +122,9 @@ static ngx_int_t
 ngx_http_gate_variable_state(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_str_t        *name;
-    ngx_gate_t       *gate;
-    ngx_gate_face_t   face;
+    ngx_str_t          *name;
+    ngx_gate_t         *gate;
+    ngx_gate_record_t   record;
 
     gate = ngx_http_gate_of(r);
 
@@ -133,9 +133,9 @@ ngx_http_gate_variable_state(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    ngx_gate_face_only(gate->shared, &face);
+    ngx_gate_read(gate->shared, &record);
 
-    name = &ngx_gate_state_names[face.state];
+    name = &ngx_gate_state_names[record.memory.state];
 
     return ngx_http_gate_variable_set(v, name->data, name->len);
 }
@@ -174,9 +174,9 @@ static ngx_int_t
 ngx_http_gate_variable_retry_after(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    u_char           *p;
-    ngx_gate_t       *gate;
-    ngx_gate_face_t   face;
+    u_char             *p;
+    ngx_gate_t         *gate;
+    ngx_gate_record_t   record;
 
     gate = ngx_http_gate_of(r);
 
@@ -190,10 +190,10 @@ ngx_http_gate_variable_retry_after(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    ngx_gate_face_only(gate->shared, &face);
+    ngx_gate_read(gate->shared, &record);
 
     return ngx_http_gate_variable_set(v, p,
-                                 ngx_sprintf(p, "%ui", face.retry_after) - p);
+                                 ngx_sprintf(p, "%ui", record.retry_after) - p);
 }
 
 
