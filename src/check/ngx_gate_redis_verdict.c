@@ -181,6 +181,7 @@ static ngx_int_t
 ngx_gate_redis_judge_type(ngx_gate_redis_run_t *run, redisReply *type,
     ngx_gate_redis_kind_e kind)
 {
+    u_char                  buf[NGX_GATE_REDIS_SHOW_BUF];
     ngx_str_t               name;
     const char             *wanted;
     ngx_gate_redis_conf_t  *conf;
@@ -229,6 +230,7 @@ ngx_gate_redis_judge_type(ngx_gate_redis_run_t *run, redisReply *type,
 
     name.data = (u_char *) type->str;
     name.len = type->len;
+    name = ngx_gate_redis_show(buf, &name);
 
     return ngx_gate_redis_not_yet(run, NGX_GATE_WAITING, NGX_GATE_WRONG_TYPE,
                                   "is of type %V, not %s", &name, wanted);
@@ -487,6 +489,8 @@ static ngx_int_t
 ngx_gate_redis_unexpected(ngx_gate_redis_run_t *run, redisReply *reply,
     const char *command)
 {
+    ngx_gate_redis_distrust(&run->session);
+
     ngx_gate_probe_end(run->probe, NGX_GATE_ERROR, NGX_GATE_PROTOCOL,
                        "%s in reply to %s", ngx_gate_resp_type(reply),
                        command);

@@ -109,21 +109,6 @@ typedef struct {
 } ngx_http_gate_ctx_t;
 
 
-/* conf */
-
-char *ngx_http_gate_init_gate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_gate_init_hold(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_gate_init_response(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_gate_init_retry_after(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_gate_init_page(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_gate_init_status(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_gate_init_ready(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-ngx_int_t ngx_http_gate_list_resolve(ngx_conf_t *cf,
-    ngx_http_gate_list_t *list);
-
 /* handler */
 
 ngx_int_t ngx_http_gate_handler(ngx_http_request_t *r);

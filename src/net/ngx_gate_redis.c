@@ -71,6 +71,17 @@ ngx_gate_redis_ask(ngx_gate_redis_session_t *session,
 
 
 void
+ngx_gate_redis_distrust(ngx_gate_redis_session_t *session)
+{
+    if (session->connection) {
+        ngx_gate_redis_retire(session->connection);
+    }
+
+    ngx_gate_redis_leave(session);
+}
+
+
+void
 ngx_gate_redis_leave(ngx_gate_redis_session_t *session)
 {
     ngx_gate_redis_t  *redis;

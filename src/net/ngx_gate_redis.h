@@ -58,6 +58,10 @@ struct ngx_gate_redis_session_s {
 ngx_int_t ngx_gate_redis_ask(ngx_gate_redis_session_t *session,
     ngx_gate_redis_server_t *server, ngx_str_t **commands, ngx_uint_t n);
 
+/* what was answered makes no sense: nobody asks on this connection again */
+
+void ngx_gate_redis_distrust(ngx_gate_redis_session_t *session);
+
 /* the handler will not be called any more; harmless on a zeroed session */
 
 void ngx_gate_redis_leave(ngx_gate_redis_session_t *session);

@@ -449,7 +449,8 @@ ngx_gate_redis_greeted(ngx_gate_redis_t *redis, redisReply *reply)
                 reason = NGX_GATE_AUTH;
             }
 
-            ngx_gate_redis_fail(redis, reason, "AUTH was refused %V", &known);
+            ngx_gate_redis_fail(redis, reason, "AUTH was refused%s%V",
+                                known.len ? ": " : "", &known);
 
         } else {
 
