@@ -1,0 +1,143 @@
+package InitGate::RedisServers;
+
+# Redis servers that work together, which Test::RedisServer has no part in.
+#
+#     my $servers = InitGate::RedisServers->new($t);
+#     my $server = $servers->start(LINES of configuration ...);
+#     my $sentinel = $servers->sentinel(LINES ...);
+#
+# Each listens on a port of its own at 127.0.0.1 and has its own directory;
+# %PORT% and %DIR% in the lines are these. They end with the test.
+#
+#     $server->port, $server->pid, $server->client (a Redis object)
+#     $server->stop, $server->run    killed, and started again
+#     $server->freeze, $server->thaw
+
+use strict;
+use warnings;
+
+use POSIX ();
+use Redis;
+
+my $owner = $$;
+my @all;
+
+
+sub new {
+    my ($class, $t) = @_;
+
+    return bless { t => $t }, $class;
+}
+
+
+sub start {
+    my ($self, @lines) = @_;
+
+    return $self->add([], @lines);
+}
+
+
+sub sentinel {
+    my ($self, @lines) = @_;
+
+    return $self->add(['--sentinel'], @lines);
+}
+
+
+sub add {
+    my ($self, $args, @lines) = @_;
+
+    my $t = $self->{t};
+    my $number = ++$self->{number};
+    my $dir = $t->path("server$number");
+
+    mkdir $dir or die "$dir: $!";
+
+    my $server = bless {
+        t => $t, dir => $dir, port => $t->port("server$number"),
+        args => $args,
+    }, 'InitGate::RedisServers::Server';
+
+    my $conf = join "\n", 'port %PORT%', 'bind 127.0.0.1', 'dir %DIR%',
+        (@$args ? () : 'save ""'), @lines, '';
+
+    $conf =~ s/%PORT%/$server->{port}/g;
+    $conf =~ s/%DIR%/$dir/g;
+
+    # a sentinel writes to it
+    $t->write("$dir/redis.conf", $conf);
+
+    push @all, $server;
+
+    return $server->run;
+}
+
+
+END {
+    if ($$ == $owner) {
+        local $?;
+        $_->stop for @all;
+    }
+}
+
+
+package InitGate::RedisServers::Server;
+
+use POSIX ();
+use Redis;
+
+
+sub port { $_[0]{port} }
+
+sub pid { $_[0]{pid} }
+
+
+sub run {
+    my ($self) = @_;
+
+    my $pid = fork // die "fork: $!";
+
+    if ($pid == 0) {
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>>', "$self->{dir}/log";
+        open STDERR, '>&', \*STDOUT;
+        { no warnings;
+          exec $ENV{TEST_REDIS_SERVER} // 'redis-server',
+              "$self->{dir}/redis.conf", @{$self->{args}}; }
+        POSIX::_exit(127);
+    }
+
+    $self->{pid} = $pid;
+
+    $self->{t}->wait_for(sub {
+        return eval { Redis->new(server => "127.0.0.1:$self->{port}") };
+    }, "the server at $self->{port}", 10);
+
+    return $self;
+}
+
+
+sub client {
+    my ($self) = @_;
+
+    return Redis->new(server => "127.0.0.1:$self->{port}");
+}
+
+
+sub stop {
+    my ($self) = @_;
+
+    my $pid = delete $self->{pid} // return;
+
+    kill 'KILL', $pid;
+    local $?;
+    waitpid $pid, 0;
+}
+
+
+sub freeze { kill 'STOP', $_[0]{pid} if $_[0]{pid} }
+
+sub thaw { kill 'CONT', $_[0]{pid} if $_[0]{pid} }
+
+
+1;

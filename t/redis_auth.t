@@ -1,0 +1,196 @@
+#!/usr/bin/perl
+
+# The redis check: users, passwords, databases, Unix sockets.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+use InitGate::Checks;
+
+use Redis;
+
+my $t = InitGate->new(workers => 1);
+
+# set later, so that the object that stops the server has been let in
+
+my $server = $t->redis;
+my $redis = Redis->new($server->connect_info);
+
+$redis->config(qw(SET requirepass hunter-1));
+
+my $port = $redis->info->{tcp_port};
+my ($socket) = glob $t->path('redis*/redis.sock');
+
+$redis->acl(qw(SETUSER gate on >hunter@2/:% ~warm:* +ping +select +type
+    +getrange +exists));
+$redis->acl(qw(SETUSER off off >hunter-3 ~* +@all));
+
+$redis->set('warm:a' => 'ready');
+$redis->set('cold' => 'ready');
+$redis->select(3);
+$redis->set('three' => 'x');
+
+$t->write('password', "hunter-wrong\n");
+$t->write('crlf', "hunter-1\r\n");
+$t->write('bare', 'hunter-1');
+$t->write('empty', "\n");
+$t->write('huge', 'hunter' x 2000);
+mkdir $t->path('dir');
+POSIX::mkfifo($t->path('fifo'), 0644);
+chmod 0644, map { $t->path($_) } qw(password crlf bare empty huge fifo);
+
+my $at = "127.0.0.1:$port";
+my $encoded = 'gate:hunter%402%2F%3A%25';
+
+$t->run(http => <<"CONF");
+
+    init_checks app {
+        interval 20ms;
+        backoff 20ms;
+
+        check file %%DIR%%/never  name=never;
+
+        check redis redis://$at             name=none;
+        check redis redis://:hunter-1\@$at  name=password;
+        check redis redis://default:hunter-1\@$at  name=default;
+        check redis redis://:hunter-0\@$at  name=wrong;
+        check redis redis://nobody:hunter-1\@$at  name=nobody;
+        check redis redis://off:hunter-3\@$at  name=off;
+
+        check redis redis://$encoded\@$at  name=user;
+        check redis redis://$encoded\@$at  name=allowed  key=warm:a;
+        check redis redis://$encoded\@$at  name=value    key=warm:a
+                                                         value=ready;
+        check redis redis://$encoded\@$at  name=pattern  key=cold;
+        check redis redis://$encoded\@$at  name=command  key=warm:a  field=f;
+
+        check redis redis://$at  name=file   password_file=%%DIR%%/password;
+        check redis redis://$at  name=again  password_file=password;
+        check redis redis://$at  name=crlf   password_file=crlf  user=default;
+        check redis redis://$at  name=bare   password_file=bare;
+        check redis redis://$at  name=gone   password_file=gone;
+        check redis redis://$at  name=empty  password_file=empty;
+        check redis redis://$at  name=huge   password_file=huge;
+        check redis redis://$at  name=dir    password_file=dir;
+        check redis redis://$at  name=fifo   password_file=fifo;
+
+        check redis redis://:hunter-1\@$at/3     name=db     key=three;
+        check redis redis://:hunter-1\@$at?db=3  name=query  key=three;
+        check redis redis://:hunter-1\@$at       name=param  key=three  db=3;
+        check redis redis://:hunter-1\@$at/0     name=zero   key=three;
+        check redis redis://:hunter-1\@$at/16    name=nodb;
+
+        check redis unix:$socket                          name=unix;
+        check redis unix:$socket                          name=ufile
+                                                    password_file=bare;
+        check redis unix:default:hunter-1\@$socket?db=3   name=uall  key=three;
+        check redis unix://:hunter-1\@$socket             name=uurl;
+        check redis unix:/nonexistent/redis.sock          name=unone;
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        location = /init { init_status details=on; }
+    }
+
+CONF
+
+# where waiting does not help it is soon long until the next probe
+
+sub settles {
+    my ($name, $expected, $message) = @_;
+
+    my $got = '';
+
+    $t->wait_for(sub {
+        my $check = check($t, $name);
+        $got = join ' ', grep { defined } @$check{qw(verdict reason message)};
+        return $got =~ /^$expected\b/ && $got =~ ($message // qr//);
+    }, "$name: $expected") ? pass("$name: $expected") : diag($got);
+}
+
+sub kick {
+    my @ids = map { /^id=(\d+)/ } grep { !/cmd=(?:client|NULL)/ }
+        split /\n/, $redis->client_list;
+
+    eval { $redis->client('KILL', 'ID', $_) } for @ids;
+}
+
+# a password is read at each connect
+
+settles('file', 'error auth');
+$t->write('password', "hunter-1\n");
+settles('file', 'passed');
+settles('again', 'passed');
+
+settles('none', 'error auth', qr/NOAUTH /);
+settles('password', 'passed');
+settles('default', 'passed');
+settles('wrong', 'error auth', qr/AUTH was refused: WRONGPASS$/);
+settles('nobody', 'error auth');
+settles('off', 'error auth');
+
+settles('user', 'passed');
+settles('allowed', 'passed');
+settles('value', 'passed');
+settles('pattern', 'error denied', qr/NOPERM /);
+settles('command', 'error denied', qr/NOPERM .*hexists/);
+
+settles('crlf', 'passed');
+settles('bare', 'passed');
+
+settles('gone', 'error no_secret', qr{open\(\) ".*/gone" failed \(2: No});
+settles('empty', 'error no_secret', qr{".*/empty" is empty$});
+settles('huge', 'error no_secret', qr{/huge" holds more than a password$});
+settles('dir', 'error no_secret', qr{/dir" is not a file$});
+settles('fifo', 'error no_secret', qr{/fifo" is not a file$});
+
+$t->write('gone', 'hunter-1');
+settles('gone', 'passed');
+
+# databases
+
+settles($_, 'passed') for qw(db query param);
+settles('zero', 'waiting missing');
+settles('nodb', 'error no_database', qr/SELECT 16: ERR .*out of range/);
+
+# sockets
+
+settles('unix', 'error auth', qr/NOAUTH /);
+settles($_, 'passed') for qw(ufile uall uurl);
+settles('unone', 'error refused', qr/connect\(\) failed \(2: No such/);
+
+# rotated: the old one goes on as long as the connection does
+
+$redis->config(qw(SET requirepass hunter-4));
+verdict($t, 'password', 'passed');
+kick();
+settles('password', 'error auth');
+settles('file', 'error auth');
+
+$t->write('password', 'hunter-4');
+settles('file', 'passed');
+
+# a user that lost a right while connected
+
+$redis->acl(qw(SETUSER gate -ping));
+settles('user', 'error denied');
+$redis->acl(qw(SETUSER gate +ping));
+settles('user', 'passed');
+
+# who is somebody shares a connection
+
+my @gate = grep { / user=gate / } split /\n/, $redis->client_list;
+is(scalar @gate, 1, 'one connection of a user');
+
+# not a word of them anywhere
+
+my $all = join "\n", $t->log, $t->get('/init')->{content};
+
+unlike($all, qr/hunter/, 'no hunter in the log or the status')
+    or diag(join "\n", grep { /hunter/ } split /\n/, $all);
+
+my @titles = map { $t->read("/proc/$_/cmdline") } $t->workers, $t->master;
+unlike("@titles", qr/hunter/, 'nor in the titles of processes');
+
+done_testing;

@@ -1,0 +1,132 @@
+#!/usr/bin/perl
+
+# The redis check: a cluster's nodes, each of which has a part of the keys.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+use InitGate::Checks;
+use InitGate::RedisServers;
+
+my $t = InitGate->new(workers => 1);
+my $servers = InitGate::RedisServers->new($t);
+
+my @nodes = map {
+    $servers->start('cluster-enabled yes', 'cluster-node-timeout 1000',
+        'cluster-port ' . $t->port("bus$_"), 'cluster-require-full-coverage no',
+        'user gate on >word ~* +@read +@connection +asking',
+        "unixsocket %DIR%/sock", 'unixsocketperm 777')
+} 0 .. 2;
+
+my @at = map { '127.0.0.1:' . $_->port } @nodes;
+
+# of these keys each node has one: slots 15495, 3300, 7365
+
+my %key = (0 => 'b', 1 => 'c', 2 => 'a');
+my $checks = '';
+
+for my $node (0 .. 2) {
+    $checks .= "check redis redis://gate:word\@$at[$node]"
+               . " name=$_$node key=$_ min=3;\n" for qw(a b c);
+}
+
+$t->run(http => <<"CONF");
+
+    init_checks app {
+        interval 20ms;
+        backoff 50ms;
+
+        check file %%DIR%%/never  name=never;
+        check redis redis://gate:word\@$at[0]  name=ping;
+        $checks
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        location = /init { init_status details=on; }
+    }
+
+CONF
+
+sub settles {
+    my ($name, $expected, $message) = @_;
+
+    my $got = '';
+
+    ok($t->wait_for(sub {
+        my $check = check($t, $name);
+        $got = join ' ', grep { defined } @$check{qw(verdict reason message)};
+        return $got =~ /^$expected\b/ && $got =~ ($message // qr//);
+    }, "$name: $expected", 20), "$name: $expected") or diag($got);
+}
+
+settles('ping', 'passed');
+settles('a0', 'waiting starting', qr/CLUSTERDOWN /);
+
+my $said = `redis-cli --cluster create @at --cluster-yes 2>&1`;
+is($?, 0, 'a cluster is created') or diag($said);
+
+# whichever node is asked, the one that has the key answers
+
+settles($_, 'waiting missing') for map { ("a$_", "b$_", "c$_") } 0 .. 2;
+
+system("redis-cli -c -p @{[$nodes[0]->port]} rpush $_ 1 2 3 >/dev/null")
+    for qw(a b c);
+
+settles($_, 'passed') for map { ("a$_", "b$_", "c$_") } 0 .. 2;
+
+# and from then on it is the one that is asked
+
+my %has;
+for my $node (0 .. 2) {
+    for my $key (qw(a b c)) {
+        $has{$key} = $node if eval { $nodes[$node]->client->llen($key); 1 };
+    }
+}
+
+is(scalar keys %has, 3, 'each key is somewhere');
+
+$_->client->config('RESETSTAT') for @nodes;
+probed($t, $_) for map { ("a$_", "b$_", "c$_") } 0 .. 2;
+
+my $moved = 0;
+for (@nodes) {
+    my $errors = $_->client->info('errorstats');
+    $moved += ($errors->{errorstat_MOVED} // '') =~ /count=(\d+)/ ? $1 : 0;
+}
+is($moved, 0, 'nobody is sent on any more');
+
+# a slot on its way from one node to the other
+
+my $from = $nodes[$has{a}];
+my $to = $nodes[($has{a} + 1) % 3];
+my ($from_id, $to_id) = map { $_->client->cluster('myid') } $from, $to;
+my $slot = $from->client->cluster('keyslot', 'a');
+
+$to->client->cluster('setslot', $slot, 'importing', $from_id);
+$from->client->cluster('setslot', $slot, 'migrating', $to_id);
+verdict($t, 'a0', 'passed');
+
+$from->client->migrate('127.0.0.1', $to->port, 'a', 0, 1000);
+verdict($t, "a$_", 'passed') for 0 .. 2;
+
+my $errors = $from->client->info('errorstats');
+like($errors->{errorstat_ASK}, qr/count=/, 'it was asked for it');
+
+$_->client->cluster('setslot', $slot, 'node', $to_id) for $to, $from;
+verdict($t, "a$_", 'passed') for 0 .. 2;
+
+# a node that dies
+
+my $dead = $has{b};
+my ($alive) = grep { $_ != $dead } 0 .. 2;
+
+$nodes[$dead]->stop;
+settles("b$dead", 'error refused');
+settles("b$alive", '(?:error (?:refused|reset)|waiting starting)');
+verdict($t, "c$alive", 'passed') if $has{c} != $dead;
+
+$nodes[$dead]->run;
+settles("b$alive", '(?:waiting|passed)');
+
+done_testing;

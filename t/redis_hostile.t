@@ -1,0 +1,254 @@
+#!/usr/bin/perl
+
+# The redis check: peers that mean ill, or something else.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+use InitGate::Checks;
+use InitGate::Fake;
+
+use Time::HiRes qw(time);
+
+my $t = InitGate->new(workers => 1);
+
+# without end, until the other side has had enough
+
+sub pour {
+    my ($c, $text) = @_;
+
+    $text x= 1 + 65536 / length $text;
+    1 while $c->send($text);
+}
+
+sub once {
+    my ($text) = @_;
+
+    return sub {
+        my ($c) = @_;
+        $c->read_until(qr/\r\n/) or return;
+        $c->send($text);
+        $c->hang;
+    };
+}
+
+sub endless {
+    my ($text) = @_;
+
+    return sub {
+        my ($c) = @_;
+        $c->read_until(qr/\r\n/) or return;
+        pour($c, $text);
+    };
+}
+
+# name, parameters, what the peer does, what is expected
+
+my @peers = (
+    [line => '', endless('+' . 'x' x 1000),
+     'error protocol', qr/^reply is longer than 66560 bytes$/],
+    [pongs => '', endless("+PONG\r\n"),
+     'error protocol', qr/^more replies than commands$/],
+    [two => '', once("+PONG\r\n+PONG\r\n"),
+     'error protocol', qr/^more replies than commands$/],
+    [zeros => '', endless("\0"),
+     'error protocol', qr/^byte 0x00 where a reply should begin$/],
+    [nested => '', endless("*1\r\n"),
+     'error protocol', qr/^reply has more than 4096 items$/],
+    [deep => '', once("*1\r\n" x 12 . "+deep\r\n"),
+     'error protocol', qr/^No support for nested/],
+    [wide => '', endless("*4095\r\n" . "+a\r\n" x 4000),
+     'error protocol', qr/^reply has more than 4096 items$/],
+    [huge => 'key=k value=v', once("+string\r\n\$4611686018427387904\r\n"),
+     'error protocol', qr/^reply announces more than 66560 bytes$/],
+    [many => '', once("*1000000000\r\n"),
+     'error protocol', qr/^reply announces more than 66560 items$/],
+    [many2 => 'key=k min=1', once("*4000\r\n" . "*4000\r\n" x 10),
+     'error protocol', qr/^reply has more than 4096 items$/],
+    [bulk => 'key=k value=v',
+     endless("+string\r\n\$66560\r\n" . 'x' x 66560 . "\r\n"),
+     'error protocol', qr/^reply is longer than 66560 bytes$/],
+    [http => '', once("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"),
+     'error protocol', qr/^byte 0x48 where a reply should begin$/],
+    [tls => '', once("\x15\x03\x01\x00\x02\x02\x16"),
+     'error protocol', qr/^byte 0x15 /],
+    [push => '', once(">2\r\n+invalidate\r\n*1\r\n+k\r\n+PONG\r\n"),
+     'error protocol', qr/^byte 0x3E /],
+    [resp3 => 'key=k', once("#t\r\n"),
+     'error protocol', qr/^byte 0x23 /],
+    [number => 'key=k', once(":12a\r\n"),
+     'error protocol', qr/^Bad integer value$/],
+
+    [other => 'key=k', once("\$1\r\n1\r\n"),
+     'error protocol', qr/^a string in reply to EXISTS$/],
+    [pingpong => '', once(":1\r\n"),
+     'error protocol', qr/^a number in reply to PING$/],
+    [nothing => 'key=k value=v', once("+string\r\n+v\r\n"),
+     'error protocol', qr/^a status in reply to a value$/],
+    [type => 'key=k value=v', once(":1\r\n\$1\r\nv\r\n"),
+     'error protocol', qr/^a number in reply to TYPE$/],
+    [minus => 'key=k min=1', sub {
+        my ($c) = @_;
+        while (defined(my $text = $c->read_until(qr/(?:TYPE|LLEN)/))) {
+            $c->send($text =~ /TYPE/ ? "+list\r\n" : ":-5\r\n");
+        }
+     },
+     'error protocol', qr/^a number in reply to a length$/],
+    [module => 'key=k min=1', once("+ReJSON-RL\r\n"),
+     'waiting wrong_type', qr/^key "k" is of type ReJSON-RL, not with a len/],
+    [odd => 'key=k value=v', once("+" . "\x1b[31m\xff<b>" x 200
+                                  . "\r\n\$1\r\nv\r\n"),
+     'waiting wrong_type', qr/^key "k" is of type \[31m\?<b>.*\.\.\., not a str/],
+
+    [slow => 'timeout=200ms', sub {
+        my ($c) = @_;
+        $c->send_slowly("+PONG\r\n", 0.1);
+     }, 'error timeout', qr/while waiting for an answer of Redis$/],
+    [silent => 'timeout=200ms', sub { $_[0]->hang },
+     'error timeout', qr/while waiting for an answer of Redis$/],
+    [closed => '', sub { },
+     'error reset', qr/^(?:connection closed by the server|recv.*reset)/],
+    [reset => '', sub { $_[0]->read_until(qr/\r\n/); $_[0]->reset },
+     'error reset', qr/Connection reset by peer/],
+    [half => '', sub {
+        my ($c) = @_;
+        $c->read_until(qr/PING\r\n/);
+        $c->send("+PO");
+     }, 'error reset', qr/^connection closed by the server$/],
+    [full => 'key=k value=v', sub {
+        my ($c) = @_;
+        $c->send("-ERR max number of clients reached\r\n");
+     }, 'error too_many_connections', qr/^ERR max number of clients reached/],
+    [bad => '', once("-ERR \x00\x01\"</script>\xff\r\n"),
+     'error query', qr{^ERR \? \?"</script>\?|^ERR "</script>\?}],
+    [long => '', once('-ERR ' . 'x' x 60000 . "\r\n"),
+     'error query', qr/^ERR x{100}/],
+
+    # a password is not to be seen, whatever becomes of it
+
+    [echo => 'key=k', sub {
+        my ($c) = @_;
+        my $text = $c->read_until(qr/EXISTS/);
+        $c->send($text);
+        $c->hang;
+     }, 'error protocol', qr/^a list in reply to AUTH$/],
+    [strange => 'key=k',
+     once("-ERR unknown command 'AUTH', with args beginning with: 'hunter2'"
+          . "\r\n-NOAUTH hunter2\r\n"),
+     'error auth', qr/^AUTH was refused$/],
+
+    # sent on and on
+
+    [circle => 'key=k', sub {
+        my ($c) = @_;
+        my $port = $c->socket->sockport;
+        $c->read_until(qr/EXISTS.*\r\nk\r\n/s);
+        $c->send("-MOVED 1 127.0.0.1:$port\r\n");
+        $c->read_until(qr/EXISTS.*\r\nk\r\n/s);
+        $c->send("-MOVED 1 127.0.0.1:$port\r\n");
+     }, 'error query', qr/^MOVED 1 127/],
+    [astray => 'key=k', once("-MOVED 1 127.0.0.1:99999\r\n"),
+     'error query', qr/^MOVED 1 127.0.0.1:99999/],
+    [blank => 'key=k', once("-MOVED 1 a b:1\r\n"),
+     'error query', qr/^MOVED 1 a b:1/],
+    [nowhere => 'key=k', once("-MOVED 1 127.0.0.1:%PORT%\r\n"),
+     'error refused', qr/^connect\(\) to 127\.0\.0\.1:/],
+    [unknown => 'key=k', once("-MOVED 1 nowhere.invalid:6379\r\n"),
+     'error dns', qr/^nowhere\.invalid: /],
+);
+
+my $checks = '';
+my @fakes;
+
+my $closed = $t->port('closed');
+
+for (@peers) {
+    my ($name, $params, $code) = @$_;
+
+    if ($name eq 'nowhere') {
+        $code = once("-MOVED 1 127.0.0.1:$closed\r\n");
+    }
+
+    my $fake = InitGate::Fake->new($code);
+    push @fakes, $fake;
+
+    my $login = $name =~ /^(?:echo|strange)$/ ? ':hunter2@' : '';
+
+    $checks .= "check redis redis://${login}127.0.0.1:" . $fake->port
+               . " name=$name $params;\n";
+}
+
+$t->write('hosts', '');
+
+$t->run(http => <<"CONF");
+
+    init_checks app {
+        interval 200ms;
+        backoff 1s;
+        timeout 2s;
+
+        check file %%DIR%%/never  name=never;
+        $checks
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        location = /init { init_status details=on; }
+        location = /plain { return 204; }
+    }
+
+CONF
+
+my ($worker) = $t->workers;
+
+for (@peers) {
+    my ($name, $params, $code, $expected, $message) = @$_;
+
+    my $got = '';
+
+    ok($t->wait_for(sub {
+        my $check = check($t, $name);
+        $got = join ' ', grep { defined } @$check{qw(verdict reason)};
+        return $got ne 'pending'
+               && $got eq $expected && $check->{message} =~ $message;
+    }, "$name: $expected"), "$name: $expected")
+        or diag($got . ' ' . check($t, $name)->{message});
+}
+
+# all of them at once, while others are served
+
+my $plain = InitGate->new(workers => 1, http => <<'CONF');
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        location = /plain { return 204; }
+    }
+CONF
+
+$plain->run;
+
+my $memory = $t->memory($worker);
+my $descriptors = () = $t->descriptors($worker);
+my %slowest = (with => 0, without => 0);
+
+for (1 .. 300) {
+    for ([with => $t], [without => $plain]) {
+        my ($name, $nginx) = @$_;
+        my $start = time;
+        $nginx->get('/plain');
+        my $took = time - $start;
+        $slowest{$name} = $took if $took > $slowest{$name};
+    }
+}
+
+note("slowest: @{[%slowest]}");
+cmp_ok($slowest{with}, '<', 0.05 + 5 * $slowest{without}, 'nobody else waits');
+
+cmp_ok($t->memory($worker) - $memory, '<', 4096, 'memory is bounded');
+cmp_ok(scalar(() = $t->descriptors($worker)) - $descriptors, '<', @peers,
+    'and so are descriptors');
+
+is(($t->workers)[0], $worker, 'the worker is alive');
+
+unlike($t->log . $t->get('/init')->{content}, qr/hunter2/, 'no secret');
+
+done_testing;

@@ -1,0 +1,208 @@
+#!/usr/bin/perl
+
+# The redis check: connections are shared, kept, reopened, and closed.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+use InitGate::Checks;
+use InitGate::Fake;
+use InitGate::RedisServers;
+
+use Redis;
+
+my $t = InitGate->new(workers => 1);
+
+my $server = $t->redis;
+my $redis = Redis->new($server->connect_info);
+my $port = $redis->info->{tcp_port};
+my $frozen = InitGate::RedisServers->new($t)->start;
+
+# one question of EXISTS after the other
+
+my $exists = qr/\*2\r\n\$6\r\nEXISTS\r\n\$(\d)\r\n(\w+)\r\n/;
+
+# gives up the connection at the second question
+
+my $fickle = InitGate::Fake->new(sub {
+    my ($c) = @_;
+    $c->read_until($exists) or return;
+    $c->send(":1\r\n");
+    $c->read_until($exists);
+    $c->word eq 'reset' ? $c->reset : return;
+});
+
+# says nothing before it has heard everything, and then all in pieces
+
+my $late = InitGate::Fake->new(sub {
+    my ($c) = @_;
+    $c->read_until(qr/AUTH.*SELECT.*EXISTS\r\n\$1\r\n[ab]\r\n/s) or return;
+    $c->send_slowly("+OK\r\n+OK\r\n:1\r\n", 0.002);
+    while ($c->read_until($exists)) {
+        $c->send_slowly(":1\r\n", 0.002);
+    }
+});
+
+# talks when nobody has asked
+
+my $chatty = InitGate::Fake->new(sub {
+    my ($c) = @_;
+    $c->read_until($exists) or return;
+    $c->send(":1\r\n");
+    $c->read_bytes(1, 0.1);
+    $c->send("+hello\r\n");
+    $c->hang;
+});
+
+# the value grows after the first look at it
+
+my $growing = InitGate::Fake->new(sub {
+    my ($c) = @_;
+    my $large = 0;
+    while (defined(my $q = $c->read_until(qr/TYPE.*(?:HSTRLEN|HGET).*f\r\n/s)))
+    {
+        my $n = $c->word ? 100_000 : 5;
+        $c->send("+hash\r\n" . ($q =~ /HGET/ ? "\$$n\r\n" . 'x' x $n . "\r\n"
+                                             : ":$n\r\n"));
+    }
+});
+
+$t->run(http => <<"CONF");
+
+    init_checks app {
+        interval 20ms;
+        backoff 20ms;
+
+        check file %%DIR%%/never  name=never;
+
+        check redis redis://127.0.0.1:$port    name=one    key=k;
+        check redis redis://127.0.0.1:$port    name=two;
+        check redis redis://127.0.0.1:$port/0  name=three  key=l  min=2;
+        check redis redis://127.0.0.1:$port/1  name=four;
+
+        check redis redis://127.0.0.1:@{[$fickle->port]}  name=fickle  key=k;
+
+        check redis redis://127.0.0.1:@{[$frozen->port]}  name=frozen
+                                                          timeout=300ms;
+        check redis redis://127.0.0.1:@{[$frozen->port]}  name=stiff  key=k
+                                                          timeout=200ms;
+
+        check redis redis://:pw\@127.0.0.1:@{[$late->port]}/2   name=late
+                                                                key=a;
+        check redis redis://127.0.0.1:@{[$chatty->port]}  name=chatty  key=a
+                                                          interval=300ms;
+        check redis redis://127.0.0.1:@{[$growing->port]}  name=growing  key=h
+                                                        field=f value=xxxxx;
+    }
+
+    init_checks latched {
+        interval 20ms;
+        check redis redis://127.0.0.1:$port/5  name=last  key=ready;
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        location = /init { init_status app details=on; }
+        location = /latched { init_status latched details=on; }
+    }
+
+CONF
+
+sub clients {
+    my ($regex) = @_;
+
+    return grep { !/cmd=(?:client|NULL)/ && $_ =~ $regex }
+        split /\n/, $redis->client_list;
+}
+
+sub unbroken {
+    my ($name, $what) = @_;
+
+    my $check = probed($t, $name);
+    is(join(' ', map { $_->[0] } grep { $_->[0] ne 'passed' }
+        @{$check->{recent}}), '', $what);
+}
+
+# one connection for all who are the same there
+
+$redis->set(k => 1);
+$redis->rpush(l => 1 .. 3);
+verdict($t, $_, 'passed') for qw(one two three four);
+
+$redis->config('RESETSTAT');
+
+probed($t, $_) for qw(one two three one two three);
+
+is(scalar clients(qr/ db=0 /), 1, 'three checks share a connection');
+is(scalar clients(qr/ db=1 /), 1, 'another database has its own');
+is($redis->info->{total_connections_received}, 0, 'they are kept');
+
+# what is asked, and no more
+
+is(join(' ', grep { !/client|config|info/ }
+    map { s/^cmdstat_//r } sort keys %{$redis->info('commandstats')}),
+    'exists llen ping type', 'nothing but the questions');
+
+# closed by the server, time and again: nobody notices
+
+probed($t, 'one') for 1 .. 10;
+
+for (1 .. 10) {
+    eval { $redis->client('KILL', 'ID', $_) }
+        for map { /^id=(\d+)/ } clients(qr/ db=0 /);
+    probed($t, 'two');
+}
+
+unbroken('one', 'closed while idle: no error');
+unbroken('three', 'nor for another one');
+cmp_ok($redis->info->{total_connections_received}, '>=', 10, 'reopened');
+
+# closed instead of an answer: asked again over a new connection
+
+probed($t, 'fickle') for 1 .. 10;
+unbroken('fickle', 'closed while waiting: no error');
+
+$fickle->set('reset');
+probed($t, 'fickle') for 1 .. 10;
+unbroken('fickle', 'reset while waiting: no error');
+
+# frozen, and thawed
+
+verdict($t, 'frozen', 'passed');
+$frozen->freeze;
+verdict($t, 'frozen', 'error timeout',
+    qr/^no answer within 300ms while waiting for an answer of Redis$/);
+verdict($t, 'stiff', 'error timeout');
+$frozen->thaw;
+verdict($t, 'frozen', 'passed');
+verdict($t, 'stiff', 'waiting missing');
+
+# AUTH, SELECT and the question go out together
+
+verdict($t, 'late', 'passed');
+unbroken('late', 'in pieces');
+
+# what nobody asked for
+
+verdict($t, 'chatty', 'passed');
+unbroken('chatty', 'talk between two questions');
+$t->wait_log(qr/redis at "127\.0\.0\.1:\d+" answered without a question/);
+
+# too long for us, and only then
+
+verdict($t, 'growing', 'passed');
+$growing->set('large');
+verdict($t, 'growing', 'waiting mismatch', qr/has 100000 bytes, more than/);
+unlike(join(' ', map { $_->[0] } @{check($t, 'growing')->{recent}}),
+    qr/error/, 'without an error');
+
+# once the gate is open, its connection is closed
+
+is(scalar clients(qr/ db=5 /), 1, 'open while the gate is closed');
+$redis->select(5);
+$redis->set(ready => 1);
+$t->wait_for(sub { $t->json('/latched')->{ready} }, 'the gate to open');
+$t->wait_for(sub { !clients(qr/ db=5 .*cmd=exists/) }, 'the end');
+pass('closed when the gate has latched');
+
+done_testing;

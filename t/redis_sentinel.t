@@ -1,0 +1,211 @@
+#!/usr/bin/perl
+
+# The redis check: a master found by sentinels, and followed when it changes.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+use InitGate::Checks;
+use InitGate::Fake;
+use InitGate::RedisServers;
+
+my $t = InitGate->new(workers => 1);
+my $servers = InitGate::RedisServers->new($t);
+
+my $first = $servers->start('repl-diskless-sync-delay 0');
+my $second = $servers->start('repl-diskless-sync-delay 0',
+    'replicaof 127.0.0.1 ' . $first->port);
+
+my @sentinels = map {
+    $servers->sentinel(
+        'sentinel monitor main 127.0.0.1 ' . $first->port . ' 1',
+        'sentinel down-after-milliseconds main 400',
+        'sentinel failover-timeout main 3000');
+} 1, 2;
+
+my $locked = $servers->start('user gate on >word ~* +@all');
+
+my ($dead, $one, $two, $a, $b, $c)
+    = map { "127.0.0.1:$_" } $t->port('dead'),
+      map { $_->port } @sentinels, $first, $second, $locked;
+
+sub address {
+    my ($at) = @_;
+
+    return '*2' . join '', map { "\r\n\$" . length($_) . "\r\n$_" }
+        split /:/, $at;
+}
+
+my $question = qr/\*3\r\n\$8\r\nSENTINEL\r\n\$23\r\nget-master-addr-by-name
+                  \r\n\$4\r\nmain\r\n/x;
+
+# names a replica
+
+my $liar = InitGate::Fake->new(sub {
+    my ($c) = @_;
+    $c->send(address($b) . "\r\n") while $c->read_until($question);
+});
+
+# wants a password
+
+my $strict = InitGate::Fake->new(sub {
+    my ($c) = @_;
+    my $text = $c->read_until($question) // return;
+    $c->send($text =~ /AUTH\r\n\$4\r\ngate\r\n\$4\r\nword\r\n/
+        ? "+OK\r\n" . address($c->word) . "\r\n"
+        : "-NOAUTH Authentication required.\r\n");
+    $c->hang;
+});
+
+$strict->set($c);
+
+# says what it is
+
+my $turncoat = InitGate::Fake->new(sub {
+    my ($c) = @_;
+    while ($c->read_until(qr/ROLE.*EXISTS.*turn\r\n/s)) {
+        my $role = $c->word || 'master';
+        $c->send("*1\r\n\$" . length($role) . "\r\n$role\r\n:1\r\n");
+    }
+});
+
+# tells of one or the other
+
+my $guide = InitGate::Fake->new(sub {
+    my ($c) = @_;
+    $c->send(address($c->word) . "\r\n") while $c->read_until($question);
+});
+
+$guide->set('127.0.0.1:' . $turncoat->port);
+
+my @odd = map {
+    my $text = $_;
+    InitGate::Fake->new(sub {
+        my ($c) = @_;
+        $c->send($text) while $c->read_until($question);
+    });
+} "*1\r\n+a\r\n", address('127.0.0.1:0') . "\r\n",
+  address('127.0.0.1:x') . "\r\n", "+OK\r\n", address('a b:1') . "\r\n";
+
+my $silent = InitGate::Fake->silent;
+
+my ($lie, $lock, $hush, $guided) = map { '127.0.0.1:' . $_->port }
+    $liar, $strict, $silent, $guide;
+
+my @names = map { "odd$_" } 0 .. $#odd;
+
+my $odd = join "\n", map {
+    "check redis redis://127.0.0.1:" . $odd[$_]->port
+    . " name=odd$_ sentinel=main;"
+} 0 .. $#odd;
+
+$t->run(http => <<"CONF");
+
+    init_checks app {
+        interval 20ms;
+        backoff 50ms;
+
+        check file %%DIR%%/never  name=never;
+
+        check redis redis://$dead,$one,$two  name=ping     sentinel=main;
+        check redis redis://$two,$one        name=key      sentinel=main
+                                             key=k;
+        check redis $one/1                   name=bare     sentinel=main
+                                             key=l  min=3;
+        check redis redis://$one,$two        name=unknown  sentinel=other;
+        check redis redis://$dead            name=dead     sentinel=main;
+        check redis redis://$lie             name=lie      sentinel=main;
+        check redis redis://$lie,$one        name=lies     sentinel=main;
+        check redis redis://gate:word\@$lock name=lock     sentinel=main;
+        check redis redis://$lock            name=nopass   sentinel=main;
+        check redis redis://$hush,$one       name=hush     sentinel=main
+                                             timeout=200ms;
+        check redis redis://$b               name=server   sentinel=main;
+        check redis redis://$guided          name=guided   sentinel=main
+                                             key=turn;
+        $odd
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        location = /init { init_status details=on; }
+    }
+
+CONF
+
+sub settles {
+    my ($name, $expected, $message) = @_;
+
+    my $got = '';
+
+    ok($t->wait_for(sub {
+        my $check = check($t, $name);
+        $got = join ' ', grep { defined } @$check{qw(verdict reason message)};
+        return $got =~ /^$expected\b/ && $got =~ ($message // qr//);
+    }, "$name: $expected", 20), "$name: $expected") or diag($got);
+}
+
+my $redis = $first->client;
+
+settles('ping', 'passed');
+settles('key', 'waiting missing', qr/key "k" does not exist/);
+settles('bare', 'waiting missing');
+
+$redis->set(k => 1);
+settles('key', 'passed');
+
+$redis->select(1);
+$redis->rpush(l => 1 .. 3);
+$redis->select(0);
+settles('bare', 'passed');
+
+settles('unknown', 'error query',
+    qr/the sentinel knows no master of this name$/);
+settles('dead', 'error refused');
+settles('lie', 'error other_role', qr/the server is no master$/);
+settles('lies', 'passed');
+settles('lock', 'passed');
+settles('nopass', 'error auth', qr/NOAUTH /);
+settles('hush', 'passed');
+settles('server', 'error query', qr/unknown command/);
+settles($_, 'error protocol', qr/the sentinel tells no address$/) for @names;
+
+# a sentinel is asked once, a master again and again
+
+my $asked = $strict->connections;
+probed($t, 'lock') for 1 .. 5;
+is($strict->connections, $asked, 'the sentinel is not asked again');
+
+# no master any more, though it goes on answering; the sentinel knows
+
+settles('guided', 'passed');
+probed($t, 'guided') for 1 .. 3;
+is($guide->connections, 1, 'nor this one');
+
+$guide->set($a);
+$turncoat->set('slave');
+settles('guided', 'waiting missing', qr/key "turn" does not exist/);
+unlike(join(' ', map { $_->[0] } @{check($t, 'guided')->{recent}}), qr/error/,
+    'within one probe');
+
+# it dies, and the other one takes over
+
+sub is_info {
+    my ($server, $name, $value) = @_;
+
+    ok($t->wait_for(sub {
+        return eval { $server->client->info->{$name} eq $value };
+    }, "$name:$value", 20), "$name is $value");
+}
+
+is_info($second, master_link_status => 'up');
+$first->stop;
+settles('guided', 'error refused');
+is_info($second, role => 'master');
+
+$second->client->del('k');
+settles('key', 'waiting missing');
+$second->client->set(k => 1);
+settles($_, 'passed') for qw(key ping hush lie);
+
+done_testing;

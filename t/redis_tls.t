@@ -1,0 +1,108 @@
+#!/usr/bin/perl
+
+# The redis check over TLS.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+use InitGate::Checks;
+
+use Redis;
+
+my $t = InitGate->new(workers => 1);
+
+my ($certificate, $key) = $t->certificate('cache', '127.0.0.1');
+my ($client, $client_key) = $t->certificate('client');
+my ($stranger, $stranger_key) = $t->certificate('stranger');
+
+$t->write('both.pem', $t->read($client) . $t->read($client_key));
+chmod 0644, $t->path('both.pem');
+
+my @ports = map { $t->port($_) } 1, 2;
+
+my %conf = ('tls-cert-file' => $certificate, 'tls-key-file' => $key,
+            'tls-ca-cert-file' => $client);
+
+my @servers = (
+    $t->redis(conf => { %conf, 'tls-port' => $ports[0],
+                        'tls-auth-clients' => 'no' }),
+    $t->redis(conf => { %conf, 'tls-port' => $ports[1],
+                        'tls-auth-clients' => 'yes' }),
+);
+
+my $redis = Redis->new($servers[0]->connect_info);
+my $plain = $redis->info->{tcp_port};
+$redis->rpush(n => 1 .. 7);
+
+my $at = "rediss://127.0.0.1:$ports[0]";
+my $strict = "rediss://127.0.0.1:$ports[1]";
+
+$t->run(http => <<"CONF");
+
+    init_checks app {
+        interval 20ms;
+        backoff 20ms;
+
+        check file %%DIR%%/never  name=never;
+
+        check redis $at  name=trusted     ca=$certificate;
+        check redis $at  name=count       ca=$certificate  key=n  min=10;
+        check redis $at  name=untrusted;
+        check redis $at  name=unverified  verify=off;
+        check redis $at  name=named       ca=$certificate  sni=cache;
+        check redis $at  name=misnamed    ca=$certificate  sni=other;
+
+        check redis $strict  name=unknown   ca=$certificate;
+        check redis $strict  name=known     ca=$certificate  cert=$client
+                                            cert_key=$client_key;
+        check redis $strict  name=both      ca=$certificate  cert=both.pem;
+        check redis $strict  name=stranger  ca=$certificate  cert=$stranger
+                                            cert_key=$stranger_key;
+
+        check redis redis://127.0.0.1:$ports[0]   name=clear;
+        check redis rediss://127.0.0.1:$plain     name=deaf  timeout=200ms
+                                                  ca=$certificate;
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        location = /init { init_status details=on; }
+    }
+
+CONF
+
+verdict($t, 'trusted', 'passed');
+
+my $check = verdict($t, 'count', 'waiting too_few');
+is($check->{observed}, 7, 'something was read');
+
+verdict($t, 'untrusted', 'error tls', qr/self.signed certificate/);
+verdict($t, 'unverified', 'passed');
+verdict($t, 'named', 'passed');
+verdict($t, 'misnamed', 'error tls', qr/another name/);
+
+verdict($t, 'known', 'passed');
+verdict($t, 'both', 'passed');
+
+for (qw(unknown stranger)) {
+    my $check = probed($t, $_);
+    like("@$check{qw(verdict reason)}", qr/^error (?:tls|reset)$/,
+        "$_: refused");
+}
+
+# the one speaks TLS, the other does not
+
+my $reason = probed($t, 'clear')->{reason};
+like($reason, qr/^(?:reset|protocol)$/, 'in the clear to a port with TLS');
+
+verdict($t, 'deaf', 'error timeout', qr/while shaking hands in TLS$/);
+
+# kept
+
+my @clients = grep { / addr=127.* laddr=127\.0\.0\.1:$ports[0] .*cmd=\w/
+                     && !/cmd=NULL/ }
+    split /\n/, $redis->client_list;
+is(scalar @clients, 3, 'a connection for each kind of trust')
+    or diag(join "\n", @clients);
+
+done_testing;
