@@ -628,7 +628,7 @@ sub http_read {
 sub wait_for {
     my ($self, $code, $what, $seconds) = @_;
 
-    my $end = time + patience($seconds // 5);
+    my $end = time + patience($seconds // 10);
 
     while (1) {
         my $result = $code->();
