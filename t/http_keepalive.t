@@ -77,6 +77,15 @@ my %peer = (
         $c->send("HTTP/1.1 408 Request Timeout\r\n\r\n");
     },
 
+    # the same, and the next request crosses it
+    crosses => sub {
+        my ($c) = @_;
+        $c->read_until(qr/\r\n\r\n/) or return;
+        $c->send($ok);
+        $c->read_until(qr/\r\n\r\n/) or return;
+        $c->send("HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n");
+    },
+
     # closes, or resets, just when the next request comes
     closes => sub {
         my ($c) = @_;
@@ -165,7 +174,7 @@ for my $name (qw(close old idle talks)) {
     cmp_ok(abs(@requests - $connections), '<=', 1, 'one request each');
 }
 
-for my $name (qw(closes resets)) {
+for my $name (qw(closes resets crosses)) {
     my $connections = $fake{$name}->connections;
     my @requests = $fake{$name}->received =~ /^GET /mg;
 

@@ -36,6 +36,7 @@ $t->run(http => <<"CONF");
     init_checks app {
         check tcp 127.0.0.1:$port           name=address;
         check tcp localhost:$port           name=localhost;
+        check tcp 127.0.0.1:%%PORT_3%%      name=once interval=1h;
         check tcp unix:$dir/server.sock     name=socket;
         check tcp [::1]:$port               name=v6;
 
@@ -104,6 +105,21 @@ for my $name (sort keys %why) {
     is("$got->{verdict} $got->{reason}", "error $reason", "$name: reason");
     like($got->{message}, $message, "$name: message");
 }
+
+# a connection is closed at once
+
+my $asked = InitGate::Fake->new(sub { $_[0]->hang }, port => $t->port(3));
+$t->reload;
+$t->wait_for(sub { $check->('once')->{verdict} eq 'passed' }, 'once');
+
+my $hex = sprintf ':%04X', $t->port(3);
+
+$t->wait_for(sub {
+    open my $tcp, '<', '/proc/net/tcp' or die;
+    return !grep { /^\s*\d+: \S+ \S+$hex 01 / } <$tcp>;
+}, 'the connection to be closed', 2);
+
+is($asked->connections, 1, 'one connection, closed at once');
 
 # one connection each time, and none that stays
 
