@@ -211,6 +211,17 @@ $t->wait_for(sub { check('none.example')->{verdict} eq 'passed' },
     'the changed file of hosts');
 pass('/etc/hosts is read again');
 
+# even twice in one second, when size and time are the same
+
+sleep 0.01 while time - int time > 0.1;
+etc('hosts', "127.0.0.1 none.exampl1\n");
+$t->wait_for(sub { check('none.example')->{verdict} ne 'passed' },
+    'the name to go');
+etc('hosts', "127.0.0.1 none.example\n");
+$t->wait_for(sub { check('none.example')->{verdict} eq 'passed' },
+    'the file of hosts, changed at once');
+pass('and again at once');
+
 my $second = InitGate::DNS->new(sub {
     my ($name, $type) = @_;
     return $type eq 'A' ? ['127.0.0.1'] : [];
@@ -230,7 +241,8 @@ $t->reload(http => conf(['one.of.two'], '') =~ s/timeout 1s/timeout 4s/r);
 
 $t->wait_for(sub { check('one.of.two')->{verdict} eq 'passed' },
     'the second name server');
-pass('the second name server answers for the first');
+is(check('one.of.two')->{recent}[0][0], 'passed',
+    'the second name server answers for the first, in time');
 
 # one that never answers harms nobody, and does not delay the end
 
