@@ -182,8 +182,8 @@ ngx_gate_file_say(ngx_gate_file_run_t *run, ngx_gate_verdict_e verdict,
     run->reason = reason;
 
     va_start(args, fmt);
-    run->last = ngx_vslprintf(run->text, run->text + NGX_GATE_MESSAGE_MAX,
-                              fmt, args);
+    run->last = ngx_vslprintf(run->text, run->text + sizeof(run->text), fmt,
+                              args);
     va_end(args);
 }
 
@@ -194,8 +194,8 @@ ngx_gate_file_add(ngx_gate_file_run_t *run, const char *fmt, ...)
     va_list  args;
 
     va_start(args, fmt);
-    run->last = ngx_vslprintf(run->last, run->text + NGX_GATE_MESSAGE_MAX,
-                              fmt, args);
+    run->last = ngx_vslprintf(run->last, run->text + sizeof(run->text), fmt,
+                              args);
     va_end(args);
 }
 
@@ -203,8 +203,7 @@ ngx_gate_file_add(ngx_gate_file_run_t *run, const char *fmt, ...)
 void
 ngx_gate_file_add_errno(ngx_gate_file_run_t *run, ngx_err_t err)
 {
-    run->last = ngx_log_errno(run->last, run->text + NGX_GATE_MESSAGE_MAX,
-                              err);
+    run->last = ngx_log_errno(run->last, run->text + sizeof(run->text), err);
 }
 
 

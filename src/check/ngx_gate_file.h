@@ -56,8 +56,10 @@ typedef struct {
 
     ngx_gate_verdict_e        verdict;
     ngx_gate_reason_e         reason;
+
+    /* one more, so that what is cut is seen to be cut */
     u_char                   *last;
-    u_char                    text[NGX_GATE_MESSAGE_MAX];
+    u_char                    text[NGX_GATE_MESSAGE_MAX + 1];
 } ngx_gate_file_run_t;
 
 

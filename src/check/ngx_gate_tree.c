@@ -2,9 +2,12 @@
 /*
  * The walk holds one open directory for each level and looks everything up
  * relative to it, so a tree that is moved, or a directory that becomes a
- * link meanwhile, cannot lead it astray.  A slice takes about a millisecond
- * and the next one comes a millisecond later, after all that had happened
- * on the event loop meanwhile.
+ * link meanwhile, cannot lead it astray.
+ *
+ * A slice takes about a millisecond, and the next one comes a millisecond
+ * later, after all that had happened on the event loop meanwhile.  However
+ * many trees are counted, they share that millisecond: who comes late makes
+ * a single step, and gets more when the others are through.
  */
 
 
@@ -41,6 +44,12 @@ static void ngx_gate_tree_append(ngx_gate_tree_t *tree, u_char *name,
 static void ngx_gate_tree_fault(ngx_gate_tree_t *tree);
 static ngx_int_t ngx_gate_tree_failed(ngx_gate_tree_t *tree, char *call,
     ngx_err_t err);
+
+
+/* this turn of the event loop, and when its slice is used up */
+
+static ngx_msec_t  ngx_gate_tree_turn;
+static int64_t     ngx_gate_tree_turn_end;
 
 
 ngx_int_t
@@ -134,12 +143,15 @@ ngx_gate_tree_begin(ngx_gate_tree_t *tree)
 static ngx_int_t
 ngx_gate_tree_slice(ngx_gate_tree_t *tree)
 {
-    int64_t     end;
     ngx_int_t   rc;
     ngx_uint_t  cost;
 
+    if (ngx_gate_tree_turn != ngx_current_msec) {
+        ngx_gate_tree_turn = ngx_current_msec;
+        ngx_gate_tree_turn_end = ngx_gate_tree_clock() + NGX_GATE_TREE_SLICE;
+    }
+
     cost = 0;
-    end = ngx_gate_tree_clock() + NGX_GATE_TREE_SLICE;
 
     do {
         rc = ngx_gate_tree_step(tree, &cost);
@@ -147,7 +159,7 @@ ngx_gate_tree_slice(ngx_gate_tree_t *tree)
         if (cost >= NGX_GATE_TREE_STEP) {
             cost = 0;
 
-            if (ngx_gate_tree_clock() >= end) {
+            if (ngx_gate_tree_clock() >= ngx_gate_tree_turn_end) {
                 break;
             }
         }
