@@ -1,0 +1,136 @@
+#!/usr/bin/perl
+
+# The file check: markers left over from before, by newer_than= and max_age=.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+use InitGate::Checks;
+
+my $t = InitGate->new(http => <<'CONF');
+
+    init_checks app {
+        interval 20ms;
+        backoff 20ms;
+
+        check file %%DIR%%/never  name=never;
+        check file %%DIR%%/m      name=boot    optional  newer_than=boot;
+        check file %%DIR%%/m      name=path    optional  newer_than=%%DIR%%/stamp;
+        check file %%DIR%%/m      name=prefix  optional  newer_than=./boot;
+        check file %%DIR%%/m      name=age     optional  max_age=1h;
+        check file %%DIR%%/m      name=short   optional  max_age=200ms;
+        check file %%DIR%%/m      name=text    optional  newer_than=boot
+                                               contains=ready;
+        check file %%DIR%%/d      name=dir     optional  max_age=1h;
+        check file %%DIR%%/m      name=loop    optional  newer_than=%%DIR%%/loop;
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        location = /init { init_status app details=on; }
+    }
+
+CONF
+
+my $dir = $t->dir;
+
+my ($boot) = $t->read('/proc/stat') =~ /^btime (\d+)/m;
+my $now = time;
+
+sub touch {
+    my ($name, $time) = @_;
+
+    utime $time, $time, $t->path($name) or die "$name: $!";
+}
+
+mkdir "$dir/d";
+symlink 'loop', "$dir/loop";
+
+$t->run;
+
+verdict($t, 'boot', 'waiting missing', qr/^not there: /);
+
+# written by the initialiser of this boot
+
+$t->write('m', 'ready');
+
+verdict($t, 'boot', 'passed');
+verdict($t, 'age', 'passed');
+verdict($t, 'text', 'passed');
+verdict($t, 'dir', 'passed');
+
+# before the host started, a moment or long ago
+
+touch('m', $boot - 2);
+verdict($t, 'boot', 'waiting stale',
+    qr/^left over from before: .*, before the host started 20\S+Z$/);
+verdict($t, 'text', 'waiting stale');
+
+touch('m', 0);
+verdict($t, 'boot', 'waiting stale', qr/written 1970-01-01T00:00:00Z/);
+
+touch('m', -1e9);
+verdict($t, 'boot', 'waiting stale');
+verdict($t, 'age', 'waiting too_old');
+
+touch('m', $boot + 2);
+verdict($t, 'boot', 'passed');
+verdict($t, 'text', 'passed');
+
+# another file to compare with
+
+verdict($t, 'path', 'waiting missing',
+    qr{^not there to compare with: \Q$dir\E/stamp$});
+verdict($t, 'prefix', 'waiting missing', qr{compare with: \Q$dir\E/./boot$});
+verdict($t, 'loop', 'error io', qr{^stat\(\) "\Q$dir\E/loop" failed});
+
+$t->write('stamp');
+touch('stamp', $now);
+touch('m', $now + 1);
+verdict($t, 'path', 'passed');
+
+touch('m', $now - 1);
+verdict($t, 'path', 'waiting stale',
+    qr{, written \S+Z, not after \Q$dir\E/stamp \S+Z$});
+
+# to the nanosecond, and strictly so
+
+sub at {
+    my ($name, $time) = @_;
+
+    system('touch', '-d', "\@$time", $t->path($name)) == 0 or die;
+}
+
+at('stamp', "$now.000000500");
+at('m', "$now.000000500");
+verdict($t, 'path', 'waiting stale');
+at('m', "$now.000000501");
+verdict($t, 'path', 'passed');
+
+# age
+
+touch('m', time - 3500);
+verdict($t, 'age', 'passed');
+
+touch('m', time - 3700);
+verdict($t, 'age', 'waiting too_old',
+    qr{^too old: \Q$dir\E/m, written 20\S+Z$});
+
+# a clock that runs ahead of ours, as a file server's may
+
+touch('m', time + 3700);
+verdict($t, 'age', 'passed');
+verdict($t, 'boot', 'passed');
+
+touch('d', time - 3700);
+verdict($t, 'dir', 'waiting too_old');
+
+# a heartbeat that stops
+
+$t->write('m');
+$t->wait_for(sub { check($t, 'short')->{verdict} eq 'passed' }, 'heartbeat')
+    for 1 .. 2;
+ok($t->wait_for(sub { (check($t, 'short')->{reason} // '') eq 'too_old' },
+    'age'), 'short: too old by and by');
+
+done_testing;

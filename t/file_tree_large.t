@@ -1,0 +1,131 @@
+#!/usr/bin/perl
+
+# The file check: counting 100,000 files holds nobody up, and goes on at the
+# next probe where it takes longer than a probe may.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+use InitGate::Checks;
+
+use File::Temp qw(tempdir);
+use List::Util qw(min);
+use Time::HiRes qw(time);
+
+my $t = InitGate->new(workers => 1, http => <<'CONF');
+
+    keepalive_requests 100000;
+
+    init_checks app {
+        interval 10ms;
+
+        check file %%DIR%%/never  name=never;
+        check file %%DIR%%/tree   name=full   optional  files=100000;
+        check file %%DIR%%/tree   name=more   optional  files=100001;
+        check file %%DIR%%/tree   name=short  optional  files=100001
+                                              timeout=20ms;
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        location / { empty_gif; }
+        location = /init { init_status app details=on; }
+    }
+
+CONF
+
+# made in memory, where that is possible: the disk is not what is measured
+
+my $dir = tempdir('init-gate-XXXXXX', CLEANUP => 1,
+    -w '/dev/shm' ? (DIR => '/dev/shm') : (TMPDIR => 1));
+chmod 0755, $dir;
+
+for my $i (1 .. 100) {
+    mkdir "$dir/$i";
+
+    for my $j (1 .. 1000) {
+        open my $fh, '>', "$dir/$i/$j" or die "$dir/$i/$j: $!";
+    }
+}
+
+my $tree = $t->path('tree');
+
+# How long one request in twenty waits at least, in milliseconds of the worker's
+# own work, so that it does not matter much what else the machine has to do; and
+# by the clock.
+
+sub waits {
+    my ($worker, $n) = @_;
+
+    my $socket = $t->connect;
+    my (@work, @clock);
+
+    for (1 .. $n) {
+        my ($start, $before) = (time, spent($worker));
+
+        $socket->syswrite("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        sysread $socket, my $answer, 4096 or last;
+
+        push @clock, 1000 * (time - $start);
+        push @work, spent($worker) - $before;
+    }
+
+    return map { (sort { $b <=> $a } @$_)[$n / 20] } \@work, \@clock;
+}
+
+sub spent {
+    my ($pid) = @_;
+
+    return (split ' ', $t->read("/proc/$pid/schedstat"))[0] / 1e6;
+}
+
+$t->run;
+
+my $worker = $t->prober;
+my (undef, $quiet) = waits($worker, 300);
+
+symlink $dir, $tree or die "$tree: $!";
+
+verdict($t, 'full', 'passed');
+my $check = verdict($t, 'more', 'waiting too_few',
+    qr{^100000 of 100001 files in \Q$tree\E$});
+cmp_ok($check->{duration_ms}, '>', 5, 'it takes its time');
+
+my $before = check($t, 'more')->{attempts};
+my ($work, $clock) = waits($worker, 400);
+
+cmp_ok(check($t, 'more')->{attempts}, '>', $before, 'counted meanwhile');
+cmp_ok($work, '<', patience(10), 'nobody waits for it');
+
+diag(sprintf "one in twenty: %.1f ms, %.1f ms of work; %.1f ms when quiet",
+    $clock, $work, $quiet);
+
+# longer than a probe may take: never a timeout, and in the end all of it
+
+my %seen;
+
+ok($t->wait_for(sub {
+    my $check = check($t, 'short');
+
+    $seen{join ' ', grep { defined } @$check{qw(verdict reason)}} = 1;
+    $seen{going} = 1 if $check->{message} =~ /^\d+ of 100001 .*still counting$/;
+
+    return $seen{going} && $check->{observed} == 100000;
+}, 'all to be counted', 20), 'counted over several probes');
+
+delete @seen{'waiting too_few', 'going'};
+is_deeply(\%seen, {}, 'too few all the time');
+
+# the last full count is told while the next one goes on
+
+my $lowest = 100000;
+
+for (1 .. 50) {
+    $lowest = min($lowest, check($t, 'short')->{observed});
+}
+
+is($lowest, 100000, 'the number does not fall while counting');
+
+# QUIT in the middle of it takes no longer
+
+done_testing;
