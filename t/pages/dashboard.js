@@ -203,6 +203,46 @@ main(async (browser) => {
   is(page.faults.join(), "", "no errors in the page");
   await page.context().close();
 
+  /* a status that is hostile in every field */
+
+  const evil = (n) => "\"'></b></script><img src=x onerror=window.hurt=1>\u202e"
+    + "\u0007&amp;<svg onload=window.hurt=1>" + n;
+  const at = new Date().toISOString();
+  const odd = await browser.newPage();
+
+  await odd.route("**/init?format=json", (route) => route.fulfill({
+    json: { ready: false, gates: [0, 1].map((n) => ({
+      gate: evil(n), state: evil(n), ready: false, progress: 0.5, eta_ms: 1,
+      retry_after: 1, started_at: evil(n), opened_at: evil(n),
+      deadline_at: evil(n), latched: true, carried_over: true,
+      history: [{ state: evil(n), at: at }, { state: evil(n), at: evil(n) }],
+      held: 0, passed: 0, held_passed: 0, held_refused: 0, refused: 0,
+      gone: 0, prober: { pid: evil(n), heartbeat: evil(n) },
+      trigger: { state: evil(n), attempts: 2, message: evil(n) },
+      checks: [{ name: evil(n), verdict: evil(n), reason: evil(n),
+        type: evil(n), required: false, message: evil(n), observed: 1,
+        expected: 2, attempts: 1, consecutive: 1, last_checked: evil(n),
+        next_check: evil(n), passed_at: evil(n), duration_ms: 1,
+        carried_over: true, recent: [[evil(n), 1], ["passed", 2]] }]
+    })) }
+  }));
+
+  odd.faults = [];
+  odd.on("pageerror", (e) => odd.faults.push(e.message));
+  await odd.goto(args.url + "/init");
+  await until(async () => await odd.locator("#rows tr").count() == 2,
+              "a hostile status is shown");
+  await odd.locator("#rows th button").first().click();
+  await odd.locator("#gates h2 button").first().click();
+  await odd.reload();
+  await until(async () => await odd.locator("#rows tr").count() == 2,
+              "also from its bookmark");
+  is(await odd.locator("main img, main svg[onload]").count(), 0,
+     "and makes no element of its own");
+  ok(!await odd.evaluate(() => window.hurt), "nor runs anything");
+  is(odd.faults.join(), "", "nor breaks the page");
+  await odd.close();
+
   /* for a week: the same page with its clock running fifty times as fast */
 
   const wall = await browser.newContext();
