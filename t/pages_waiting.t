@@ -10,6 +10,11 @@ use InitGate::Browser;
 
 my ($policy) = `$FindBin::Bin/../tools/csp waiting`;
 chomp $policy;
+
+open my $readme, '<', "$FindBin::Bin/../README.md" or die "README.md: $!";
+ok((grep { index($_, qq{"$policy"}) >= 0 } <$readme>),
+   'the README has the policy that the page needs');
+
 (my $deaf = $policy) =~ s/; connect-src.*//;
 
 my $t = InitGate->new(http => <<"CONF");

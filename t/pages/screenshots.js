@@ -7,9 +7,9 @@ const { act, args, main, visit } = require("./browser.js");
 
 main(async (browser) => {
   const waiting = await visit(browser, args.url + "/",
-    { viewport: { width: 960, height: 600 } });
+    { viewport: { width: 960, height: 600 }, deviceScaleFactor: 1.5 });
   const dashboard = await visit(browser, args.url + "/init",
-    { viewport: { width: 1280, height: 780 } });
+    { viewport: { width: 1280, height: 790 }, deviceScaleFactor: 1.5 });
 
   for (let files = 390; files <= 640; files += 10) {
     await act("fill", files);
@@ -18,6 +18,14 @@ main(async (browser) => {
 
     if (files == 500) {
       await act("sql", "update schema_migrations set version = 42");
+    }
+
+    if (files > 500) {
+      await act("cache", 60);
+    }
+
+    if (files > 600) {
+      await act("hold");
     }
   }
 
