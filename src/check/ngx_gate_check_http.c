@@ -414,8 +414,8 @@ ngx_gate_http_judge(ngx_gate_http_t *http)
         return;
 
     default:
-        ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_MISMATCH,
-                           "the body takes \"match\" too many steps");
+        ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_TIMEOUT,
+                           "matching the body takes too long");
     }
 }
 
