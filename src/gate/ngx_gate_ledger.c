@@ -258,6 +258,7 @@ ngx_gate_ledger_enter(ngx_gate_ledger_t *ledger, ngx_array_t *gates,
     ngx_gate_ledger_process_t  *process;
 
     gate = gates->elts;
+    process = NULL;
 
     for (n = 0; n < NGX_GATE_LEDGER_PROCESSES; n++) {
 
