@@ -30,9 +30,13 @@
     "<p class=\"name\">%V</p>\n"                                               \
     "</section>\n"
 
-/* the longest words there are, with room to spare */
+/* the longest words there are */
 
-#define NGX_GATE_HTML_WORD  32
+#define NGX_GATE_HTML_STATE    (sizeof("initializing") - 1)
+#define NGX_GATE_HTML_VERDICT  (sizeof("waiting") - 1)
+#define NGX_GATE_HTML_REASON   (sizeof("too_many_connections") - 1)
+#define NGX_GATE_HTML_ETA      (sizeof("about  minutes left") - 1             \
+                                + NGX_INT64_LEN)
 
 
 static u_char *ngx_gate_html_progress(u_char *p, u_char *last,
@@ -68,8 +72,8 @@ ngx_gate_html_fragment_size(ngx_gate_t *gate)
     ngx_uint_t         i;
     ngx_gate_check_t  *check;
 
-    size = sizeof(NGX_GATE_HTML_OPEN) + NGX_GATE_HTML_WORD + gate->name.len
-           + sizeof("100 %</b> <span>") + 2 * NGX_GATE_HTML_WORD
+    size = sizeof(NGX_GATE_HTML_OPEN) + NGX_GATE_HTML_STATE + gate->name.len
+           + sizeof("100 %</b> <span>") + NGX_GATE_HTML_ETA
            + sizeof(NGX_GATE_HTML_BAR) + sizeof(" value=\"100.00\"")
            + sizeof(NGX_GATE_HTML_NOTE) + ngx_gate_html_failed.len
            + sizeof(NGX_GATE_HTML_CLOSE) + gate->name.len;
@@ -78,7 +82,8 @@ ngx_gate_html_fragment_size(ngx_gate_t *gate)
 
     for (i = 0; i < gate->checks.nelts; i++) {
         size += sizeof(NGX_GATE_HTML_CHECK) + check[i].name.len
-                + 3 * NGX_GATE_HTML_WORD + sizeof(": </span></li>\n");
+                + 2 * NGX_GATE_HTML_VERDICT + NGX_GATE_HTML_REASON
+                + sizeof(": </span></li>\n");
     }
 
     return size;
