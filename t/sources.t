@@ -1,0 +1,46 @@
+#!/usr/bin/perl
+
+# What is said in two places is the same in both, and the style.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+use JSON::PP;
+
+chdir "$FindBin::Bin/..";
+
+sub slurp { local (@ARGV, $/) = @_; scalar <> }
+
+is(`tools/style`, '', 'style');
+
+# every source is built, and nothing else
+
+my %built = map { $_ => 1 } slurp('config') =~ m{\$init_gate_src/(\S+?\.c)\b}g;
+my %there = map { $_ => 1 } `find src -name '*.c'` =~ m{^src/(.*)$}gm;
+
+is_deeply([sort keys %built], [sort keys %there], 'config: every source');
+
+# the closed lists: in the C tables and in the JSON Schema
+
+my $defs = decode_json(slurp('schema/init-gate.schema.json'))->{'$defs'};
+my $gate = slurp('src/gate/ngx_gate.c');
+
+for (['state', 'ngx_gate_state_names'], ['verdict', 'ngx_gate_verdict_names'],
+     ['reason', 'ngx_gate_reason_names'])
+{
+    my ($what, $table) = @$_;
+
+    my ($text) = $gate =~ /^ngx_str_t  \Q$table\E\[\] = \{\n(.*?)^\};/ms;
+    my @names = $text =~ /ngx_string\("(\w+)"\)/g;
+
+    is_deeply([sort @{$defs->{$what}{enum}}], [sort @names],
+        "schema: every $what");
+}
+
+# the version
+
+my ($version) = slurp('src/ngx_gate.h') =~ /NGX_GATE_VERSION\s+"(\S+)"/;
+like(slurp('CHANGES'), qr/^Changes with nginx-init-gate \Q$version\E\b/m,
+    'CHANGES: this version');
+
+done_testing;
