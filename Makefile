@@ -144,7 +144,8 @@ build-fuzz/%: t/fuzz/%.c build-fuzz/nginx/nginx
 	clang $$(cat build-fuzz/flags) -fsanitize=fuzzer,address -o $@ $< \
 	    build-fuzz/nginx.o $$(find build-fuzz/nginx -name '*.o' \
 	    ! -path '*/src/core/nginx.o') \
-	    $$(sed -n 's/^\t\(.*-lcrypt.*\)/\1/p' build-fuzz/nginx/Makefile)
+	    $$(sed -n -e 's/ *\\$$//' -e 's/^\t\(.*-lcrypt.*\)/\1/p' \
+	        build-fuzz/nginx/Makefile)
 
 
 lint: module $(BUILD)/flags
