@@ -22,10 +22,12 @@
 
 #if (NGX_PCRE2)
 
-#define NGX_GATE_MATCH_STACK  (1024 * 1024)
+#define NGX_GATE_MATCH_STACK_MIN  (32 * 1024)
+#define NGX_GATE_MATCH_STACK_MAX  (1024 * 1024)
 
 
 static ngx_int_t ngx_gate_match_init(void);
+static void ngx_gate_match_done(void *data);
 static void ngx_gate_match_cleanup(void *data);
 
 
@@ -33,6 +35,7 @@ static void ngx_gate_match_cleanup(void *data);
 
 static pcre2_match_context  *ngx_gate_match_context;
 static pcre2_match_data     *ngx_gate_match_data;
+static pcre2_jit_stack      *ngx_gate_match_stack;
 
 
 ngx_int_t
@@ -104,30 +107,56 @@ ngx_gate_match(ngx_regex_t *regex, ngx_str_t *text)
 static ngx_int_t
 ngx_gate_match_init(void)
 {
-    pcre2_jit_stack  *stack;
+    ngx_pool_cleanup_t  *cln;
 
+    cln = ngx_pool_cleanup_add(ngx_cycle->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_gate_match_done;
+
+    ngx_gate_match_context = pcre2_match_context_create(NULL);
     if (ngx_gate_match_context == NULL) {
-        ngx_gate_match_context = pcre2_match_context_create(NULL);
-        if (ngx_gate_match_context == NULL) {
-            return NGX_ERROR;
-        }
+        return NGX_ERROR;
+    }
 
-        pcre2_set_match_limit(ngx_gate_match_context, NGX_GATE_MATCH_STEPS);
+    pcre2_set_match_limit(ngx_gate_match_context, NGX_GATE_MATCH_STEPS);
 
-        /* grows as it is needed; without it, there is the machine stack */
+    /* grows as it is needed; without it, there is the machine stack */
 
-        stack = pcre2_jit_stack_create(32768, NGX_GATE_MATCH_STACK, NULL);
-        if (stack) {
-            pcre2_jit_stack_assign(ngx_gate_match_context, NULL, stack);
-        }
+    ngx_gate_match_stack = pcre2_jit_stack_create(NGX_GATE_MATCH_STACK_MIN,
+                                                  NGX_GATE_MATCH_STACK_MAX,
+                                                  NULL);
+
+    if (ngx_gate_match_stack) {
+        pcre2_jit_stack_assign(ngx_gate_match_context, NULL,
+                               ngx_gate_match_stack);
     }
 
     ngx_gate_match_data = pcre2_match_data_create(1, NULL);
+
     if (ngx_gate_match_data == NULL) {
+        ngx_gate_match_done(NULL);
         return NGX_ERROR;
     }
 
     return NGX_OK;
+}
+
+
+/* with the cycle that was there first, if a process lives through several */
+
+static void
+ngx_gate_match_done(void *data)
+{
+    pcre2_match_data_free(ngx_gate_match_data);
+    pcre2_jit_stack_free(ngx_gate_match_stack);
+    pcre2_match_context_free(ngx_gate_match_context);
+
+    ngx_gate_match_data = NULL;
+    ngx_gate_match_stack = NULL;
+    ngx_gate_match_context = NULL;
 }
 
 

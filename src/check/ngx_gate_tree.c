@@ -366,9 +366,12 @@ ngx_gate_tree_push(ngx_gate_tree_t *tree, int fd)
 static void
 ngx_gate_tree_pop(ngx_gate_tree_t *tree)
 {
-    tree->depth--;
+    ngx_gate_tree_level_t  *level;
 
-    (void) closedir(tree->levels[tree->depth].dir);
+    level = &tree->levels[--tree->depth];
+
+    (void) closedir(level->dir);
+    level->dir = NULL;
 
     if (tree->depth) {
         tree->current_len = tree->levels[tree->depth - 1].len;
