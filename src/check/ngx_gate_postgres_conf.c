@@ -524,13 +524,12 @@ ngx_gate_postgres_names(ngx_conf_t *cf, ngx_gate_check_t *check,
     error = ngx_gate_sql_names(cf->pool, value, parts, &names);
 
     if (error == NULL && names->nelts > NGX_GATE_POSTGRES_NAMES - 8) {
-        error = "is too long";
+        error = "has more than 248 names";
     }
 
     if (error) {
-        (void) ngx_gate_param_error(cf, check, "invalid value \"%V\" of "
-                                    "parameter \"%s\": it %s", value, param,
-                                    error);
+        (void) ngx_gate_param_error(cf, check, "\"%s\" %s: \"%V\"", param,
+                                    error, value);
         return NULL;
     }
 

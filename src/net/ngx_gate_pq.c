@@ -256,8 +256,7 @@ ngx_gate_pq_event(ngx_event_t *ev)
     pq->received += n;
 
     if (pq->received > NGX_GATE_PQ_ANSWER_MAX) {
-        ngx_gate_pq_abandon(pq, NGX_GATE_PROTOCOL,
-                            "the server sends more than any answer has");
+        ngx_gate_pq_too_much(pq);
         return;
     }
 

@@ -21,6 +21,8 @@
 static ngx_int_t ngx_gate_pq_send_settings(ngx_gate_pq_t *pq,
     ngx_gate_pq_question_t *q);
 static void ngx_gate_pq_finish(ngx_gate_pq_t *pq);
+static void ngx_gate_pq_abandon(ngx_gate_pq_t *pq, ngx_gate_reason_e reason,
+    char *error);
 
 
 void
@@ -195,6 +197,12 @@ ngx_gate_pq_receive(ngx_gate_pq_t *pq)
 
         default:
 
+            if (PQresultMemorySize(result) > NGX_GATE_PQ_ANSWER_MAX) {
+                PQclear(result);
+                ngx_gate_pq_too_much(pq);
+                return;
+            }
+
             if (pq->nresults > NGX_GATE_PQ_STATEMENTS) {
                 PQclear(result);
                 ngx_gate_pq_abandon(pq, NGX_GATE_PROTOCOL,
@@ -337,9 +345,17 @@ ngx_gate_pq_lost(ngx_gate_pq_t *pq)
 }
 
 
+void
+ngx_gate_pq_too_much(ngx_gate_pq_t *pq)
+{
+    ngx_gate_pq_abandon(pq, NGX_GATE_PROTOCOL,
+                        "the server sends more than any answer has");
+}
+
+
 /* what is asked or answered cannot be waited for */
 
-void
+static void
 ngx_gate_pq_abandon(ngx_gate_pq_t *pq, ngx_gate_reason_e reason, char *error)
 {
     ngx_uint_t  idle;

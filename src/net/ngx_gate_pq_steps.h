@@ -81,8 +81,7 @@ void ngx_gate_pq_flush(ngx_gate_pq_t *pq);
 void ngx_gate_pq_receive(ngx_gate_pq_t *pq);
 void ngx_gate_pq_idle(ngx_gate_pq_t *pq);
 void ngx_gate_pq_lost(ngx_gate_pq_t *pq);
-void ngx_gate_pq_abandon(ngx_gate_pq_t *pq, ngx_gate_reason_e reason,
-    char *error);
+void ngx_gate_pq_too_much(ngx_gate_pq_t *pq);
 
 
 #endif /* _NGX_GATE_PQ_STEPS_H_INCLUDED_ */

@@ -8,6 +8,8 @@ package InitGate::Postgres;
 #         and message, tests it, and returns it
 #     my $check = check($t, 'schema');
 #     psql($pg, 'SQL; SQL'), psql($pg, 'SQL', 'database')
+#     hba($pg, LINES)    who may log in and how, besides the test itself
+#     server_log($pg)
 #
 #     auth_ok, ready, parameter(NAME => VALUE), error(SQLSTATE, MESSAGE
 #     [, SEVERITY]), row(VALUE ...), authentication(N [, BYTES])
@@ -21,7 +23,7 @@ use DBI;
 use Exporter 'import';
 use Test::More;
 
-our @EXPORT = qw(check is_check psql
+our @EXPORT = qw(check is_check psql hba server_log
     auth_ok ready parameter error authentication login questions startup);
 
 
@@ -78,6 +80,29 @@ sub psql {
     $dbh->disconnect;
 
     return @rows;
+}
+
+
+sub hba {
+    my ($pg, $lines) = @_;
+
+    my $path = $pg->base_dir . '/data/pg_hba.conf';
+
+    open my $fh, '>', $path or die "$path: $!";
+    print $fh "host all postgres 127.0.0.1/32 trust\n$lines\n";
+    close $fh;
+
+    psql($pg, 'SELECT pg_reload_conf()');
+}
+
+
+sub server_log {
+    my ($pg) = @_;
+
+    open my $fh, '<', $pg->base_dir . '/postgres.log' or return '';
+    local $/;
+
+    return <$fh>;
 }
 
 

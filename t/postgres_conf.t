@@ -1,0 +1,189 @@
+# check postgres: what "nginx -t" refuses, and that it never says a password.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+
+my $t = InitGate->new;
+
+$t->write('password', "hunter2\n");
+
+my $db = 'host=127.0.0.1 dbname=test';
+
+
+sub conf {
+    my ($target, $params, %args) = @_;
+
+    return $t->conf_error(<<"CONF");
+    init_checks app {
+        check postgres "$target" name=db $params;
+    }
+    server { listen 127.0.0.1:%%PORT_8080%%; }
+CONF
+}
+
+
+sub good {
+    my ($target, $params, $what) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my ($status, $said) = conf($target, $params);
+    is($status, 0, $what // "$target $params") or diag($said);
+}
+
+
+sub bad {
+    my ($target, $params, $error) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my ($status, $said) = conf($target, $params);
+
+    isnt($status, 0, "refused: $target $params");
+    like($said, $error, 'says why');
+    like($said, qr/in check "db" of type "postgres" in .*nginx\.conf:\d+/,
+        'says where');
+    unlike($said, qr/hunter2|ter2/, 'says no password');
+}
+
+
+# connection strings
+
+good($db, '');
+good("postgresql://app:hunter2\@db.example:5433/app?sslmode=require", '');
+good('postgres:///app?host=/run/postgresql', '');
+good("host=a,b,/tmp port=1,2,3 target_session_attrs=primary", '');
+good('hostaddr=127.0.0.1,::1 host=a,b port=5432', '');
+good('host=never.resolves.example connect_timeout=10', '');
+good("host=a password='hunter2 and more' user=app", '');
+good('', '', 'all defaults');
+good('host=@abstract dbname=a client_encoding=utf-8', '');
+
+bad('app', '', qr/missing "=" after "app"/);
+bad('host=a hosst=b', '', qr/invalid connection option "hosst"/);
+bad("host=a password=hunter2 more", '', qr/invalid connection string: mis/);
+bad("host=a password='hunter2", '', qr/unterminated quoted string/);
+bad('postgresql://app:hun%zzter2@a/b', '', qr/invalid percent-encoded/);
+bad('postgresql://app:hunter2@a:b:c/d?hosst=x', '', qr/invalid/);
+bad('postgresql://app:hunter2@[::1/d', '', qr/invalid connection string/);
+bad('host=a port=0', '', qr/invalid port "0"/);
+bad('host=a port=70000', '', qr/invalid port "70000"/);
+bad('host=a,b port=1,2,3', '', qr/3 ports do not go with 2 hosts/);
+bad('host=a,b hostaddr=127.0.0.1', '', qr/2 hosts do not go with 1 addr/);
+bad('hostaddr=db.example', '', qr/invalid address "db\.example"/);
+bad('sslmode=maybe', '', qr/invalid sslmode value: "maybe"/);
+bad('gssencmode=maybe', '', qr/invalid gssencmode value: "maybe"/);
+bad('ssl_min_protocol_version=SSLv3', '', qr/ssl_min_protocol_version/);
+bad('target_session_attrs=master', '',
+    qr/"master", allowed are "any", "read-write"/);
+bad('service=app', '', qr/"service" is not supported/);
+bad('dbname=a replication=true', '', qr/"replication" is not supported/);
+bad('client_encoding=SJIS', '', qr/"client_encoding" must be "UTF8"/);
+
+# secrets
+
+good($db, 'password_file=%%DIR%%/password');
+good($db, 'password_file=/not/there/yet', 'a password that comes later');
+good($db, 'passfile=/not/there/yet');
+good("$db passfile=/not/there/yet", '');
+bad("$db password=hunter2", 'password_file=a', qr/only one of/);
+bad("$db password=hunter2", 'passfile=a', qr/only one of/);
+bad($db, 'passfile=a password_file=b', qr/only one of/);
+bad("$db passfile=a", 'passfile=b', qr/"passfile" is given in the/);
+
+# what to ask
+
+good($db, 'tables=a');
+good($db, 'tables=a,s.b,Größe,_x$1');
+good($db, q('tables="A b","s,t"."x""y"'));
+bad($db, 'tables=', qr/tables/);
+bad($db, 'tables=a,', qr/"tables" is not a list of names as in SQL: "a,"/);
+bad($db, 'tables=a,,b', qr/not a list of names/);
+bad($db, 'tables=a.b.c', qr/not a list of names/);
+bad($db, 'tables=1a', qr/not a list of names/);
+bad($db, 'tables=a-b', qr/not a list of names/);
+bad($db, 'tables="a', qr/not a list of names/);
+bad($db, q('tables=a";DROP TABLE b'), qr/not a list of names/);
+bad($db, q('tables=""'), qr/not a list of names/);
+bad($db, 'tables=' . 'a' x 64, qr/not a list of names/);
+bad($db, 'tables=' . join(',', map "t$_", 1 .. 300), qr/"tables" has more than 248 names/);
+bad($db, 'tables=a tables=b', qr/tables/);
+
+good($db, 'schema=a,B tables=t');
+bad($db, 'schema=a.b tables=t', qr/"schema" is not a list of names as in SQL: "a\.b"/);
+bad($db, 'schema=a', qr/"schema" without "tables", "rows"/);
+
+good($db, 'rows=a:1');
+good($db, q('rows="a:b":10'));
+bad($db, 'rows=a', qr/"rows", must be a table and a number, as in/);
+bad($db, 'rows=a:', qr/a table and a number/);
+bad($db, 'rows=a:0', qr/a table and a number/);
+bad($db, 'rows=a:-1', qr/a table and a number/);
+bad($db, 'rows=a:99999999999999999999', qr/a table and a number/);
+bad($db, 'rows=:5', qr/a table and a number/);
+bad($db, 'rows=a,b:5', qr/"rows" takes one table/);
+
+good($db, q("query=SELECT count(*) FROM a WHERE b = 'c;d'" min=5));
+good($db, q("query=SELECT 1" expect=1));
+bad($db, 'expect=1', qr/"expect" without "query"/);
+bad($db, 'min=1', qr/"min" without "query"/);
+bad($db, q("query=SELECT 1" expect=1 min=1),
+    qr/"expect" and "min" exclude each other/);
+bad($db, q(rows=a:5 "query=SELECT 1" min=1),
+    qr/"rows" and "min" exclude each other/);
+bad($db, q("query=SELECT 1" min=0), qr/min/);
+bad($db, 'key=a', qr/unknown parameter "key", allowed are .*migrations=/);
+
+# migrations
+
+my @all = qw(golang-migrate goose flyway liquibase alembic django rails dbmate
+             ecto prisma sqlx efcore knex typeorm diesel atlas);
+
+good($db, "migrations=$_") for @all;
+
+my ($status, $said) = conf($db, 'migrations=sequelize');
+isnt($status, 0, 'an unknown tool');
+is_deeply([$said =~ /known are (.*) in check/
+    && [$1 =~ /"(.*?)"/g]]->[0], \@all, 'all sixteen are named');
+
+bad($db, 'version=1', qr/"version" without "migrations"/);
+bad($db, 'migrations=goose exact', qr/"exact" without "version"/);
+bad($db, 'exact', qr/"exact" without "version"/);
+
+my %good = (
+    'golang-migrate' => [1, 42, 20240131120000],
+    goose => [42], sqlx => [20240131120000], ecto => [20240131120000],
+    flyway => [1, '1.10', '1_2_3', '2024.01.31'],
+    liquibase => ['v1.2', 'changelog-7', 'any:text'],
+    alembic => ['1975ea83b712', '1975ea83b712,ae1027a6acf8', 'my_rev-1'],
+    django => ['shop.0001_initial', 'a.b,c.d', 'a.b.c'],
+    rails => [20240131120000], dbmate => ['001', 20240131120000],
+    diesel => ['2024-01-31-120000', '00000000000000'],
+    prisma => ['20240131120000_init'],
+    efcore => ['20240131120000', '20240131120000_Init'],
+    knex => ['20240131120000_init.js'], typeorm => ['Init1706702400000'],
+    atlas => ['20240131120000', 'v1.2'],
+);
+
+my %bad = (
+    'golang-migrate' => ['v1', '-1', '1.2', '9' x 19], goose => ['latest'],
+    sqlx => ['0x1'], ecto => ['1a'],
+    flyway => ['V1', '1.', '.1', '1..2', '1-2'],
+    alembic => ['head@', 'a,', ',a', 'a,,b', '+1', 'a:b'],
+    django => ['shop', '0001_initial', '.a', 'a.', 'a.b,c', 'a.b,'],
+    rails => ['2024_01'], dbmate => ['001_init'], diesel => ['init', '-'],
+    efcore => ['Init', '2024', '20240131120000_', '20240131120000Init'],
+);
+
+for my $tool (sort keys %good) {
+    good($db, "migrations=$tool version=$_") for @{$good{$tool}};
+}
+
+for my $tool (sort keys %bad) {
+    bad($db, "migrations=$tool version=$_",
+        qr/invalid version "\Q$_\E" of "$tool", must be/)
+        for @{$bad{$tool}};
+}
+
+done_testing;
