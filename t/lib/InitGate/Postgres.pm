@@ -140,6 +140,7 @@ sub error {
     my ($state, $text, $severity) = @_;
 
     $severity //= 'FATAL';
+    utf8::encode($_) for $severity, $text;
 
     return message('E', "S$severity\0V$severity\0C$state\0M$text\0\0");
 }
