@@ -1,4 +1,6 @@
-# check postgres: what "nginx -t" refuses, and that it never says a password.
+#!/usr/bin/perl
+
+# The postgres check: what "nginx -t" refuses, and that it never says a password.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

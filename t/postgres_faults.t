@@ -1,4 +1,6 @@
-# check postgres: servers that are down, silent, frozen, broken or strange,
+#!/usr/bin/perl
+
+# The postgres check: servers that are down, silent, frozen, broken or strange,
 # by a script, and the real one.
 
 use FindBin;

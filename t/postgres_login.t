@@ -1,4 +1,6 @@
-# check postgres: logging in, by password, file and socket; what is told
+#!/usr/bin/perl
+
+# The postgres check: logging in, by password, file and socket; what is told
 # apart when it fails; and that no password is ever to be read anywhere.
 
 use FindBin;

@@ -1,4 +1,6 @@
-# check postgres: what sixteen migration tools leave behind, in every state
+#!/usr/bin/perl
+
+# The postgres check: what sixteen migration tools leave behind, in every state
 # that the check tells apart.
 
 use FindBin;

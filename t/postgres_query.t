@@ -1,4 +1,6 @@
-# check postgres: rows= and query=, what their answers mean, and that asking
+#!/usr/bin/perl
+
+# The postgres check: rows= and query=, what their answers mean, and that asking
 # changes nothing.
 
 use FindBin;

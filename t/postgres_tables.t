@@ -1,4 +1,6 @@
-# check postgres: the tables that are there, and those that are missing.
+#!/usr/bin/perl
+
+# The postgres check: the tables that are there, and those that are missing.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

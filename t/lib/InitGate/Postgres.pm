@@ -21,20 +21,11 @@ use warnings;
 
 use DBI;
 use Exporter 'import';
+use InitGate::Checks 'check';
 use Test::More;
 
 our @EXPORT = qw(check is_check psql hba server_log
     auth_ok ready parameter error authentication login questions startup);
-
-
-sub check {
-    my ($t, $name, $uri) = @_;
-
-    my ($check) = grep { $_->{name} eq $name }
-        map { @{$_->{checks}} } @{$t->json($uri // '/init')->{gates} // []};
-
-    return $check // {};
-}
 
 
 sub is_check {

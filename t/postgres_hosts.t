@@ -1,0 +1,160 @@
+#!/usr/bin/perl
+
+# The postgres check and several hosts: names, addresses, roles, and which of
+# them is asked in the end.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+use InitGate::DNS;
+use InitGate::Fake;
+use InitGate::Postgres;
+
+my $t = InitGate->new(workers => 1);
+my $primary = $t->postgres;
+my $standby = standby($primary);
+
+my ($p, $s) = ($primary->port, $standby->port);
+
+psql($primary, 'CREATE ROLE readonly LOGIN');
+psql($primary, 'ALTER ROLE readonly SET default_transaction_read_only = on');
+
+sub standby {
+    my ($primary) = @_;
+
+    my $dir = $t->server_dir('standby');
+    my $uid = $primary->uid;
+    my $bin = Cwd::abs_path($primary->pg_ctl) =~ s{/[^/]*$}{}r;
+    chown $uid, -1, $dir;
+
+    my $pid = fork // die "fork: $!";
+
+    if ($pid == 0) {
+        $> = $< = $uid;
+        exec "$bin/pg_basebackup", '-R', '-c', 'fast', '-X', 'stream',
+            '-D', "$dir/data", '-U', 'postgres', '-h', '127.0.0.1', '-p',
+            $primary->port or POSIX::_exit(1);
+    }
+
+    waitpid $pid, 0;
+    die 'pg_basebackup failed' if $?;
+
+    my $server = Test::PostgreSQL->new(base_dir => $dir,
+        port => $t->port('standby'));
+    push @{$t->{running}}, $server;
+
+    return $server;
+}
+
+my $blackhole = InitGate::Fake->blackhole->port;
+
+# names are told apart by what they are resolved to
+
+my $dns = InitGate::DNS->new(sub {
+    my ($name, $type, $word) = @_;
+
+    return $word eq 'later' && $type eq 'A' ? ['127.0.0.1'] : 'NXDOMAIN'
+        if $name eq 'later.example';
+
+    return if $name eq 'silent.example';
+    return [] if $type ne 'A';
+
+    return { 'db.example' => ['127.0.0.1'],
+             'two.example' => ['127.1.2.3', '127.0.0.1'] }->{$name}
+        // 'NXDOMAIN';
+});
+my $port = $dns->port;
+
+my $to = 'user=postgres dbname=test';
+
+$t->run(http => <<"CONF");
+    resolver 127.0.0.1:$port valid=1s ipv6=off;
+
+    init_checks app {
+        interval 50ms;
+        backoff 50ms;
+        timeout 3s;
+
+        check file %%DIR%%/never name=never;
+
+        check postgres "host=db.example port=$p $to" name=name;
+        check postgres "host=two.example port=$p $to" name=second_address;
+        check postgres "host=localhost port=$p $to" name=localhost;
+        check postgres "host=elsewhere.example hostaddr=127.0.0.1 port=$p $to"
+                       name=address;
+        check postgres "host=no.example,db.example port=$p $to" name=no_name;
+        check postgres "host=127.0.0.1,127.0.0.1 port=1,$p $to" name=refused;
+        check postgres "postgresql://postgres\@127.0.0.1:1,db.example:$p/test"
+                       name=uri;
+        check postgres "host=127.0.0.1,127.0.0.1 port=$blackhole,$p $to"
+                       name=blackhole;
+        check postgres "host=silent.example,db.example port=$p $to"
+                       name=silent timeout=1s;
+
+        check postgres "host=127.0.0.1,127.0.0.1 port=$s,$p $to
+                        target_session_attrs=primary" name=primary;
+        check postgres "host=127.0.0.1,127.0.0.1 port=$s,$p $to
+                        target_session_attrs=read-write" name=read_write;
+        check postgres "host=127.0.0.1,127.0.0.1 port=$p,$s $to
+                        target_session_attrs=standby" name=standby
+                        "query=SELECT pg_is_in_recovery()";
+        check postgres "host=127.0.0.1,127.0.0.1 port=$p,$s $to
+                        target_session_attrs=read-only" name=read_only
+                        "query=SELECT pg_is_in_recovery()";
+        check postgres "host=127.0.0.1 port=$p user=readonly dbname=test
+                        target_session_attrs=read-only" name=read_only_role;
+        check postgres "host=127.0.0.1 port=$p user=readonly dbname=test
+                        target_session_attrs=read-write" name=not_writable;
+        check postgres "host=127.0.0.1,127.0.0.1 port=$p,$s $to
+                        target_session_attrs=prefer-standby" name=prefer
+                        "query=SELECT pg_is_in_recovery()";
+        check postgres "host=127.0.0.1,127.0.0.1 port=1,$p $to
+                        target_session_attrs=prefer-standby" name=fallback
+                        "query=SELECT NOT pg_is_in_recovery()";
+        check postgres "host=127.0.0.1 port=$s $to
+                        target_session_attrs=primary" name=no_primary;
+        check postgres "host=127.0.0.1,127.0.0.1 port=$p,1 $to
+                        target_session_attrs=standby" name=no_standby;
+
+        check postgres "host=no.example port=$p $to" name=unknown;
+        check postgres "host=silent.example port=$p $to" name=no_answer
+                       timeout=1s;
+        check postgres "host=later.example port=$p $to" name=later;
+        check postgres "host=127.0.0.1,127.0.0.1 port=$p,$s user=nobody
+                        dbname=test" name=stranger;
+        check postgres "host=127.0.0.1,127.0.0.1 port=1,1 $to" name=none;
+    }
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        location = /init { init_status details=on; }
+    }
+CONF
+
+is_check($t, $_, 'passed') for qw(name second_address localhost address
+    no_name refused uri blackhole silent primary read_write standby read_only
+    read_only_role prefer fallback);
+
+is_check($t, 'no_primary', 'error', 'other_role',
+    qr/^the server is a standby$/);
+is_check($t, 'no_standby', 'error', 'other_role',
+    qr/^"127\.0\.0\.1:$p": the server is a primary$/);
+is_check($t, 'not_writable', 'error', 'other_role',
+    qr/^the server is a primary, read-only$/);
+is_check($t, 'unknown', 'error', 'dns', qr/^"no\.example": /);
+is_check($t, 'no_answer', 'error', 'timeout', qr/resolving the name of/);
+is_check($t, 'none', 'error', 'refused', qr/Connection refused/);
+is_check($t, 'stranger', 'error', 'auth',
+    qr/^"127\.0\.0\.1:$p": role "nobody" does not exist \(28000\)$/);
+is_check($t, 'later', 'error', 'dns');
+
+$dns->set('later');
+is_check($t, 'later', 'passed');
+
+# a failover
+
+$primary->stop;
+@{$t->{running}} = grep { $_ != $primary } @{$t->{running}};
+psql($standby, 'SELECT pg_promote()');
+is_check($t, 'no_primary', 'passed');
+
+done_testing;

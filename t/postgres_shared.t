@@ -1,0 +1,176 @@
+#!/usr/bin/perl
+
+# The postgres check's connection: one for all who ask the same database, kept
+# between probes, closed when nobody asks any more; and none suffers from
+# another's slow question.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+use InitGate::Fake;
+use InitGate::Postgres;
+
+my $t = InitGate->new(workers => 2);
+my $pg = $t->postgres;
+my $port = $pg->port;
+
+psql($pg, 'CREATE ROLE other LOGIN; CREATE TABLE here (i int);'
+    . 'CREATE TABLE locked (i int); INSERT INTO here VALUES (1)');
+
+my $db = "host=127.0.0.1 port=$port dbname=test user=postgres";
+
+# hangs on its first connection, and answers on all others
+
+my $fake = InitGate::Fake->new(sub {
+    my ($c) = @_;
+
+    login($c) or return;
+    return $c->hang if $c->number == 1;
+
+    while (questions($c)) {
+        $c->send("1\0\0\0\x04" . "2\0\0\0\x04"
+            . "T\0\0\0\x1a\0\x01a\0" . pack('NnNnNn', 0, 0, 25, 0xffff,
+                0xffffffff, 0)
+            . "D\0\0\0\x0b\0\x01\0\0\0\x01x" . "C\0\0\0\x0dSELECT 1\0"
+            . ready()) or return;
+    }
+});
+my $hangs = $fake->port;
+
+$t->run(http => <<"CONF");
+    init_checks one {
+        interval 50ms;
+        check file %%DIR%%/first name=first;
+        check postgres "$db" name=a;
+        check postgres "user=postgres dbname=test port=$port host=127.0.0.1"
+                       name=b tables=here;
+        check postgres "postgresql://postgres\@127.0.0.1:$port/test" name=c
+                       rows=here:1;
+        check postgres "$db" name=d rows=locked:1;
+    }
+    init_checks two {
+        interval 50ms;
+        latch off;
+        check postgres "$db" name=e schema=public tables=here;
+        check postgres "host=127.0.0.1 port=$port dbname=test user=other"
+                       name=other;
+    }
+    init_checks slow {
+        interval 50ms;
+        backoff 50ms;
+        check file %%DIR%%/third name=third;
+        check postgres "$db application_name=slow" name=sleeps
+              "query=SELECT pg_sleep(30)" timeout=500ms;
+        check postgres "$db application_name=slow" name=waits rows=locked:1
+              timeout=1s;
+        check postgres "$db application_name=slow" name=beside timeout=5s
+              "query=SELECT count(*) FROM here" min=2;
+    }
+    init_checks fair {
+        check file %%DIR%%/fourth name=fourth;
+        check postgres "host=127.0.0.1 port=$hangs user=a" name=first_hangs
+              timeout=500ms;
+        check postgres "host=127.0.0.1 port=$hangs user=a" name=second
+              timeout=5s;
+        check postgres "host=127.0.0.1 port=$hangs user=a" name=third_hangs
+              timeout=5s;
+    }
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        location = /init { init_status details=on; }
+    }
+CONF
+
+sub backends {
+    my ($name, $user) = @_;
+
+    return map { $_->[0] } psql($pg, "SELECT pid FROM pg_stat_activity"
+        . " WHERE application_name = '$name' AND usename = '"
+        . ($user // 'postgres') . "'");
+}
+
+is_check($t, $_, 'passed') for qw(a b c e other);
+is_check($t, 'd', 'waiting', 'too_few');
+
+my @pids = backends('nginx-init-gate');
+is(@pids, 1, 'five checks of two gates, in three spellings: one connection');
+is(backends('nginx-init-gate', 'other'), 1, 'another user, another one');
+
+my $attempts = check($t, 'e')->{attempts};
+$t->wait_for(sub { check($t, 'e')->{attempts} > $attempts + 5 }, 'probes');
+is_deeply([backends('nginx-init-gate')], \@pids, 'it is kept');
+
+# a statement's time ends before the probe's, and a lock is not waited for
+
+is_check($t, 'sleeps', 'error', 'timeout',
+    qr/canceling statement due to statement timeout \(57014\)/);
+is_check($t, 'beside', 'waiting', 'too_few');
+
+my $dbh = DBI->connect($pg->dsn(dbname => 'test'), '', '',
+    { RaiseError => 1, AutoCommit => 0 });
+$dbh->do('LOCK TABLE locked IN ACCESS EXCLUSIVE MODE');
+
+is_check($t, 'd', 'running', 'locked', qr/lock timeout \(55P03\)/);
+is_check($t, 'waits', 'running', 'locked');
+
+$attempts = check($t, 'beside')->{attempts};
+$t->wait_for(sub { check($t, 'beside')->{attempts} > $attempts + 2 },
+    'the one beside', 10);
+is(check($t, 'beside')->{verdict}, 'waiting', 'which is never in the way');
+is(backends('slow'), 1, 'nor was a connection lost');
+
+$dbh->do('INSERT INTO locked VALUES (1)');
+$dbh->commit;
+is_check($t, 'd', 'passed');
+
+# who leaves takes the connection with him, and the next one begins anew
+
+is_check($t, 'second', 'passed');
+is_check($t, 'third_hangs', 'passed');
+
+for my $name (qw(second third_hangs)) {
+    my @recent = @{check($t, $name)->{recent}};
+    is_deeply([grep { $_->[0] ne 'passed' } @recent], [],
+        "$name: not once without an answer");
+    cmp_ok($recent[0][1], '>', 300, "$name: though it waited in the queue");
+}
+
+is_check($t, 'first_hangs', 'passed');
+
+# one gate has latched, another has not
+
+$t->write($_) for qw(first third fourth);
+$t->wait_for(sub { (grep { $_->{gate} eq 'one' }
+    @{$t->json('/init')->{gates}})[0]{latched} }, 'the first gate');
+
+$attempts = check($t, 'e')->{attempts};
+$t->wait_for(sub { check($t, 'e')->{attempts} > $attempts + 3 }, 'probes');
+is_deeply([backends('nginx-init-gate')], \@pids,
+    'the connection serves the gate that goes on');
+is_check($t, 'sleeps', 'error', 'timeout');
+
+# the last one closes it
+
+$t->reload(http => <<"CONF");
+    init_checks two {
+        interval 50ms;
+        check file %%DIR%%/second name=second;
+        check postgres "$db" name=e tables=here;
+    }
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        location = /init { init_status details=on; }
+    }
+CONF
+
+is_check($t, 'e', 'passed');
+$t->wait_for(sub { backends('nginx-init-gate') == 1
+    && !backends('slow') && !backends('nginx-init-gate', 'other') },
+    'the old connections to close');
+
+$t->write('second');
+$t->wait_for(sub { !backends('nginx-init-gate') }, 'the last one to close');
+
+unlike(server_log($pg), qr/unexpected EOF/, 'all of them said goodbye');
+
+done_testing;
