@@ -73,14 +73,17 @@ debug coverage sanitize:
 # configured again when a file comes or goes, or something else is asked for
 
 $(BUILD)/nginx/Makefile: config config.make Makefile $(BUILD)/files | $(src)
-	cd $(src) && bash -c 'set -- $(modules); \
+	@echo "configuring $(BUILD) with nginx from $(src)"
+	@cd $(src) && bash -c 'set -- $(modules); \
 	    if [ -e conf_flags ]; then \
 	        . ./conf_flags; set -- "$${NGX_CONF_FLAGS[@]}"; \
 	    fi; \
 	    configure=./configure; \
 	    [ -e $$configure ] || configure=auto/configure; \
 	    $$configure "$$@" $(options) \
-	        $(if $(linked),--add-module,--add-dynamic-module)=$(CURDIR)'
+	        $(if $(linked),--add-module,--add-dynamic-module)=$(CURDIR)' \
+	    > $(build)/configure.log 2>&1 \
+	    || { tail -n 20 $(build)/configure.log >&2; exit 1; }
 
 $(CURDIR)/build-src:
 	tools/nginx-source $@
