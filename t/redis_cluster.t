@@ -61,7 +61,7 @@ sub settles {
 }
 
 settles('ping', 'passed');
-settles('a0', 'waiting starting', qr/CLUSTERDOWN /);
+settles('a0', 'running starting', qr/CLUSTERDOWN /);
 
 my $said = `redis-cli --cluster create @at --cluster-yes 2>&1`;
 is($?, 0, 'a cluster is created') or diag($said);
@@ -123,7 +123,7 @@ my ($alive) = grep { $_ != $dead } 0 .. 2;
 
 $nodes[$dead]->stop;
 settles("b$dead", 'error refused');
-settles("b$alive", '(?:error (?:refused|reset)|waiting starting)');
+settles("b$alive", '(?:error (?:refused|reset)|running starting)');
 verdict($t, "c$alive", 'passed') if $has{c} != $dead;
 
 $nodes[$dead]->run;

@@ -87,7 +87,7 @@ $second->replicaof('127.0.0.1', $a);
 
 # a cluster's node before there is a cluster
 
-verdict($t, 'node', 'waiting starting', qr/^CLUSTERDOWN /);
+verdict($t, 'node', 'running starting', qr/^CLUSTERDOWN /);
 $third->cluster('addslotsrange', 0, 16383);
 
 # busy with a script

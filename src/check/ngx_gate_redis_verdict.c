@@ -572,11 +572,11 @@ ngx_gate_redis_end(ngx_gate_redis_run_t *run, ngx_gate_reason_e reason,
     switch (reason) {
 
     case NGX_GATE_LOADING:
+    case NGX_GATE_STARTING_UP:
+    case NGX_GATE_IN_PROGRESS:
         verdict = NGX_GATE_RUNNING;
         break;
 
-    case NGX_GATE_STARTING_UP:
-    case NGX_GATE_IN_PROGRESS:
     case NGX_GATE_WRONG_TYPE:
         verdict = NGX_GATE_WAITING;
         break;

@@ -156,7 +156,8 @@ ngx_gate_redis_handler(ngx_gate_peer_t *peer, ngx_gate_peer_event_e event)
 
 /*
  * A kept connection that the server gives up when it is used again: nobody
- * learns of it.  One that was not good for a single answer does not count.
+ * learns of it.  One that was not good for a single answer does not count,
+ * nor does what we ourselves are in want of.
  */
 
 static void
@@ -166,8 +167,10 @@ ngx_gate_redis_lost(ngx_gate_redis_t *redis, ngx_gate_reason_e reason,
     ngx_str_t    known;
     redisReply  *reply;
 
-    if (!redis->proven || reason == NGX_GATE_PROTOCOL) {
-
+    if (!redis->proven
+        || reason == NGX_GATE_NO_CONNECTIONS
+        || reason == NGX_GATE_NO_MEMORY)
+    {
         reply = ngx_gate_redis_last_words(redis);
 
         if (reply) {

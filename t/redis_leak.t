@@ -1,0 +1,141 @@
+#!/usr/bin/perl
+
+# The redis check: thousands of probes of servers that come and go leave no
+# descriptor, no connection and no memory behind, and requests do not wait.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+use InitGate::Fake;
+use InitGate::RedisServers;
+
+use Time::HiRes qw(time);
+
+# what is lost would be missed soon
+my $t = InitGate->new(workers => 1, quit => 2,
+    events => 'worker_connections 64;');
+
+my $servers = InitGate::RedisServers->new($t);
+my $master = $servers->start('user gate on >word ~* +@all');
+my $sentinel = $servers->sentinel(
+    'sentinel monitor main 127.0.0.1 ' . $master->port . ' 1');
+
+my $mad = InitGate::Fake->new(sub {
+    my ($c) = @_;
+    $c->read_until(qr/\r\n/) or return;
+    $c->send(':1' . "\r\n" . '*1000' . "\r\n" x 1000);
+});
+
+my $at = 'redis://127.0.0.1:' . $master->port;
+my $at_sentinel = 'redis://127.0.0.1:' . $sentinel->port;
+
+$t->write('password', 'word');
+
+$t->run(http => <<"CONF");
+
+    init_checks app {
+        interval 5ms;
+        backoff 20ms;
+        timeout 60ms;
+
+        check file %%DIR%%/never  name=never;
+
+        check redis $at           name=ping;
+        check redis $at           name=exists  key=k;
+        check redis $at           name=value   key=large  match=never;
+        check redis $at           name=field   key=h  field=f  match=never;
+        check redis $at           name=count   key=l  min=100;
+        check redis $at/1         name=other   key=k;
+        check redis $at           name=user    user=gate password_file=password;
+        check redis $at           name=auth    user=gone password_file=password;
+        check redis $at_sentinel  name=found   sentinel=main  key=k;
+        check redis redis://127.0.0.1:@{[$mad->port]}  name=mad  key=k;
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        location / { return 200; }
+        location = /init { init_status details=on; }
+    }
+
+CONF
+
+my ($worker) = $t->workers;
+
+sub probes {
+    my $all = 0;
+
+    $all += $_->{attempts} for @{$t->json('/init')->{gates}[0]{checks}};
+
+    return $all;
+}
+
+sub probed {
+    my ($more) = @_;
+
+    my $from = probes();
+    $t->wait_for(sub { probes() > $from + $more }, "$more probes", 30);
+}
+
+sub fill {
+    my $redis = $master->client;
+
+    $redis->set(large => 'x' x 60000);
+    $redis->hset(h => f => 'y' x 60000);
+    $redis->rpush(l => 1 .. 9);
+
+    return $redis;
+}
+
+# a life: data, connections cut, silence, death
+
+sub live {
+    my $redis = fill();
+    probed(150);
+
+    for (1 .. 3) {
+        eval { $redis->client(qw(KILL TYPE normal)) };
+        probed(20);
+    }
+
+    $master->freeze;
+    probed(40);
+    $master->thaw;
+    probed(50);
+
+    $master->stop;
+    probed(80);
+    $master->run;
+}
+
+live() for 1 .. 3;
+
+my $memory = $t->memory($worker);
+my $descriptors = () = $t->descriptors($worker);
+
+live() for 1 .. 8;
+
+cmp_ok(probes(), '>', 3000, 'thousands of probes');
+cmp_ok(scalar(() = $t->descriptors($worker)), '<=', $descriptors + 4,
+    'descriptors');
+cmp_ok($t->memory($worker), '<', $memory + 1024, 'memory');
+is(($t->workers)[0], $worker, 'the worker lives');
+
+# all is well in the end
+
+fill()->set(k => 1);
+
+my %verdict;
+
+ok($t->wait_for(sub {
+    %verdict = map { $_->{name} => $_->{verdict} }
+        @{$t->json('/init')->{gates}[0]{checks}};
+    return "@verdict{qw(ping exists user found)}"
+           eq 'passed passed passed passed';
+}, 'all of them'), 'who can pass passes')
+    or diag(join ' ', %verdict);
+
+is("@verdict{qw(value field count)}", 'waiting waiting waiting',
+    'who cannot waits');
+
+done_testing;
