@@ -178,11 +178,6 @@ ngx_gate_resp_byte(ngx_gate_resp_t *resp, u_char ch)
 static ngx_int_t
 ngx_gate_resp_start(ngx_gate_resp_t *resp, u_char ch)
 {
-    if (resp->wanted == 0) {
-        resp->wanted = 1;
-        resp->items = 1;
-    }
-
     resp->type = ch;
     resp->negative = 0;
     resp->digits = 0;
@@ -261,27 +256,46 @@ ngx_gate_resp_length(ngx_gate_resp_t *resp)
         return NGX_AGAIN;
     }
 
+    if (resp->number == 0) {
+        return ngx_gate_resp_item(resp);
+    }
+
     resp->items += resp->number;
-    resp->wanted += resp->number;
 
     if (resp->items > NGX_GATE_RESP_ITEMS_MAX) {
         return ngx_gate_resp_fail(resp, "reply has more than %d items",
                                   NGX_GATE_RESP_ITEMS_MAX);
     }
 
-    return ngx_gate_resp_item(resp);
+    if (resp->depth == NGX_GATE_RESP_DEPTH_MAX) {
+        return ngx_gate_resp_fail(resp, "reply is nested more than %d deep",
+                                  NGX_GATE_RESP_DEPTH_MAX);
+    }
+
+    resp->wanted[resp->depth++] = resp->number;
+    resp->state = sw_type;
+
+    return NGX_AGAIN;
 }
 
 
-/* one item has been read, of a list only its head */
+/* an item is complete, and with it the lists of which it is the last */
 
 static ngx_int_t
 ngx_gate_resp_item(ngx_gate_resp_t *resp)
 {
     resp->state = sw_type;
-    resp->wanted--;
 
-    return resp->wanted ? NGX_AGAIN : NGX_OK;
+    while (resp->depth) {
+
+        if (--resp->wanted[resp->depth - 1]) {
+            return NGX_AGAIN;
+        }
+
+        resp->depth--;
+    }
+
+    return NGX_OK;
 }
 
 

@@ -17,6 +17,7 @@
 
 #define NGX_GATE_RESP_SIZE_MAX   (NGX_GATE_MATCH_MAX + 1024)
 #define NGX_GATE_RESP_ITEMS_MAX  4096
+#define NGX_GATE_RESP_DEPTH_MAX  7       /* that of the oldest hiredis */
 #define NGX_GATE_RESP_ERROR_MAX  128
 
 
@@ -32,7 +33,9 @@ typedef struct {
     size_t                    bulk;        /* bytes of a string to come */
     size_t                    size;        /* bytes of the reply so far */
     ngx_uint_t                items;       /* of the reply so far */
-    ngx_uint_t                wanted;      /* items to come */
+    ngx_uint_t                depth;
+    ngx_uint_t                wanted[NGX_GATE_RESP_DEPTH_MAX];
+                                           /* items to come of each list */
 
     /* after NGX_ERROR */
     ngx_gate_reason_e         reason;

@@ -38,7 +38,7 @@ static struct {
     { "*0\r\n",                           REDIS_REPLY_ARRAY, NULL },
     { "*2\r\n$1\r\na\r\n:3\r\n",          REDIS_REPLY_ARRAY, NULL },
     { "*3\r\n*0\r\n*1\r\n*1\r\n+x\r\n$-1\r\n", REDIS_REPLY_ARRAY, NULL },
-    { "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n+deep\r\n",
+    { "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n+deep\r\n",
       REDIS_REPLY_ARRAY, NULL },
     { NULL, 0, NULL }
 };
@@ -80,9 +80,8 @@ static const char  *unit_bad[] = {
     "*-2\r\n",
     "*1000000000\r\n",
     "*4097\r\n",
-    "*2\r\n*4094\r\n",
-    "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n"
-    "+deep\r\n",
+    "*2\r\n*4095\r\n",
+    "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n+deep\r\n",
     "*1\r\nHTTP",
     NULL
 };
