@@ -61,7 +61,7 @@ is(verdicts(), 'passed passed passed waiting pending', 'the optional are left');
 is(gate()->{state}, 'degraded', 'degraded');
 is($t->get('/')->{status}, 200, 'open');
 
-$t->write($_) for qw(nice after_nice);
+$t->write($_) for qw(after_nice nice);
 $t->wait_for(sub { gate()->{state} eq 'ready' }, 'the optional ones');
 is(verdicts(), 'passed passed passed passed passed', 'all passed');
 is_deeply([map { $_->{state} } @{gate()->{history}}],

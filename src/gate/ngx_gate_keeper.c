@@ -23,7 +23,8 @@ static void ngx_gate_keeper_log_check(ngx_gate_run_t *run);
 static ngx_uint_t ngx_gate_keeper_needs(ngx_gate_keeper_t *keeper,
     ngx_uint_t i);
 static void ngx_gate_keeper_release(ngx_gate_keeper_t *keeper, ngx_uint_t i);
-static void ngx_gate_keeper_update(ngx_gate_keeper_t *keeper);
+static void ngx_gate_keeper_update(ngx_gate_keeper_t *keeper,
+    ngx_uint_t tell);
 static void ngx_gate_keeper_estimate(ngx_gate_keeper_t *keeper);
 static void ngx_gate_keeper_log_state(ngx_gate_keeper_t *keeper);
 static void ngx_gate_keeper_clocks(ngx_gate_keeper_t *keeper);
@@ -125,7 +126,10 @@ ngx_gate_keeper_wake(ngx_gate_keeper_t *keeper)
     }
 
     ngx_gate_keeper_clocks(keeper);
-    ngx_gate_keeper_update(keeper);
+
+    /* a predecessor may have died before it told the requests that wait */
+
+    ngx_gate_keeper_update(keeper, 1);
     ngx_gate_trigger_wake(keeper);
 }
 
@@ -160,9 +164,7 @@ ngx_gate_keeper_tidy(ngx_gate_keeper_t *keeper)
 
     ngx_gate_pen_up(&keeper->schedule->pen);
 
-    if (keeper->trigger) {
-        ngx_gate_run_end(keeper->trigger);
-    }
+    ngx_gate_trigger_end(keeper);
 }
 
 
@@ -175,9 +177,7 @@ ngx_gate_keeper_sleep(ngx_gate_keeper_t *keeper)
         ngx_gate_run_end(&keeper->runs[i]);
     }
 
-    if (keeper->trigger) {
-        ngx_gate_run_end(keeper->trigger);
-    }
+    ngx_gate_trigger_end(keeper);
 
     if (keeper->publish.timer_set) {
         ngx_del_timer(&keeper->publish);
@@ -242,7 +242,7 @@ ngx_gate_keeper_verdict(ngx_gate_run_t *run)
     ngx_gate_pen_up(&keeper->schedule->pen);
 
     if (changed) {
-        ngx_gate_keeper_update(keeper);
+        ngx_gate_keeper_update(keeper, 0);
     }
 
     if (ngx_gate_keeper_needs(keeper, i)) {
@@ -429,8 +429,10 @@ ngx_gate_keeper_release(ngx_gate_keeper_t *keeper, ngx_uint_t passed)
 }
 
 
+/* tell: whoever waits has to look, even if the state is as it was */
+
 static void
-ngx_gate_keeper_update(ngx_gate_keeper_t *keeper)
+ngx_gate_keeper_update(ngx_gate_keeper_t *keeper, ngx_uint_t tell)
 {
     ngx_uint_t           changed;
     ngx_gate_schedule_t  *schedule;
@@ -443,7 +445,7 @@ ngx_gate_keeper_update(ngx_gate_keeper_t *keeper)
 
     changed = ngx_gate_settle(keeper->gate, &keeper->record, keeper->checks);
 
-    if (changed) {
+    if (changed || tell) {
         ngx_gate_keeper_estimate(keeper);
         ngx_gate_publish(keeper->gate, &keeper->record, keeper->checks);
         ngx_memory_barrier();
@@ -453,7 +455,11 @@ ngx_gate_keeper_update(ngx_gate_keeper_t *keeper)
     ngx_gate_pen_up(&schedule->pen);
 
     if (!changed) {
-        ngx_gate_keeper_soon(keeper);
+
+        if (!tell) {
+            ngx_gate_keeper_soon(keeper);
+        }
+
         return;
     }
 
@@ -621,7 +627,7 @@ ngx_gate_keeper_deadline(ngx_event_t *ev)
 
     keeper = ngx_queue_data(ev, ngx_gate_keeper_t, deadline);
 
-    ngx_gate_keeper_update(keeper);
+    ngx_gate_keeper_update(keeper, 0);
 }
 
 

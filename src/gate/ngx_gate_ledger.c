@@ -10,17 +10,22 @@
 #include <ngx_gate_ledger.h>
 
 
-#define NGX_GATE_LEDGER_MIN  16
+#define NGX_GATE_LEDGER_GATES      16
+#define NGX_GATE_LEDGER_PROCESSES  128    /* at least, old workers included */
 
 
+static size_t ngx_gate_ledger_size(ngx_uint_t capacity, ngx_uint_t lines);
+static ngx_uint_t ngx_gate_ledger_lines(void);
 static ngx_int_t ngx_gate_ledger_init(ngx_shm_zone_t *shm_zone, void *data);
 static ngx_uint_t ngx_gate_ledger_find(ngx_gate_ledger_t *ledger,
     ngx_str_t *name);
 static ngx_uint_t ngx_gate_ledger_account(ngx_gate_ledger_t *ledger,
-    ngx_str_t *name);
-static void ngx_gate_ledger_forget(ngx_gate_ledger_t *ledger,
+    ngx_array_t *gates, ngx_str_t *name);
+static ngx_uint_t ngx_gate_ledger_evict(ngx_gate_ledger_t *ledger,
     ngx_array_t *gates);
-static ngx_uint_t ngx_gate_ledger_is_alive(ngx_gate_ledger_process_t *process);
+static ngx_uint_t ngx_gate_ledger_is_configured(ngx_array_t *gates,
+    ngx_gate_ledger_name_t *name);
+static ngx_uint_t ngx_gate_ledger_is_alive(ngx_atomic_uint_t pid);
 
 
 #define ngx_gate_ledger_tally(ledger, process, account)                       \
@@ -36,12 +41,11 @@ ngx_shm_zone_t *
 ngx_gate_ledger_add(ngx_conf_t *cf, ngx_uint_t ngates, void *tag)
 {
     u_char          *p;
-    size_t           size;
     ngx_str_t        name;
     ngx_uint_t       capacity;
     ngx_shm_zone_t  *shm_zone;
 
-    for (capacity = NGX_GATE_LEDGER_MIN;
+    for (capacity = NGX_GATE_LEDGER_GATES;
          capacity < ngates;
          capacity *= 2)
     { /* void */ }
@@ -54,11 +58,10 @@ ngx_gate_ledger_add(ngx_conf_t *cf, ngx_uint_t ngates, void *tag)
     name.data = p;
     name.len = ngx_sprintf(p, "init_gate_ledger:%ui", capacity) - p;
 
-    size = sizeof(ngx_gate_ledger_t)
-           + capacity * sizeof(ngx_gate_ledger_name_t)
-           + capacity * sizeof(ngx_gate_tally_t) * NGX_GATE_LEDGER_PROCESSES;
-
-    shm_zone = ngx_shared_memory_add(cf, &name, ngx_gate_shm_size(size), tag);
+    shm_zone = ngx_shared_memory_add(cf, &name,
+                  ngx_gate_shm_size(ngx_gate_ledger_size(capacity,
+                                                ngx_gate_ledger_lines())),
+                  tag);
     if (shm_zone == NULL) {
         return NULL;
     }
@@ -70,14 +73,31 @@ ngx_gate_ledger_add(ngx_conf_t *cf, ngx_uint_t ngates, void *tag)
 }
 
 
+static size_t
+ngx_gate_ledger_size(ngx_uint_t capacity, ngx_uint_t lines)
+{
+    return sizeof(ngx_gate_ledger_t)
+           + sizeof(ngx_gate_tally_t)
+           + capacity * sizeof(ngx_gate_ledger_name_t)
+           + lines * (sizeof(ngx_gate_ledger_process_t)
+                      + capacity * sizeof(ngx_gate_tally_t));
+}
+
+
+static ngx_uint_t
+ngx_gate_ledger_lines(void)
+{
+    return ngx_max((ngx_uint_t) ngx_ncpu * 4, NGX_GATE_LEDGER_PROCESSES);
+}
+
+
 /* the reload is not committed yet: what is there already is left alone */
 
 static ngx_int_t
 ngx_gate_ledger_init(ngx_shm_zone_t *shm_zone, void *data)
 {
-    size_t              size;
     u_char             *p;
-    ngx_uint_t          capacity;
+    ngx_uint_t          capacity, lines;
     ngx_slab_pool_t    *shpool;
     ngx_gate_ledger_t  *ledger;
 
@@ -89,25 +109,26 @@ ngx_gate_ledger_init(ngx_shm_zone_t *shm_zone, void *data)
     }
 
     capacity = (ngx_uint_t) shm_zone->data;
+    lines = ngx_gate_ledger_lines();
 
-    size = sizeof(ngx_gate_ledger_t) + ngx_cacheline_size
-           + capacity * sizeof(ngx_gate_ledger_name_t)
-           + capacity * sizeof(ngx_gate_tally_t) * NGX_GATE_LEDGER_PROCESSES;
-
-    p = ngx_slab_calloc(shpool, size);
+    p = ngx_slab_calloc(shpool, ngx_gate_ledger_size(capacity, lines));
     if (p == NULL) {
         return NGX_ERROR;
     }
 
     ledger = (ngx_gate_ledger_t *) p;
-    p += sizeof(ngx_gate_ledger_t);
+    p = ngx_align_ptr(p + sizeof(ngx_gate_ledger_t), sizeof(ngx_gate_tally_t));
 
     ledger->capacity = capacity;
-    ledger->names = (ngx_gate_ledger_name_t *) p;
-    p += capacity * sizeof(ngx_gate_ledger_name_t);
+    ledger->lines = lines;
 
-    ledger->tallies = (ngx_gate_tally_t *)
-                          ngx_align_ptr(p, sizeof(ngx_gate_tally_t));
+    ledger->tallies = (ngx_gate_tally_t *) p;
+    p += lines * capacity * sizeof(ngx_gate_tally_t);
+
+    ledger->processes = (ngx_gate_ledger_process_t *) p;
+    p += lines * sizeof(ngx_gate_ledger_process_t);
+
+    ledger->names = (ngx_gate_ledger_name_t *) p;
 
     shpool->data = ledger;
     shm_zone->data = ledger;
@@ -116,7 +137,7 @@ ngx_gate_ledger_init(ngx_shm_zone_t *shm_zone, void *data)
 }
 
 
-void
+ngx_uint_t
 ngx_gate_ledger_open(ngx_shm_zone_t *shm_zone, ngx_shm_zone_t *old,
     ngx_array_t *gates)
 {
@@ -135,17 +156,16 @@ ngx_gate_ledger_open(ngx_shm_zone_t *shm_zone, ngx_shm_zone_t *old,
 
     ledger->generation++;
 
-    ngx_gate_ledger_forget(ledger, gates);
-
     gate = gates->elts;
 
     for (i = 0; i < gates->nelts; i++) {
 
-        gate[i].account = ngx_gate_ledger_account(ledger, &gate[i].name);
+        gate[i].account = ngx_gate_ledger_account(ledger, gates,
+                                                  &gate[i].name);
 
         tally = ngx_gate_ledger_tally(ledger, 0, gate[i].account);
 
-        /* for processes that never enter: see master_process off */
+        /* for a process that gets no lines of its own */
         gate[i].tally = tally;
 
         if (from) {
@@ -158,43 +178,8 @@ ngx_gate_ledger_open(ngx_shm_zone_t *shm_zone, ngx_shm_zone_t *old,
             tally->gone = sum.gone;
         }
     }
-}
 
-
-/* gates that are configured no more leave their places to new ones */
-
-static void
-ngx_gate_ledger_forget(ngx_gate_ledger_t *ledger, ngx_array_t *gates)
-{
-    ngx_uint_t               i, n;
-    ngx_gate_t              *gate;
-    ngx_gate_ledger_name_t  *name;
-
-    gate = gates->elts;
-
-    for (n = 0; n < ledger->capacity; n++) {
-
-        name = &ledger->names[n];
-
-        for (i = 0; i < gates->nelts; i++) {
-            if (gate[i].name.len == name->len
-                && ngx_memcmp(gate[i].name.data, name->data, name->len) == 0)
-            {
-                break;
-            }
-        }
-
-        if (i < gates->nelts || name->len == 0) {
-            continue;
-        }
-
-        name->len = 0;
-
-        for (i = 0; i < NGX_GATE_LEDGER_PROCESSES; i++) {
-            ngx_memzero(ngx_gate_ledger_tally(ledger, i, n),
-                        sizeof(ngx_gate_tally_t));
-        }
-    }
+    return ledger->generation;
 }
 
 
@@ -219,34 +204,79 @@ ngx_gate_ledger_find(ngx_gate_ledger_t *ledger, ngx_str_t *name)
 }
 
 
-/* there is room: the capacity is that of all configured gates at least */
-
 static ngx_uint_t
-ngx_gate_ledger_account(ngx_gate_ledger_t *ledger, ngx_str_t *name)
+ngx_gate_ledger_account(ngx_gate_ledger_t *ledger, ngx_array_t *gates,
+    ngx_str_t *name)
 {
     ngx_str_t   none;
     ngx_uint_t  i;
 
     i = ngx_gate_ledger_find(ledger, name);
 
-    if (i == NGX_GATE_NONE) {
-        ngx_str_null(&none);
-
-        i = ngx_gate_ledger_find(ledger, &none);
-
-        ngx_memcpy(ledger->names[i].data, name->data, name->len);
-        ledger->names[i].len = name->len;
+    if (i != NGX_GATE_NONE) {
+        return i;
     }
+
+    ngx_str_null(&none);
+
+    i = ngx_gate_ledger_find(ledger, &none);
+
+    if (i == NGX_GATE_NONE) {
+        i = ngx_gate_ledger_evict(ledger, gates);
+    }
+
+    ngx_memcpy(ledger->names[i].data, name->data, name->len);
+    ledger->names[i].len = name->len;
 
     return i;
 }
 
 
 /*
- * With more processes than lines, which takes very many old workers, the last
- * ones share lines: counting is atomic, so only "held" after a crash would be
- * off.
+ * A gate that is configured no more keeps its account as long as there is
+ * room, since old workers may still count there.  There is one of these now:
+ * the capacity is that of all configured gates at least.
  */
+
+static ngx_uint_t
+ngx_gate_ledger_evict(ngx_gate_ledger_t *ledger, ngx_array_t *gates)
+{
+    ngx_uint_t  i, n;
+
+    for (n = 0; n < ledger->capacity - 1; n++) {
+        if (!ngx_gate_ledger_is_configured(gates, &ledger->names[n])) {
+            break;
+        }
+    }
+
+    for (i = 0; i < ledger->lines; i++) {
+        ngx_memzero(ngx_gate_ledger_tally(ledger, i, n),
+                    sizeof(ngx_gate_tally_t));
+    }
+
+    return n;
+}
+
+
+static ngx_uint_t
+ngx_gate_ledger_is_configured(ngx_array_t *gates, ngx_gate_ledger_name_t *name)
+{
+    ngx_uint_t   i;
+    ngx_gate_t  *gate;
+
+    gate = gates->elts;
+
+    for (i = 0; i < gates->nelts; i++) {
+        if (gate[i].name.len == name->len
+            && ngx_memcmp(gate[i].name.data, name->data, name->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
 
 ngx_gate_ledger_process_t *
 ngx_gate_ledger_enter(ngx_gate_ledger_t *ledger, ngx_array_t *gates,
@@ -260,12 +290,12 @@ ngx_gate_ledger_enter(ngx_gate_ledger_t *ledger, ngx_array_t *gates,
     gate = gates->elts;
     process = NULL;
 
-    for (n = 0; n < NGX_GATE_LEDGER_PROCESSES; n++) {
+    for (n = 0; n < ledger->lines; n++) {
 
         process = &ledger->processes[n];
         pid = process->pid;
 
-        if (pid != 0 && ngx_gate_ledger_is_alive(process)) {
+        if (ngx_gate_ledger_is_alive(pid)) {
             continue;
         }
 
@@ -284,19 +314,14 @@ ngx_gate_ledger_enter(ngx_gate_ledger_t *ledger, ngx_array_t *gates,
             ngx_gate_ledger_tally(ledger, n, i)->held = 0;
         }
 
-        break;
+        for (i = 0; i < gates->nelts; i++) {
+            gate[i].tally = ngx_gate_ledger_tally(ledger, n, gate[i].account);
+        }
+
+        return process;
     }
 
-    if (n == NGX_GATE_LEDGER_PROCESSES) {
-        n = (ngx_uint_t) ngx_pid % NGX_GATE_LEDGER_PROCESSES;
-        process = &ledger->processes[n];
-    }
-
-    for (i = 0; i < gates->nelts; i++) {
-        gate[i].tally = ngx_gate_ledger_tally(ledger, n, gate[i].account);
-    }
-
-    return process;
+    return NULL;
 }
 
 
@@ -308,9 +333,9 @@ ngx_gate_ledger_leave(ngx_gate_ledger_process_t *process)
 
 
 static ngx_uint_t
-ngx_gate_ledger_is_alive(ngx_gate_ledger_process_t *process)
+ngx_gate_ledger_is_alive(ngx_atomic_uint_t pid)
 {
-    return kill((pid_t) process->pid, 0) == 0 || ngx_errno != ESRCH;
+    return pid && (kill((pid_t) pid, 0) == 0 || ngx_errno != ESRCH);
 }
 
 
@@ -322,20 +347,46 @@ ngx_gate_ledger_waiting(ngx_gate_ledger_t *ledger, ngx_atomic_uint_t zone)
 
     waiting = 0;
 
-    for (i = 0; i < NGX_GATE_LEDGER_PROCESSES; i++) {
+    for (i = 0; i < ledger->lines; i++) {
 
         process = &ledger->processes[i];
 
-        if (process->pid
-            && process->waiting
+        if (process->waiting
             && process->zone == zone
-            && ngx_gate_ledger_is_alive(process))
+            && ngx_gate_ledger_is_alive(process->pid))
         {
             waiting += process->waiting;
         }
     }
 
     return waiting;
+}
+
+
+ngx_int_t
+ngx_gate_ledger_trigger(ngx_gate_ledger_t *ledger, ngx_gate_t *gate)
+{
+    ngx_atomic_t       *triggering;
+    ngx_atomic_uint_t   pid;
+
+    triggering = &ledger->names[gate->account].triggering;
+    pid = *triggering;
+
+    if (ngx_gate_ledger_is_alive(pid)
+        || !ngx_atomic_cmp_set(triggering, pid, (ngx_atomic_uint_t) ngx_pid))
+    {
+        return NGX_BUSY;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_gate_ledger_triggered(ngx_gate_ledger_t *ledger, ngx_gate_t *gate)
+{
+    (void) ngx_atomic_cmp_set(&ledger->names[gate->account].triggering,
+                              (ngx_atomic_uint_t) ngx_pid, 0);
 }
 
 
@@ -355,7 +406,7 @@ ngx_gate_ledger_sum(ngx_gate_ledger_t *ledger, ngx_gate_t *gate,
         return;
     }
 
-    for (i = 0; i < NGX_GATE_LEDGER_PROCESSES; i++) {
+    for (i = 0; i < ledger->lines; i++) {
 
         tally = ngx_gate_ledger_tally(ledger, i, account);
         process = &ledger->processes[i];
@@ -366,7 +417,7 @@ ngx_gate_ledger_sum(ngx_gate_ledger_t *ledger, ngx_gate_t *gate,
         sum->refused += tally->refused;
         sum->gone += tally->gone;
 
-        if (tally->held && process->pid && ngx_gate_ledger_is_alive(process)) {
+        if (tally->held && ngx_gate_ledger_is_alive(process->pid)) {
             sum->held += tally->held;
         }
     }

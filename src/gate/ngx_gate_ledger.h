@@ -14,9 +14,6 @@
 #include <ngx_gate_state.h>
 
 
-#define NGX_GATE_LEDGER_PROCESSES  64
-
-
 /* each request counts once; one cache line, so that workers do not collide */
 
 struct ngx_gate_tally_s {
@@ -39,6 +36,7 @@ typedef struct {
 
 
 typedef struct {
+    ngx_atomic_t              triggering;   /* pid, 0: nobody */
     size_t                    len;
     u_char                    data[NGX_GATE_NAME_MAX];
 } ngx_gate_ledger_name_t;
@@ -47,8 +45,9 @@ typedef struct {
 typedef struct {
     ngx_atomic_t              generation;   /* of the configuration */
     ngx_uint_t                capacity;     /* gates there is room for */
+    ngx_uint_t                lines;        /* and processes */
     ngx_gate_ledger_name_t   *names;
-    ngx_gate_ledger_process_t  processes[NGX_GATE_LEDGER_PROCESSES];
+    ngx_gate_ledger_process_t  *processes;
     ngx_gate_tally_t         *tallies;      /* of process 0, of process 1 ... */
 } ngx_gate_ledger_t;
 
@@ -56,12 +55,18 @@ typedef struct {
 ngx_shm_zone_t *ngx_gate_ledger_add(ngx_conf_t *cf, ngx_uint_t ngates,
     void *tag);
 
-/* the reload is committed: a new ledger goes on from the old one */
+/*
+ * The reload is committed: a new ledger goes on from the old one.  Returns
+ * the generation of the configuration.
+ */
 
-void ngx_gate_ledger_open(ngx_shm_zone_t *shm_zone, ngx_shm_zone_t *old,
+ngx_uint_t ngx_gate_ledger_open(ngx_shm_zone_t *shm_zone, ngx_shm_zone_t *old,
     ngx_array_t *gates);
 
-/* this process gets lines of its own; points every gate->tally there */
+/*
+ * This process gets lines of its own; points every gate->tally there.  NULL:
+ * there are none left, and it counts in those of another.
+ */
 
 ngx_gate_ledger_process_t *ngx_gate_ledger_enter(ngx_gate_ledger_t *ledger,
     ngx_array_t *gates, ngx_atomic_uint_t zone);
@@ -71,6 +76,15 @@ void ngx_gate_ledger_leave(ngx_gate_ledger_process_t *process);
 
 ngx_uint_t ngx_gate_ledger_waiting(ngx_gate_ledger_t *ledger,
     ngx_atomic_uint_t zone);
+
+/*
+ * A gate is triggered by one process at a time, of whatever generation: the
+ * old first worker may still be at it when the new one begins.  NGX_BUSY:
+ * another one is.
+ */
+
+ngx_int_t ngx_gate_ledger_trigger(ngx_gate_ledger_t *ledger, ngx_gate_t *gate);
+void ngx_gate_ledger_triggered(ngx_gate_ledger_t *ledger, ngx_gate_t *gate);
 
 void ngx_gate_ledger_sum(ngx_gate_ledger_t *ledger, ngx_gate_t *gate,
     ngx_gate_tally_t *sum);

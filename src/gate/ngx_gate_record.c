@@ -137,7 +137,8 @@ ngx_gate_seed(ngx_array_t *gates, ngx_gate_zone_t *old, ngx_log_t *log)
 }
 
 
-/* a gate that was open and is open has been so all the time */
+/* a gate that was open and is open has been so all the time, and one that was
+   closed by the old rules may be open by the new ones */
 
 static void
 ngx_gate_seed_settle(ngx_gate_t *gate, ngx_gate_record_t *record,
@@ -154,6 +155,9 @@ ngx_gate_seed_settle(ngx_gate_t *gate, ngx_gate_record_t *record,
     if (from && from->open) {
         record->opened_at = opened_at;
         record->last_start = last_start;
+
+    } else if (ngx_gate_state_is_open(gate, record->memory.state)) {
+        record->opened_at = ngx_gate_now();
     }
 
     ngx_gate_history_add(gate->shared, record->memory.state, ngx_gate_now());
@@ -180,7 +184,9 @@ ngx_gate_record_init(ngx_gate_t *gate, ngx_gate_record_t *record)
 /*
  * The gate of an earlier configuration with the same name hands on its age,
  * its history, and its trigger where that is the same; if all its checks are,
- * too, then it is the same gate, and hands on its state and its latch.
+ * too, then it is the same gate, and hands on its state and its latch.  One
+ * that has been open has met its deadline: with a changed check it begins anew,
+ * and so does the time until the deadline.
  */
 
 static void
@@ -200,7 +206,11 @@ ngx_gate_record_inherit(ngx_gate_t *gate, ngx_gate_record_t *record,
         record->carried_over = 1;
 
     } else {
-        record->born = before.born;
+
+        if (!before.memory.opened) {
+            record->born = before.born;
+        }
+
         record->started_at = before.started_at;
         record->opened_at = before.opened_at;
         record->last_start = before.last_start;
@@ -223,7 +233,6 @@ ngx_gate_record_inherit(ngx_gate_t *gate, ngx_gate_record_t *record,
     for (i = 0; i < n; i++) {
         ngx_gate_history_add(gate->shared, events[i].state, events[i].at);
     }
-
 }
 
 

@@ -11,19 +11,22 @@
 #include <ngx_gate_schedule.h>
 
 
-#define NGX_GATE_BEAT         1000
 #define NGX_GATE_CLAIM_AGAIN  10
+#define NGX_GATE_CLAIM_LATER  100
 #define NGX_GATE_CLAIMS       100    /* then a write has surely been broken */
 #define NGX_GATE_LINGER       20
+
+#define NGX_GATE_NO_SOCKET    ((ngx_socket_t) -2)
 
 
 static void ngx_gate_schedule_beat(ngx_event_t *ev);
 static ngx_uint_t ngx_gate_schedule_is_resting(
     ngx_gate_schedule_t *schedule);
-static ngx_int_t ngx_gate_schedule_claim(ngx_gate_schedule_t *schedule);
+static ngx_int_t ngx_gate_schedule_wake(ngx_gate_schedule_t *schedule);
+static void ngx_gate_schedule_lost(ngx_gate_schedule_t *schedule);
 static void ngx_gate_schedule_sleep(ngx_gate_schedule_t *schedule);
 static void ngx_gate_schedule_tidy(ngx_event_t *ev);
-static ngx_int_t ngx_gate_schedule_watch(ngx_gate_schedule_t *schedule);
+static void ngx_gate_schedule_watch(ngx_gate_schedule_t *schedule);
 static void ngx_gate_schedule_exiting(ngx_event_t *ev);
 static void ngx_gate_schedule_unwatch(ngx_gate_schedule_t *schedule);
 static void ngx_gate_schedule_linger(ngx_event_t *ev);
@@ -38,7 +41,8 @@ static uint64_t ngx_gate_monotonic(void);
 
 ngx_gate_schedule_t *
 ngx_gate_schedule_start(ngx_cycle_t *cycle, ngx_array_t *gates,
-    ngx_gate_zone_t *zone, ngx_gate_ledger_t *ledger, ngx_resolver_t *resolver)
+    ngx_gate_zone_t *zone, ngx_gate_ledger_t *ledger, ngx_uint_t generation,
+    ngx_resolver_t *resolver)
 {
     ngx_uint_t            i;
     ngx_gate_t           *gate;
@@ -61,7 +65,7 @@ ngx_gate_schedule_start(ngx_cycle_t *cycle, ngx_array_t *gates,
     schedule->ledger = ledger;
     schedule->resolver = resolver;
 
-    ngx_gate_pen_init(&schedule->pen, zone, ledger->generation);
+    ngx_gate_pen_init(&schedule->pen, zone, generation);
 
     schedule->nkeepers = gates->nelts;
     schedule->keepers = ngx_pcalloc(pool,
@@ -80,10 +84,6 @@ ngx_gate_schedule_start(ngx_cycle_t *cycle, ngx_array_t *gates,
         }
     }
 
-    if (ngx_gate_schedule_watch(schedule) != NGX_OK) {
-        goto failed;
-    }
-
     ngx_gate_timer_init(&schedule->beat, ngx_gate_schedule_beat,
                         schedule->log);
     ngx_gate_timer_init(&schedule->tidy, ngx_gate_schedule_tidy,
@@ -93,6 +93,7 @@ ngx_gate_schedule_start(ngx_cycle_t *cycle, ngx_array_t *gates,
 
     schedule->linger.cancelable = 0;
 
+    ngx_gate_schedule_watch(schedule);
     ngx_gate_schedule_beat(&schedule->beat);
 
     return schedule;
@@ -123,41 +124,20 @@ ngx_gate_schedule_stop(ngx_gate_schedule_t *schedule)
 static void
 ngx_gate_schedule_beat(ngx_event_t *ev)
 {
-    ngx_uint_t            i;
     ngx_gate_schedule_t  *schedule;
 
     schedule = ngx_queue_data(ev, ngx_gate_schedule_t, beat);
 
-    if (!schedule->awake) {
-
-        switch (ngx_gate_schedule_claim(schedule)) {
-
-        case NGX_OK:
-            break;
-
-        case NGX_AGAIN:
-            ngx_add_timer(ev, NGX_GATE_CLAIM_AGAIN);
-            return;
-
-        default: /* NGX_DECLINED */
-            return;
-        }
-
-        schedule->awake = 1;
-
-        for (i = 0; i < schedule->nkeepers; i++) {
-            ngx_gate_keeper_wake(&schedule->keepers[i]);
-        }
-    }
-
-    if (!ngx_gate_pen_owns(&schedule->pen)) {
-        ngx_gate_schedule_sleep(schedule);
+    if (!schedule->awake && ngx_gate_schedule_wake(schedule) != NGX_OK) {
         return;
     }
 
-    schedule->zone->heartbeat = ngx_gate_now();
+    if (!ngx_gate_pen_owns(&schedule->pen)) {
+        ngx_gate_schedule_lost(schedule);
+        return;
+    }
 
-    schedule->zone->resting = ngx_gate_schedule_is_resting(schedule);
+    ngx_gate_zone_tend(schedule->zone, ngx_gate_schedule_is_resting(schedule));
 
     if (!schedule->zone->resting) {
         ngx_add_timer(ev, NGX_GATE_BEAT);
@@ -181,19 +161,43 @@ ngx_gate_schedule_is_resting(ngx_gate_schedule_t *schedule)
 
 
 static ngx_int_t
-ngx_gate_schedule_claim(ngx_gate_schedule_t *schedule)
+ngx_gate_schedule_wake(ngx_gate_schedule_t *schedule)
 {
-    ngx_int_t  rc;
+    ngx_int_t   rc;
+    ngx_uint_t  i;
 
     rc = ngx_gate_pen_claim(&schedule->pen,
-                            schedule->claims++ > NGX_GATE_CLAIMS);
+                            schedule->claims > NGX_GATE_CLAIMS);
+    switch (rc) {
 
-    if (rc == NGX_DECLINED) {
+    case NGX_OK:
+        break;
+
+    case NGX_AGAIN:
+        schedule->claims++;
+        ngx_add_timer(&schedule->beat, NGX_GATE_CLAIM_AGAIN);
+        return rc;
+
+    case NGX_BUSY:
+        ngx_add_timer(&schedule->beat, NGX_GATE_CLAIM_LATER);
+        return rc;
+
+    default: /* NGX_DECLINED */
         ngx_log_error(NGX_LOG_INFO, schedule->log, 0,
                       "init gates are probed by a newer worker process");
+        return rc;
     }
 
-    return rc;
+    schedule->awake = 1;
+    schedule->claims = 0;
+
+    ngx_gate_zone_tend(schedule->zone, 0);
+
+    for (i = 0; i < schedule->nkeepers; i++) {
+        ngx_gate_keeper_wake(&schedule->keepers[i]);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -212,6 +216,17 @@ ngx_gate_schedule_pen_down(ngx_gate_schedule_t *schedule)
     ngx_post_event(&schedule->tidy, &ngx_posted_events);
 
     return NGX_DECLINED;
+}
+
+
+/* for good, unless it is one of our own generation, who may die */
+
+static void
+ngx_gate_schedule_lost(ngx_gate_schedule_t *schedule)
+{
+    ngx_gate_schedule_sleep(schedule);
+
+    ngx_add_timer(&schedule->beat, NGX_GATE_CLAIM_LATER);
 }
 
 
@@ -245,7 +260,7 @@ ngx_gate_schedule_tidy(ngx_event_t *ev)
     schedule = ngx_queue_data(ev, ngx_gate_schedule_t, tidy);
 
     if (!ngx_gate_pen_owns(&schedule->pen)) {
-        ngx_gate_schedule_sleep(schedule);
+        ngx_gate_schedule_lost(schedule);
         return;
     }
 
@@ -260,20 +275,23 @@ ngx_gate_schedule_tidy(ngx_event_t *ev)
  * do not.  But requests may wait at our gates, in other workers as well as in
  * this one, and somebody has to open them.  nginx tells the owners of idle
  * connections first of all that it is about to exit, so one such connection,
- * without a socket, is the place to think of that.
+ * without a socket, is the place to think of that.  When worker_shutdown_timeout
+ * has passed, nginx tells it again, as an error.
  */
 
-static ngx_int_t
+static void
 ngx_gate_schedule_watch(ngx_gate_schedule_t *schedule)
 {
     ngx_connection_t  *c;
 
     c = ngx_get_connection(0, schedule->log);
+
     if (c == NULL) {
-        return NGX_ERROR;
+        /* requests that wait when we exit will wait in vain */
+        return;
     }
 
-    c->fd = (ngx_socket_t) -2;
+    c->fd = NGX_GATE_NO_SOCKET;
     c->idle = 1;
     c->data = schedule;
     c->log = schedule->log;
@@ -285,8 +303,6 @@ ngx_gate_schedule_watch(ngx_gate_schedule_t *schedule)
     c->write->handler = ngx_gate_schedule_exiting;
 
     schedule->watch = c;
-
-    return NGX_OK;
 }
 
 
@@ -305,6 +321,9 @@ ngx_gate_schedule_unwatch(ngx_gate_schedule_t *schedule)
 
     c->idle = 0;
 
+    /* some event methods keep connections by their descriptor */
+
+    c->fd = 0;
     ngx_free_connection(c);
 
     c->fd = (ngx_socket_t) -1;
@@ -320,7 +339,12 @@ ngx_gate_schedule_exiting(ngx_event_t *ev)
     c = ev->data;
     schedule = c->data;
 
-    ngx_gate_schedule_unwatch(schedule);
+    c->idle = 0;
+
+    if (c->error) {
+        ngx_gate_schedule_stop(schedule);
+        return;
+    }
 
     ngx_gate_schedule_linger(&schedule->linger);
 }

@@ -78,7 +78,7 @@ struct ngx_gate_schedule_s {
 
 ngx_gate_schedule_t *ngx_gate_schedule_start(ngx_cycle_t *cycle,
     ngx_array_t *gates, ngx_gate_zone_t *zone, ngx_gate_ledger_t *ledger,
-    ngx_resolver_t *resolver);
+    ngx_uint_t generation, ngx_resolver_t *resolver);
 void ngx_gate_schedule_stop(ngx_gate_schedule_t *schedule);
 
 /* for ngx_gate_keeper.c and ngx_gate_trigger.c */
@@ -104,6 +104,7 @@ ngx_uint_t ngx_gate_keeper_is_resting(ngx_gate_keeper_t *keeper);
 /* the request that asks the backend to begin */
 
 void ngx_gate_trigger_wake(ngx_gate_keeper_t *keeper);
+void ngx_gate_trigger_end(ngx_gate_keeper_t *keeper);
 ngx_msec_t ngx_gate_trigger_hold_back(ngx_gate_run_t *run);
 void ngx_gate_trigger_finish(ngx_gate_run_t *run);
 

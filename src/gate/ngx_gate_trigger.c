@@ -58,7 +58,12 @@ ngx_gate_trigger_hold_back(ngx_gate_run_t *run)
         return NGX_GATE_TRIGGER_POLL;
     }
 
+    if (ngx_gate_ledger_trigger(schedule->ledger, gate) != NGX_OK) {
+        return NGX_GATE_TRIGGER_POLL;
+    }
+
     if (ngx_gate_schedule_pen_down(schedule) != NGX_OK) {
+        ngx_gate_ledger_triggered(schedule->ledger, gate);
         return NGX_GATE_TRIGGER_POLL;
     }
 
@@ -76,6 +81,16 @@ ngx_gate_trigger_hold_back(ngx_gate_run_t *run)
 
 
 void
+ngx_gate_trigger_end(ngx_gate_keeper_t *keeper)
+{
+    if (keeper->trigger) {
+        ngx_gate_run_end(keeper->trigger);
+        ngx_gate_ledger_triggered(keeper->schedule->ledger, keeper->gate);
+    }
+}
+
+
+void
 ngx_gate_trigger_finish(ngx_gate_run_t *run)
 {
     ngx_msec_t           pause;
@@ -87,6 +102,8 @@ ngx_gate_trigger_finish(ngx_gate_run_t *run)
     gate = run->keeper->gate;
     record = &run->keeper->record;
     result = &run->probe.result;
+
+    ngx_gate_ledger_triggered(run->keeper->schedule->ledger, gate);
 
     before = record->trigger.state;
 

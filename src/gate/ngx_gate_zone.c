@@ -10,31 +10,19 @@
 #include <ngx_gate_zone.h>
 #include <ngx_gate_json.h>
 #include <ngx_gate_html.h>
-#include <ngx_gate_record.h>
-
-
-/*
- * An owner fits 32 bits, so that every platform can swap it atomically: 22
- * bits of pid (PID_MAX_LIMIT is 2^22), one that says "is writing", and the
- * generation, which wraps around and is compared as a serial number.
- */
-
-#define NGX_GATE_PEN_PID         0x003fffff
-#define NGX_GATE_PEN_WRITING     0x00400000
-#define NGX_GATE_PEN_SHIFT       23
-#define NGX_GATE_PEN_GENERATION  0x1ff
 
 
 static ngx_int_t ngx_gate_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 static size_t ngx_gate_zone_size(ngx_array_t *gates);
 static void ngx_gate_zone_lay_out(ngx_gate_zone_t *zone, ngx_array_t *gates);
 static u_char *ngx_gate_zone_lay_out_gate(ngx_gate_t *gate, u_char *p);
-static ngx_uint_t ngx_gate_pen_is_older(ngx_atomic_uint_t owner,
-    ngx_atomic_uint_t identity);
 
 
 #define ngx_gate_align(size)                                                  \
     ngx_align(size, sizeof(ngx_gate_tally_t))
+
+#define ngx_gate_event(shared, n)                                             \
+    (&(shared)->history[(n) % (NGX_GATE_HISTORY + 1)])
 
 
 ngx_shm_zone_t *
@@ -164,6 +152,7 @@ ngx_gate_zone_lay_out(ngx_gate_zone_t *zone, ngx_array_t *gates)
     gate = gates->elts;
 
     zone->id = (uint32_t) ngx_random();
+    zone->tended = ngx_current_msec;
     zone->ngates = gates->nelts;
 
     p = (u_char *) zone + ngx_gate_align(sizeof(ngx_gate_zone_t));
@@ -255,138 +244,6 @@ ngx_gate_zone_find(ngx_cycle_t *cycle, void *tag, const char *prefix)
 
 
 void
-ngx_gate_pen_init(ngx_gate_pen_t *pen, ngx_gate_zone_t *zone,
-    ngx_uint_t generation)
-{
-    pen->zone = zone;
-    pen->handed_on = 0;
-    pen->identity = ((ngx_atomic_uint_t) (generation & NGX_GATE_PEN_GENERATION)
-                     << NGX_GATE_PEN_SHIFT)
-                    | ((ngx_atomic_uint_t) ngx_pid & NGX_GATE_PEN_PID);
-}
-
-
-ngx_int_t
-ngx_gate_pen_claim(ngx_gate_pen_t *pen, ngx_uint_t force)
-{
-    pid_t              pid;
-    ngx_atomic_uint_t  owner;
-
-    owner = pen->zone->owner;
-
-    if ((owner & ~NGX_GATE_PEN_WRITING) == pen->identity) {
-        return NGX_OK;
-    }
-
-    pid = (pid_t) (owner & NGX_GATE_PEN_PID);
-
-    if (owner != 0 && ngx_gate_pen_is_older(pen->identity, owner)) {
-        return NGX_DECLINED;
-    }
-
-    /*
-     * An owner of our own generation is our predecessor, and dead: nginx has
-     * started us in its place.
-     */
-
-    if ((owner & NGX_GATE_PEN_WRITING)
-        && !force
-        && ngx_gate_pen_is_older(owner, pen->identity)
-        && (kill(pid, 0) == 0 || ngx_errno != ESRCH))
-    {
-        return NGX_AGAIN;
-    }
-
-    if (!ngx_atomic_cmp_set(&pen->zone->owner, owner, pen->identity)) {
-        return NGX_AGAIN;
-    }
-
-    pen->handed_on = ngx_gate_pen_is_older(owner, pen->identity)
-                     && owner != 0;
-
-    return NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_gate_pen_is_older(ngx_atomic_uint_t owner, ngx_atomic_uint_t identity)
-{
-    ngx_uint_t  distance;
-
-    distance = ((identity >> NGX_GATE_PEN_SHIFT)
-                - (owner >> NGX_GATE_PEN_SHIFT)) & NGX_GATE_PEN_GENERATION;
-
-    return distance != 0 && distance <= NGX_GATE_PEN_GENERATION / 2;
-}
-
-
-ngx_uint_t
-ngx_gate_pen_owns(ngx_gate_pen_t *pen)
-{
-    return (pen->zone->owner & ~NGX_GATE_PEN_WRITING) == pen->identity;
-}
-
-
-/* the generation stays, so that an older one does not take it back */
-
-void
-ngx_gate_pen_release(ngx_gate_pen_t *pen)
-{
-    (void) ngx_atomic_cmp_set(&pen->zone->owner, pen->identity,
-                              pen->identity & ~NGX_GATE_PEN_PID);
-}
-
-
-ngx_int_t
-ngx_gate_pen_down(ngx_gate_pen_t *pen)
-{
-    if (!ngx_atomic_cmp_set(&pen->zone->owner, pen->identity,
-                            pen->identity | NGX_GATE_PEN_WRITING))
-    {
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
-}
-
-
-void
-ngx_gate_pen_up(ngx_gate_pen_t *pen)
-{
-    (void) ngx_atomic_cmp_set(&pen->zone->owner,
-                              pen->identity | NGX_GATE_PEN_WRITING,
-                              pen->identity);
-}
-
-
-pid_t
-ngx_gate_zone_owner(ngx_gate_zone_t *zone)
-{
-    return (pid_t) (zone->owner & NGX_GATE_PEN_PID);
-}
-
-
-/*
- * An owner that has nothing left to do sets no timer, so that it costs
- * nothing; that it lives is then seen by asking the kernel.
- */
-
-int64_t
-ngx_gate_zone_heartbeat(ngx_gate_zone_t *zone)
-{
-    pid_t  pid;
-
-    pid = ngx_gate_zone_owner(zone);
-
-    if (zone->resting && pid && (kill(pid, 0) == 0 || ngx_errno != ESRCH)) {
-        return ngx_gate_now();
-    }
-
-    return zone->heartbeat;
-}
-
-
-void
 ngx_gate_check_publish(ngx_gate_check_shared_t *shared,
     ngx_gate_check_record_t *record)
 {
@@ -463,14 +320,14 @@ ngx_gate_history_add(ngx_gate_shared_t *shared, ngx_gate_state_e state,
     ngx_gate_event_t  *event;
 
     if (shared->nevents) {
-        event = &shared->history[(shared->nevents - 1) % NGX_GATE_HISTORY];
+        event = ngx_gate_event(shared, shared->nevents - 1);
 
         if (event->state == state) {
             return;
         }
     }
 
-    event = &shared->history[shared->nevents % NGX_GATE_HISTORY];
+    event = ngx_gate_event(shared, shared->nevents);
 
     event->at = at;
     event->state = state;
@@ -590,7 +447,7 @@ ngx_gate_history_read(ngx_gate_shared_t *shared, ngx_gate_event_t *events)
         first = (n > NGX_GATE_HISTORY) ? n - NGX_GATE_HISTORY : 0;
 
         for (i = first; i < n; i++) {
-            events[i - first] = shared->history[i % NGX_GATE_HISTORY];
+            events[i - first] = *ngx_gate_event(shared, i);
         }
 
         ngx_memory_barrier();

@@ -19,6 +19,9 @@
 #include <ngx_gate_state.h>
 
 
+#define NGX_GATE_BEAT        1000    /* between two signs of life, ms */
+#define NGX_GATE_TENDED      5000    /* after this, nobody is taken to live */
+
 #define NGX_GATE_HISTORY     64
 #define NGX_GATE_RECENT      32
 #define NGX_GATE_HEADER_MAX  (NGX_GATE_NAME_MAX + 32)
@@ -56,7 +59,7 @@ typedef struct {
     int64_t                   deadline_at;
 
     /* in terms of ngx_current_msec, which all processes share */
-    ngx_msec_t                born;         /* the gate's first start */
+    ngx_msec_t                born;         /* the deadline counts from here */
     ngx_msec_t                started;      /* this one: until START_WAIT later
                                                requests wait for verdicts */
     ngx_msec_t                closed;       /* since then, for ETA, reminder */
@@ -98,8 +101,9 @@ struct ngx_gate_shared_s {
 
     ngx_atomic_t              wanted;       /* a request met the closed gate */
 
-    ngx_atomic_t              nevents;      /* ever; the last 64 are kept */
-    ngx_gate_event_t          history[NGX_GATE_HISTORY];
+    /* ever; the last 64 are kept, and one place is for the next */
+    ngx_atomic_t              nevents;
+    ngx_gate_event_t          history[NGX_GATE_HISTORY + 1];
 
     ngx_uint_t                nchecks;
     ngx_gate_check_shared_t  *checks;
@@ -114,6 +118,7 @@ typedef struct {
     ngx_atomic_t              owner;        /* see ngx_gate_pen_claim() */
     ngx_atomic_t              changes;      /* of any gate's state, ever */
     volatile int64_t          heartbeat;    /* ms since the epoch */
+    ngx_atomic_t              tended;       /* the same by ngx_current_msec */
     ngx_atomic_t              resting;      /* all is latched: no more beats */
     uint32_t                  id;           /* tells it from other zones */
 
@@ -125,8 +130,8 @@ typedef struct {
 /*
  * The pen of a process that may write.  An owner is a process of a
  * generation (of the configuration): a newer generation takes the zone over,
- * a dead owner is replaced by its successor under the same generation, and
- * nobody takes it over between down() and up().
+ * though not between down() and up(), and a dead owner is replaced by its
+ * successor under the same generation.
  */
 
 typedef struct {
@@ -152,8 +157,8 @@ void ngx_gate_pen_init(ngx_gate_pen_t *pen, ngx_gate_zone_t *zone,
 
 /*
  * NGX_OK: ours now; NGX_AGAIN: its owner is in the middle of a write, try
- * again, and with force when it seems to write for ever; NGX_DECLINED: it
- * belongs to a newer generation.
+ * again, and with force when it seems to write for ever; NGX_BUSY: a living
+ * process of our own generation has it; NGX_DECLINED: a newer generation has.
  */
 
 ngx_int_t ngx_gate_pen_claim(ngx_gate_pen_t *pen, ngx_uint_t force);
@@ -204,9 +209,14 @@ void ngx_gate_face_html(ngx_gate_shared_t *shared, ngx_gate_face_t *face,
 
 pid_t ngx_gate_zone_owner(ngx_gate_zone_t *zone);    /* 0: nobody */
 
-/* when the owner was last seen alive, ms since the epoch */
+/*
+ * The owner's sign of life; when it was last seen alive, in ms since the
+ * epoch; and whether that was lately.
+ */
 
+void ngx_gate_zone_tend(ngx_gate_zone_t *zone, ngx_uint_t resting);
 int64_t ngx_gate_zone_heartbeat(ngx_gate_zone_t *zone);
+ngx_uint_t ngx_gate_zone_is_tended(ngx_gate_zone_t *zone);
 
 
 #endif /* _NGX_GATE_ZONE_H_INCLUDED_ */

@@ -50,6 +50,7 @@ typedef struct {
     ngx_resolver_t             *resolver;
     ngx_int_t                   decision;   /* index of a variable */
     ngx_uint_t                  used;       /* by some location */
+    ngx_uint_t                  generation; /* of this configuration */
 
     /* of this process */
     ngx_gate_schedule_t        *schedule;   /* in the worker that probes */
@@ -108,6 +109,21 @@ typedef struct {
     unsigned                    kept:1;
 } ngx_http_gate_ctx_t;
 
+
+/* conf */
+
+char *ngx_http_gate_init_gate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_gate_init_hold(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_gate_init_response(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_gate_init_retry_after(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_gate_init_page(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_gate_init_status(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_gate_init_ready(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_http_gate_list_resolve(ngx_conf_t *cf,
+    ngx_http_gate_list_t *list);
 
 /* handler */
 

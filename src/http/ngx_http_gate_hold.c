@@ -21,7 +21,8 @@ static ngx_uint_t ngx_http_gate_may_hold(ngx_http_gate_main_conf_t *gmcf,
     ngx_http_gate_loc_conf_t *glcf, ngx_gate_t *gate);
 static void ngx_http_gate_timeout(ngx_event_t *ev);
 static void ngx_http_gate_poll(ngx_event_t *ev);
-static void ngx_http_gate_sort(ngx_http_gate_main_conf_t *gmcf);
+static void ngx_http_gate_sort(ngx_http_gate_main_conf_t *gmcf,
+    ngx_uint_t all);
 static ngx_uint_t ngx_http_gate_is_decided(ngx_http_gate_ctx_t *ctx);
 static void ngx_http_gate_end(ngx_http_gate_ctx_t *ctx);
 
@@ -207,22 +208,32 @@ ngx_http_gate_timeout(ngx_event_t *ev)
 /*
  * After a change, those for whom it decides move to a list of their own,
  * which is worked off in batches: resuming one may end others, too.
+ *
+ * The gates of an old configuration are abandoned when the worker that probed
+ * them has died, or was gone before it could know that somebody waits.  Then
+ * waiting is of no use.
  */
 
 static void
 ngx_http_gate_poll(ngx_event_t *ev)
 {
-    ngx_uint_t                  n;
+    ngx_uint_t                  n, abandoned;
+    ngx_gate_zone_t            *zone;
     ngx_atomic_uint_t           changes;
     ngx_http_gate_main_conf_t  *gmcf;
 
     gmcf = ngx_queue_data(ev, ngx_http_gate_main_conf_t, poll);
 
-    changes = ((ngx_gate_zone_t *) gmcf->zone->data)->changes;
+    zone = gmcf->zone->data;
 
-    if (changes != gmcf->seen) {
+    changes = zone->changes;
+    ngx_memory_barrier();
+
+    abandoned = ngx_exiting && !ngx_gate_zone_is_tended(zone);
+
+    if (changes != gmcf->seen || abandoned) {
         gmcf->seen = changes;
-        ngx_http_gate_sort(gmcf);
+        ngx_http_gate_sort(gmcf, abandoned);
     }
 
     for (n = 0; n < NGX_HTTP_GATE_BATCH; n++) {
@@ -245,7 +256,7 @@ ngx_http_gate_poll(ngx_event_t *ev)
 
 
 static void
-ngx_http_gate_sort(ngx_http_gate_main_conf_t *gmcf)
+ngx_http_gate_sort(ngx_http_gate_main_conf_t *gmcf, ngx_uint_t all)
 {
     ngx_queue_t          *q, *next;
     ngx_http_gate_ctx_t  *ctx;
@@ -257,7 +268,7 @@ ngx_http_gate_sort(ngx_http_gate_main_conf_t *gmcf)
         next = ngx_queue_next(q);
         ctx = ngx_queue_data(q, ngx_http_gate_ctx_t, queue);
 
-        if (ngx_http_gate_is_decided(ctx)) {
+        if (all || ngx_http_gate_is_decided(ctx)) {
             ngx_queue_remove(q);
             ngx_queue_insert_tail(&gmcf->decided, q);
         }
@@ -265,10 +276,13 @@ ngx_http_gate_sort(ngx_http_gate_main_conf_t *gmcf)
 }
 
 
+/* one that is not has mostly waited for the first verdicts so far */
+
 static ngx_uint_t
 ngx_http_gate_is_decided(ngx_http_gate_ctx_t *ctx)
 {
     ngx_gate_t                *gate;
+    ngx_msec_int_t             patience;
     ngx_http_request_t        *r;
     ngx_http_gate_loc_conf_t  *glcf;
 
@@ -278,7 +292,20 @@ ngx_http_gate_is_decided(ngx_http_gate_ctx_t *ctx)
 
     gate = ngx_http_gate_closed(glcf->gates);
 
-    return gate == NULL || ngx_http_gate_patience(r, ctx, gate) <= 0;
+    if (gate == NULL) {
+        return 1;
+    }
+
+    patience = ngx_http_gate_patience(r, ctx, gate);
+
+    if (patience <= 0) {
+        return 1;
+    }
+
+    ngx_del_timer(&ctx->timer);
+    ngx_add_timer(&ctx->timer, (ngx_msec_t) patience);
+
+    return 0;
 }
 
 

@@ -1,0 +1,508 @@
+
+/*
+ * The directives of servers and locations.
+ */
+
+
+#include <ngx_http_gate.h>
+
+
+static ngx_int_t ngx_http_gate_escape(ngx_conf_t *cf, ngx_str_t *dst,
+    u_char *src, size_t len);
+static ngx_http_gate_list_t *ngx_http_gate_list(ngx_conf_t *cf);
+static ngx_int_t ngx_http_gate_list_add(ngx_http_gate_list_t *list,
+    ngx_str_t *name);
+static ngx_int_t ngx_http_gate_list_names(ngx_conf_t *cf,
+    ngx_http_gate_main_conf_t *gmcf, ngx_http_gate_list_t *list);
+
+
+static ngx_conf_enum_t  ngx_http_gate_responses[] = {
+    { ngx_string("auto"), NGX_HTTP_GATE_RESPONSE_AUTO },
+    { ngx_string("json"), NGX_HTTP_GATE_RESPONSE_JSON },
+    { ngx_string("html"), NGX_HTTP_GATE_RESPONSE_HTML },
+    { ngx_string("off"), NGX_HTTP_GATE_RESPONSE_OFF },
+    { ngx_null_string, 0 }
+};
+
+
+ngx_conf_enum_t  ngx_http_gate_formats[] = {
+    { ngx_string("auto"), NGX_HTTP_GATE_FORMAT_AUTO },
+    { ngx_string("json"), NGX_HTTP_GATE_FORMAT_JSON },
+    { ngx_string("html"), NGX_HTTP_GATE_FORMAT_HTML },
+    { ngx_string("prometheus"), NGX_HTTP_GATE_FORMAT_PROMETHEUS },
+    { ngx_null_string, 0 }
+};
+
+
+char *
+ngx_http_gate_init_gate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_gate_loc_conf_t *glcf = conf;
+
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    if (glcf->needed) {
+        return "is duplicate";
+    }
+
+    glcf->needed = ngx_http_gate_list(cf);
+    if (glcf->needed == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strcmp(value[i].data, "off") == 0) {
+
+            if (cf->args->nelts == 2) {
+                return NGX_CONF_OK;
+            }
+
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"off\" is allowed in \"init_gate\" "
+                               "directive only alone");
+            return NGX_CONF_ERROR;
+        }
+
+        if (ngx_http_gate_list_add(glcf->needed, &value[i]) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_gate_init_hold(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_gate_loc_conf_t *glcf = conf;
+
+    ngx_int_t   n;
+    ngx_str_t  *value;
+
+    if (glcf->hold != NGX_CONF_UNSET_MSEC) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+
+        if (cf->args->nelts == 2) {
+            glcf->hold = 0;
+            glcf->hold_max = 0;
+            return NGX_CONF_OK;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\" in \"init_hold\" "
+                           "directive: \"off\" is allowed only alone",
+                           &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    n = ngx_parse_time(&value[1], 0);
+
+    if (n == NGX_ERROR || n == 0 || n > NGX_MAX_INT32_VALUE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" in \"init_hold\" directive: "
+                           "it must be \"off\", or a time above 0, as in "
+                           "500ms, 5s or 1m", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    glcf->hold = (ngx_msec_t) n;
+    glcf->hold_max = 0;
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strncmp(value[2].data, "max=", 4) == 0) {
+        n = ngx_atoi(value[2].data + 4, value[2].len - 4);
+
+        if (n > 0) {
+            glcf->hold_max = (ngx_uint_t) n;
+            return NGX_CONF_OK;
+        }
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\" in \"init_hold\" directive: "
+                       "\"max=\" and a number of at least 1 is allowed",
+                       &value[2]);
+
+    return NGX_CONF_ERROR;
+}
+
+
+/* as ngx_conf_set_enum_slot(), but says what is allowed */
+
+char *
+ngx_http_gate_init_response(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_gate_loc_conf_t *glcf = conf;
+
+    ngx_str_t        *value;
+    ngx_conf_enum_t  *e;
+
+    if (glcf->response != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (e = ngx_http_gate_responses; e->name.len; e++) {
+        if (ngx_strcmp(value[1].data, e->name.data) == 0) {
+            glcf->response = e->value;
+            return NGX_CONF_OK;
+        }
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid value \"%V\" in \"init_response\" "
+                       "directive: it must be \"auto\", \"json\", \"html\" "
+                       "or \"off\"", &value[1]);
+
+    return NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_http_gate_init_retry_after(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_gate_loc_conf_t *glcf = conf;
+
+    ngx_int_t   n;
+    ngx_str_t  *value;
+
+    if (glcf->retry_after != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "auto") == 0) {
+        glcf->retry_after = NGX_HTTP_GATE_RETRY_AUTO;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        glcf->retry_after = NGX_HTTP_GATE_RETRY_OFF;
+        return NGX_CONF_OK;
+    }
+
+    n = ngx_parse_time(&value[1], 1);
+
+    if (n == NGX_ERROR || n == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" in \"init_retry_after\" "
+                           "directive: it must be \"auto\", \"off\", or a "
+                           "time in whole seconds above 0, as in 10s or 1m",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    glcf->retry_after = (time_t) n;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_gate_init_page(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_gate_loc_conf_t *glcf = conf;
+
+    size_t       len;
+    ngx_str_t   *value, *dst;
+    ngx_uint_t   i;
+
+    if (glcf->page_title.data || glcf->page_message.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "title=", 6) == 0) {
+            dst = &glcf->page_title;
+            len = 6;
+
+        } else if (ngx_strncmp(value[i].data, "message=", 8) == 0) {
+            dst = &glcf->page_message;
+            len = 8;
+
+        } else {
+            dst = NULL;
+            len = 0;
+        }
+
+        if (dst == NULL || dst->data || value[i].len == len) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\" in \"init_page\" "
+                               "directive: \"title=TEXT\" and "
+                               "\"message=TEXT\" are allowed, once each",
+                               &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        if (ngx_http_gate_escape(cf, dst, value[i].data + len,
+                                 value[i].len - len)
+            != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_gate_escape(ngx_conf_t *cf, ngx_str_t *dst, u_char *src, size_t len)
+{
+    dst->len = len + ngx_escape_html(NULL, src, len);
+
+    dst->data = ngx_pnalloc(cf->pool, dst->len);
+    if (dst->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_escape_html(dst->data, src, len);
+
+    return NGX_OK;
+}
+
+
+char *
+ngx_http_gate_init_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_gate_loc_conf_t *glcf = conf;
+
+    ngx_str_t                 *value;
+    ngx_uint_t                 i, k;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (glcf->shown) {
+        return "is duplicate, or beside \"init_ready\"";
+    }
+
+    glcf->shown = ngx_http_gate_list(cf);
+    if (glcf->shown == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "format=", 7) == 0
+            && glcf->format == NGX_CONF_UNSET_UINT)
+        {
+            for (k = 0; ngx_http_gate_formats[k].name.len; k++) {
+                if (ngx_strcmp(value[i].data + 7,
+                               ngx_http_gate_formats[k].name.data)
+                    == 0)
+                {
+                    glcf->format = ngx_http_gate_formats[k].value;
+                }
+            }
+
+            if (glcf->format != NGX_CONF_UNSET_UINT) {
+                continue;
+            }
+
+        } else if (ngx_strcmp(value[i].data, "details=on") == 0
+                   && glcf->details == NGX_CONF_UNSET)
+        {
+            glcf->details = 1;
+            continue;
+
+        } else if (ngx_strcmp(value[i].data, "details=off") == 0
+                   && glcf->details == NGX_CONF_UNSET)
+        {
+            glcf->details = 0;
+            continue;
+
+        } else if (ngx_strchr(value[i].data, '=') == NULL) {
+
+            if (ngx_http_gate_list_add(glcf->shown, &value[i]) != NGX_OK) {
+                return NGX_CONF_ERROR;
+            }
+
+            continue;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\" in \"init_status\" "
+                           "directive: names of gates, \"format=auto\", "
+                           "\"format=json\", \"format=html\", "
+                           "\"format=prometheus\", \"details=on\" and "
+                           "\"details=off\" are allowed, once each",
+                           &value[i]);
+        return NGX_CONF_ERROR;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_gate_status_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_gate_init_ready(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_gate_loc_conf_t *glcf = conf;
+
+    ngx_str_t                 *value;
+    ngx_uint_t                 i;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (glcf->shown) {
+        return "is duplicate, or beside \"init_status\"";
+    }
+
+    glcf->shown = ngx_http_gate_list(cf);
+    if (glcf->shown == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strchr(value[i].data, '=')) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\" in \"init_ready\" "
+                               "directive: names of gates are allowed",
+                               &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        if (ngx_http_gate_list_add(glcf->shown, &value[i]) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_gate_ready_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_http_gate_list_t *
+ngx_http_gate_list(ngx_conf_t *cf)
+{
+    ngx_http_gate_list_t  *list;
+
+    list = ngx_pcalloc(cf->pool, sizeof(ngx_http_gate_list_t));
+    if (list == NULL) {
+        return NULL;
+    }
+
+    list->names = ngx_array_create(cf->pool, 2, sizeof(ngx_str_t));
+    if (list->names == NULL) {
+        return NULL;
+    }
+
+    list->file = cf->conf_file->file.name;
+    list->line = cf->conf_file->line;
+
+    return list;
+}
+
+
+static ngx_int_t
+ngx_http_gate_list_add(ngx_http_gate_list_t *list, ngx_str_t *name)
+{
+    ngx_str_t  *s;
+
+    s = ngx_array_push(list->names);
+    if (s == NULL) {
+        return NGX_ERROR;
+    }
+
+    *s = *name;
+
+    return NGX_OK;
+}
+
+
+/* names to gates, which may be defined further down; no name means all */
+
+ngx_int_t
+ngx_http_gate_list_resolve(ngx_conf_t *cf, ngx_http_gate_list_t *list)
+{
+    ngx_uint_t                  i, n;
+    ngx_gate_t                 *gate;
+    ngx_http_gate_main_conf_t  *gmcf;
+
+    if (list->gates) {
+        return NGX_OK;
+    }
+
+    gmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_init_gate_module);
+
+    n = gmcf->gates.gates.nelts;
+
+    list->gates = ngx_pcalloc(cf->pool, (ngx_max(n, list->names->nelts) + 1)
+                                        * sizeof(ngx_gate_t *));
+    if (list->gates == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (list->names->nelts) {
+        return ngx_http_gate_list_names(cf, gmcf, list);
+    }
+
+    gate = gmcf->gates.gates.elts;
+
+    for (i = 0; i < n; i++) {
+        list->gates[i] = &gate[i];
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_gate_list_names(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf,
+    ngx_http_gate_list_t *list)
+{
+    ngx_str_t   *name;
+    ngx_uint_t   i, k;
+
+    name = list->names->elts;
+
+    for (i = 0; i < list->names->nelts; i++) {
+
+        list->gates[i] = ngx_gate_conf_find(&gmcf->gates, &name[i]);
+
+        if (list->gates[i] == NULL) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "unknown init gate \"%V\", there is no "
+                          "\"init_checks %V\" in %V:%ui",
+                          &name[i], &name[i], &list->file, list->line);
+            return NGX_ERROR;
+        }
+
+        for (k = 0; k < i; k++) {
+            if (list->gates[k] == list->gates[i]) {
+                ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                              "duplicate init gate \"%V\" in %V:%ui",
+                              &name[i], &list->file, list->line);
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,262 @@
+
+/*
+ * What is asked of init_status and init_ready, and how they answer.
+ */
+
+
+#include <ngx_http_gate_query.h>
+
+
+static ngx_int_t ngx_http_gate_query_one(ngx_http_request_t *r,
+    ngx_http_gate_query_t *query, ngx_gate_t *gate);
+static ngx_gate_t *ngx_http_gate_query_narrow(ngx_http_request_t *r,
+    ngx_http_gate_query_t *query, ngx_gate_t *gate, ngx_uint_t i);
+
+
+/* in the order of ngx_http_gate_format_e */
+
+static ngx_str_t  ngx_http_gate_types[] = {
+    ngx_string("application/json"),
+    ngx_string("application/json"),
+    ngx_string("text/html; charset=utf-8"),
+    ngx_string("text/plain; version=0.0.4; charset=utf-8"),
+    ngx_string("application/json"),
+    ngx_string("text/plain; charset=utf-8")
+};
+
+
+ngx_int_t
+ngx_http_gate_query_begin(ngx_http_request_t *r)
+{
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+        return NGX_HTTP_NOT_ALLOWED;
+    }
+
+    return ngx_http_discard_request_body(r);
+}
+
+
+ngx_int_t
+ngx_http_gate_query(ngx_http_request_t *r, ngx_http_gate_query_t *query)
+{
+    ngx_int_t                    rc;
+    ngx_uint_t                   n;
+    ngx_gate_t                 **gate;
+    ngx_http_gate_loc_conf_t    *glcf;
+
+    glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
+
+    query->gates = glcf->shown->gates;
+
+    for (n = 0; query->gates[n]; n++) { /* void */ }
+
+    query->reports = ngx_palloc(r->pool, (n + 1) * sizeof(ngx_gate_report_t));
+    query->details = ngx_palloc(r->pool, (n + 1) * sizeof(ngx_gate_details_t));
+
+    if (query->reports == NULL || query->details == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    for (gate = query->gates; *gate; gate++) {
+
+        if (query->gate.len
+            && !ngx_http_gate_is_named(&query->gate, &(*gate)->name))
+        {
+            continue;
+        }
+
+        rc = ngx_http_gate_query_one(r, query, *gate);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (query->n == 0 && (query->gate.len || query->check.len)) {
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_gate_query_one(ngx_http_request_t *r, ngx_http_gate_query_t *query,
+    ngx_gate_t *gate)
+{
+    ngx_uint_t                  i;
+    ngx_gate_zone_t            *zone;
+    ngx_gate_report_t          *report;
+    ngx_gate_details_t         *details;
+    ngx_http_gate_main_conf_t  *gmcf;
+
+    if (query->check.len) {
+
+        for (i = 0; i < gate->checks.nelts; i++) {
+            if (ngx_http_gate_is_named(&query->check,
+                                       &ngx_gate_check_at(gate, i)->name))
+            {
+                break;
+            }
+        }
+
+        if (i == gate->checks.nelts) {
+            return NGX_OK;
+        }
+
+        gate = ngx_http_gate_query_narrow(r, query, gate, i);
+        if (gate == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    gmcf = ngx_http_get_module_main_conf(r, ngx_http_init_gate_module);
+
+    report = &query->reports[query->n];
+    details = &query->details[query->n];
+
+    report->gate = gate;
+    report->record = ngx_palloc(r->pool, sizeof(ngx_gate_record_t));
+    report->checks = ngx_palloc(r->pool, gate->checks.nelts
+                                         * sizeof(ngx_gate_check_record_t));
+    details->history = ngx_palloc(r->pool, NGX_GATE_HISTORY
+                                           * sizeof(ngx_gate_event_t));
+
+    if (report->record == NULL || report->checks == NULL
+        || details->history == NULL)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_gate_read(gate->shared, report->record);
+
+    for (i = 0; i < gate->checks.nelts; i++) {
+        ngx_gate_check_read(
+                 &gate->shared->checks[ngx_gate_check_at(gate, i)->index],
+                 &report->checks[i]);
+    }
+
+    zone = gmcf->zone->data;
+
+    ngx_gate_ledger_sum(gmcf->ledger->data, gate, &details->tally);
+
+    details->nhistory = ngx_gate_history_read(gate->shared, details->history);
+    details->prober = ngx_gate_zone_owner(zone);
+    details->heartbeat = ngx_gate_zone_heartbeat(zone);
+
+    query->n++;
+
+    return NGX_OK;
+}
+
+
+/* the same gate, as if it had but this check */
+
+static ngx_gate_t *
+ngx_http_gate_query_narrow(ngx_http_request_t *r,
+    ngx_http_gate_query_t *query, ngx_gate_t *gate, ngx_uint_t i)
+{
+    ngx_gate_t  *narrow;
+
+    narrow = ngx_palloc(r->pool, sizeof(ngx_gate_t));
+    if (narrow == NULL) {
+        return NULL;
+    }
+
+    *narrow = *gate;
+    narrow->checks.elts = ngx_gate_check_at(gate, i);
+    narrow->checks.nelts = 1;
+
+    return narrow;
+}
+
+
+ngx_uint_t
+ngx_http_gate_is_named(ngx_str_t *wanted, ngx_str_t *name)
+{
+    return wanted->len == name->len
+           && ngx_strncmp(wanted->data, name->data, name->len) == 0;
+}
+
+
+ngx_int_t
+ngx_http_gate_query_json(ngx_http_request_t *r, ngx_http_gate_query_t *query,
+    ngx_uint_t details, ngx_str_t *body)
+{
+    u_char      *p, *last;
+    size_t       size;
+    ngx_gate_t  *gate;
+    ngx_uint_t   i, ready;
+
+    size = sizeof("{\"ready\":false,\"gates\":[]}");
+    ready = 1;
+
+    for (i = 0; i < query->n; i++) {
+        gate = query->reports[i].gate;
+
+        size += 1 + (details ? ngx_gate_json_details_size(gate)
+                             : ngx_gate_json_size(gate));
+
+        ready &= ngx_gate_state_is_open(gate,
+                                     query->reports[i].record->memory.state);
+    }
+
+    p = ngx_pnalloc(r->pool, size);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    body->data = p;
+    last = p + size;
+
+    p = ngx_sprintf(p, "{\"ready\":%s,\"gates\":[", ready ? "true" : "false");
+
+    for (i = 0; i < query->n; i++) {
+
+        if (i) {
+            *p++ = ',';
+        }
+
+        if (details) {
+            p = ngx_gate_json_details(p, last, &query->reports[i],
+                                      &query->details[i]);
+
+        } else {
+            p = ngx_gate_json(p, last, &query->reports[i]);
+        }
+    }
+
+    *p++ = ']';
+    *p++ = '}';
+
+    body->len = p - body->data;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_gate_query_send(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_http_gate_format_e format, ngx_str_t *body)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_http_gate_header(r);
+    if (h == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_str_set(&h->key, "Cache-Control");
+    ngx_str_set(&h->value, "no-store");
+
+    h = ngx_http_gate_header(r);
+    if (h == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_str_set(&h->key, "Vary");
+    ngx_str_set(&h->value, "Accept");
+
+    return ngx_http_gate_send(r, status, &ngx_http_gate_types[format], body,
+                              1);
+}

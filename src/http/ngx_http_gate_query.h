@@ -1,0 +1,42 @@
+
+/*
+ * What is asked of init_status and init_ready, and how they answer.
+ */
+
+
+#ifndef _NGX_HTTP_GATE_QUERY_H_INCLUDED_
+#define _NGX_HTTP_GATE_QUERY_H_INCLUDED_
+
+
+#include <ngx_http_gate.h>
+#include <ngx_gate_json.h>
+
+
+/* what of the listed gates the query asks for */
+
+typedef struct {
+    ngx_gate_t                **gates;
+    ngx_str_t                   gate;       /* ?gate=, or empty */
+    ngx_str_t                   check;      /* ?check=, or empty */
+    ngx_uint_t                  n;
+    ngx_gate_report_t          *reports;
+    ngx_gate_details_t         *details;
+} ngx_http_gate_query_t;
+
+
+ngx_int_t ngx_http_gate_query_begin(ngx_http_request_t *r);
+
+/* reads the gates, whole; NGX_HTTP_NOT_FOUND: there is nothing by that name */
+
+ngx_int_t ngx_http_gate_query(ngx_http_request_t *r,
+    ngx_http_gate_query_t *query);
+
+ngx_int_t ngx_http_gate_query_json(ngx_http_request_t *r,
+    ngx_http_gate_query_t *query, ngx_uint_t details, ngx_str_t *body);
+ngx_int_t ngx_http_gate_query_send(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_http_gate_format_e format, ngx_str_t *body);
+
+ngx_uint_t ngx_http_gate_is_named(ngx_str_t *wanted, ngx_str_t *name);
+
+
+#endif /* _NGX_HTTP_GATE_QUERY_H_INCLUDED_ */

@@ -1,0 +1,259 @@
+
+/*
+ * init_ready: what probes ask.
+ */
+
+
+#include <ngx_http_gate_query.h>
+#include <ngx_gate_text.h>
+
+
+static void ngx_http_gate_subpath(ngx_http_request_t *r,
+    ngx_http_gate_query_t *query);
+static ngx_uint_t ngx_http_gate_ready(ngx_http_request_t *r,
+    ngx_http_gate_query_t *query);
+static ngx_uint_t ngx_http_gate_ready_one(ngx_http_request_t *r,
+    ngx_http_gate_query_t *query, ngx_gate_report_t *report);
+static ngx_uint_t ngx_http_gate_is_excluded(ngx_http_request_t *r,
+    ngx_gate_t *gate, ngx_gate_check_t *check);
+static ngx_int_t ngx_http_gate_ready_text(ngx_http_request_t *r,
+    ngx_http_gate_query_t *query, ngx_uint_t ready, ngx_str_t *body);
+
+
+ngx_int_t
+ngx_http_gate_ready_handler(ngx_http_request_t *r)
+{
+    ngx_int_t               rc;
+    ngx_str_t               body;
+    ngx_uint_t              ready;
+    ngx_http_gate_query_t   query;
+    ngx_http_gate_format_e  format;
+
+    rc = ngx_http_gate_query_begin(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_memzero(&query, sizeof(ngx_http_gate_query_t));
+
+    ngx_http_gate_subpath(r, &query);
+
+    rc = ngx_http_gate_query(r, &query);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ready = ngx_http_gate_ready(r, &query);
+
+    format = r->headers_in.accept
+             ? ngx_http_gate_accept(&r->headers_in.accept->value)
+             : NGX_HTTP_GATE_FORMAT_AUTO;
+
+    if (format == NGX_HTTP_GATE_FORMAT_JSON
+        || format == NGX_HTTP_GATE_FORMAT_PROBLEM)
+    {
+        format = NGX_HTTP_GATE_FORMAT_JSON;
+        rc = ngx_http_gate_query_json(r, &query, 0, &body);
+
+    } else {
+        format = NGX_HTTP_GATE_FORMAT_TEXT;
+        rc = ngx_http_gate_ready_text(r, &query, ready, &body);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_gate_query_send(r, ready ? NGX_HTTP_OK
+                                              : NGX_HTTP_SERVICE_UNAVAILABLE,
+                                     format, &body);
+}
+
+
+/* the last part of a path below that of the location names one check */
+
+static void
+ngx_http_gate_subpath(ngx_http_request_t *r, ngx_http_gate_query_t *query)
+{
+    u_char                    *slash;
+    ngx_str_t                  path;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+#if (NGX_PCRE)
+    if (clcf->regex) {
+        return;
+    }
+#endif
+
+    if (clcf->named || r->uri.len <= clcf->name.len) {
+        return;
+    }
+
+    path.data = r->uri.data + clcf->name.len;
+    path.len = r->uri.len - clcf->name.len;
+
+    if (path.data[0] == '/') {
+        path.data++;
+        path.len--;
+    }
+
+    slash = ngx_strlchr(path.data, path.data + path.len, '/');
+
+    if (slash) {
+        query->gate.data = path.data;
+        query->gate.len = slash - path.data;
+
+        path.len -= slash + 1 - path.data;
+        path.data = slash + 1;
+    }
+
+    query->check = path;
+}
+
+
+static ngx_uint_t
+ngx_http_gate_ready(ngx_http_request_t *r, ngx_http_gate_query_t *query)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < query->n; i++) {
+        if (!ngx_http_gate_ready_one(r, query, &query->reports[i])) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* of one check: whether it has passed; of a gate: whether it is open, or
+   would be without what is excluded */
+
+static ngx_uint_t
+ngx_http_gate_ready_one(ngx_http_request_t *r, ngx_http_gate_query_t *query,
+    ngx_gate_report_t *report)
+{
+    ngx_uint_t         i;
+    ngx_gate_check_t  *check;
+
+    if (query->check.len) {
+        return report->checks[0].standing.counts;
+    }
+
+    if (ngx_gate_state_is_open(report->gate, report->record->memory.state)) {
+        return 1;
+    }
+
+    for (i = 0; i < report->gate->checks.nelts; i++) {
+        check = ngx_gate_check_at(report->gate, i);
+
+        if (!check->optional
+            && !report->checks[i].standing.counts
+            && !ngx_http_gate_is_excluded(r, report->gate, check))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* ?exclude=NAME, as often as need be; or GATE/NAME */
+
+static ngx_uint_t
+ngx_http_gate_is_excluded(ngx_http_request_t *r, ngx_gate_t *gate,
+    ngx_gate_check_t *check)
+{
+    u_char     *p, *last, *end;
+    ngx_str_t   word;
+
+    p = r->args.data;
+    last = p + r->args.len;
+
+    for ( /* void */ ; p < last; p = end + 1) {
+
+        end = ngx_strlchr(p, last, '&');
+
+        if (end == NULL) {
+            end = last;
+        }
+
+        word.data = p + sizeof("exclude=") - 1;
+
+        if (word.data > end
+            || ngx_strncmp(p, "exclude=", sizeof("exclude=") - 1) != 0)
+        {
+            continue;
+        }
+
+        word.len = end - word.data;
+
+        if (word.len > gate->name.len
+            && word.data[gate->name.len] == '/'
+            && ngx_strncmp(word.data, gate->name.data, gate->name.len) == 0)
+        {
+            word.data += gate->name.len + 1;
+            word.len -= gate->name.len + 1;
+        }
+
+        if (ngx_http_gate_is_named(&word, &check->name)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_int_t
+ngx_http_gate_ready_text(ngx_http_request_t *r, ngx_http_gate_query_t *query,
+    ngx_uint_t ready, ngx_str_t *body)
+{
+    u_char             *p;
+    size_t              size;
+    ngx_uint_t          i, n;
+    ngx_gate_t         *gate;
+    ngx_gate_check_t   *check;
+    ngx_gate_report_t  *report;
+
+    size = sizeof("readyz check passed\n");
+
+    for (n = 0; n < query->n; n++) {
+        gate = query->reports[n].gate;
+
+        for (i = 0; i < gate->checks.nelts; i++) {
+            size += ngx_gate_text_check_size(gate, ngx_gate_check_at(gate, i));
+        }
+    }
+
+    p = ngx_pnalloc(r->pool, size);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    body->data = p;
+
+    for (n = 0; n < query->n; n++) {
+        report = &query->reports[n];
+
+        for (i = 0; i < report->gate->checks.nelts; i++) {
+            check = ngx_gate_check_at(report->gate, i);
+
+            p = ngx_gate_text_check(p, query->n > 1 ? report->gate : NULL,
+                             check, &report->checks[i],
+                             ngx_http_gate_is_excluded(r, report->gate,
+                                                       check));
+        }
+    }
+
+    p = ngx_sprintf(p, "readyz check %s\n", ready ? "passed" : "failed");
+
+    body->len = p - body->data;
+
+    return NGX_OK;
+}
