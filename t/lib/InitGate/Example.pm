@@ -21,10 +21,12 @@ use parent -norequire, 'InitGate';
 use strict;
 use warnings;
 
+use Cwd ();
+use File::Basename ();
 use InitGate;
 use POSIX ();
 
-my ($top) = __FILE__ =~ m{^(.*)/t/lib/InitGate/[^/]+$};
+my $top = Cwd::abs_path(File::Basename::dirname(__FILE__) . '/../../..');
 
 
 sub new {
