@@ -4,6 +4,7 @@
 # make sanitize   an nginx with ASAN and UBSAN and the module linked in:
 #                 build-sanitize/nginx/nginx
 # make install    into nginx's directory of modules (DESTDIR, MODULES_PATH)
+# make deb        the Debian package, in build-deb/
 # make test       the whole suite (unit too); T=t/foo.t for one file
 # make unit       the C unit tests
 # make fuzz       every fuzz target for FUZZ_SECONDS
@@ -99,6 +100,16 @@ install: module
 	install -m 644 $(BUILD)/$(name) $(DESTDIR)$(MODULES_PATH)/
 
 
+# from a copy, so that nothing is left in the checkout or beside it
+
+deb:
+	rm -rf build-deb
+	mkdir -p build-deb/source
+	tar -c --exclude-vcs --exclude='./build*' --exclude='./obj-*' \
+	    --exclude=node_modules . | tar -C build-deb/source --no-same-owner -x
+	cd build-deb/source && dpkg-buildpackage -us -uc -b
+
+
 # the compiler's options as nginx's own Makefile has them
 
 $(BUILD)/flags: $(BUILD)/nginx/Makefile
@@ -162,5 +173,5 @@ clean:
 
 FORCE:
 
-.PHONY: module debug coverage sanitize install unit units fuzz lint test \
+.PHONY: module debug coverage sanitize install deb unit units fuzz lint test \
 	clean FORCE
