@@ -28,9 +28,8 @@ static void ngx_gate_keeper_update(ngx_gate_keeper_t *keeper,
 static void ngx_gate_keeper_estimate(ngx_gate_keeper_t *keeper);
 static void ngx_gate_keeper_log_state(ngx_gate_keeper_t *keeper);
 static void ngx_gate_keeper_clocks(ngx_gate_keeper_t *keeper);
-static void ngx_gate_keeper_publish(ngx_event_t *ev);
-static void ngx_gate_keeper_deadline(ngx_event_t *ev);
-static void ngx_gate_keeper_remind(ngx_event_t *ev);
+static void ngx_gate_keeper_publish(ngx_gate_alarm_t *alarm);
+static void ngx_gate_keeper_deadline(ngx_gate_alarm_t *alarm);
 
 
 ngx_int_t
@@ -74,12 +73,8 @@ ngx_gate_keeper_init(ngx_gate_keeper_t *keeper, ngx_gate_t *gate,
         keeper->trigger->hold_back = ngx_gate_trigger_hold_back;
     }
 
-    ngx_gate_timer_init(&keeper->publish, ngx_gate_keeper_publish,
-                        schedule->log);
-    ngx_gate_timer_init(&keeper->deadline, ngx_gate_keeper_deadline,
-                        schedule->log);
-    ngx_gate_timer_init(&keeper->reminder, ngx_gate_keeper_remind,
-                        schedule->log);
+    keeper->publish.handler = ngx_gate_keeper_publish;
+    keeper->deadline.handler = ngx_gate_keeper_deadline;
 
     return NGX_OK;
 }
@@ -179,17 +174,10 @@ ngx_gate_keeper_sleep(ngx_gate_keeper_t *keeper)
 
     ngx_gate_trigger_end(keeper);
 
-    if (keeper->publish.timer_set) {
-        ngx_del_timer(&keeper->publish);
-    }
+    ngx_gate_alarm_clear(&keeper->schedule->clock, &keeper->publish);
 
-    if (keeper->deadline.timer_set) {
-        ngx_del_timer(&keeper->deadline);
-    }
+    ngx_gate_alarm_clear(&keeper->schedule->clock, &keeper->deadline);
 
-    if (keeper->reminder.timer_set) {
-        ngx_del_timer(&keeper->reminder);
-    }
 }
 
 
@@ -200,7 +188,7 @@ ngx_gate_keeper_is_resting(ngx_gate_keeper_t *keeper)
 {
     ngx_uint_t  i;
 
-    if (!keeper->record.memory.latched || keeper->publish.timer_set) {
+    if (!keeper->record.memory.latched || keeper->publish.set) {
         return 0;
     }
 
@@ -565,30 +553,23 @@ ngx_gate_keeper_clocks(ngx_gate_keeper_t *keeper)
 
     record = &keeper->record;
 
-    if (keeper->deadline.timer_set) {
-        ngx_del_timer(&keeper->deadline);
-    }
+    ngx_gate_alarm_clear(&keeper->schedule->clock, &keeper->deadline);
 
     if (keeper->gate->deadline && !record->memory.opened) {
         left = (ngx_msec_int_t) (record->due - ngx_current_msec);
 
         if (left > 0) {
-            ngx_add_timer(&keeper->deadline, (ngx_msec_t) left);
+            ngx_gate_alarm_set(&keeper->schedule->clock, &keeper->deadline,
+                               (ngx_msec_t) left);
         }
     }
 
     if (ngx_gate_state_is_open(keeper->gate, record->memory.state)) {
+        keeper->remind = 0;
 
-        if (keeper->reminder.timer_set) {
-            ngx_del_timer(&keeper->reminder);
-        }
-
-        return;
-    }
-
-    if (!keeper->reminder.timer_set) {
+    } else if (keeper->remind == 0) {
         keeper->remind = NGX_GATE_REMIND_FIRST;
-        ngx_add_timer(&keeper->reminder, keeper->remind);
+        keeper->remind_at = ngx_current_msec + keeper->remind;
     }
 }
 
@@ -596,18 +577,19 @@ ngx_gate_keeper_clocks(ngx_gate_keeper_t *keeper)
 void
 ngx_gate_keeper_soon(ngx_gate_keeper_t *keeper)
 {
-    if (!keeper->publish.timer_set) {
-        ngx_add_timer(&keeper->publish, NGX_GATE_PUBLISH_PAUSE);
+    if (!keeper->publish.set) {
+        ngx_gate_alarm_set(&keeper->schedule->clock, &keeper->publish,
+                           NGX_GATE_PUBLISH_PAUSE);
     }
 }
 
 
 static void
-ngx_gate_keeper_publish(ngx_event_t *ev)
+ngx_gate_keeper_publish(ngx_gate_alarm_t *alarm)
 {
     ngx_gate_keeper_t  *keeper;
 
-    keeper = ngx_queue_data(ev, ngx_gate_keeper_t, publish);
+    keeper = ngx_rbtree_data(alarm, ngx_gate_keeper_t, publish);
 
     if (ngx_gate_schedule_pen_down(keeper->schedule) != NGX_OK) {
         return;
@@ -621,25 +603,30 @@ ngx_gate_keeper_publish(ngx_event_t *ev)
 
 
 static void
-ngx_gate_keeper_deadline(ngx_event_t *ev)
+ngx_gate_keeper_deadline(ngx_gate_alarm_t *alarm)
 {
     ngx_gate_keeper_t  *keeper;
 
-    keeper = ngx_queue_data(ev, ngx_gate_keeper_t, deadline);
+    keeper = ngx_rbtree_data(alarm, ngx_gate_keeper_t, deadline);
 
     ngx_gate_keeper_update(keeper, 0);
 }
 
 
-static void
-ngx_gate_keeper_remind(ngx_event_t *ev)
-{
-    ngx_str_t           message;
-    ngx_uint_t          i;
-    ngx_gate_run_t     *run;
-    ngx_gate_keeper_t  *keeper;
+/* with every beat: a gate that stays closed is logged again and again */
 
-    keeper = ngx_queue_data(ev, ngx_gate_keeper_t, reminder);
+void
+ngx_gate_keeper_remind(ngx_gate_keeper_t *keeper)
+{
+    ngx_str_t        message;
+    ngx_uint_t       i;
+    ngx_gate_run_t  *run;
+
+    if (keeper->remind == 0
+        || (ngx_msec_int_t) (ngx_current_msec - keeper->remind_at) < 0)
+    {
+        return;
+    }
 
     for (i = 0; i < keeper->gate->checks.nelts; i++) {
         run = &keeper->runs[i];
@@ -662,5 +649,5 @@ ngx_gate_keeper_remind(ngx_event_t *ev)
     }
 
     keeper->remind = ngx_min(keeper->remind * 2, NGX_GATE_REMIND_MAX);
-    ngx_add_timer(ev, keeper->remind);
+    keeper->remind_at = ngx_current_msec + keeper->remind;
 }

@@ -19,7 +19,7 @@
 #define NGX_GATE_NO_SOCKET    ((ngx_socket_t) -2)
 
 
-static void ngx_gate_schedule_beat(ngx_event_t *ev);
+static void ngx_gate_schedule_beat(ngx_gate_alarm_t *alarm);
 static ngx_uint_t ngx_gate_schedule_is_resting(
     ngx_gate_schedule_t *schedule);
 static ngx_int_t ngx_gate_schedule_wake(ngx_gate_schedule_t *schedule);
@@ -31,7 +31,7 @@ static void ngx_gate_schedule_exiting(ngx_event_t *ev);
 static void ngx_gate_schedule_unwatch(ngx_gate_schedule_t *schedule);
 static void ngx_gate_schedule_linger(ngx_event_t *ev);
 
-static void ngx_gate_run_handler(ngx_event_t *ev);
+static void ngx_gate_run_handler(ngx_gate_alarm_t *alarm);
 static void ngx_gate_run_start(ngx_gate_run_t *run);
 static void ngx_gate_run_done(ngx_gate_probe_t *probe);
 static void ngx_gate_run_timeout(ngx_gate_run_t *run);
@@ -84,8 +84,10 @@ ngx_gate_schedule_start(ngx_cycle_t *cycle, ngx_array_t *gates,
         }
     }
 
-    ngx_gate_timer_init(&schedule->beat, ngx_gate_schedule_beat,
-                        schedule->log);
+    ngx_gate_clock_init(&schedule->clock, schedule->log);
+
+    schedule->beat.handler = ngx_gate_schedule_beat;
+
     ngx_gate_timer_init(&schedule->tidy, ngx_gate_schedule_tidy,
                         schedule->log);
     ngx_gate_timer_init(&schedule->linger, ngx_gate_schedule_linger,
@@ -122,11 +124,12 @@ ngx_gate_schedule_stop(ngx_gate_schedule_t *schedule)
 
 
 static void
-ngx_gate_schedule_beat(ngx_event_t *ev)
+ngx_gate_schedule_beat(ngx_gate_alarm_t *alarm)
 {
+    ngx_uint_t            i;
     ngx_gate_schedule_t  *schedule;
 
-    schedule = ngx_queue_data(ev, ngx_gate_schedule_t, beat);
+    schedule = ngx_rbtree_data(alarm, ngx_gate_schedule_t, beat);
 
     if (!schedule->awake && ngx_gate_schedule_wake(schedule) != NGX_OK) {
         return;
@@ -137,10 +140,14 @@ ngx_gate_schedule_beat(ngx_event_t *ev)
         return;
     }
 
+    for (i = 0; i < schedule->nkeepers; i++) {
+        ngx_gate_keeper_remind(&schedule->keepers[i]);
+    }
+
     ngx_gate_zone_tend(schedule->zone, ngx_gate_schedule_is_resting(schedule));
 
     if (!schedule->zone->resting) {
-        ngx_add_timer(ev, NGX_GATE_BEAT);
+        ngx_gate_alarm_set(&schedule->clock, alarm, NGX_GATE_BEAT);
     }
 }
 
@@ -175,11 +182,13 @@ ngx_gate_schedule_wake(ngx_gate_schedule_t *schedule)
 
     case NGX_AGAIN:
         schedule->claims++;
-        ngx_add_timer(&schedule->beat, NGX_GATE_CLAIM_AGAIN);
+        ngx_gate_alarm_set(&schedule->clock, &schedule->beat,
+                           NGX_GATE_CLAIM_AGAIN);
         return rc;
 
     case NGX_BUSY:
-        ngx_add_timer(&schedule->beat, NGX_GATE_CLAIM_LATER);
+        ngx_gate_alarm_set(&schedule->clock, &schedule->beat,
+                           NGX_GATE_CLAIM_LATER);
         return rc;
 
     default: /* NGX_DECLINED */
@@ -226,7 +235,8 @@ ngx_gate_schedule_lost(ngx_gate_schedule_t *schedule)
 {
     ngx_gate_schedule_sleep(schedule);
 
-    ngx_add_timer(&schedule->beat, NGX_GATE_CLAIM_LATER);
+    ngx_gate_alarm_set(&schedule->clock, &schedule->beat,
+                           NGX_GATE_CLAIM_LATER);
 }
 
 
@@ -241,9 +251,7 @@ ngx_gate_schedule_sleep(ngx_gate_schedule_t *schedule)
         ngx_gate_keeper_sleep(&schedule->keepers[i]);
     }
 
-    if (schedule->beat.timer_set) {
-        ngx_del_timer(&schedule->beat);
-    }
+    ngx_gate_alarm_clear(&schedule->clock, &schedule->beat);
 
     if (schedule->tidy.posted) {
         ngx_delete_posted_event(&schedule->tidy);
@@ -388,27 +396,21 @@ ngx_gate_run_init(ngx_gate_run_t *run, ngx_gate_keeper_t *keeper,
     run->probe.done = ngx_gate_run_done;
     run->probe.data = run;
 
-    ngx_gate_timer_init(&run->timer, ngx_gate_run_handler, &run->log);
+    run->alarm.handler = ngx_gate_run_handler;
 }
 
 
 void
 ngx_gate_run_at(ngx_gate_run_t *run, ngx_msec_t delay)
 {
-    if (run->timer.timer_set) {
-        ngx_del_timer(&run->timer);
-    }
-
-    ngx_add_timer(&run->timer, delay);
+    ngx_gate_alarm_set(&run->keeper->schedule->clock, &run->alarm, delay);
 }
 
 
 void
 ngx_gate_run_end(ngx_gate_run_t *run)
 {
-    if (run->timer.timer_set) {
-        ngx_del_timer(&run->timer);
-    }
+    ngx_gate_alarm_clear(&run->keeper->schedule->clock, &run->alarm);
 
     run->busy = 0;
     run->probe.check->type->cancel(&run->probe);
@@ -416,12 +418,12 @@ ngx_gate_run_end(ngx_gate_run_t *run)
 
 
 static void
-ngx_gate_run_handler(ngx_event_t *ev)
+ngx_gate_run_handler(ngx_gate_alarm_t *alarm)
 {
     ngx_msec_t       delay;
     ngx_gate_run_t  *run;
 
-    run = ngx_queue_data(ev, ngx_gate_run_t, timer);
+    run = ngx_rbtree_data(alarm, ngx_gate_run_t, alarm);
 
     if (run->busy) {
         ngx_gate_run_timeout(run);
@@ -431,7 +433,7 @@ ngx_gate_run_handler(ngx_event_t *ev)
     delay = run->hold_back ? run->hold_back(run) : 0;
 
     if (delay) {
-        ngx_add_timer(ev, delay);
+        ngx_gate_alarm_set(&run->keeper->schedule->clock, alarm, delay);
         return;
     }
 
@@ -457,7 +459,7 @@ ngx_gate_run_start(ngx_gate_run_t *run)
     probe->check->type->start(probe);
 
     if (run->busy) {
-        ngx_add_timer(&run->timer, probe->check->timeout);
+        ngx_gate_run_at(run, probe->check->timeout);
     }
 }
 
@@ -469,9 +471,7 @@ ngx_gate_run_done(ngx_gate_probe_t *probe)
 
     run = probe->data;
 
-    if (run->timer.timer_set) {
-        ngx_del_timer(&run->timer);
-    }
+    ngx_gate_alarm_clear(&run->keeper->schedule->clock, &run->alarm);
 
     run->busy = 0;
     run->begun = ngx_gate_monotonic() - run->begun;

@@ -13,6 +13,7 @@
 #include <ngx_gate_zone.h>
 #include <ngx_gate_ledger.h>
 #include <ngx_gate_pace.h>
+#include <ngx_gate_clock.h>
 
 
 typedef struct ngx_gate_schedule_s  ngx_gate_schedule_t;
@@ -28,7 +29,7 @@ struct ngx_gate_run_s {
     ngx_gate_check_record_t  *record;       /* of a check */
     ngx_gate_check_shared_t  *shared;       /* of a check */
     ngx_gate_pace_t           pace;
-    ngx_event_t               timer;        /* the next turn, or the limit of
+    ngx_gate_alarm_t          alarm;        /* the next turn, or the limit of
                                                what is under way */
     ngx_log_t                 log;
     uint64_t                  begun;        /* us */
@@ -48,10 +49,10 @@ struct ngx_gate_keeper_s {
     ngx_gate_check_record_t  *checks;
     ngx_gate_run_t           *runs;
     ngx_gate_run_t           *trigger;      /* NULL: none */
-    ngx_event_t               publish;      /* changes of less than a state */
-    ngx_event_t               deadline;
-    ngx_event_t               reminder;
-    ngx_msec_t                remind;       /* the next pause of reminder */
+    ngx_gate_alarm_t          publish;      /* changes of less than a state */
+    ngx_gate_alarm_t          deadline;
+    ngx_msec_t                remind;       /* pause, 0 while it is open */
+    ngx_msec_t                remind_at;
 };
 
 
@@ -66,7 +67,8 @@ struct ngx_gate_schedule_s {
     ngx_gate_keeper_t        *keepers;
     ngx_uint_t                nkeepers;
 
-    ngx_event_t               beat;
+    ngx_gate_clock_t          clock;        /* of all alarms here */
+    ngx_gate_alarm_t          beat;
     ngx_event_t               tidy;         /* ends what is needed no more */
     ngx_event_t               linger;       /* not cancelable: requests that
                                                wait keep us from exiting */
@@ -98,6 +100,7 @@ void ngx_gate_keeper_wake(ngx_gate_keeper_t *keeper);
 void ngx_gate_keeper_tidy(ngx_gate_keeper_t *keeper);
 void ngx_gate_keeper_sleep(ngx_gate_keeper_t *keeper);
 void ngx_gate_keeper_soon(ngx_gate_keeper_t *keeper);    /* publish */
+void ngx_gate_keeper_remind(ngx_gate_keeper_t *keeper);
 ngx_uint_t ngx_gate_keeper_is_resting(ngx_gate_keeper_t *keeper);
 
 

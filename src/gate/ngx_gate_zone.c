@@ -274,6 +274,7 @@ ngx_gate_publish(ngx_gate_t *gate, ngx_gate_record_t *record,
     ngx_gate_check_record_t *checks)
 {
     u_char             *p, *start;
+    ngx_uint_t          open;
     ngx_atomic_uint_t   n;
     ngx_gate_report_t   report;
     ngx_gate_shared_t  *shared;
@@ -301,15 +302,26 @@ ngx_gate_publish(ngx_gate_t *gate, ngx_gate_record_t *record,
 
     ngx_memcpy(&shared->records[n & 1], record, sizeof(ngx_gate_record_t));
 
+    /*
+     * Who finds the gate closed, and then reads that it is open, finds it open
+     * when he looks again.
+     */
+
+    open = ngx_gate_state_is_open(gate, record->memory.state);
+
     ngx_memory_barrier();
+
+    if (open) {
+        shared->open = 1;
+        ngx_memory_barrier();
+    }
 
     shared->published = n;
 
-    /* who finds the gate closed finds in the record why */
-
-    ngx_memory_barrier();
-
-    shared->open = ngx_gate_state_is_open(gate, record->memory.state);
+    if (!open) {
+        ngx_memory_barrier();
+        shared->open = 0;
+    }
 }
 
 

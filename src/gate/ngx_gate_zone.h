@@ -176,6 +176,11 @@ void ngx_gate_history_add(ngx_gate_shared_t *shared, ngx_gate_state_e state,
 
 /* readers */
 
+/* for one word of it; more than that is to be copied by ngx_gate_read() */
+
+#define ngx_gate_published(shared)                                            \
+    (&(shared)->records[(shared)->published & 1])
+
 void ngx_gate_check_read(ngx_gate_check_shared_t *shared,
     ngx_gate_check_record_t *record);
 void ngx_gate_read(ngx_gate_shared_t *shared, ngx_gate_record_t *record);

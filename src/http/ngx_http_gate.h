@@ -95,12 +95,13 @@ typedef struct {
 
 /* of a request that met a closed gate */
 
+typedef struct ngx_http_gate_wait_s  ngx_http_gate_wait_t;
+
 typedef struct {
     ngx_http_request_t         *request;
     ngx_gate_t                 *gate;       /* the one that was closed */
     ngx_http_gate_loc_conf_t   *passed;     /* where it has been let in */
-    ngx_queue_t                 queue;
-    ngx_event_t                 timer;      /* the end of its patience */
+    ngx_http_gate_wait_t       *wait;
     ngx_msec_t                  since;
     ngx_msec_t                  held;
     unsigned                    waiting:1;
@@ -108,6 +109,13 @@ typedef struct {
     unsigned                    refused:1;
     unsigned                    kept:1;
 } ngx_http_gate_ctx_t;
+
+
+struct ngx_http_gate_wait_s {
+    ngx_queue_t                 queue;
+    ngx_event_t                 timer;      /* the end of its patience */
+    ngx_http_gate_ctx_t        *ctx;
+};
 
 
 /* conf */
@@ -132,7 +140,7 @@ ngx_int_t ngx_http_gate_handler(ngx_http_request_t *r);
 /* closed */
 
 ngx_int_t ngx_http_gate_stop(ngx_http_request_t *r,
-    ngx_http_gate_loc_conf_t *glcf);
+    ngx_http_gate_loc_conf_t *glcf, ngx_gate_t *gate);
 ngx_gate_t *ngx_http_gate_closed(ngx_gate_t **gates);
 ngx_http_gate_ctx_t *ngx_http_gate_get_ctx(ngx_http_request_t *r);
 void ngx_http_gate_resume(ngx_http_gate_ctx_t *ctx);
@@ -162,7 +170,16 @@ ngx_int_t ngx_http_gate_prefer_wait(ngx_http_request_t *r);
 
 /* accept */
 
-ngx_http_gate_format_e ngx_http_gate_accept(ngx_str_t *value);
+/*
+ * A refusal offers JSON, a problem and the page; status and readiness offer
+ * metrics and text, too.  The first one wins where the client does not care.
+ */
+
+#define NGX_HTTP_GATE_OFFERS_REFUSAL  3
+#define NGX_HTTP_GATE_OFFERS_STATUS   5
+
+ngx_http_gate_format_e ngx_http_gate_accept(ngx_str_t *value,
+    ngx_uint_t offers);
 
 /* what most clients say, and quickly read */
 

@@ -8,7 +8,7 @@
 #include <ngx_http_gate.h>
 
 
-#define NGX_HTTP_GATE_UNSET  ((ngx_uint_t) -1)
+#define NGX_HTTP_GATE_UNSET  0xffff
 
 
 /* media ranges that matter; no two have the same length */
@@ -26,7 +26,7 @@ typedef enum {
 } ngx_http_gate_range_e;
 
 
-/* what can be offered; the first one wins where the client does not care */
+/* in the order of the offers: see NGX_HTTP_GATE_OFFERS_REFUSAL */
 
 typedef struct {
     ngx_http_gate_format_e      format;
@@ -35,10 +35,11 @@ typedef struct {
 } ngx_http_gate_offer_t;
 
 
-static ngx_uint_t *ngx_http_gate_accept_range(ngx_uint_t *q, u_char *data,
+static uint16_t *ngx_http_gate_accept_range(uint16_t *q, u_char *data,
     size_t len);
 static ngx_uint_t ngx_http_gate_accept_q(u_char *p, u_char *last);
-static ngx_http_gate_format_e ngx_http_gate_accept_best(ngx_uint_t *q);
+static ngx_http_gate_format_e ngx_http_gate_accept_best(uint16_t *q,
+    ngx_uint_t offers);
 
 
 static ngx_str_t  ngx_http_gate_ranges[] = {
@@ -75,14 +76,13 @@ static ngx_http_gate_offer_t  ngx_http_gate_offers[] = {
 /* AUTO: nothing in particular is asked for */
 
 ngx_http_gate_format_e
-ngx_http_gate_accept(ngx_str_t *value)
+ngx_http_gate_accept(ngx_str_t *value, ngx_uint_t offers)
 {
     u_char      *p, *end, *comma, *last;
-    ngx_uint_t   i, weight, *range, q[NGX_HTTP_GATE_RANGES];
+    uint16_t    *range, q[NGX_HTTP_GATE_RANGES];
+    ngx_uint_t   weight;
 
-    for (i = 0; i < NGX_HTTP_GATE_RANGES; i++) {
-        q[i] = NGX_HTTP_GATE_UNSET;
-    }
+    ngx_memset(q, 0xff, sizeof(q));
 
     last = value->data + value->len;
 
@@ -94,18 +94,22 @@ ngx_http_gate_accept(ngx_str_t *value)
             comma = last;
         }
 
-        end = memchr(p, ';', comma - p);
-        weight = 1000;
-
-        if (end) {
-            weight = ngx_http_gate_accept_q(end, comma);
-
-        } else {
-            end = comma;
+        while (p < comma && (*p == ' ' || *p == '\t')) {
+            p++;
         }
 
-        while (p < end && (*p == ' ' || *p == '\t')) {
-            p++;
+        end = comma;
+        weight = 1000;
+
+        if (p < comma) {
+            end = memchr(p, ';', comma - p);
+
+            if (end) {
+                weight = ngx_http_gate_accept_q(end, comma);
+
+            } else {
+                end = comma;
+            }
         }
 
         while (p < end && (end[-1] == ' ' || end[-1] == '\t')) {
@@ -115,18 +119,18 @@ ngx_http_gate_accept(ngx_str_t *value)
         range = ngx_http_gate_accept_range(q, p, end - p);
 
         if (range && *range == NGX_HTTP_GATE_UNSET) {
-            *range = weight;
+            *range = (uint16_t) weight;
         }
     }
 
-    return ngx_http_gate_accept_best(q);
+    return ngx_http_gate_accept_best(q, offers);
 }
 
 
 /* the weight of this range, or NULL: no two that matter are equally long */
 
-static ngx_uint_t *
-ngx_http_gate_accept_range(ngx_uint_t *q, u_char *data, size_t len)
+static uint16_t *
+ngx_http_gate_accept_range(uint16_t *q, u_char *data, size_t len)
 {
     ngx_str_t              *name;
     ngx_http_gate_range_e   range;
@@ -190,27 +194,18 @@ ngx_http_gate_accept_q(u_char *p, u_char *last)
 {
     ngx_uint_t  q, unit;
 
-    while (p < last) {
-
-        if (*p++ != ';') {
-            continue;
-        }
-
-        while (p < last && (*p == ' ' || *p == '\t')) {
+    do {
+        do {
             p++;
-        }
+        } while (p < last && (*p == ' ' || *p == '\t'));
 
-        if (last - p < 3 || (p[0] | 0x20) != 'q' || p[1] != '=') {
-            continue;
-        }
+        if (last - p >= 3 && (p[0] | 0x20) == 'q' && p[1] == '=') {
 
-        if (p[2] != '0') {
-            return (p[2] == '1') ? 1000 : 0;
-        }
+            if (p[2] != '0') {
+                return (p[2] == '1') ? 1000 : 0;
+            }
 
-        q = 0;
-
-        if (last - p > 4 && p[3] == '.') {
+            q = 0;
 
             for (p += 4, unit = 100; p < last && unit; p++, unit /= 10) {
 
@@ -220,10 +215,13 @@ ngx_http_gate_accept_q(u_char *p, u_char *last)
 
                 q += (*p - '0') * unit;
             }
+
+            return q;
         }
 
-        return q;
-    }
+        p = memchr(p, ';', last - p);
+
+    } while (p);
 
     return 1000;
 }
@@ -232,7 +230,8 @@ ngx_http_gate_accept_q(u_char *p, u_char *last)
 /* by weight, and of the same weight, whatever was asked for most precisely */
 
 static ngx_http_gate_format_e
-ngx_http_gate_accept_best(ngx_uint_t *q)
+ngx_http_gate_accept_best(uint16_t *q,
+    ngx_uint_t offers)
 {
     ngx_uint_t              i, rank, best;
     ngx_http_gate_offer_t  *offer;
@@ -241,9 +240,7 @@ ngx_http_gate_accept_best(ngx_uint_t *q)
     best = 0;
     format = NGX_HTTP_GATE_FORMAT_AUTO;
 
-    for (i = 0; i < sizeof(ngx_http_gate_offers)
-                    / sizeof(ngx_http_gate_offer_t); i++)
-    {
+    for (i = 0; i < offers; i++) {
         offer = &ngx_http_gate_offers[i];
 
         if (q[offer->exact] != NGX_HTTP_GATE_UNSET) {

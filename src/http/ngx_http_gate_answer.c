@@ -9,6 +9,7 @@
 
 
 #define NGX_HTTP_GATE_PAGE_PARTS  9
+#define NGX_HTTP_GATE_GOLDEN      2654435769u    /* 2^32 by the golden ratio */
 
 
 static ngx_http_gate_format_e ngx_http_gate_format(ngx_http_request_t *r,
@@ -111,7 +112,8 @@ ngx_http_gate_format(ngx_http_request_t *r, ngx_http_gate_loc_conf_t *glcf)
             return NGX_HTTP_GATE_FORMAT_JSON;
         }
 
-        format = ngx_http_gate_accept(&r->headers_in.accept->value);
+        format = ngx_http_gate_accept(&r->headers_in.accept->value,
+                                      NGX_HTTP_GATE_OFFERS_REFUSAL);
     }
 
     if (format == NGX_HTTP_GATE_FORMAT_HTML && !ngx_http_gate_wants_page(r)) {
@@ -470,9 +472,10 @@ ngx_http_gate_headers(ngx_http_request_t *r, ngx_gate_face_t *face,
 static ngx_uint_t
 ngx_http_gate_retry_after(ngx_http_request_t *r, ngx_uint_t wait)
 {
-    ngx_gate_t               **gate;
-    ngx_gate_shared_t         *shared;
-    ngx_http_gate_loc_conf_t  *glcf;
+    uint32_t                    n;
+    ngx_gate_t                **gate;
+    ngx_gate_shared_t          *shared;
+    ngx_http_gate_loc_conf_t   *glcf;
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
 
@@ -489,15 +492,19 @@ ngx_http_gate_retry_after(ngx_http_request_t *r, ngx_uint_t wait)
             shared = (*gate)->shared;
 
             if (!shared->open) {
-                wait = ngx_max(wait,
-                            shared->records[shared->published & 1].retry_after);
+                wait = ngx_max(wait, ngx_gate_published(shared)->retry_after);
             }
         }
     }
 
     wait = ngx_max(wait, 1);
 
-    return wait + (ngx_uint_t) ngx_random() % (wait + 1);
+    /* the multiples of the golden ratio spread more evenly than chance does */
+
+    n = (uint32_t) (r->connection->number + r->connection->requests);
+    n *= NGX_HTTP_GATE_GOLDEN;
+
+    return wait + (n >> 8) % (wait + 1);
 }
 
 

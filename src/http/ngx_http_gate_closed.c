@@ -38,10 +38,11 @@ ngx_http_gate_closed(ngx_gate_t **gates)
 
 
 ngx_int_t
-ngx_http_gate_stop(ngx_http_request_t *r, ngx_http_gate_loc_conf_t *glcf)
+ngx_http_gate_stop(ngx_http_request_t *r, ngx_http_gate_loc_conf_t *glcf,
+    ngx_gate_t *gate)
 {
     ngx_int_t             rc;
-    ngx_gate_t           *gate;
+    ngx_gate_state_e      state;
     ngx_msec_int_t        patience;
     ngx_http_gate_ctx_t  *ctx;
 
@@ -60,9 +61,9 @@ ngx_http_gate_stop(ngx_http_request_t *r, ngx_http_gate_loc_conf_t *glcf)
         return NGX_DECLINED;
     }
 
-    gate = ngx_http_gate_closed(glcf->gates);
+    state = ngx_gate_published(gate->shared)->memory.state;
 
-    if (gate == NULL) {
+    if (ngx_gate_state_is_open(gate, state)) {
         /* it has opened just now */
         return ngx_http_gate_handler(r);
     }
@@ -73,13 +74,16 @@ ngx_http_gate_stop(ngx_http_request_t *r, ngx_http_gate_loc_conf_t *glcf)
         gate->shared->wanted = 1;
     }
 
-    patience = ngx_http_gate_patience(r, ctx, gate);
+    if (glcf->hold || state == NGX_GATE_STATE_STARTING) {
 
-    if (patience > 0) {
-        rc = ngx_http_gate_hold(r, ctx, (ngx_msec_t) patience);
+        patience = ngx_http_gate_patience(r, ctx, gate);
 
-        if (rc != NGX_DECLINED) {
-            return rc;
+        if (patience > 0) {
+            rc = ngx_http_gate_hold(r, ctx, (ngx_msec_t) patience);
+
+            if (rc != NGX_DECLINED) {
+                return rc;
+            }
         }
     }
 

@@ -34,7 +34,7 @@ ngx_http_gate_handler(ngx_http_request_t *r)
 
     do {
         if (!(*gate)->shared->open) {
-            return ngx_http_gate_stop(r, glcf);
+            return ngx_http_gate_stop(r, glcf, *gate);
         }
 
     } while (*++gate);

@@ -55,7 +55,7 @@ ngx_http_gate_patience(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
 
     patience = (ngx_msec_int_t) (ctx->since + glcf->hold - ngx_current_msec);
 
-    record = &gate->shared->records[gate->shared->published & 1];
+    record = ngx_gate_published(gate->shared);
 
     if (record->memory.state == NGX_GATE_STATE_STARTING) {
         start = (ngx_msec_int_t) (record->started + NGX_GATE_START_WAIT
@@ -95,6 +95,15 @@ ngx_http_gate_hold(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
+    if (ctx->wait == NULL) {
+        ctx->wait = ngx_pcalloc(r->pool, sizeof(ngx_http_gate_wait_t));
+        if (ctx->wait == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ctx->wait->ctx = ctx;
+    }
+
     cln = ngx_http_cleanup_add(r, 0);
 
     if (cln == NULL
@@ -114,16 +123,16 @@ ngx_http_gate_hold(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_request_empty_handler;
 
-    ctx->timer.handler = ngx_http_gate_timeout;
-    ctx->timer.data = r->connection;
-    ctx->timer.log = r->connection->log;
+    ctx->wait->timer.handler = ngx_http_gate_timeout;
+    ctx->wait->timer.data = r->connection;
+    ctx->wait->timer.log = r->connection->log;
 
-    ngx_add_timer(&ctx->timer, patience);
+    ngx_add_timer(&ctx->wait->timer, patience);
 
     ctx->waiting = 1;
     ctx->waited = 1;
 
-    ngx_queue_insert_tail(&gmcf->held, &ctx->queue);
+    ngx_queue_insert_tail(&gmcf->held, &ctx->wait->queue);
     gmcf->nheld++;
 
     (void) ngx_atomic_fetch_add(&ctx->gate->tally->held, 1);
@@ -186,11 +195,11 @@ ngx_http_gate_release(ngx_http_gate_ctx_t *ctx)
     ctx->waiting = 0;
     ctx->held = ngx_current_msec - ctx->since;
 
-    if (ctx->timer.timer_set) {
-        ngx_del_timer(&ctx->timer);
+    if (ctx->wait->timer.timer_set) {
+        ngx_del_timer(&ctx->wait->timer);
     }
 
-    ngx_queue_remove(&ctx->queue);
+    ngx_queue_remove(&ctx->wait->queue);
     gmcf->nheld--;
 
     (void) ngx_atomic_fetch_add(&ctx->gate->tally->held, -1);
@@ -201,7 +210,11 @@ ngx_http_gate_release(ngx_http_gate_ctx_t *ctx)
 static void
 ngx_http_gate_timeout(ngx_event_t *ev)
 {
-    ngx_http_gate_end(ngx_queue_data(ev, ngx_http_gate_ctx_t, timer));
+    ngx_http_gate_wait_t  *wait;
+
+    wait = ngx_queue_data(ev, ngx_http_gate_wait_t, timer);
+
+    ngx_http_gate_end(wait->ctx);
 }
 
 
@@ -220,6 +233,7 @@ ngx_http_gate_poll(ngx_event_t *ev)
     ngx_uint_t                  n, abandoned;
     ngx_gate_zone_t            *zone;
     ngx_atomic_uint_t           changes;
+    ngx_http_gate_wait_t       *wait;
     ngx_http_gate_main_conf_t  *gmcf;
 
     gmcf = ngx_queue_data(ev, ngx_http_gate_main_conf_t, poll);
@@ -242,8 +256,10 @@ ngx_http_gate_poll(ngx_event_t *ev)
             break;
         }
 
-        ngx_http_gate_end(ngx_queue_data(ngx_queue_head(&gmcf->decided),
-                                         ngx_http_gate_ctx_t, queue));
+        wait = ngx_queue_data(ngx_queue_head(&gmcf->decided),
+                              ngx_http_gate_wait_t, queue);
+
+        ngx_http_gate_end(wait->ctx);
     }
 
     if (!ngx_queue_empty(&gmcf->decided)) {
@@ -258,17 +274,17 @@ ngx_http_gate_poll(ngx_event_t *ev)
 static void
 ngx_http_gate_sort(ngx_http_gate_main_conf_t *gmcf, ngx_uint_t all)
 {
-    ngx_queue_t          *q, *next;
-    ngx_http_gate_ctx_t  *ctx;
+    ngx_queue_t           *q, *next;
+    ngx_http_gate_wait_t  *wait;
 
     for (q = ngx_queue_head(&gmcf->held);
          q != ngx_queue_sentinel(&gmcf->held);
          q = next)
     {
         next = ngx_queue_next(q);
-        ctx = ngx_queue_data(q, ngx_http_gate_ctx_t, queue);
+        wait = ngx_queue_data(q, ngx_http_gate_wait_t, queue);
 
-        if (all || ngx_http_gate_is_decided(ctx)) {
+        if (all || ngx_http_gate_is_decided(wait->ctx)) {
             ngx_queue_remove(q);
             ngx_queue_insert_tail(&gmcf->decided, q);
         }
@@ -302,8 +318,8 @@ ngx_http_gate_is_decided(ngx_http_gate_ctx_t *ctx)
         return 1;
     }
 
-    ngx_del_timer(&ctx->timer);
-    ngx_add_timer(&ctx->timer, (ngx_msec_t) patience);
+    ngx_del_timer(&ctx->wait->timer);
+    ngx_add_timer(&ctx->wait->timer, (ngx_msec_t) patience);
 
     return 0;
 }

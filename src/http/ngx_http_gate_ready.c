@@ -48,7 +48,8 @@ ngx_http_gate_ready_handler(ngx_http_request_t *r)
     ready = ngx_http_gate_ready(r, &query);
 
     format = r->headers_in.accept
-             ? ngx_http_gate_accept(&r->headers_in.accept->value)
+             ? ngx_http_gate_accept(&r->headers_in.accept->value,
+                                 NGX_HTTP_GATE_OFFERS_STATUS)
              : NGX_HTTP_GATE_FORMAT_AUTO;
 
     if (format == NGX_HTTP_GATE_FORMAT_JSON

@@ -99,7 +99,8 @@ ngx_http_gate_status_format(ngx_http_request_t *r,
         return NGX_HTTP_GATE_FORMAT_JSON;
     }
 
-    switch (ngx_http_gate_accept(&r->headers_in.accept->value)) {
+    switch (ngx_http_gate_accept(&r->headers_in.accept->value,
+                                 NGX_HTTP_GATE_OFFERS_STATUS)) {
 
     case NGX_HTTP_GATE_FORMAT_HTML:
         return NGX_HTTP_GATE_FORMAT_HTML;

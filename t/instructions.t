@@ -1,0 +1,97 @@
+# What the gate costs a request, in instructions: these repeat where seconds
+# do not, so they are what guards against a slower request path.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+use InitGate::Callgrind;
+
+plan skip_all => 'instructions are counted in the ordinary build'
+    if $ENV{TEST_NGINX_VALGRIND} || $ENV{TEST_NGINX_BINARY};
+
+my $dir = InitGate->new->dir;
+
+# markers that are there, and one that is not
+
+for my $name (1 .. 3) {
+    open my $marker, '>', "$dir/marker$name" or die $!;
+}
+
+my $gates = join '', map {
+    "init_checks gate$_ { check file $dir/marker$_; }\n"
+} 1 .. 3;
+
+my $closed = "init_checks closed { check file $dir/missing interval=1h; }";
+
+my $count = sub { InitGate::Callgrind->new(@_)->per_request };
+my $opened = sub { $_[0] =~ m{^HTTP/1.1 200 } };
+my $refused = sub { $_[0] =~ /"state":"initializing"/ };
+
+# an open gate
+
+my $plain = $count->(module => 0, location => 'empty_gif;');
+my $loaded = $count->(location => 'empty_gif;');
+
+my $one = $count->(http => $gates, ready => $opened,
+                   location => 'init_gate gate1; empty_gif;');
+my $three = $count->(http => $gates, ready => $opened,
+                     location => 'init_gate gate1 gate2 gate3; empty_gif;');
+
+note sprintf 'plain %.0f, loaded %+.0f, one gate %+.0f, three %+.0f',
+    $plain, map { $_ - $plain } $loaded, $one, $three;
+
+cmp_ok($loaded - $plain, '<=', 10, 'the module costs nothing unused');
+cmp_ok($one - $plain, '<=', 90, 'an open gate');
+cmp_ok($three - $plain, '<=', 130, 'three open gates');
+
+# a refusal, beside nginx's own with the same headers and as long a body
+
+my ($body, $headers) = do {
+    my $t = InitGate->new(http => <<"CONF");
+        $closed
+        server {
+            listen 127.0.0.1:%%PORT_8080%%;
+            location / { init_gate closed; }
+        }
+CONF
+    $t->run;
+
+    my $answer;
+    $t->wait_for(sub {
+        $answer = $t->get('/');
+        $answer->{content} =~ /"state":"initializing"/;
+    }, 'the first verdict');
+
+    ('x' x length $answer->{content}, $answer->{headers});
+};
+
+my $native = <<"CONF";
+    default_type application/json;
+    add_header Cache-Control "$headers->{'cache-control'}" always;
+    add_header Vary "$headers->{vary}" always;
+    add_header X-Init-Gate "$headers->{'x-init-gate'}" always;
+    add_header Retry-After "$headers->{'retry-after'}" always;
+    return 503 $body;
+CONF
+
+for (
+    ['no Accept', '', 1.03],
+    ['*/*', "Accept: */*\r\n", 1.03],
+    ['an Accept to be read',
+     "Accept: text/plain, application/json;q=0.9, */*;q=0.1\r\n", 1.10],
+) {
+    my ($name, $accept, $most) = @$_;
+
+    my $request = "GET / HTTP/1.1\r\nHost: localhost\r\n$accept\r\n";
+
+    my $theirs = $count->(module => 0, location => $native,
+                          request => $request);
+    my $ours = $count->(http => $closed, location => 'init_gate closed;',
+                        request => $request, ready => $refused);
+
+    note sprintf '%s: nginx %.0f, refusal %.0f', $name, $theirs, $ours;
+
+    cmp_ok($ours / $theirs, '<=', $most, "a refusal: $name");
+}
+
+done_testing;
