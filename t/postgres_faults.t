@@ -88,6 +88,17 @@ fault('notices', sub {
     1 while $c->send($notices);
 }, 'error', 'protocol', qr/more than any answer/);
 fault('krb', says(authentication(2)), 'error', 'auth');
+fault('gss', says(authentication(7)), 'error', 'auth', qr/wants Kerberos/);
+fault('sspi', says(authentication(9)), 'error', 'auth', qr/wants Kerberos/);
+fault('scram', sub {
+    my ($c) = @_;
+    startup($c) or return;
+    $c->send(authentication(10, "SCRAM-SHA-256\0\0"));
+    my ($nonce) = $c->read_until(qr/r=[^,]+$/) =~ /r=([^,]+)$/;
+    $c->send(authentication(11, "r=${nonce}x,s=c2FsdA==,i=2000000000"));
+    $c->hang;
+}, 'error', 'auth', qr/too many iterations of SCRAM/, 'password_file='
+    . $t->write('secret', 'secret'));
 fault('sasl', says(authentication(10, "SCRAM-NEVER\0\0")), 'error', 'auth');
 fault('odd', says(authentication(99)), 'error', 'auth');
 

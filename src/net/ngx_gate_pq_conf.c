@@ -30,7 +30,8 @@ static char *ngx_gate_pq_role(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf, const char *value);
 static char *ngx_gate_pq_secrets(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf);
-static char *ngx_gate_pq_defaults(ngx_conf_t *cf, ngx_gate_pq_conf_t *pcf);
+static void ngx_gate_pq_defaults(ngx_gate_pq_conf_t *pcf,
+    PQconninfoOption *options);
 static char *ngx_gate_pq_hosts(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf, PQconninfoOption *options);
 static char *ngx_gate_pq_host(ngx_conf_t *cf, ngx_gate_check_t *check,
@@ -56,6 +57,7 @@ static ngx_gate_pq_default_t  ngx_gate_pq_defaults_table[] = {
     { "application_name", "nginx-init-gate" },
     { "sslmode", "disable" },
     { "gssencmode", "disable" },
+    { "require_auth", "!gss,!sspi" },
     { "client_encoding", "UTF8" },
     { NULL, NULL }
 };
@@ -87,14 +89,14 @@ ngx_gate_pq_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
         rv = ngx_gate_pq_hosts(cf, check, pcf, options);
     }
 
-    PQconninfoFree(options);
-
-    if (rv != NGX_CONF_OK) {
-        return rv;
+    if (rv == NGX_CONF_OK) {
+        ngx_gate_pq_defaults(pcf, options);
     }
 
-    if (ngx_gate_pq_secrets(cf, check, pcf) != NGX_CONF_OK
-        || ngx_gate_pq_defaults(cf, pcf) != NGX_CONF_OK
+    PQconninfoFree(options);
+
+    if (rv != NGX_CONF_OK
+        || ngx_gate_pq_secrets(cf, check, pcf) != NGX_CONF_OK
         || ngx_gate_pq_valid(cf, check, pcf) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
@@ -193,6 +195,16 @@ ngx_gate_pq_option(ngx_conf_t *cf, ngx_gate_check_t *check,
                                     "a connection string", keyword);
     }
 
+    if ((ngx_strcmp(keyword, "gssencmode") == 0
+         && ngx_strcmp(value, "disable") != 0)
+        || (ngx_strcmp(keyword, "require_auth") == 0
+            && strstr(value, "gss") && *value != '!'))
+    {
+        return ngx_gate_param_error(cf, check, "Kerberos would block: "
+                                    "\"%s\" is not supported with the value "
+                                    "\"%s\"", keyword, value);
+    }
+
     /* quoting is only safe in an encoding that we know */
 
     if (ngx_strcmp(keyword, "client_encoding") == 0
@@ -275,22 +287,27 @@ ngx_gate_pq_secrets(ngx_conf_t *cf, ngx_gate_check_t *check,
 }
 
 
-static char *
-ngx_gate_pq_defaults(ngx_conf_t *cf, ngx_gate_pq_conf_t *pcf)
+static void
+ngx_gate_pq_defaults(ngx_gate_pq_conf_t *pcf, PQconninfoOption *options)
 {
+    PQconninfoOption       *option;
     ngx_gate_pq_default_t  *d;
 
     for (d = ngx_gate_pq_defaults_table; d->keyword; d++) {
 
-        if (ngx_gate_pq_get(pcf, d->keyword)) {
-            continue;
+        /* not every libpq knows all of them */
+
+        for (option = options; option->keyword; option++) {
+            if (ngx_strcmp(option->keyword, d->keyword) == 0) {
+                break;
+            }
         }
 
-        pcf->keywords[pcf->noptions] = d->keyword;
-        pcf->values[pcf->noptions++] = d->value;
+        if (option->keyword && ngx_gate_pq_get(pcf, d->keyword) == NULL) {
+            pcf->keywords[pcf->noptions] = d->keyword;
+            pcf->values[pcf->noptions++] = d->value;
+        }
     }
-
-    return NGX_CONF_OK;
 }
 
 
