@@ -69,6 +69,8 @@ bad("host=a password='hunter2", '', qr/unterminated quoted string/);
 bad('postgresql://app:hun%zzter2@a/b', '', qr/invalid percent-encoded/);
 bad('postgresql://app:hunter2@a:b:c/d?hosst=x', '', qr/invalid/);
 bad('postgresql://app:hunter2@[::1/d', '', qr/invalid connection string/);
+bad('postgresql://app:hunter2/x@a/b', '', qr/invalid port "\.\.\."/);
+bad('host=a password=hunter2 sslmode=maybe', '', qr/invalid sslmode value: \.{3}/);
 bad('host=a port=0', '', qr/invalid port "0"/);
 bad('host=a port=70000', '', qr/invalid port "70000"/);
 bad('host=a,b port=1,2,3', '', qr/3 ports do not go with 2 hosts/);

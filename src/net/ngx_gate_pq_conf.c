@@ -35,13 +35,16 @@ static void ngx_gate_pq_defaults(ngx_gate_pq_conf_t *pcf,
 static char *ngx_gate_pq_hosts(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf, PQconninfoOption *options);
 static char *ngx_gate_pq_host(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_gate_pq_host_t *host);
+    ngx_gate_pq_conf_t *pcf, ngx_gate_pq_host_t *host);
 static ngx_array_t *ngx_gate_pq_list(ngx_conf_t *cf, const char *value);
 static char *ngx_gate_pq_valid(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf);
 static char *ngx_gate_pq_key(ngx_conf_t *cf, ngx_gate_pq_conf_t *pcf);
 static char *ngx_gate_pq_error(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_str_t *conninfo, const char *text);
+    ngx_gate_pq_conf_t *pcf, const char *text);
+static const char *ngx_gate_pq_quote(ngx_gate_pq_conf_t *pcf,
+    const char *value);
+static ngx_uint_t ngx_gate_pq_has_secret(ngx_gate_pq_conf_t *pcf);
 static const char *ngx_gate_pq_get(ngx_gate_pq_conf_t *pcf,
     const char *keyword);
 static char *ngx_gate_pq_copy(ngx_conf_t *cf, const char *text);
@@ -77,8 +80,7 @@ ngx_gate_pq_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
     options = PQconninfoParse((char *) pcf->conninfo.data, &error);
 
     if (options == NULL) {
-        rv = ngx_gate_pq_error(cf, check, &pcf->conninfo,
-                               error ? error : "no memory");
+        rv = ngx_gate_pq_error(cf, check, pcf, error ? error : "no memory");
         PQfreemem(error);
         return rv;
     }
@@ -202,7 +204,8 @@ ngx_gate_pq_option(ngx_conf_t *cf, ngx_gate_check_t *check,
     {
         return ngx_gate_param_error(cf, check, "Kerberos would block: "
                                     "\"%s\" is not supported with the value "
-                                    "\"%s\"", keyword, value);
+                                    "\"%s\"", keyword,
+                                    ngx_gate_pq_quote(pcf, value));
     }
 
     /* quoting is only safe in an encoding that we know */
@@ -248,7 +251,8 @@ ngx_gate_pq_role(ngx_conf_t *cf, ngx_gate_check_t *check,
     return ngx_gate_param_error(cf, check, "invalid target_session_attrs "
                                 "\"%s\", allowed are \"any\", \"read-write\", "
                                 "\"read-only\", \"primary\", \"standby\", "
-                                "\"prefer-standby\"", value);
+                                "\"prefer-standby\"",
+                                ngx_gate_pq_quote(pcf, value));
 }
 
 
@@ -382,7 +386,7 @@ ngx_gate_pq_hosts(ngx_conf_t *cf, ngx_gate_check_t *check,
             h->port = NGX_GATE_PQ_PORT;
         }
 
-        if (ngx_gate_pq_host(cf, check, h) != NGX_CONF_OK) {
+        if (ngx_gate_pq_host(cf, check, pcf, h) != NGX_CONF_OK) {
             return NGX_CONF_ERROR;
         }
     }
@@ -393,7 +397,7 @@ ngx_gate_pq_hosts(ngx_conf_t *cf, ngx_gate_check_t *check,
 
 static char *
 ngx_gate_pq_host(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_gate_pq_host_t *host)
+    ngx_gate_pq_conf_t *pcf, ngx_gate_pq_host_t *host)
 {
     u_char      *p;
     size_t       len;
@@ -405,7 +409,7 @@ ngx_gate_pq_host(ngx_conf_t *cf, ngx_gate_check_t *check,
 
     if (n < 1 || n > 65535) {
         return ngx_gate_param_error(cf, check, "invalid port \"%s\"",
-                                    host->port);
+                                    ngx_gate_pq_quote(pcf, host->port));
     }
 
     host->number = (in_port_t) n;
@@ -425,7 +429,8 @@ ngx_gate_pq_host(ngx_conf_t *cf, ngx_gate_check_t *check,
            != NGX_OK)
     {
         return ngx_gate_param_error(cf, check, "invalid address \"%s\" in "
-                                    "\"hostaddr\"", host->addr);
+                                    "\"hostaddr\"",
+                                    ngx_gate_pq_quote(pcf, host->addr));
     }
 
     name = host->host ? host->host : host->addr;
@@ -523,7 +528,7 @@ ngx_gate_pq_valid(ngx_conf_t *cf, ngx_gate_check_t *check,
     rv = NGX_CONF_OK;
 
     if (strstr(PQerrorMessage(conn), "parse network address") == NULL) {
-        rv = ngx_gate_pq_error(cf, check, NULL, PQerrorMessage(conn));
+        rv = ngx_gate_pq_error(cf, check, pcf, PQerrorMessage(conn));
     }
 
     PQfinish(conn);
@@ -584,25 +589,19 @@ ngx_gate_pq_key(ngx_conf_t *cf, ngx_gate_pq_conf_t *pcf)
 
 
 /*
- * What libpq quotes in its message may be, or hold, a password: of a string
- * that has one, nothing is quoted.
+ * What a message quotes may be, or hold, a password that was not told from
+ * the rest: of a string that has one, nothing is quoted.
  */
 
 static char *
 ngx_gate_pq_error(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_str_t *conninfo, const char *text)
+    ngx_gate_pq_conf_t *pcf, const char *text)
 {
     size_t       len;
     ngx_uint_t   secret;
     const char  *p;
 
-    secret = 0;
-
-    if (conninfo) {
-        secret = ngx_strcasestrn(conninfo->data, "password", 8 - 1) != NULL
-                 || ngx_strlchr(conninfo->data,
-                                conninfo->data + conninfo->len, '@') != NULL;
-    }
+    secret = ngx_gate_pq_has_secret(pcf);
 
     for (p = text; *p && *p != LF && !(secret && *p == '"'); p++) {
         /* void */
@@ -612,6 +611,25 @@ ngx_gate_pq_error(ngx_conf_t *cf, ngx_gate_check_t *check,
 
     return ngx_gate_param_error(cf, check, "invalid connection string: %*s%s",
                                 len, text, *p == '"' ? "..." : "");
+}
+
+
+static const char *
+ngx_gate_pq_quote(ngx_gate_pq_conf_t *pcf, const char *value)
+{
+    return ngx_gate_pq_has_secret(pcf) ? "..." : value;
+}
+
+
+static ngx_uint_t
+ngx_gate_pq_has_secret(ngx_gate_pq_conf_t *pcf)
+{
+    ngx_str_t  *text;
+
+    text = &pcf->conninfo;
+
+    return ngx_strcasestrn(text->data, "password", 8 - 1) != NULL
+           || ngx_strlchr(text->data, text->data + text->len, '@') != NULL;
 }
 
 
