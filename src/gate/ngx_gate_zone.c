@@ -384,39 +384,10 @@ ngx_gate_read(ngx_gate_shared_t *shared, ngx_gate_record_t *record)
 
 
 void
-ngx_gate_face_json(ngx_gate_shared_t *shared, ngx_gate_face_t *face,
-    u_char *p)
+ngx_gate_face(ngx_gate_shared_t *shared, ngx_gate_face_t *face,
+    ngx_gate_face_e with, u_char *p)
 {
-    ngx_gate_record_t  *record;
-    ngx_atomic_uint_t   n;
-
-    do {
-        n = shared->published;
-        ngx_memory_barrier();
-
-        record = &shared->records[n & 1];
-
-        face->state = record->memory.state;
-        face->retry_after = record->retry_after;
-        face->json.len = ngx_min(record->json_len, shared->json_size);
-        face->header.len = ngx_min(record->header_len, NGX_GATE_HEADER_MAX);
-
-        ngx_memcpy(p, shared->bodies[n & 1],
-                   face->json.len + face->header.len);
-
-        ngx_memory_barrier();
-
-    } while (n != shared->published);
-
-    face->json.data = p;
-    face->header.data = p + face->json.len;
-}
-
-
-void
-ngx_gate_face_html(ngx_gate_shared_t *shared, ngx_gate_face_t *face,
-    u_char *p)
-{
+    size_t              before;
     ngx_gate_record_t  *record;
     ngx_atomic_uint_t   n;
 
@@ -429,18 +400,32 @@ ngx_gate_face_html(ngx_gate_shared_t *shared, ngx_gate_face_t *face,
         face->state = record->memory.state;
         face->retry_after = record->retry_after;
         face->header.len = ngx_min(record->header_len, NGX_GATE_HEADER_MAX);
-        face->html.len = ngx_min(record->html_len, shared->html_size);
 
-        ngx_memcpy(p, shared->bodies[n & 1]
-                      + ngx_min(record->json_len, shared->json_size),
-                   face->header.len + face->html.len);
+        before = ngx_min(record->json_len, shared->json_size);
+
+        if (with == NGX_GATE_FACE_JSON) {
+            face->body.len = before;
+            before = 0;
+
+        } else {
+            face->body.len = ngx_min(record->html_len, shared->html_size);
+        }
+
+        ngx_memcpy(p, shared->bodies[n & 1] + before,
+                   face->header.len + face->body.len);
 
         ngx_memory_barrier();
 
     } while (n != shared->published);
 
-    face->header.data = p;
-    face->html.data = p + face->header.len;
+    if (with == NGX_GATE_FACE_JSON) {
+        face->body.data = p;
+        face->header.data = p + face->body.len;
+
+    } else {
+        face->header.data = p;
+        face->body.data = p + face->header.len;
+    }
 }
 
 

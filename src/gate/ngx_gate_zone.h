@@ -189,28 +189,29 @@ ngx_uint_t ngx_gate_history_read(ngx_gate_shared_t *shared,
 
 /*
  * What a refused client is told: the value of the header that tells our
- * answers apart, with the json before it or the html fragment behind it.
- * Both copy at most so many bytes as they say.
+ * answers apart, with the json before it or the html fragment behind it.  It
+ * is copied to the caller's room, which has so many bytes at least.
  */
+
+typedef enum {
+    NGX_GATE_FACE_JSON = 0,
+    NGX_GATE_FACE_HTML
+} ngx_gate_face_e;
 
 typedef struct {
     ngx_gate_state_e          state;
     ngx_uint_t                retry_after;
-    ngx_str_t                 json;
     ngx_str_t                 header;
-    ngx_str_t                 html;
-    u_char                   *room;         /* end of the caller's, behind */
+    ngx_str_t                 body;
 } ngx_gate_face_t;
 
-#define ngx_gate_face_json_size(shared)                                       \
-    ((shared)->json_size + NGX_GATE_HEADER_MAX)
-#define ngx_gate_face_html_size(shared)                                       \
-    (NGX_GATE_HEADER_MAX + (shared)->html_size)
+#define ngx_gate_face_size(shared, with)                                      \
+    (NGX_GATE_HEADER_MAX                                                      \
+     + ((with) == NGX_GATE_FACE_JSON ? (shared)->json_size                    \
+                                     : (shared)->html_size))
 
-void ngx_gate_face_json(ngx_gate_shared_t *shared, ngx_gate_face_t *face,
-    u_char *p);
-void ngx_gate_face_html(ngx_gate_shared_t *shared, ngx_gate_face_t *face,
-    u_char *p);
+void ngx_gate_face(ngx_gate_shared_t *shared, ngx_gate_face_t *face,
+    ngx_gate_face_e with, u_char *p);
 
 pid_t ngx_gate_zone_owner(ngx_gate_zone_t *zone);    /* 0: nobody */
 

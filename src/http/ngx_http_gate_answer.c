@@ -26,12 +26,11 @@ static ngx_int_t ngx_http_gate_answer_page(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx);
 static ngx_int_t ngx_http_gate_answer_grpc(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx);
-static ngx_int_t ngx_http_gate_face_json(ngx_http_request_t *r,
-    ngx_http_gate_ctx_t *ctx, ngx_gate_face_t *face);
-static ngx_int_t ngx_http_gate_face_html(ngx_http_request_t *r,
-    ngx_http_gate_ctx_t *ctx, ngx_gate_face_t *face);
+static ngx_int_t ngx_http_gate_face(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx, ngx_gate_face_e with,
+    ngx_gate_face_t *face);
 static ngx_int_t ngx_http_gate_headers(ngx_http_request_t *r,
-    ngx_gate_face_t *face, ngx_uint_t *wait);
+    ngx_gate_face_t *face, u_char *end);
 static ngx_uint_t ngx_http_gate_retry_after(ngx_http_request_t *r,
     ngx_uint_t wait);
 
@@ -195,12 +194,10 @@ ngx_http_gate_is_grpc(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_gate_answer_native(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 {
-    ngx_uint_t       wait;
     ngx_gate_face_t  face;
 
     if (ngx_http_gate_keep_ctx(r, ctx) != NGX_OK
-        || ngx_http_gate_face_html(r, ctx, &face) != NGX_OK
-        || ngx_http_gate_headers(r, &face, &wait) != NGX_OK)
+        || ngx_http_gate_face(r, ctx, NGX_GATE_FACE_HTML, &face) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -212,17 +209,14 @@ ngx_http_gate_answer_native(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 static ngx_int_t
 ngx_http_gate_answer_json(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 {
-    ngx_uint_t       wait;
     ngx_gate_face_t  face;
 
-    if (ngx_http_gate_face_json(r, ctx, &face) != NGX_OK
-        || ngx_http_gate_headers(r, &face, &wait) != NGX_OK)
-    {
+    if (ngx_http_gate_face(r, ctx, NGX_GATE_FACE_JSON, &face) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return ngx_http_gate_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                              &ngx_http_gate_json_type, &face.json, 1);
+                              &ngx_http_gate_json_type, &face.body, 1);
 }
 
 
@@ -232,12 +226,9 @@ static ngx_int_t
 ngx_http_gate_answer_problem(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 {
     ngx_str_t        parts[2];
-    ngx_uint_t       wait;
     ngx_gate_face_t  face;
 
-    if (ngx_http_gate_face_json(r, ctx, &face) != NGX_OK
-        || ngx_http_gate_headers(r, &face, &wait) != NGX_OK)
-    {
+    if (ngx_http_gate_face(r, ctx, NGX_GATE_FACE_JSON, &face) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -245,8 +236,8 @@ ngx_http_gate_answer_problem(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 
     /* its brace stands in the first part */
 
-    parts[1].data = face.json.data + 1;
-    parts[1].len = face.json.len - 1;
+    parts[1].data = face.body.data + 1;
+    parts[1].len = face.body.len - 1;
 
     return ngx_http_gate_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                               &ngx_http_gate_problem_type, parts, 2);
@@ -259,15 +250,12 @@ static ngx_int_t
 ngx_http_gate_answer_page(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 {
     ngx_str_t                  parts[NGX_HTTP_GATE_PAGE_PARTS];
-    ngx_uint_t                 wait;
     ngx_gate_face_t            face;
     ngx_http_gate_loc_conf_t  *glcf;
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
 
-    if (ngx_http_gate_face_html(r, ctx, &face) != NGX_OK
-        || ngx_http_gate_headers(r, &face, &wait) != NGX_OK)
-    {
+    if (ngx_http_gate_face(r, ctx, NGX_GATE_FACE_HTML, &face) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -279,7 +267,7 @@ ngx_http_gate_answer_page(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
     parts[5] = glcf->page_message.len ? glcf->page_message
                                       : ngx_gate_page_text;
     parts[6] = ngx_gate_page_fragment;
-    parts[7] = face.html;
+    parts[7] = face.body;
     parts[8] = ngx_gate_page_tail;
 
     return ngx_http_gate_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
@@ -288,45 +276,27 @@ ngx_http_gate_answer_page(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 }
 
 
+/* reads it, and says so in the headers of every refusal */
+
 static ngx_int_t
-ngx_http_gate_face_json(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
-    ngx_gate_face_t *face)
+ngx_http_gate_face(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
+    ngx_gate_face_e with, ngx_gate_face_t *face)
 {
     u_char  *p;
     size_t   size;
 
-    size = ngx_gate_face_json_size(ctx->gate->shared) + NGX_INT_T_LEN;
+    /* with room for Retry-After at its end */
+
+    size = ngx_gate_face_size(ctx->gate->shared, with) + NGX_INT_T_LEN;
 
     p = ngx_pnalloc(r->pool, size);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_gate_face_json(ctx->gate->shared, face, p);
-    face->room = p + size;
+    ngx_gate_face(ctx->gate->shared, face, with, p);
 
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_gate_face_html(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
-    ngx_gate_face_t *face)
-{
-    u_char  *p;
-    size_t   size;
-
-    size = ngx_gate_face_html_size(ctx->gate->shared) + NGX_INT_T_LEN;
-
-    p = ngx_pnalloc(r->pool, size);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_gate_face_html(ctx->gate->shared, face, p);
-    face->room = p + size;
-
-    return NGX_OK;
+    return ngx_http_gate_headers(r, face, p + size);
 }
 
 
@@ -336,13 +306,10 @@ static ngx_int_t
 ngx_http_gate_answer_grpc(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 {
     u_char           *p;
-    ngx_uint_t        wait;
     ngx_table_elt_t  *h;
     ngx_gate_face_t   face;
 
-    if (ngx_http_gate_face_html(r, ctx, &face) != NGX_OK
-        || ngx_http_gate_headers(r, &face, &wait) != NGX_OK)
-    {
+    if (ngx_http_gate_face(r, ctx, NGX_GATE_FACE_HTML, &face) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -368,7 +335,7 @@ ngx_http_gate_answer_grpc(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
     h->value.data = p;
     h->value.len = ngx_sprintf(p, "init gate %V", &face.header) - p;
 
-    if (wait) {
+    if (face.retry_after) {
         h = ngx_http_gate_header(r);
         if (h == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -381,7 +348,9 @@ ngx_http_gate_answer_grpc(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 
         ngx_str_set(&h->key, "grpc-retry-pushback-ms");
         h->value.data = p;
-        h->value.len = ngx_sprintf(p, "%ui", wait * 1000) - p;
+        h->value.len = ngx_sprintf(p, "%ui",
+                                   face.retry_after * 1000)
+                       - p;
     }
 
     r->headers_out.status = NGX_HTTP_OK;
@@ -399,13 +368,15 @@ ngx_http_gate_answer_grpc(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 }
 
 
-/* those that every refusal has; wait: seconds to Retry-After, 0 if none */
+/*
+ * Those that every refusal has.  The seconds to Retry-After are written in
+ * front of end; then retry_after is what the client was told, 0 if nothing.
+ */
 
 static ngx_int_t
 ngx_http_gate_headers(ngx_http_request_t *r, ngx_gate_face_t *face,
-    ngx_uint_t *wait)
+    u_char *end)
 {
-    u_char           *p;
     ngx_uint_t        n;
     ngx_table_elt_t  *h;
 
@@ -434,7 +405,7 @@ ngx_http_gate_headers(ngx_http_request_t *r, ngx_gate_face_t *face,
     h->value = face->header;
 
     n = ngx_http_gate_retry_after(r, face->retry_after);
-    *wait = n;
+    face->retry_after = n;
 
     if (n == 0) {
         return NGX_OK;
@@ -448,17 +419,13 @@ ngx_http_gate_headers(ngx_http_request_t *r, ngx_gate_face_t *face,
     ngx_str_set(&h->key, "Retry-After");
     h->value.len = 0;
 
-    /* there is room for it at the end of what holds the face */
-
-    p = face->room;
-
     do {
-        *--p = (u_char) (n % 10 + '0');
+        *--end = (u_char) (n % 10 + '0');
         h->value.len++;
         n /= 10;
     } while (n);
 
-    h->value.data = p;
+    h->value.data = end;
 
     return NGX_OK;
 }

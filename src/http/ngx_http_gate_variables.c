@@ -9,41 +9,49 @@
 #include <ngx_gate_json.h>
 
 
+/* writes a value of a gate, or of its record, for which there is room */
+
+typedef u_char *(*ngx_http_gate_value_pt)(u_char *p, ngx_gate_t *gate,
+    ngx_gate_record_t *record);
+
+
 static ngx_gate_t *ngx_http_gate_of(ngx_http_request_t *r);
-static ngx_int_t ngx_http_gate_variable_name(ngx_http_request_t *r,
+static ngx_int_t ngx_http_gate_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_gate_variable_state(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_gate_variable_progress(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_gate_variable_retry_after(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_gate_variable_waiting(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
+static size_t ngx_http_gate_value_size(ngx_gate_t *gate);
+static u_char *ngx_http_gate_value_name(u_char *p, ngx_gate_t *gate,
+    ngx_gate_record_t *record);
+static u_char *ngx_http_gate_value_state(u_char *p, ngx_gate_t *gate,
+    ngx_gate_record_t *record);
+static u_char *ngx_http_gate_value_progress(u_char *p, ngx_gate_t *gate,
+    ngx_gate_record_t *record);
+static u_char *ngx_http_gate_value_retry_after(u_char *p, ngx_gate_t *gate,
+    ngx_gate_record_t *record);
+static u_char *ngx_http_gate_value_waiting(u_char *p, ngx_gate_t *gate,
+    ngx_gate_record_t *record);
 static ngx_int_t ngx_http_gate_variable_held(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_gate_variable_decision(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_gate_variable_set(ngx_http_variable_value_t *v,
-    u_char *data, size_t len);
 
 
 static ngx_http_variable_t  ngx_http_gate_variables[] = {
 
-    { ngx_string("init_gate"), NULL, ngx_http_gate_variable_name, 0,
-      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("init_gate"), NULL, ngx_http_gate_variable,
+      (uintptr_t) ngx_http_gate_value_name, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("init_gate_state"), NULL, ngx_http_gate_variable_state, 0,
-      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("init_gate_state"), NULL, ngx_http_gate_variable,
+      (uintptr_t) ngx_http_gate_value_state, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("init_gate_progress"), NULL,
-      ngx_http_gate_variable_progress, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("init_gate_progress"), NULL, ngx_http_gate_variable,
+      (uintptr_t) ngx_http_gate_value_progress, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("init_gate_retry_after"), NULL,
-      ngx_http_gate_variable_retry_after, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("init_gate_retry_after"), NULL, ngx_http_gate_variable,
+      (uintptr_t) ngx_http_gate_value_retry_after, NGX_HTTP_VAR_NOCACHEABLE,
+      0 },
 
-    { ngx_string("init_gate_waiting"), NULL,
-      ngx_http_gate_variable_waiting, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("init_gate_waiting"), NULL, ngx_http_gate_variable,
+      (uintptr_t) ngx_http_gate_value_waiting, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("init_gate_held"), NULL, ngx_http_gate_variable_held, 0,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -102,51 +110,11 @@ ngx_http_gate_of(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_http_gate_variable_name(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
+ngx_http_gate_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
 {
-    ngx_gate_t  *gate;
+    ngx_http_gate_value_pt value = (ngx_http_gate_value_pt) data;
 
-    gate = ngx_http_gate_of(r);
-
-    if (gate == NULL) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    return ngx_http_gate_variable_set(v, gate->name.data, gate->name.len);
-}
-
-
-static ngx_int_t
-ngx_http_gate_variable_state(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
-{
-    ngx_str_t          *name;
-    ngx_gate_t         *gate;
-    ngx_gate_record_t   record;
-
-    gate = ngx_http_gate_of(r);
-
-    if (gate == NULL) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    ngx_gate_read(gate->shared, &record);
-
-    name = &ngx_gate_state_names[record.memory.state];
-
-    return ngx_http_gate_variable_set(v, name->data, name->len);
-}
-
-
-/* empty while it is unknown */
-
-static ngx_int_t
-ngx_http_gate_variable_progress(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
-{
     u_char             *p;
     ngx_gate_t         *gate;
     ngx_gate_record_t   record;
@@ -158,77 +126,87 @@ ngx_http_gate_variable_progress(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    ngx_gate_read(gate->shared, &record);
-
-    p = ngx_pnalloc(r->pool, sizeof("0.0000"));
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_gate_variable_set(v, p,
-                               ngx_gate_progress_text(p, record.progress) - p);
-}
-
-
-static ngx_int_t
-ngx_http_gate_variable_retry_after(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
-{
-    u_char             *p;
-    ngx_gate_t         *gate;
-    ngx_gate_record_t   record;
-
-    gate = ngx_http_gate_of(r);
-
-    if (gate == NULL) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    p = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
+    p = ngx_pnalloc(r->pool, ngx_http_gate_value_size(gate));
     if (p == NULL) {
         return NGX_ERROR;
     }
 
     ngx_gate_read(gate->shared, &record);
 
-    return ngx_http_gate_variable_set(v, p,
-                                 ngx_sprintf(p, "%ui", record.retry_after) - p);
+    v->data = p;
+    v->len = value(p, gate, &record) - p;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
 }
 
 
-/* the names of the required checks that have not passed */
+/* the longest value is that of all names, each with a comma and a blank */
 
-static ngx_int_t
-ngx_http_gate_variable_waiting(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
+static size_t
+ngx_http_gate_value_size(ngx_gate_t *gate)
 {
-    u_char                   *p, *start;
-    size_t                    size;
-    ngx_uint_t                i;
-    ngx_gate_t               *gate;
-    ngx_gate_check_t         *check;
-    ngx_gate_check_record_t   record;
+    size_t      size;
+    ngx_uint_t  i;
 
-    gate = ngx_http_gate_of(r);
-
-    if (gate == NULL) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    size = 1;
+    size = NGX_INT_T_LEN + gate->name.len;
 
     for (i = 0; i < gate->checks.nelts; i++) {
         size += ngx_gate_check_at(gate, i)->name.len + 2;
     }
 
-    start = ngx_pnalloc(r->pool, size);
-    if (start == NULL) {
-        return NGX_ERROR;
-    }
+    return size;
+}
 
-    p = start;
+
+static u_char *
+ngx_http_gate_value_name(u_char *p, ngx_gate_t *gate,
+    ngx_gate_record_t *record)
+{
+    return ngx_sprintf(p, "%V", &gate->name);
+}
+
+
+static u_char *
+ngx_http_gate_value_state(u_char *p, ngx_gate_t *gate,
+    ngx_gate_record_t *record)
+{
+    return ngx_sprintf(p, "%V", &ngx_gate_state_names[record->memory.state]);
+}
+
+
+/* nothing while it is unknown */
+
+static u_char *
+ngx_http_gate_value_progress(u_char *p, ngx_gate_t *gate,
+    ngx_gate_record_t *record)
+{
+    return ngx_gate_progress_text(p, record->progress);
+}
+
+
+static u_char *
+ngx_http_gate_value_retry_after(u_char *p, ngx_gate_t *gate,
+    ngx_gate_record_t *record)
+{
+    return ngx_sprintf(p, "%ui", record->retry_after);
+}
+
+
+/* the names of the required checks that have not passed */
+
+static u_char *
+ngx_http_gate_value_waiting(u_char *p, ngx_gate_t *gate,
+    ngx_gate_record_t *record)
+{
+    u_char                   *start;
+    ngx_uint_t                i;
+    ngx_gate_check_t         *check;
+    ngx_gate_check_record_t   state;
+
+    start = p;
 
     for (i = 0; i < gate->checks.nelts; i++) {
         check = ngx_gate_check_at(gate, i);
@@ -237,14 +215,14 @@ ngx_http_gate_variable_waiting(ngx_http_request_t *r,
             continue;
         }
 
-        ngx_gate_check_read(&gate->shared->checks[i], &record);
+        ngx_gate_check_read(&gate->shared->checks[i], &state);
 
-        if (!record.standing.counts) {
+        if (!state.standing.counts) {
             p = ngx_sprintf(p, "%s%V", p == start ? "" : ", ", &check->name);
         }
     }
 
-    return ngx_http_gate_variable_set(v, start, p - start);
+    return p;
 }
 
 
@@ -272,8 +250,13 @@ ngx_http_gate_variable_held(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    return ngx_http_gate_variable_set(v, p,
-                   ngx_sprintf(p, "%M.%03M", ms / 1000, ms % 1000) - p);
+    v->data = p;
+    v->len = ngx_sprintf(p, "%M.%03M", ms / 1000, ms % 1000) - p;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
 }
 
 
@@ -282,20 +265,6 @@ ngx_http_gate_variable_decision(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     v->not_found = 1;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_gate_variable_set(ngx_http_variable_value_t *v, u_char *data,
-    size_t len)
-{
-    v->data = data;
-    v->len = len;
-    v->valid = 1;
-    v->no_cacheable = 0;
-    v->not_found = 0;
 
     return NGX_OK;
 }
