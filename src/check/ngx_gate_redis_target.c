@@ -143,6 +143,10 @@ ngx_gate_redis_target_unix(ngx_conf_t *cf, ngx_str_t *rest,
         }
     }
 
+    while (p + 1 < rest->data + rest->len && p[1] == '/') {
+        p++;
+    }
+
     rest->len -= p - rest->data;
     rest->data = p;
 

@@ -47,6 +47,7 @@ static struct {
     { "redis://:%25@[::1]/7",        "::1",       6379, 0, "", "%", 7 },
     { "unix:/run/redis.sock",        "/run/redis.sock", 0, 0, "", "", -1 },
     { "unix:/" "//run/redis.sock",      "/run/redis.sock", 0, 0, "", "", -1 },
+    { "unix:/" "/" "/" "/run/r",     "/run/r",    0, 0, "", "", -1 },
     { "unix:/run/redis.sock?db=4",   "/run/redis.sock", 0, 0, "", "", 4 },
     { "unix:me:secret@/run/r?db=4",  "/run/r",    0, 0, "me", "secret", 4 },
     { "unix://:secret@/run/r",       "/run/r",    0, 0, "", "secret", -1 },
