@@ -13,7 +13,12 @@ my $t = InitGate->new(workers => 1);
 
 my $server = $t->redis;
 my $redis = Redis->new($server->connect_info);
-my $url = "redis://127.0.0.1:" . $redis->info->{tcp_port};
+my $url = "redis://gate:word\@127.0.0.1:" . $redis->info->{tcp_port};
+
+# all that the README says is needed
+
+$redis->acl(qw(SETUSER gate on >word ~* +ping +select +type +exists +getrange
+    +hexists +hstrlen +hget +hlen +llen +scard +zcard +xlen));
 
 $t->run(http => <<"CONF");
 
@@ -28,6 +33,7 @@ $t->run(http => <<"CONF");
         check redis $url  name=value   key=v  value=ready;
         check redis $url  name=match   key=v  "match=^rea(dy|l)";
         check redis $url  name=any     key=v  match=.*;
+        check redis $url  name=endless key=v  "match=^(x+x+)+(y|z)";
         check redis $url  name=min     key=n  min=10;
         check redis $url  name=failed  key=v  value=ready  failed=broken;
         check redis $url  name=there   key=v  failed=broken;
@@ -227,6 +233,9 @@ my $large = 'x' x 300_000;
 $redis->set(v => "ready$large");
 verdict($t, 'value', 'waiting mismatch', qr/^key "v" is "readyx", not/);
 verdict($t, 'match', 'passed');
+
+$redis->set(v => 'x' x 60);
+verdict($t, 'endless', 'error timeout', qr/, on which the expression takes/);
 
 $redis->set(v => "$large ready");
 verdict($t, 'match', 'waiting mismatch', qr/^key "v" is "x{48}\.\.\.", whi/);

@@ -100,7 +100,7 @@ my @peers = (
      },
      'error protocol', qr/^a number in reply to a length$/],
     [module => 'key=k min=1', once("+ReJSON-RL\r\n"),
-     'waiting wrong_type', qr/^key "k" is of type ReJSON-RL, not with a len/],
+     'waiting wrong_type', qr/^key "k" is of type ReJSON-RL, which has no l/],
     [odd => 'key=k value=v', once("+" . "\x1b[31m\xff<b>" x 200
                                   . "\r\n\$1\r\nv\r\n"),
      'waiting wrong_type', qr/^key "k" is of type \[31m\?<b>.*\.\.\., not a str/],

@@ -198,7 +198,7 @@ ngx_gate_redis_judge_type(ngx_gate_redis_run_t *run, redisReply *type,
             return NGX_DECLINED;
         }
 
-        wanted = "with a length";
+        wanted = "which has no length";
 
     } else if (conf->question == NGX_GATE_REDIS_VALUE) {
 
@@ -210,7 +210,7 @@ ngx_gate_redis_judge_type(ngx_gate_redis_run_t *run, redisReply *type,
             return ngx_gate_redis_passed(run);
         }
 
-        wanted = "a string";
+        wanted = "not a string";
 
     } else {
 
@@ -218,12 +218,12 @@ ngx_gate_redis_judge_type(ngx_gate_redis_run_t *run, redisReply *type,
             return NGX_DECLINED;
         }
 
-        wanted = "a hash";
+        wanted = "not a hash";
     }
 
     if (kind != NGX_GATE_REDIS_KINDS) {
         return ngx_gate_redis_not_yet(run, NGX_GATE_WAITING,
-                                      NGX_GATE_WRONG_TYPE, "is %s, not %s",
+                                      NGX_GATE_WRONG_TYPE, "is %s, %s",
                                       ngx_gate_redis_kinds[kind].text,
                                       wanted);
     }
@@ -233,7 +233,7 @@ ngx_gate_redis_judge_type(ngx_gate_redis_run_t *run, redisReply *type,
     name = ngx_gate_redis_show(buf, &name);
 
     return ngx_gate_redis_not_yet(run, NGX_GATE_WAITING, NGX_GATE_WRONG_TYPE,
-                                  "is of type %V, not %s", &name, wanted);
+                                  "is of type %V, %s", &name, wanted);
 }
 
 
@@ -350,7 +350,8 @@ ngx_gate_redis_judge_value(ngx_gate_redis_run_t *run, ngx_str_t *text)
                                           &shown);
 
         default:
-            return ngx_gate_redis_not_yet(run, NGX_GATE_ERROR, NGX_GATE_QUERY,
+            return ngx_gate_redis_not_yet(run, NGX_GATE_ERROR,
+                                          NGX_GATE_TIMEOUT,
                                           "is \"%V\", on which the expression"
                                           " takes too long", &shown);
         }
