@@ -29,6 +29,7 @@ package InitGate;
 #
 # new()        http => TEXT inside http {};  main => TEXT, events => TEXT;
 #              workers => 2;  master => 1;  quit => 5 (seconds QUIT may take);
+#              module => 1 (0: not loaded);
 #              allow => [qr/.../] (alerts that this test causes itself);
 #              run(), reload() and conf() take the same to change it
 # Placeholders %%DIR%%, %%TOP%% (of the checkout), %%PORT_8080%% (a free port,
@@ -116,7 +117,7 @@ sub new {
         dir => $args{dir}
                // File::Temp::tempdir('init-gate-XXXXXX', TMPDIR => 1),
         main => '', events => '', http => '', workers => 2, master => 1,
-        quit => 5, allow => [], %args,
+        module => 1, quit => 5, allow => [], %args,
     }, $class;
 
     # readable for the user that the workers run as
@@ -237,7 +238,8 @@ sub conf {
 
     $self->{$_} = $args{$_} for keys %args;
 
-    my $load = is_linked_in() ? '' : "load_module $module;";
+    my $load = is_linked_in() || !$self->{module} ? ''
+        : "load_module $module;";
     my $globals = $ENV{TEST_NGINX_GLOBALS} // '';
     my $master = $self->{master} ? '' : 'master_process off;';
     my $temps = join "\n    ", map { "${_}_temp_path %%DIR%%/temp/$_;" }
