@@ -82,14 +82,11 @@ sub slowest {
     return $slowest;
 }
 
-# the log of what happens in a debug build is work, too
-my $quiet = 'error_log %%DIR%%/error.log notice;';
-
-$t->run(main => $quiet, http => conf(''));
+$t->run(http => conf(''));
 my $without = slowest('without checks');
 ok($t->quit, 'stopped');
 
-$t->run(main => $quiet, http => conf($checks));
+$t->run(http => conf($checks));
 
 $t->wait_for(sub {
     @{$t->json('/init')->{gates}[0]{checks}} == 105

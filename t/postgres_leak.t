@@ -37,7 +37,7 @@ my $port = $fake->port;
 
 my $db = "host=127.0.0.1 port=$real dbname=test user=postgres";
 
-$t->run(main => 'error_log %%DIR%%/error.log notice;', http => <<"CONF");
+$t->run(http => <<"CONF");
     init_checks app {
         interval 1ms;
         backoff 1ms;
