@@ -150,11 +150,15 @@ is_check($t, 'later', 'error', 'dns');
 $dns->set('later');
 is_check($t, 'later', 'passed');
 
-# a failover
+# a failover, also behind a connection that is kept
 
+is_check($t, 'standby', 'passed');
 $primary->stop;
 @{$t->{running}} = grep { $_ != $primary } @{$t->{running}};
 psql($standby, 'SELECT pg_promote()');
 is_check($t, 'no_primary', 'passed');
+is_check($t, 'standby', 'error', 'other_role',
+    qr/^"127\.0\.0\.1:$s": the server is a primary$/);
+is_check($t, 'prefer', 'waiting', 'mismatch');
 
 done_testing;

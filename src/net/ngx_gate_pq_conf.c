@@ -61,6 +61,7 @@ static ngx_gate_pq_default_t  ngx_gate_pq_defaults_table[] = {
     { "sslmode", "disable" },
     { "gssencmode", "disable" },
     { "require_auth", "!gss,!sspi" },
+    { "target_session_attrs", "any" },
     { "client_encoding", "UTF8" },
     { NULL, NULL }
 };

@@ -35,7 +35,6 @@ static u_char *ngx_gate_pq_check_passfile(ngx_gate_pq_t *pq);
 static void ngx_gate_pq_notice(void *data, const PGresult *result);
 static char *ngx_gate_pq_demand(ngx_gate_pq_t *pq);
 static void ngx_gate_pq_login_failed(ngx_gate_pq_t *pq);
-static ngx_gate_pq_role_e ngx_gate_pq_wanted_role(ngx_gate_pq_t *pq);
 static void ngx_gate_pq_ask_role(ngx_gate_pq_t *pq);
 
 
@@ -550,7 +549,7 @@ ngx_gate_pq_record(ngx_gate_pq_t *pq, ngx_gate_reason_e reason, u_char *error,
 }
 
 
-static ngx_gate_pq_role_e
+ngx_gate_pq_role_e
 ngx_gate_pq_wanted_role(ngx_gate_pq_t *pq)
 {
     if (pq->conf->role != NGX_GATE_PQ_PREFER_STANDBY) {
@@ -564,11 +563,30 @@ ngx_gate_pq_wanted_role(ngx_gate_pq_t *pq)
 
 /*
  * target_session_attrs, by a question of our own: not every server, and no
- * pooler, tells its role unasked.
+ * pooler, tells its role unasked.  Behind a kept connection it may change, so
+ * that it is asked again with each question.
  */
 
 static void
 ngx_gate_pq_ask_role(ngx_gate_pq_t *pq)
+{
+    pq->state = NGX_GATE_PQ_ASKING_ROLE;
+    pq->received = 0;
+    pq->nresults = 0;
+
+    ngx_gate_pq_step(pq, "asking for the role of a PostgreSQL server");
+
+    if (ngx_gate_pq_send_role(pq) != NGX_OK || !PQpipelineSync(pq->conn)) {
+        ngx_gate_pq_lost(pq);
+        return;
+    }
+
+    ngx_gate_pq_flush(pq);
+}
+
+
+ngx_int_t
+ngx_gate_pq_send_role(ngx_gate_pq_t *pq)
 {
     static ngx_gate_pq_statement_t  statement = {
         "SELECT pg_catalog.pg_is_in_recovery(),"
@@ -576,20 +594,7 @@ ngx_gate_pq_ask_role(ngx_gate_pq_t *pq)
         0, NULL
     };
 
-    pq->state = NGX_GATE_PQ_ASKING_ROLE;
-    pq->received = 0;
-    pq->nresults = 0;
-
-    ngx_gate_pq_step(pq, "asking for the role of a PostgreSQL server");
-
-    if (ngx_gate_pq_send_statement(pq, &statement) != NGX_OK
-        || !PQpipelineSync(pq->conn))
-    {
-        ngx_gate_pq_lost(pq);
-        return;
-    }
-
-    ngx_gate_pq_flush(pq);
+    return ngx_gate_pq_send_statement(pq, &statement);
 }
 
 
@@ -599,17 +604,46 @@ ngx_gate_pq_role(ngx_gate_pq_t *pq)
     size_t       len;
     u_char      *p, error[NGX_GATE_PQ_ERROR_MAX];
     PGresult    *result;
-    ngx_uint_t   standby, readonly, suits;
+    ngx_uint_t   standby, readonly;
 
     result = pq->results[0];
+
+    switch (ngx_gate_pq_suits(pq, result)) {
+
+    case NGX_OK:
+        ngx_gate_pq_send(pq);
+        return;
+
+    case NGX_DECLINED:
+        standby = PQgetvalue(result, 0, 0)[0] == 't';
+        readonly = !standby && PQgetvalue(result, 0, 1)[0] == 't';
+
+        p = ngx_slprintf(error, error + sizeof(error), "the server is a %s%s",
+                         standby ? "standby" : "primary",
+                         readonly ? ", read-only" : "");
+
+        ngx_gate_pq_record(pq, NGX_GATE_OTHER_ROLE, error, p - error, 1);
+        break;
+
+    default: /* NGX_ERROR */
+        pq->reason = ngx_gate_pq_result_reason(result, error, &len);
+        ngx_gate_pq_record(pq, pq->reason, error, len, 1);
+        break;
+    }
+
+    ngx_gate_pq_next(pq, 1);
+}
+
+
+ngx_int_t
+ngx_gate_pq_suits(ngx_gate_pq_t *pq, PGresult *result)
+{
+    ngx_uint_t  standby, readonly, suits;
 
     if (PQresultStatus(result) != PGRES_TUPLES_OK
         || PQntuples(result) != 1 || PQnfields(result) != 2)
     {
-        pq->reason = ngx_gate_pq_result_reason(result, error, &len);
-        ngx_gate_pq_record(pq, pq->reason, error, len, 1);
-        ngx_gate_pq_next(pq, 1);
-        return;
+        return NGX_ERROR;
     }
 
     standby = PQgetvalue(result, 0, 0)[0] == 't';
@@ -629,20 +663,10 @@ ngx_gate_pq_role(ngx_gate_pq_t *pq)
         suits = !standby;
         break;
 
-    default:    /* NGX_GATE_PQ_STANDBY */
+    default: /* NGX_GATE_PQ_STANDBY */
         suits = standby;
         break;
     }
 
-    if (suits) {
-        ngx_gate_pq_send(pq);
-        return;
-    }
-
-    p = ngx_slprintf(error, error + sizeof(error), "the server is a %s%s",
-                     standby ? "standby" : "primary",
-                     (readonly && !standby) ? ", read-only" : "");
-
-    ngx_gate_pq_record(pq, NGX_GATE_OTHER_ROLE, error, p - error, 1);
-    ngx_gate_pq_next(pq, 1);
+    return suits ? NGX_OK : NGX_DECLINED;
 }

@@ -21,6 +21,7 @@
 static ngx_int_t ngx_gate_pq_send_settings(ngx_gate_pq_t *pq,
     ngx_gate_pq_question_t *q);
 static void ngx_gate_pq_finish(ngx_gate_pq_t *pq);
+static void ngx_gate_pq_rest(ngx_gate_pq_t *pq);
 static void ngx_gate_pq_abandon(ngx_gate_pq_t *pq, ngx_gate_reason_e reason,
     char *error);
 
@@ -47,6 +48,14 @@ ngx_gate_pq_send(ngx_gate_pq_t *pq)
     q->log->action = "waiting for the answer of PostgreSQL";
 
     rc = ngx_gate_pq_send_settings(pq, q);
+    pq->nsettings = 1;
+
+    if (pq->kept && ngx_gate_pq_wanted_role(pq) != NGX_GATE_PQ_ANY
+        && rc == NGX_OK)
+    {
+        rc = ngx_gate_pq_send_role(pq);
+        pq->nsettings = 2;
+    }
 
     for (i = 0; i < q->nstatements && rc == NGX_OK; i++) {
         rc = ngx_gate_pq_send_statement(pq, &q->statements[i]);
@@ -79,7 +88,6 @@ ngx_gate_pq_send_settings(ngx_gate_pq_t *pq, ngx_gate_pq_question_t *q)
 
     left = (ngx_msec_int_t) (q->deadline - ngx_current_msec);
     left = ngx_max(left, 2);
-
     left = ngx_min(left, NGX_MAX_INT32_VALUE);
 
     ngx_sprintf(statement_timeout, "%M%Z", (ngx_msec_t) (left - left / 10));
@@ -203,7 +211,7 @@ ngx_gate_pq_receive(ngx_gate_pq_t *pq)
                 return;
             }
 
-            if (pq->nresults > NGX_GATE_PQ_STATEMENTS) {
+            if (pq->nresults == NGX_GATE_PQ_RESULTS) {
                 PQclear(result);
                 ngx_gate_pq_abandon(pq, NGX_GATE_PROTOCOL,
                                     "unexpected answer");
@@ -221,8 +229,8 @@ ngx_gate_pq_receive(ngx_gate_pq_t *pq)
 static void
 ngx_gate_pq_finish(ngx_gate_pq_t *pq)
 {
-    PGresult                *results[NGX_GATE_PQ_STATEMENTS + 1];
     ngx_uint_t               n;
+    PGresult                *results[NGX_GATE_PQ_RESULTS];
     ngx_gate_pq_question_t  *q;
 
     if (pq->nresults == 0) {
@@ -232,6 +240,16 @@ ngx_gate_pq_finish(ngx_gate_pq_t *pq)
 
     if (pq->state == NGX_GATE_PQ_ASKING_ROLE) {
         ngx_gate_pq_role(pq);
+        return;
+    }
+
+    if (pq->nsettings == 2 && pq->nresults > 1
+        && ngx_gate_pq_suits(pq, pq->results[1]) != NGX_OK)
+    {
+        /* it did before: the search begins anew */
+
+        ngx_gate_pq_close(pq);
+        ngx_gate_pq_post(pq);
         return;
     }
 
@@ -248,18 +266,12 @@ ngx_gate_pq_finish(ngx_gate_pq_t *pq)
         ngx_del_timer(&pq->timer);
     }
 
-    /* a question may have been "BEGIN", or the next one cannot be waited for */
-
-    if (PQtransactionStatus(pq->conn) != PQTRANS_IDLE
-        || ngx_gate_pq_watch(pq, NGX_GATE_PQ_READ) != NGX_OK)
-    {
-        ngx_gate_pq_close(pq);
-    }
+    ngx_gate_pq_rest(pq);
 
     q = ngx_gate_pq_first(pq);
 
     if (PQresultStatus(results[0]) == PGRES_TUPLES_OK) {
-        ngx_gate_pq_answer(pq, q, &results[1]);
+        ngx_gate_pq_answer(pq, q, &results[pq->nsettings]);
 
     } else {
 
@@ -271,6 +283,19 @@ ngx_gate_pq_finish(ngx_gate_pq_t *pq)
     }
 
     ngx_gate_pq_clear(results, n);
+}
+
+
+/* a question may have been "BEGIN", or the next one cannot be waited for */
+
+static void
+ngx_gate_pq_rest(ngx_gate_pq_t *pq)
+{
+    if (PQtransactionStatus(pq->conn) != PQTRANS_IDLE
+        || ngx_gate_pq_watch(pq, NGX_GATE_PQ_READ) != NGX_OK)
+    {
+        ngx_gate_pq_close(pq);
+    }
 }
 
 
@@ -358,15 +383,26 @@ ngx_gate_pq_too_much(ngx_gate_pq_t *pq)
 static void
 ngx_gate_pq_abandon(ngx_gate_pq_t *pq, ngx_gate_reason_e reason, char *error)
 {
-    ngx_uint_t  idle;
+    switch (pq->state) {
 
-    idle = (pq->state == NGX_GATE_PQ_READY);
+    case NGX_GATE_PQ_LOGIN:
+    case NGX_GATE_PQ_ASKING_ROLE:
+
+        ngx_gate_pq_record(pq, reason, (u_char *) error, ngx_strlen(error),
+                           0);
+        ngx_gate_pq_next(pq, 1);
+        return;
+
+    case NGX_GATE_PQ_READY:
+
+        ngx_gate_pq_close(pq);
+        return;
+
+    default: /* NGX_GATE_PQ_BUSY */
+        break;
+    }
 
     ngx_gate_pq_close(pq);
-
-    if (idle) {
-        return;
-    }
 
     pq->reason = reason;
     pq->error_len = ngx_sprintf(pq->error, "%s", error) - pq->error;

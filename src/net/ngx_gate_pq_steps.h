@@ -15,6 +15,10 @@
 #define NGX_GATE_PQ_READ   1
 #define NGX_GATE_PQ_WRITE  2
 
+/* before those of the question come the settings, and maybe the role */
+
+#define NGX_GATE_PQ_RESULTS  (NGX_GATE_PQ_STATEMENTS + 2)
+
 
 typedef enum {
     NGX_GATE_PQ_CLOSED = 0,
@@ -36,8 +40,9 @@ struct ngx_gate_pq_s {
     ngx_gate_pq_state_e       state;
     PGconn                   *conn;
     ngx_connection_t         *watched;   /* NULL: not watched */
-    PGresult                 *results[NGX_GATE_PQ_STATEMENTS + 1];
+    PGresult                 *results[NGX_GATE_PQ_RESULTS];
     ngx_uint_t                nresults;
+    ngx_uint_t                nsettings; /* of them, before the question's */
     size_t                    received;
     ngx_uint_t                kept;      /* has answered before */
 
@@ -73,6 +78,9 @@ void ngx_gate_pq_next(ngx_gate_pq_t *pq, ngx_uint_t host);
 void ngx_gate_pq_record(ngx_gate_pq_t *pq, ngx_gate_reason_e reason,
     u_char *error, size_t len, ngx_uint_t answered);
 void ngx_gate_pq_role(ngx_gate_pq_t *pq);
+ngx_gate_pq_role_e ngx_gate_pq_wanted_role(ngx_gate_pq_t *pq);
+ngx_int_t ngx_gate_pq_send_role(ngx_gate_pq_t *pq);
+ngx_int_t ngx_gate_pq_suits(ngx_gate_pq_t *pq, PGresult *result);
 
 void ngx_gate_pq_send(ngx_gate_pq_t *pq);
 ngx_int_t ngx_gate_pq_send_statement(ngx_gate_pq_t *pq,
