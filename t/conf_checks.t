@@ -140,6 +140,7 @@ block('init_checks a b { check file /x; }',
     qr/number of arguments in "init_checks"/);
 block('init_checks a;', qr/"init_checks" has no opening "\{"/);
 block('init_checks a/b { check file /x; }', qr{"a/b"}, qr/letters, digits/);
+block('init_checks off { check file /x; }', qr/"off"/, qr/letters, digits/);
 block('init_checks "a b" { check file /x; }', qr/"a b"/, qr/letters, digits/);
 block('init_checks "" { check file /x; }', qr/""/, qr/letters, digits/);
 block('init_checks ' . 'a' x 65 . ' { check file /x; }', qr/"a{65}"/, qr/64/);
