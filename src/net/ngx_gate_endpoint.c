@@ -204,7 +204,9 @@ ngx_gate_address_parse(ngx_str_t *text, in_port_t port, ngx_sockaddr_t *sa,
         len -= 2;
     }
 
-    if (len == 0 || len >= sizeof(buf)) {
+    /* inet_pton() would take what stands before a zero byte */
+
+    if (len == 0 || len >= sizeof(buf) || ngx_strlchr(p, p + len, '\0')) {
         return NGX_DECLINED;
     }
 
