@@ -148,8 +148,10 @@ is(scalar @answers, 8, 'all are served');
 cmp_ok(time - $begun, '<', patience(1), 'at once');
 
 gone($_, 'an old worker to go') for @before;
-$t->wait_for(sub { $t->prober != $prober && $t->alive($t->prober) },
-    'a new prober');
+$t->wait_for(sub {
+    my $now = $t->prober;
+    return $now && $now != $prober && $t->alive($now);
+}, 'a new prober');
 
 # restart
 
