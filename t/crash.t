@@ -24,7 +24,7 @@ my $t = InitGate->new(workers => 3, http => InitGate::Load::LOG . <<'CONF');
     }
 
     server {
-        listen 127.0.0.1:%%PORT_8080%%;
+        listen 127.0.0.1:%%PORT_8080%% reuseport;
         access_log %%DIR%%/decisions.log decisions;
         location / { init_gate app;  empty_gif; }
         location = /late { init_gate late;  init_hold 30s;  empty_gif; }

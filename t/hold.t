@@ -22,7 +22,7 @@ my $t = InitGate->new(http => <<'CONF');
     init_hold 30s;
 
     server {
-        listen 127.0.0.1:%%PORT_8080%%;
+        listen 127.0.0.1:%%PORT_8080%% reuseport;
         access_log %%DIR%%/held.log held;
         client_max_body_size 100m;
 

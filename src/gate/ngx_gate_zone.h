@@ -20,7 +20,7 @@
 
 
 #define NGX_GATE_BEAT        1000    /* between two signs of life, ms */
-#define NGX_GATE_TENDED      5000    /* after this, nobody is taken to live */
+#define NGX_GATE_TENDED      3000    /* after this, nobody is taken to live */
 
 #define NGX_GATE_HISTORY     64
 #define NGX_GATE_RECENT      32
