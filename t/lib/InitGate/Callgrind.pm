@@ -8,7 +8,8 @@ package InitGate::Callgrind;
 #     my $functions = $plain->functions;      # name => instructions; those
 #                                 # that never return (main) count all below
 #
-# new()  http => TEXT in http {};  location => TEXT in location / {};
+# new()  main => TEXT;  http => TEXT in http {};  location => TEXT in
+#        location / {};
 #        module => 0: without the module;  request => the bytes to send;
 #        ready => CODE that says whether to begin, given an answer
 #
@@ -41,7 +42,7 @@ sub new {
     my ($class, %args) = @_;
 
     my $self = bless {
-        http => '', location => '', module => 1,
+        main => '', http => '', location => '', module => 1,
         request => "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
         ready => sub { 1 },
         dir => File::Temp::tempdir('init-gate-XXXXXX', TMPDIR => 1,
@@ -138,6 +139,7 @@ daemon off;
 master_process off;
 pid $self->{dir}/nginx.pid;
 error_log $self->{dir}/error.log notice;
+$self->{main}
 events { }
 http {
     access_log off;

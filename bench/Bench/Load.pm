@@ -1,0 +1,100 @@
+package Bench::Load;
+
+# wrk against every subject, in rounds; within a round in random order, so
+# that what else the machine does meets all of them.
+
+use strict;
+use warnings;
+
+use Bench;
+use Bench::Subjects;
+use JSON::PP ();
+use List::Util 'shuffle';
+
+
+# name => a list, by rounds, of what wrk and the clock of the processes said
+
+sub rounds {
+    my ($rounds, $connections, $seconds) = @_;
+
+    my $backend = Bench::Subjects::backend();
+    my @subjects = Bench::Subjects::all($backend);
+    my $script = script();
+    my %said;
+
+    $_->{running} = Bench::Subjects::start($_) for @subjects;
+
+    for my $round (1 .. $rounds) {
+        for my $subject (shuffle @subjects) {
+            push @{$said{$subject->{name}}},
+                wrk($subject, $connections, $seconds, $script);
+        }
+    }
+
+    return (\@subjects, \%said);
+}
+
+
+sub wrk {
+    my ($subject, $connections, $seconds, $script) = @_;
+
+    my $running = $subject->{running};
+    my @accept = defined $subject->{accept}
+        ? ('-H', "Accept: $subject->{accept}") : ();
+
+    my $before = Bench::cpu(@{$running->{pids}});
+
+    open my $wrk, '-|', 'wrk', '-t1', "-c$connections", "-d${seconds}s", '-s',
+        $script, @accept, "http://127.0.0.1:$running->{port}/"
+        or die "wrk: $!";
+
+    my ($line) = grep { /^\{/ } <$wrk>;
+    my $said = JSON::PP::decode_json($line // die 'wrk said nothing');
+
+    my $errors = $subject->{expect} == 200
+        ? $said->{errors} : $said->{requests} - $said->{errors};
+
+    die "$subject->{name}: $errors of $said->{requests} answers are wrong"
+        if $errors || !$said->{requests};
+
+    $said->{rate} = $said->{requests} * 1e6 / $said->{microseconds};
+    $said->{cpu} = (Bench::cpu(@{$running->{pids}}) - $before)
+                   / $said->{requests} / 1000;
+
+    return $said;
+}
+
+
+sub script {
+    my $path = Bench::directory() . '/say.lua';
+
+    open my $file, '>', $path or die $!;
+    print $file <<'LUA';
+function done(summary, latency, requests)
+    io.write(string.format(
+        '{"requests":%d,"microseconds":%d,"errors":%d,"p50":%d,"p99":%d}\n',
+        summary.requests, summary.duration,
+        summary.errors.status + summary.errors.connect + summary.errors.read
+            + summary.errors.timeout,
+        latency:percentile(50), latency:percentile(99)))
+end
+LUA
+    close $file or die $!;
+
+    return $path;
+}
+
+
+# a subject's figures over those of the first of its family, round by round
+
+sub pairwise {
+    my ($subject, $subjects, $said, $how) = @_;
+
+    my ($first) = grep { $_->{family} eq $subject->{family} } @$subjects;
+    my @ours = @{$said->{$subject->{name}}};
+    my @theirs = @{$said->{$first->{name}}};
+
+    return map { $how->($ours[$_], $theirs[$_]) } 0 .. $#ours;
+}
+
+1;
