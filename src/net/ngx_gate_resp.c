@@ -149,17 +149,24 @@ ngx_gate_resp_byte(ngx_gate_resp_t *resp, u_char ch)
     case sw_type:
         return ngx_gate_resp_start(resp, ch);
 
-    case sw_text_lf:
+    case sw_text:
+
+        /* hiredis 1.0 and later refuses these two, 0.14 does not */
 
         if (ch == LF) {
-            return ngx_gate_resp_item(resp);
+            return ngx_gate_resp_fail(resp, "malformed line in a reply");
         }
 
-        /* fall through */
-
-    case sw_text:
         resp->state = (ch == CR) ? sw_text_lf : sw_text;
         return NGX_AGAIN;
+
+    case sw_text_lf:
+
+        if (ch != LF) {
+            return ngx_gate_resp_fail(resp, "malformed line in a reply");
+        }
+
+        return ngx_gate_resp_item(resp);
 
     case sw_length:
         return ngx_gate_resp_digit(resp, ch);
