@@ -75,11 +75,13 @@ static ngx_gate_pq_text_t  ngx_gate_pq_texts[] = {
     { "server closed the connection", 0, NGX_GATE_RESET },
     { "server conn crashed", 0, NGX_GATE_RESET },
     { "EOF detected", 0, NGX_GATE_RESET },
+    { "unexpected eof", 0, NGX_GATE_RESET },
     { "connection not open", 0, NGX_GATE_RESET },
     { "no connection to the server", 0, NGX_GATE_RESET },
 
     { "invalid response", 0, NGX_GATE_PROTOCOL },
     { "expected authentication request", 0, NGX_GATE_PROTOCOL },
+    { "invalid authentication request", 0, NGX_GATE_PROTOCOL },
     { "malformed", 0, NGX_GATE_PROTOCOL },
 
     { "no password supplied", 0, NGX_GATE_AUTH },
