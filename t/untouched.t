@@ -163,7 +163,8 @@ CONF
 # what is asked, and how often the gate counts it: not before it is reached
 
 my @asked = (
-    ['/'], ['/a.txt'], ['/sub'], ['/none'], ['/list/'], ['/gif'], ['/%2e%2e/', count => 0],
+    ['/'], ['/a.txt'], ['/sub'], ['/none'], ['/list/'], ['/gif'],
+    ['/%2e%2e/', count => 0],
     ['/a.txt', head => 1], ['/a.txt', range => '0-3'],
     ['/a.txt', range => '2-3,5-6'], ['/a.txt', range => '900-'],
     ['/a.txt', header => "If-Modified-Since: Fri, 20 Nov 2043 10:00:00 GMT"],

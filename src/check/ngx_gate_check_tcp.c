@@ -49,16 +49,26 @@ static char *
 ngx_gate_tcp_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
 {
     char                 *err;
+    ngx_str_t             target;
     ngx_gate_tcp_conf_t  *tcf;
 
     tcf = check->conf;
+    target = check->target;
 
-    err = ngx_gate_endpoint_parse(cf, &tcf->endpoint, &check->target, 0);
+    err = ngx_gate_endpoint_parse(cf, &tcf->endpoint, &target, 0);
 
     if (err) {
+
+        if (ngx_strlchr(target.data, target.data + target.len, '@')) {
+
+            /* a URL with a password */
+
+            ngx_str_set(&target, "...");
+        }
+
         return ngx_gate_param_error(cf, check, "target \"%V\" %s, it must be "
                                     "\"host:port\", \"[address]:port\" or "
-                                    "\"unix:/path\"", &check->target, err);
+                                    "\"unix:/path\"", &target, err);
     }
 
     if (!tcf->use_tls) {

@@ -25,6 +25,7 @@ static ngx_gate_param_t *ngx_gate_param_find(ngx_gate_param_t *param,
     ngx_str_t *name);
 static void ngx_gate_param_split(ngx_str_t *word, ngx_str_t *name,
     ngx_str_t *value);
+static ngx_uint_t ngx_gate_param_is_word(ngx_str_t *word);
 static char *ngx_gate_param_unknown(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_str_t *name);
 static u_char *ngx_gate_param_list(u_char *p, u_char *last,
@@ -225,8 +226,18 @@ static char *
 ngx_gate_param_unknown(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_str_t *name)
 {
-    u_char  *p, *last;
-    u_char   list[NGX_GATE_PARAM_LIST_MAX];
+    u_char     *p, *last;
+    u_char      list[NGX_GATE_PARAM_LIST_MAX];
+    ngx_str_t   word;
+
+    word = *name;
+
+    if (!ngx_gate_param_is_word(name)) {
+
+        /* what should have been quoted may be a part of a password */
+
+        ngx_str_set(&word, "...");
+    }
 
     last = list + NGX_GATE_PARAM_LIST_MAX;
 
@@ -235,7 +246,26 @@ ngx_gate_param_unknown(ngx_conf_t *cf, ngx_gate_check_t *check,
 
     return ngx_gate_param_error(cf, check,
                                 "unknown parameter \"%V\", allowed are%*s",
-                                name, (size_t) (p - list), list);
+                                &word, (size_t) (p - list), list);
+}
+
+
+/* that could be meant as the name of something */
+
+static ngx_uint_t
+ngx_gate_param_is_word(ngx_str_t *word)
+{
+    size_t  i;
+
+    for (i = 0; i < word->len; i++) {
+        if ((word->data[i] < 'a' || word->data[i] > 'z')
+            && word->data[i] != '_')
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

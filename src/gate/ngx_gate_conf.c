@@ -308,6 +308,7 @@ static char *
 ngx_gate_conf_check_type(ngx_conf_t *cf, ngx_str_t *name,
     ngx_gate_check_type_t **type)
 {
+    ngx_str_t   hidden;
     ngx_uint_t  i;
 
     for (i = 0; ngx_gate_check_types[i]; i++) {
@@ -339,9 +340,14 @@ ngx_gate_conf_check_type(ngx_conf_t *cf, ngx_str_t *name,
     }
 #endif
 
+    /* where the type was forgotten, it may be a URL with a password */
+
+    ngx_str_set(&hidden, "...");
+
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "unknown check type \"%V\": file, postgres, redis, "
-                       "http and tcp are allowed", name);
+                       "http and tcp are allowed",
+                       strpbrk((char *) name->data, ":@=") ? &hidden : name);
 
     return NGX_CONF_ERROR;
 }

@@ -629,7 +629,10 @@ ngx_gate_pq_has_secret(ngx_gate_pq_conf_t *pcf)
 
     text = &pcf->conninfo;
 
+    /* a URI's may stand where its port belongs */
+
     return ngx_strcasestrn(text->data, "password", 8 - 1) != NULL
+           || ngx_strcasestrn(text->data, "://", 3 - 1) != NULL
            || ngx_strlchr(text->data, text->data + text->len, '@') != NULL;
 }
 

@@ -34,6 +34,7 @@ static PGconn *ngx_gate_pq_start(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host,
 static u_char *ngx_gate_pq_check_passfile(ngx_gate_pq_t *pq);
 static void ngx_gate_pq_notice(void *data, const PGresult *result);
 static char *ngx_gate_pq_demand(ngx_gate_pq_t *pq);
+static ngx_uint_t ngx_gate_pq_login_repeats(PGconn *conn);
 static void ngx_gate_pq_login_failed(ngx_gate_pq_t *pq);
 static void ngx_gate_pq_ask_role(ngx_gate_pq_t *pq);
 
@@ -450,6 +451,21 @@ ngx_gate_pq_demand(ngx_gate_pq_t *pq)
 }
 
 
+/* a password that is the user's name, too, is hidden from nobody */
+
+static ngx_uint_t
+ngx_gate_pq_login_repeats(PGconn *conn)
+{
+    const char  *password;
+
+    password = PQpass(conn);
+
+    return password && *password
+           && ngx_strcmp(password, PQuser(conn)) != 0
+           && strstr(PQerrorMessage(conn), password) != NULL;
+}
+
+
 static void
 ngx_gate_pq_login_failed(ngx_gate_pq_t *pq)
 {
@@ -460,6 +476,11 @@ ngx_gate_pq_login_failed(ngx_gate_pq_t *pq)
 
     reason = ngx_gate_pq_text_reason(PQerrorMessage(pq->conn), error, &len,
                                      &answered);
+
+    if (ngx_gate_pq_login_repeats(pq->conn)) {
+        len = ngx_sprintf(error, "the server's message repeats the password, "
+                          "so it is withheld") - error;
+    }
 
     ngx_gate_pq_record(pq, reason, error, len, answered);
 

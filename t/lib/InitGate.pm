@@ -29,7 +29,7 @@ package InitGate;
 #
 # new()        http => TEXT inside http {};  main => TEXT, events => TEXT;
 #              workers => 2;  master => 1;  quit => 5 (seconds QUIT may take);
-#              module => 1 (0: not loaded);
+#              module => 1 (0: not loaded);  level => 'debug' (of the log);
 #              allow => [qr/.../] (alerts that this test causes itself);
 #              run(), reload() and conf() take the same to change it
 # Placeholders %%DIR%%, %%TOP%% (of the checkout), %%PORT_8080%% (a free port,
@@ -117,7 +117,7 @@ sub new {
         dir => $args{dir}
                // File::Temp::tempdir('init-gate-XXXXXX', TMPDIR => 1),
         main => '', events => '', http => '', workers => 2, master => 1,
-        module => 1, quit => 5, allow => [], %args,
+        module => 1, level => 'debug', quit => 5, allow => [], %args,
     }, $class;
 
     # readable for the user that the workers run as
@@ -251,7 +251,7 @@ $globals
 $master
 worker_processes $self->{workers};
 pid %%DIR%%/nginx.pid;
-error_log %%DIR%%/error.log debug;
+error_log %%DIR%%/error.log $self->{level};
 $self->{main}
 events {
     $self->{events}
