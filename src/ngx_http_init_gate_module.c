@@ -20,6 +20,11 @@ static char *ngx_http_gate_init_checks(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 static ngx_int_t ngx_http_gate_init_module(ngx_cycle_t *cycle);
+static ngx_int_t ngx_http_gate_begin(ngx_cycle_t *cycle,
+    ngx_http_gate_main_conf_t *gmcf, ngx_shm_zone_t *zone,
+    ngx_shm_zone_t *ledger);
+static void ngx_http_gate_keep_memory(ngx_shm_zone_t *old,
+    ngx_shm_zone_t *shm_zone);
 static ngx_int_t ngx_http_gate_init_process(ngx_cycle_t *cycle);
 static void ngx_http_gate_exit_process(ngx_cycle_t *cycle);
 
@@ -300,46 +305,82 @@ ngx_http_gate_init_checks(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static ngx_int_t
 ngx_http_gate_init_module(ngx_cycle_t *cycle)
 {
+    ngx_int_t                   rc;
+    ngx_cycle_t                *old;
     ngx_shm_zone_t             *zone, *ledger;
     ngx_http_gate_main_conf_t  *gmcf;
 
-    zone = ngx_gate_zone_find((ngx_cycle_t *) ngx_cycle,
-                              &ngx_http_init_gate_module, "init_gate:");
-    ledger = ngx_gate_zone_find((ngx_cycle_t *) ngx_cycle,
-                                &ngx_http_init_gate_module,
+    old = (ngx_cycle_t *) ngx_cycle;
+
+    zone = ngx_gate_zone_find(old, &ngx_http_init_gate_module, "init_gate:");
+    ledger = ngx_gate_zone_find(old, &ngx_http_init_gate_module,
                                 "init_gate_ledger:");
-
-    if (zone && ngx_process == NGX_PROCESS_SINGLE) {
-
-        /* the one process there is does not start anew, but must not go on
-           with a configuration that is about to vanish */
-
-        ngx_http_gate_exit_process((ngx_cycle_t *) ngx_cycle);
-    }
 
     gmcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                ngx_http_init_gate_module);
 
-    if (gmcf == NULL || gmcf->gates.gates.nelts == 0) {
-        return NGX_OK;
+    if (gmcf && gmcf->gates.gates.nelts == 0) {
+        gmcf = NULL;
     }
+
+    if (zone && ngx_process == NGX_PROCESS_SINGLE) {
+        ngx_http_gate_exit_process(old);
+    }
+
+    rc = gmcf ? ngx_http_gate_begin(cycle, gmcf, zone, ledger) : NGX_OK;
+
+    if (zone && ngx_process == NGX_PROCESS_SINGLE) {
+        ngx_http_gate_keep_memory(zone, gmcf ? gmcf->zone : NULL);
+        ngx_http_gate_keep_memory(ledger, gmcf ? gmcf->ledger : NULL);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_gate_begin(ngx_cycle_t *cycle, ngx_http_gate_main_conf_t *gmcf,
+    ngx_shm_zone_t *zone, ngx_shm_zone_t *ledger)
+{
+    ngx_array_t  *gates;
+
+    gates = &gmcf->gates.gates;
 
     /*
      * Kept here, where a process inherits it by fork(): by the time it starts,
      * the next reload may have counted on.
      */
 
-    gmcf->generation = ngx_gate_ledger_open(gmcf->ledger, ledger,
-                                            &gmcf->gates.gates);
+    gmcf->generation = ngx_gate_ledger_open(gmcf->ledger, ledger, gates);
 
     if (zone && zone->shm.addr == gmcf->zone->shm.addr) {
         return NGX_OK;
     }
 
-    return ngx_gate_seed(&gmcf->gates.gates,
-                         zone ? ((ngx_slab_pool_t *) zone->shm.addr)->data
-                              : NULL,
-                         cycle->log);
+    return ngx_gate_seed(gates, zone ? zone->data : NULL, cycle->log);
+}
+
+
+/*
+ * With "master_process off", the one process goes on after a reload, without
+ * starting anew, and so do connections of the old configuration.  nginx is
+ * about to free the memory of their gates: it gets another piece to free.
+ */
+
+static void
+ngx_http_gate_keep_memory(ngx_shm_zone_t *old, ngx_shm_zone_t *shm_zone)
+{
+    ngx_shm_t  shm;
+
+    if (shm_zone && shm_zone->shm.addr == old->shm.addr) {
+        return;
+    }
+
+    shm = old->shm;
+
+    if (ngx_shm_alloc(&shm) == NGX_OK) {
+        old->shm.addr = shm.addr;
+    }
 }
 
 
@@ -406,8 +447,16 @@ ngx_http_gate_exit_process(ngx_cycle_t *cycle)
         gmcf->schedule = NULL;
     }
 
-    if (gmcf->process) {
-        ngx_gate_ledger_leave(gmcf->process);
-        gmcf->process = NULL;
+    if (gmcf->process == NULL) {
+        return;
     }
+
+    /* without a master, nobody waits until requests have ended */
+
+    if (ngx_process == NGX_PROCESS_SINGLE) {
+        ngx_http_gate_hold_end(gmcf);
+    }
+
+    ngx_gate_ledger_leave(gmcf->process);
+    gmcf->process = NULL;
 }

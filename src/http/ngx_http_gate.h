@@ -151,6 +151,7 @@ ngx_int_t ngx_http_gate_keep_ctx(ngx_http_request_t *r,
 /* hold */
 
 void ngx_http_gate_hold_init(ngx_http_gate_main_conf_t *gmcf, ngx_log_t *log);
+void ngx_http_gate_hold_end(ngx_http_gate_main_conf_t *gmcf);
 ngx_msec_int_t ngx_http_gate_patience(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx, ngx_gate_t *gate);
 ngx_int_t ngx_http_gate_hold(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,

@@ -21,6 +21,7 @@ static ngx_uint_t ngx_http_gate_may_hold(ngx_http_gate_main_conf_t *gmcf,
     ngx_http_gate_loc_conf_t *glcf, ngx_gate_t *gate);
 static void ngx_http_gate_timeout(ngx_event_t *ev);
 static void ngx_http_gate_poll(ngx_event_t *ev);
+static void ngx_http_gate_work_off(ngx_http_gate_main_conf_t *gmcf);
 static void ngx_http_gate_sort(ngx_http_gate_main_conf_t *gmcf,
     ngx_uint_t all);
 static ngx_uint_t ngx_http_gate_is_decided(ngx_http_gate_ctx_t *ctx);
@@ -33,6 +34,26 @@ ngx_http_gate_hold_init(ngx_http_gate_main_conf_t *gmcf, ngx_log_t *log)
     ngx_queue_init(&gmcf->held);
     ngx_queue_init(&gmcf->decided);
     ngx_gate_timer_init(&gmcf->poll, ngx_http_gate_poll, log);
+}
+
+
+/* whoever waits is answered now */
+
+void
+ngx_http_gate_hold_end(ngx_http_gate_main_conf_t *gmcf)
+{
+    while (gmcf->nheld) {
+        ngx_http_gate_sort(gmcf, 1);
+        ngx_http_gate_work_off(gmcf);
+    }
+
+    if (gmcf->poll.timer_set) {
+        ngx_del_timer(&gmcf->poll);
+    }
+
+    if (gmcf->poll.posted) {
+        ngx_delete_posted_event(&gmcf->poll);
+    }
 }
 
 
@@ -230,10 +251,9 @@ ngx_http_gate_timeout(ngx_event_t *ev)
 static void
 ngx_http_gate_poll(ngx_event_t *ev)
 {
-    ngx_uint_t                  n, abandoned;
+    ngx_uint_t                  abandoned;
     ngx_gate_zone_t            *zone;
     ngx_atomic_uint_t           changes;
-    ngx_http_gate_wait_t       *wait;
     ngx_http_gate_main_conf_t  *gmcf;
 
     gmcf = ngx_queue_data(ev, ngx_http_gate_main_conf_t, poll);
@@ -250,6 +270,23 @@ ngx_http_gate_poll(ngx_event_t *ev)
         ngx_http_gate_sort(gmcf, abandoned);
     }
 
+    ngx_http_gate_work_off(gmcf);
+
+    if (!ngx_queue_empty(&gmcf->decided)) {
+        ngx_post_event(ev, &ngx_posted_next_events);
+
+    } else if (!ngx_queue_empty(&gmcf->held)) {
+        ngx_add_timer(ev, NGX_HTTP_GATE_POLL);
+    }
+}
+
+
+static void
+ngx_http_gate_work_off(ngx_http_gate_main_conf_t *gmcf)
+{
+    ngx_uint_t             n;
+    ngx_http_gate_wait_t  *wait;
+
     for (n = 0; n < NGX_HTTP_GATE_BATCH; n++) {
 
         if (ngx_queue_empty(&gmcf->decided)) {
@@ -260,13 +297,6 @@ ngx_http_gate_poll(ngx_event_t *ev)
                               ngx_http_gate_wait_t, queue);
 
         ngx_http_gate_end(wait->ctx);
-    }
-
-    if (!ngx_queue_empty(&gmcf->decided)) {
-        ngx_post_event(ev, &ngx_posted_next_events);
-
-    } else if (!ngx_queue_empty(&gmcf->held)) {
-        ngx_add_timer(ev, NGX_HTTP_GATE_POLL);
     }
 }
 
