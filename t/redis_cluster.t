@@ -6,6 +6,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Checks;
+use InitGate::Fake;
 use InitGate::RedisServers;
 
 my $t = InitGate->new(workers => 1);
@@ -30,6 +31,17 @@ for my $node (0 .. 2) {
                . " name=$_$node key=$_ min=3;\n" for qw(a b c);
 }
 
+# knows that it is another port, and not how it is reached itself
+
+my $vague = InitGate::Fake->new(sub {
+    my ($c) = @_;
+    my ($unknown, $port) = split / /, $c->word;
+    $c->send("-MOVED 15495 $unknown:$port\r\n")
+        while $c->read_until(qr/EXISTS.*\r\na\r\n/s);
+});
+
+$vague->set(' ' . $nodes[0]->port);
+
 $t->run(http => <<"CONF");
 
     init_checks app {
@@ -38,6 +50,7 @@ $t->run(http => <<"CONF");
 
         check file %%DIR%%/never  name=never;
         check redis redis://gate:word\@$at[0]  name=ping;
+        check redis redis://127.0.0.1:@{[$vague->port]}  name=vague  key=a;
         $checks
     }
 
@@ -85,6 +98,11 @@ for my $node (0 .. 2) {
 }
 
 is(scalar keys %has, 3, 'each key is somewhere');
+
+$vague->set(" " . $nodes[$has{a}]->port);
+settles('vague', 'passed');
+$vague->set("? " . $nodes[$has{a}]->port);
+verdict($t, 'vague', 'passed');
 
 $_->client->config('RESETSTAT') for @nodes;
 probed($t, $_) for map { ("a$_", "b$_", "c$_") } 0 .. 2;

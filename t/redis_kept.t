@@ -54,16 +54,27 @@ my $chatty = InitGate::Fake->new(sub {
     $c->hang;
 });
 
-# the value grows after the first look at it
+# one field grows after the first look at it, while another one is asked for
 
 my $growing = InitGate::Fake->new(sub {
     my ($c) = @_;
-    my $large = 0;
-    while (defined(my $q = $c->read_until(qr/TYPE.*(?:HSTRLEN|HGET).*f\r\n/s)))
-    {
+    my $any = qr/(HSTRLEN|HGET|EXISTS).*?\r\n(?:f|beside)\r\n/s;
+    while (($c->read_until($any) // '') =~ $any) {
+        my $command = $1;
         my $n = $c->word ? 100_000 : 5;
-        $c->send("+hash\r\n" . ($q =~ /HGET/ ? "\$$n\r\n" . 'x' x $n . "\r\n"
-                                             : ":$n\r\n"));
+        $c->read_until(qr/beside\r\n/) if $n > 5 && $command eq 'HGET';
+        $c->send($command eq 'EXISTS' ? ":1\r\n"
+            : $command eq 'HSTRLEN' ? "+hash\r\n:$n\r\n"
+            : "+hash\r\n\$$n\r\n" . 'x' x $n . "\r\n");
+    }
+});
+
+# makes sense from the second connection on
+
+my $muddled = InitGate::Fake->new(sub {
+    my ($c) = @_;
+    while ($c->read_until($exists)) {
+        $c->send($c->number > 1 ? ":1\r\n" : "\$1\r\n1\r\n");
     }
 });
 
@@ -86,6 +97,8 @@ $t->run(http => <<"CONF");
                                                           timeout=300ms;
         check redis redis://127.0.0.1:@{[$frozen->port]}  name=stiff  key=k
                                                           timeout=200ms;
+        check redis redis://127.0.0.1:@{[$frozen->port]}  name=patient
+                                                          timeout=5s;
 
         check redis redis://:pw\@127.0.0.1:@{[$late->port]}/2   name=late
                                                                 key=a;
@@ -93,6 +106,9 @@ $t->run(http => <<"CONF");
                                                           interval=300ms;
         check redis redis://127.0.0.1:@{[$growing->port]}  name=growing  key=h
                                                         field=f value=xxxxx;
+        check redis redis://127.0.0.1:@{[$growing->port]}  name=beside
+                                                        key=beside;
+        check redis redis://127.0.0.1:@{[$muddled->port]}  name=muddled  key=k;
     }
 
     init_checks latched {
@@ -176,6 +192,10 @@ verdict($t, 'stiff', 'error timeout');
 $frozen->thaw;
 verdict($t, 'frozen', 'passed');
 verdict($t, 'stiff', 'waiting missing');
+verdict($t, 'patient', 'passed');
+
+my @left = grep { !/cmd=client/ } split /\n/, $frozen->client->client_list;
+is(scalar @left, 1, 'they are together again') or diag(join "\n", @left);
 
 # AUTH, SELECT and the question go out together
 
@@ -195,6 +215,12 @@ $growing->set('large');
 verdict($t, 'growing', 'waiting mismatch', qr/has 100000 bytes, more than/);
 unlike(join(' ', map { $_->[0] } @{check($t, 'growing')->{recent}}),
     qr/error/, 'without an error');
+unbroken('beside', 'nor one for those behind it');
+
+# nobody trusts a connection with answers of the wrong kind
+
+verdict($t, 'muddled', 'passed');
+is($muddled->connections, 2, 'another connection');
 
 # once the gate is open, its connection is closed
 

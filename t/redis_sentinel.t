@@ -61,22 +61,24 @@ $strict->set($c);
 
 # says what it is
 
-my $turncoat = InitGate::Fake->new(sub {
+my ($turncoat, $mute) = map { InitGate::Fake->new(sub {
     my ($c) = @_;
     while ($c->read_until(qr/ROLE.*EXISTS.*turn\r\n/s)) {
         my $role = $c->word || 'master';
+        $c->hang if $role eq 'mute';
         $c->send("*1\r\n\$" . length($role) . "\r\n$role\r\n:1\r\n");
     }
-});
+}) } 1, 2;
 
 # tells of one or the other
 
-my $guide = InitGate::Fake->new(sub {
+my ($guide, $other) = map { InitGate::Fake->new(sub {
     my ($c) = @_;
     $c->send(address($c->word) . "\r\n") while $c->read_until($question);
-});
+}) } 1, 2;
 
 $guide->set('127.0.0.1:' . $turncoat->port);
+$other->set('127.0.0.1:' . $mute->port);
 
 my @odd = map {
     my $text = $_;
@@ -89,8 +91,9 @@ my @odd = map {
 
 my $silent = InitGate::Fake->silent;
 
-my ($lie, $lock, $hush, $guided) = map { '127.0.0.1:' . $_->port }
-    $liar, $strict, $silent, $guide;
+my ($lie, $lock, $hush, $guided, $muted)
+    = map { '127.0.0.1:' . $_->port }
+      $liar, $strict, $silent, $guide, $other;
 
 my @names = map { "odd$_" } 0 .. $#odd;
 
@@ -123,6 +126,8 @@ $t->run(http => <<"CONF");
         check redis redis://$b               name=server   sentinel=main;
         check redis redis://$guided          name=guided   sentinel=main
                                              key=turn;
+        check redis redis://$muted           name=muted    sentinel=main
+                                             key=turn  timeout=200ms;
         $odd
     }
 
@@ -187,6 +192,12 @@ $turncoat->set('slave');
 settles('guided', 'waiting missing', qr/key "turn" does not exist/);
 unlike(join(' ', map { $_->[0] } @{check($t, 'guided')->{recent}}), qr/error/,
     'within one probe');
+
+settles('muted', 'passed');
+$mute->set('mute');
+settles('muted', 'error timeout');
+$other->set($a);
+settles('muted', 'waiting missing');
 
 # it dies, and the other one takes over
 
