@@ -6,6 +6,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Checks;
+use InitGate::Fake;
 
 use Redis;
 
@@ -34,6 +35,40 @@ my $redis = Redis->new($servers[0]->connect_info);
 my $plain = $redis->info->{tcp_port};
 $redis->rpush(n => 1 .. 7);
 
+# sentinels and a master, each with a certificate for a name or an address
+
+my @local = $t->certificate('localhost');
+my @address = $t->certificate('127.0.0.1');
+
+sub sentinel {
+    my ($host, $master, $certificate) = @_;
+
+    my $port = ref $master ? $master->port : $master;
+    my $answer = '*2' . join('', map { "\r\n\$" . length($_) . "\r\n$_" }
+        $host, $port) . "\r\n";
+
+    return InitGate::Fake->new(sub {
+        my ($c) = @_;
+        $c->send($answer) while $c->read_until(qr/main\r\n/);
+    }, tls => $certificate)->port;
+}
+
+my @other = $t->certificate('other');
+
+my ($local_master, $other_master) = map { InitGate::Fake->new(sub {
+    my ($c) = @_;
+    $c->send("*1\r\n\$6\r\nmaster\r\n+PONG\r\n")
+        while $c->read_until(qr/PING\r\n/);
+}, tls => $_) } \@local, \@other;
+
+my $by_name = sentinel('127.0.0.1', $local_master, \@local);
+my $by_address = sentinel('127.0.0.1', $ports[0], \@address);
+my $by_other = sentinel('localhost', $other_master, \@other);
+my $dead = $t->port('dead');
+
+$t->write('all.pem', join '', map { $t->read($_) } $certificate, $local[0],
+    $address[0], $other[0]);
+
 my $at = "rediss://127.0.0.1:$ports[0]";
 my $strict = "rediss://127.0.0.1:$ports[1]";
 
@@ -58,6 +93,17 @@ $t->run(http => <<"CONF");
         check redis $strict  name=both      ca=$certificate  cert=both.pem;
         check redis $strict  name=stranger  ca=$certificate  cert=$stranger
                                             cert_key=$stranger_key;
+
+        check redis rediss://localhost:$by_name  name=name
+                    sentinel=main  ca=all.pem;
+        check redis rediss://localhost:$dead,127.0.0.1:$by_address
+                    name=address  sentinel=main  ca=all.pem;
+        check redis rediss://127.0.0.1:$by_name  name=neither
+                    sentinel=main  ca=all.pem;
+        check redis rediss://localhost:$by_name  name=fixed
+                    sentinel=main  ca=all.pem  sni=other;
+        check redis rediss://localhost:$by_other  name=all
+                    sentinel=main  ca=all.pem  sni=other;
 
         check redis redis://127.0.0.1:$ports[0]   name=clear;
         check redis rediss://127.0.0.1:$plain     name=deaf  timeout=200ms
@@ -90,6 +136,15 @@ for (qw(unknown stranger)) {
         "$_: refused");
 }
 
+# each server is verified by its own name, and a master that is known by its
+# address alone by that of the sentinel; with sni= all of them by that
+
+verdict($t, 'name', 'passed');
+verdict($t, 'address', 'passed');
+verdict($t, 'neither', 'error tls', qr/another name/);
+verdict($t, 'fixed', 'error tls', qr/another name/);
+verdict($t, 'all', 'passed');
+
 # the one speaks TLS, the other does not
 
 my $reason = probed($t, 'clear')->{reason};
@@ -102,7 +157,7 @@ verdict($t, 'deaf', 'error timeout', qr/while shaking hands in TLS$/);
 my @clients = grep { / addr=127.* laddr=127\.0\.0\.1:$ports[0] .*cmd=\w/
                      && !/cmd=NULL/ }
     split /\n/, $redis->client_list;
-is(scalar @clients, 3, 'a connection for each kind of trust')
+is(scalar @clients, 4, 'a connection for each kind of trust')
     or diag(join "\n", @clients);
 
 done_testing;
