@@ -283,8 +283,8 @@ ngx_gate_schedule_tidy(ngx_event_t *ev)
  * do not.  But requests may wait at our gates, in other workers as well as in
  * this one, and somebody has to open them.  nginx tells the owners of idle
  * connections first of all that it is about to exit, so one such connection,
- * without a socket, is the place to think of that.  When worker_shutdown_timeout
- * has passed, nginx tells it again, as an error.
+ * without a socket, is the place to think of that.  After the time of
+ * worker_shutdown_timeout nginx tells it again, as an error.
  */
 
 static void
