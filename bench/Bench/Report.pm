@@ -33,8 +33,7 @@ sub head {
 # What the gate costs
 
 Written by `tools/bench`, which installs what it needs, measures everything
-below in one run and draws the plots; `tools/bench PART` measures one part
-again. nginx $nginx, $system, $cores processors$processor. Each
+below and draws the plots; `tools/bench PART` measures one part again. nginx $nginx, $system, $cores processors$processor. Each
 part tells how loaded the machine was: seconds and ratios of seconds are only
 as good as it was quiet, instructions, calls and bytes repeat.
 
