@@ -397,7 +397,7 @@ unit_view(unit_view_t *view)
 {
     ngx_uint_t        i;
     ngx_gate_face_t   face;
-    u_char            body[UNIT_BODY * 2];
+    u_char            body[NGX_GATE_HEADER_MAX + UNIT_BODY];
 
     ngx_memzero(view, sizeof(unit_view_t));
 
@@ -417,13 +417,13 @@ unit_view(unit_view_t *view)
                     NGX_GATE_MESSAGE_MAX - view->checks[i].result.message_len);
     }
 
-    ngx_gate_face_json(unit_gate->shared, &face, body);
-    view->json_len = face.json.len;
-    ngx_memcpy(view->json, face.json.data, face.json.len);
+    ngx_gate_face(unit_gate->shared, &face, NGX_GATE_FACE_JSON, body);
+    view->json_len = face.body.len;
+    ngx_memcpy(view->json, face.body.data, face.body.len);
 
-    ngx_gate_face_html(unit_gate->shared, &face, body);
-    view->html_len = face.html.len;
-    ngx_memcpy(view->html, face.html.data, face.html.len);
+    ngx_gate_face(unit_gate->shared, &face, NGX_GATE_FACE_HTML, body);
+    view->html_len = face.body.len;
+    ngx_memcpy(view->html, face.body.data, face.body.len);
 }
 
 
@@ -484,7 +484,8 @@ unit_stress(void)
 static void
 unit_read_on(void)
 {
-    u_char                   *p, body[UNIT_BODY * 2], state[64], message[64];
+    u_char                   *p, state[64], message[64];
+    u_char                    body[NGX_GATE_HEADER_MAX + UNIT_BODY];
     size_t                    len;
     ngx_uint_t                i, torn;
     ngx_gate_face_t           face;
@@ -494,15 +495,15 @@ unit_read_on(void)
 
         torn = 0;
 
-        ngx_gate_face_json(unit_gate->shared, &face, body);
+        ngx_gate_face(unit_gate->shared, &face, NGX_GATE_FACE_JSON, body);
 
         p = ngx_sprintf(state, "{\"gate\":\"app\",\"state\":\"%V\",",
                         &ngx_gate_state_names[face.state]);
         len = p - state;
 
-        torn += (face.json.len < len
-                 || ngx_memcmp(face.json.data, state, len) != 0
-                 || face.json.data[face.json.len - 1] != '}');
+        torn += (face.body.len < len
+                 || ngx_memcmp(face.body.data, state, len) != 0
+                 || face.body.data[face.body.len - 1] != '}');
 
         p = ngx_sprintf(state, "app; state=%V",
                         &ngx_gate_state_names[face.state]);
