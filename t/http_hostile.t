@@ -201,7 +201,13 @@ my $some = sub {
 my ($memory, $descriptors) = $some->(3);
 my ($memory_later, $descriptors_later) = $some->(6);
 
-cmp_ok($memory_later, '<', $memory + 2048, 'memory is bounded');
+# ASAN keeps what was freed
+
+SKIP: {
+    skip 'memory is counted otherwise', 1 if InitGate::is_linked_in();
+    cmp_ok($memory_later, '<', $memory + 2048, 'memory is bounded');
+}
+
 cmp_ok($descriptors_later, '<', $descriptors + 12,
     'no descriptor is left behind');
 

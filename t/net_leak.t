@@ -105,7 +105,13 @@ $some->(2500);
 cmp_ok(($probes->())[1], '>', 20, 'each check has failed often');
 cmp_ok(scalar(() = $t->descriptors($worker)), '<=', $descriptors + 8,
     'descriptors');
-cmp_ok($t->memory($worker), '<', $memory + 1024, 'memory');
+
+# ASAN keeps what was freed
+
+SKIP: {
+    skip 'memory is counted otherwise', 1 if InitGate::is_linked_in();
+    cmp_ok($t->memory($worker), '<', $memory + 1024, 'memory');
+}
 
 my %reasons = map { $_->{name} => "$_->{verdict} $_->{reason}" }
     @{$t->json('/init')->{gates}[0]{checks}};

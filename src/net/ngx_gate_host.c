@@ -14,6 +14,7 @@
 #define NGX_GATE_HOST_FILE_MAX  (1024 * 1024)
 #define NGX_GATE_HOST_RESEND    1           /* to the next name server, s */
 #define NGX_GATE_HOST_VALID     5           /* an answer is remembered, s */
+#define NGX_GATE_HOST_TCP       2           /* its timer delays an exit, s */
 
 
 /* a small file in memory */
@@ -327,6 +328,7 @@ ngx_gate_host_resolver(ngx_gate_host_t *host)
     r->log = &host->hush.log;
     r->event->log = &host->hush.log;
     r->resend_timeout = NGX_GATE_HOST_RESEND;
+    r->tcp_timeout = NGX_GATE_HOST_TCP;
     r->valid = NGX_GATE_HOST_VALID;
 
     host->resolver = r;
