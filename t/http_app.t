@@ -11,6 +11,7 @@ use Time::HiRes qw(sleep);
 plan(skip_all => 'no starman')
     if !grep { -x "$_/starman" } split /:/, $ENV{PATH};
 
+my $limit = patience(1);
 my $t = InitGate->new(quit => 2, workers => 1);
 my $dir = $t->dir;
 my $port = $t->port(1);
@@ -72,7 +73,7 @@ $t->run(http => <<"CONF");
             "match=\\"method\\":\\"GET\\"";
         interval 50ms 50ms;
         backoff 50ms;
-        timeout 1s;
+        timeout ${limit}s;
         latch off;
     }
 

@@ -9,6 +9,7 @@ use InitGate;
 use InitGate::Fake;
 use Time::HiRes qw(time sleep);
 
+my $patience = patience(1500);
 my $t = InitGate->new(quit => 2, workers => 1);
 
 my $ok = "HTTP/1.1 200 OK\r\n";
@@ -137,7 +138,7 @@ $checks
         check file /no/such/file;
         interval 300ms;
         backoff 300ms;
-        timeout 1500ms;
+        timeout ${patience}ms;
     }
 
     server {

@@ -85,6 +85,7 @@ my $dns = InitGate::DNS->new(sub {
     return [grep { $type eq 'AAAA' ? /:/ : !/:/ } @$found];
 }, addr => '127.0.0.1', port => 53);
 
+my $limit = patience(1);
 my $t = InitGate->new(quit => 2, workers => 1);
 my $port = $t->port(1);
 my $six = IO::Socket::IP->new(LocalHost => '::1', Proto => 'udp');
@@ -107,7 +108,7 @@ $checks
         check file /no/such/file name=never;
         interval 50ms;
         backoff 50ms;
-        timeout 1s;
+        timeout ${limit}s;
     }
 
     server {
@@ -136,12 +137,15 @@ sub says {
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    $t->wait_for(sub { check($name)->{verdict} ne 'pending' }, $name);
+    my ($got, $verdict);
 
-    my $got = check($name);
-    my $verdict = join ' ', grep { $_ } @$got{qw(verdict reason)};
+    $t->wait_for(sub {
+        $got = check($name);
+        $verdict = join ' ', grep { $_ } @$got{qw(verdict reason)};
+        return $verdict eq $expected;
+    }, "$name: $expected") or diag explain $got;
 
-    is($verdict, $expected, "$name: $expected") or diag explain $got;
+    is($verdict, $expected, "$name: $expected");
     like($got->{message}, $message, 'and why') if $message;
 }
 
@@ -237,7 +241,7 @@ is((grep { /^broken/ } $second->queries)[0], 'broken.example.new a',
 
 $dns->set('silent');
 etc('resolv.conf', "nameserver 127.0.0.1\nnameserver 127.0.0.2\n");
-$t->reload(http => conf(['one.of.two'], '') =~ s/timeout 1s/timeout 4s/r);
+$t->reload(http => conf(['one.of.two'], '') =~ s/timeout \d+/'timeout ' . 4 * $limit/er);
 
 $t->wait_for(sub { check('one.of.two')->{verdict} eq 'passed' },
     'the second name server');

@@ -435,7 +435,8 @@ ngx_gate_http_request(ngx_conf_t *cf, ngx_gate_http_conf_t *hcf)
     /* a method with a meaning for a body that has none */
 
     if (!hcf->head
-        && (hcf->method.len != 3 || ngx_strncmp(hcf->method.data, "GET", 3) != 0))
+        && (hcf->method.len != 3
+            || ngx_strncmp(hcf->method.data, "GET", 3) != 0))
     {
         p = ngx_slprintf(p, last, "Content-Length: 0" CRLF);
     }

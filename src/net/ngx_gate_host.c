@@ -30,6 +30,10 @@ typedef struct {
 } ngx_gate_host_file_t;
 
 
+static ngx_int_t ngx_gate_host_attach(void);
+static void ngx_gate_host_forget(void *data);
+static void ngx_gate_host_supersede(ngx_gate_host_t *host);
+static void ngx_gate_host_drop(ngx_gate_host_file_t *file);
 static ngx_int_t ngx_gate_host_refresh(ngx_gate_host_file_t *file);
 static ngx_int_t ngx_gate_host_read(ngx_gate_host_file_t *file, ngx_fd_t fd,
     off_t size);
@@ -50,6 +54,8 @@ static ngx_gate_host_file_t  ngx_gate_resolv_conf = {
 
 static ngx_gate_host_t      *ngx_gate_host;
 
+static ngx_uint_t            ngx_gate_host_attached;
+
 
 ngx_uint_t
 ngx_gate_host_find(ngx_str_t *name, ngx_sockaddr_t *addrs,
@@ -59,12 +65,78 @@ ngx_gate_host_find(ngx_str_t *name, ngx_sockaddr_t *addrs,
 
     file = &ngx_gate_hosts;
 
-    if (ngx_gate_host_refresh(file) == NGX_ERROR) {
+    if (ngx_gate_host_attach() != NGX_OK
+        || ngx_gate_host_refresh(file) == NGX_ERROR)
+    {
         return 0;
     }
 
     return ngx_gate_hosts_find(file->data, file->len, name, addrs, socklens,
                                max);
+}
+
+
+/* what is known is forgotten with the cycle, and might be learned again */
+
+static ngx_int_t
+ngx_gate_host_attach(void)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    if (ngx_gate_host_attached) {
+        return NGX_OK;
+    }
+
+    cln = ngx_pool_cleanup_add(ngx_cycle->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_gate_host_forget;
+    ngx_gate_host_attached = 1;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_gate_host_forget(void *data)
+{
+    ngx_gate_host_supersede(NULL);
+
+    ngx_gate_host_drop(&ngx_gate_hosts);
+    ngx_gate_host_drop(&ngx_gate_resolv_conf);
+
+    ngx_gate_host_attached = 0;
+}
+
+
+static void
+ngx_gate_host_supersede(ngx_gate_host_t *host)
+{
+    ngx_gate_host_t  *old;
+
+    old = ngx_gate_host;
+    ngx_gate_host = host;
+
+    if (old) {
+        old->superseded = 1;
+        old->refs++;
+        ngx_gate_host_release(old);
+    }
+}
+
+
+static void
+ngx_gate_host_drop(ngx_gate_host_file_t *file)
+{
+    if (file->data) {
+        ngx_free(file->data);
+    }
+
+    file->data = NULL;
+    file->len = 0;
+    file->read = 0;
 }
 
 
@@ -155,7 +227,7 @@ ngx_gate_host_read(ngx_gate_host_file_t *file, ngx_fd_t fd, off_t size)
         }
     }
 
-    ngx_free(file->data);
+    ngx_gate_host_drop(file);
 
     file->data = data;
     file->len = len;
@@ -172,6 +244,10 @@ ngx_gate_host_get(void)
     ngx_gate_host_t  *host;
 
     host = ngx_gate_host;
+
+    if (ngx_gate_host_attach() != NGX_OK) {
+        return NULL;
+    }
 
     if (ngx_gate_host_refresh(&ngx_gate_resolv_conf) == NGX_ERROR) {
         data = NULL;
@@ -194,13 +270,8 @@ ngx_gate_host_get(void)
         return NULL;
     }
 
-    if (ngx_gate_host) {
-        ngx_gate_host->superseded = 1;
-        ngx_gate_host->refs++;
-        ngx_gate_host_release(ngx_gate_host);
-    }
+    ngx_gate_host_supersede(host);
 
-    ngx_gate_host = host;
     host->refs++;
 
     return host;
