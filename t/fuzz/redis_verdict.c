@@ -1,0 +1,170 @@
+
+/*
+ * What a redis check makes of the replies: the first byte picks the check, the
+ * rest is what the server says.  One verdict, or one more question; a message
+ * that fits; numbers only where the check counts.
+ */
+
+
+#include "fuzz.h"
+#include <ngx_gate_check_redis.h>
+
+
+#define FUZZ_REPLIES  2
+
+
+static void fuzz_conf_set(ngx_gate_redis_conf_t *conf, u_char ch);
+static ngx_uint_t fuzz_replies(const u_char *data, size_t size,
+    redisReply **replies);
+static void fuzz_check(ngx_gate_redis_run_t *run, ngx_int_t rc);
+static void fuzz_done(ngx_gate_probe_t *probe);
+
+
+static ngx_uint_t  fuzz_ends;
+
+
+int
+LLVMFuzzerTestOneInput(const u_char *data, size_t size)
+{
+    ngx_uint_t              n, wanted;
+    redisReply             *replies[FUZZ_REPLIES];
+    ngx_gate_check_t        check;
+    ngx_gate_probe_t        probe;
+    ngx_gate_redis_run_t    run;
+    ngx_gate_redis_conf_t   conf;
+
+    if (size == 0) {
+        return 0;
+    }
+
+    ngx_memzero(&check, sizeof(ngx_gate_check_t));
+    ngx_memzero(&probe, sizeof(ngx_gate_probe_t));
+    ngx_memzero(&run, sizeof(ngx_gate_redis_run_t));
+    ngx_memzero(&conf, sizeof(ngx_gate_redis_conf_t));
+
+    fuzz_conf_set(&conf, data[0]);
+
+    check.conf = &conf;
+    probe.check = &check;
+    probe.done = fuzz_done;
+    probe.result.observed = -1;
+    probe.result.expected = -1;
+    run.probe = &probe;
+    run.kind = conf.kind;
+    run.sized = (data[0] & 0x80) != 0;
+
+    n = fuzz_replies(data + 1, size - 1, replies);
+
+    wanted = (conf.question < NGX_GATE_REDIS_VALUE
+              || run.kind == NGX_GATE_REDIS_KINDS) ? 1 : 2;
+
+    if (n >= wanted) {
+        fuzz_ends = 0;
+        fuzz_check(&run, ngx_gate_redis_judge(&run, replies, wanted));
+
+        if (replies[0]->type == REDIS_REPLY_ERROR) {
+            fuzz_ends = 0;
+            ngx_gate_redis_end_error(&run, replies[0]);
+            fuzz_check(&run, NGX_OK);
+        }
+    }
+
+    while (n) {
+        freeReplyObject(replies[--n]);
+    }
+
+    return 0;
+}
+
+
+static void
+fuzz_conf_set(ngx_gate_redis_conf_t *conf, u_char ch)
+{
+    conf->question = ch % 6;
+    ch /= 6;
+
+    ngx_str_set(&conf->key, "key");
+
+    conf->any_value = 1;
+    conf->kind = NGX_GATE_REDIS_STRING;
+
+    if (conf->question >= NGX_GATE_REDIS_FIELD) {
+        ngx_str_set(&conf->field, "field");
+        conf->kind = NGX_GATE_REDIS_HASH;
+    }
+
+    if (conf->question == NGX_GATE_REDIS_COUNT) {
+        conf->min = 10;
+        conf->kind = ch % (NGX_GATE_REDIS_KINDS + 1);
+    }
+
+    if (ch & 1) {
+        ngx_str_set(&conf->failed, "broken");
+    }
+
+    if (conf->question == NGX_GATE_REDIS_VALUE && (ch & 2)) {
+        ngx_str_set(&conf->value, "ready");
+        conf->any_value = 0;
+    }
+
+    if (conf->question == NGX_GATE_REDIS_FIELD_VALUE && (ch & 2)) {
+        conf->min = 10;
+    }
+}
+
+
+static ngx_uint_t
+fuzz_replies(const u_char *data, size_t size, redisReply **replies)
+{
+    ngx_buf_t         in;
+    ngx_uint_t        n;
+    ngx_gate_resp_t   resp;
+
+    ngx_memzero(&resp, sizeof(ngx_gate_resp_t));
+    ngx_memzero(&in, sizeof(ngx_buf_t));
+
+    in.pos = (u_char *) data;
+    in.last = in.pos + size;
+
+    for (n = 0; n < FUZZ_REPLIES; n++) {
+        if (ngx_gate_resp_read(&resp, &in, &replies[n]) != NGX_OK) {
+            break;
+        }
+    }
+
+    ngx_gate_resp_reset(&resp);
+
+    return n;
+}
+
+
+static void
+fuzz_check(ngx_gate_redis_run_t *run, ngx_int_t rc)
+{
+    ngx_gate_result_t  *result;
+
+    result = &run->probe->result;
+
+    fuzz_assert(rc == NGX_OK || rc == NGX_AGAIN);
+    fuzz_assert(fuzz_ends == (rc == NGX_OK));
+
+    if (rc == NGX_AGAIN) {
+        return;
+    }
+
+    fuzz_assert(result->verdict > NGX_GATE_PENDING
+                && result->verdict <= NGX_GATE_PASSED);
+    fuzz_assert((result->verdict == NGX_GATE_PASSED)
+                == (result->reason == NGX_GATE_OK));
+    fuzz_assert(result->message_len <= NGX_GATE_MESSAGE_MAX);
+    fuzz_assert(result->verdict == NGX_GATE_PASSED || result->message_len
+                || result->reason == NGX_GATE_QUERY);
+    fuzz_assert(result->observed >= -1);
+}
+
+
+static void
+fuzz_done(ngx_gate_probe_t *probe)
+{
+    fuzz_ends++;
+}
