@@ -19,23 +19,28 @@ psql($pg, 'CREATE ROLE other LOGIN; CREATE TABLE here (i int);'
 
 my $db = "host=127.0.0.1 port=$port dbname=test user=postgres";
 
+my $answer = "1\0\0\0\x04" . "2\0\0\0\x04"
+    . "T\0\0\0\x1a\0\x01a\0" . pack('NnNnNn', 0, 0, 25, 0xffff, 0xffffffff, 0)
+    . "D\0\0\0\x0b\0\x01\0\0\0\x01x" . "C\0\0\0\x0dSELECT 1\0" . ready();
+
 # hangs on its first connection, and answers on all others
 
-my $fake = InitGate::Fake->new(sub {
+my $hangs = InitGate::Fake->new(sub {
     my ($c) = @_;
 
     login($c) or return;
     return $c->hang if $c->number == 1;
+    while (questions($c)) { $c->send($answer) or return }
+})->port;
 
-    while (questions($c)) {
-        $c->send("1\0\0\0\x04" . "2\0\0\0\x04"
-            . "T\0\0\0\x1a\0\x01a\0" . pack('NnNnNn', 0, 0, 25, 0xffff,
-                0xffffffff, 0)
-            . "D\0\0\0\x0b\0\x01\0\0\0\x01x" . "C\0\0\0\x0dSELECT 1\0"
-            . ready()) or return;
-    }
-});
-my $hangs = $fake->port;
+# answers once on each connection, and closes it at the next question
+
+my $once = InitGate::Fake->new(sub {
+    my ($c) = @_;
+
+    login($c) && questions($c) && $c->send($answer) or return;
+    questions($c);
+})->port;
 
 $t->run(http => <<"CONF");
     init_checks one {
@@ -65,6 +70,11 @@ $t->run(http => <<"CONF");
               timeout=1s;
         check postgres "$db application_name=slow" name=beside timeout=5s
               "query=SELECT count(*) FROM here" min=2;
+    }
+    init_checks once {
+        interval 50ms;
+        latch off;
+        check postgres "host=127.0.0.1 port=$once user=a" name=once;
     }
     init_checks fair {
         check file %%DIR%%/fourth name=fourth;
@@ -136,6 +146,15 @@ for my $name (qw(second third_hangs)) {
 }
 
 is_check($t, 'first_hangs', 'passed');
+
+# one that was kept, and is gone when it is needed
+
+is_check($t, 'once', 'passed');
+$attempts = check($t, 'once')->{attempts};
+$t->wait_for(sub { check($t, 'once')->{attempts} > $attempts + 10 }, 'probes',
+    10);
+is_deeply([grep { $_->[0] ne 'passed' } @{check($t, 'once')->{recent}}], [],
+    'the question is asked again, and nobody notices');
 
 # one gate has latched, another has not
 
