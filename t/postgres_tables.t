@@ -33,6 +33,8 @@ $t->run(http => <<"CONF");
         check postgres "$db" name=quoted
               'tables="Mixed Case"."T, 1",here,a_view';
         check postgres "$db" name=kinds tables=not_a_table;
+        check postgres "$db" name=migrations migrations=atlas version=1;
+        check postgres "$db" name=rows tables=here rows=none:1;
         check postgres "host=127.0.0.1 port=$port dbname=test user=stranger"
               name=private tables=here;
         check postgres "$db" name=many tables=@{[join ',',
@@ -51,6 +53,8 @@ is_check($t, 'path', 'waiting', 'missing', qr/^missing tables: later$/);
 is_check($t, 'paths', 'waiting', 'missing', qr/^missing tables: HERE$/);
 is_check($t, 'quoted', 'passed');
 is_check($t, 'kinds', 'waiting', 'missing', qr/not_a_table/);
+is_check($t, 'migrations', 'waiting', 'uninitialized');
+is_check($t, 'rows', 'waiting', 'missing', qr/^missing tables: none$/);
 is_check($t, 'private', 'passed');
 is_check($t, 'many', 'waiting', 'missing',
     qr/^missing tables: a_table_with_a_long_name_1, .*, and \d+ more$/);
@@ -64,7 +68,9 @@ is_check($t, 'some', 'waiting', 'missing', qr/^missing tables: s\.users$/);
 psql($pg, 'CREATE TABLE s.users (i int)');
 is_check($t, 'some', 'passed');
 
-# nothing of that is an error for the server
+# to wait is no error for the server
+
+$t->wait_for(sub { check($t, 'rows')->{attempts} > 3 }, 'some probes');
 
 like(server_log($pg), qr/ready to accept connections/, 'the server logs');
 unlike(server_log($pg), qr/ERROR/, 'and no errors');
