@@ -444,6 +444,7 @@ ngx_http_gate_exit_process(ngx_cycle_t *cycle)
 
     if (gmcf->schedule) {
         ngx_gate_schedule_stop(gmcf->schedule);
+        ngx_destroy_pool(gmcf->schedule->pool);
         gmcf->schedule = NULL;
     }
 
