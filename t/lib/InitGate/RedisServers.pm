@@ -2,7 +2,7 @@ package InitGate::RedisServers;
 
 # Redis servers that work together, which Test::RedisServer has no part in.
 #
-#     my $servers = InitGate::RedisServers->new($t);
+#     my $servers = InitGate::RedisServers->new($t [, 'valkey-server']);
 #     my $server = $servers->start(LINES of configuration ...);
 #     my $sentinel = $servers->sentinel(LINES ...);
 #
@@ -24,9 +24,9 @@ my @all;
 
 
 sub new {
-    my ($class, $t) = @_;
+    my ($class, $t, $program) = @_;
 
-    return bless { t => $t }, $class;
+    return bless { t => $t, program => $program // 'redis-server' }, $class;
 }
 
 
@@ -55,7 +55,7 @@ sub add {
 
     my $server = bless {
         t => $t, dir => $dir, port => $t->port("server$number"),
-        args => $args,
+        program => $self->{program}, args => $args,
     }, 'InitGate::RedisServers::Server';
 
     my $conf = join "\n", 'port %PORT%', 'bind 127.0.0.1', 'dir %DIR%',
@@ -102,8 +102,7 @@ sub run {
         open STDOUT, '>>', "$self->{dir}/log";
         open STDERR, '>&', \*STDOUT;
         { no warnings;
-          exec $ENV{TEST_REDIS_SERVER} // 'redis-server',
-              "$self->{dir}/redis.conf", @{$self->{args}}; }
+          exec $self->{program}, "$self->{dir}/redis.conf", @{$self->{args}}; }
         POSIX::_exit(127);
     }
 
