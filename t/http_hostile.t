@@ -194,9 +194,17 @@ my ($worker) = $t->workers;
 my $some = sub {
     my ($n) = @_;
     my $from = $checks_now->()->{file}{attempts};
-    $t->wait_for(sub { $checks_now->()->{file}{attempts} > $from + $n },
-        'more probes', 15);
-    return ($t->memory($worker), scalar(() = $t->descriptors($worker)));
+
+    # probes under way hold some; what is held for ever is held at all times
+    my $fewest;
+
+    $t->wait_for(sub {
+        my $now = () = $t->descriptors($worker);
+        $fewest = $now if !defined $fewest || $now < $fewest;
+        $checks_now->()->{file}{attempts} > $from + $n;
+    }, 'more probes', 15);
+
+    return ($t->memory($worker), $fewest);
 };
 
 my ($memory, $descriptors) = $some->(3);
