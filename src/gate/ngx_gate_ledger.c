@@ -217,7 +217,7 @@ ngx_gate_ledger_account(ngx_gate_ledger_t *ledger, ngx_array_t *gates,
         return i;
     }
 
-    ngx_str_null(&none);
+    ngx_str_set(&none, "");
 
     i = ngx_gate_ledger_find(ledger, &none);
 

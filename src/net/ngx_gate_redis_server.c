@@ -137,7 +137,7 @@ ngx_gate_redis_server_found(ngx_gate_redis_found_t *found,
         }
     }
 
-    ngx_str_null(&name);
+    ngx_str_set(&name, "");
 
     if (server->endpoint.tls) {
         name = server->one_name ? server->endpoint.tls->name
