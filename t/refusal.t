@@ -28,8 +28,12 @@ CONF
 
 $t->write('html/index.html', "here\n");
 $t->run;
-$t->wait_for(sub { $t->json('/init')->{gates}[0]{state} eq 'initializing' },
-    'the first verdicts');
+# what clients are told follows within some milliseconds of each verdict
+
+$t->wait_for(sub {
+    !grep { $_->{verdict} eq 'pending' }
+        @{JSON::PP::decode_json($t->get('/')->{content})->{checks} // []};
+}, 'the first verdicts');
 
 
 # JSON

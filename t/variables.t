@@ -37,7 +37,8 @@ $t->write('tree/1');
 $t->run;
 $t->wait_for(sub {
     my ($app) = @{$t->json('/init')->{gates}};
-    $app->{state} eq 'initializing' && $app->{checks}[1]{verdict} ne 'pending';
+    $app->{state} eq 'initializing' && $app->{checks}[1]{verdict} ne 'pending'
+        && $app->{progress};
 }, 'the first verdicts');
 
 
