@@ -184,7 +184,7 @@ sub restore {
     open my $file, '<', $path or return;
     local $/;
 
-    return JSON::PP::decode_json(<$file>);
+    return JSON::PP->new->decode(<$file>);
 }
 
 

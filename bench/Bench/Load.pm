@@ -1,7 +1,9 @@
 package Bench::Load;
 
-# wrk against every subject, in rounds; within a round in random order, so
-# that what else the machine does meets all of them.
+# wrk against every subject, in rounds; within a round family by family, and
+# in random order, so that what else the machine does meets all that are
+# compared.  Each is started anew for each round, since where the kernel
+# happens to put a process decides over more than what is compared here.
 
 use strict;
 use warnings;
@@ -22,12 +24,12 @@ sub rounds {
     my $script = script();
     my %said;
 
-    $_->{running} = Bench::Subjects::start($_) for @subjects;
-
     for my $round (1 .. $rounds) {
-        for my $subject (shuffle @subjects) {
+        for my $subject (mixed(@subjects)) {
+            my $running = Bench::Subjects::start($subject);
+
             push @{$said{$subject->{name}}},
-                wrk($subject, $connections, $seconds, $script);
+                wrk($subject, $running, $connections, $seconds, $script);
         }
     }
 
@@ -35,10 +37,18 @@ sub rounds {
 }
 
 
-sub wrk {
-    my ($subject, $connections, $seconds, $script) = @_;
+sub mixed {
+    my %family;
 
-    my $running = $subject->{running};
+    push @{$family{$_->{family}}}, $_ for @_;
+
+    return map { shuffle @{$family{$_}} } shuffle keys %family;
+}
+
+
+sub wrk {
+    my ($subject, $running, $connections, $seconds, $script) = @_;
+
     my @accept = defined $subject->{accept}
         ? ('-H', "Accept: $subject->{accept}") : ();
 

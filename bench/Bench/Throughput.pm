@@ -12,7 +12,7 @@ use Bench::Load;
 sub run {
     my ($class, $quick) = @_;
 
-    my $rounds = $quick ? 3 : 5;
+    my $rounds = $quick ? 3 : 11;
     my ($subjects, $said) = Bench::Load::rounds($rounds, 16, 1);
 
     my @rows = map {
