@@ -31,6 +31,7 @@ my %fake = (
     error => InitGate::Fake->new(http("nonsense\r\n\r\n")),
     open => InitGate::Fake->new(http(200)),
     both => InitGate::Fake->new(http(200)),
+    alone => InitGate::Fake->new(http(200)),
     slow => InitGate::Fake->new(sub { $_[0]->hang }),
 );
 
@@ -51,6 +52,7 @@ my $t = InitGate->new(http => <<'CONF');
     }
     init_checks two {
         check http http://127.0.0.1:both/  name=both;
+        check http http://127.0.0.1:alone/  name=alone  interval=30ms;
         interval 50ms 100ms;
         latch off;
     }
@@ -96,7 +98,7 @@ sub watch {
 sub pauses { @{$pauses{$_[0]} // []} }
 
 watch(sub { pauses('steady') >= 25 && pauses('open') >= 5
-    && pauses('both') >= 5 && $fake{error}->connections >= 7 }, 'the probes');
+    && pauses('both') >= 5 && pauses('alone') >= 4 && $fake{error}->connections >= 7 }, 'the probes');
 
 cmp_ok(($fake{$_}->times)[0] - $start, '<', patience(0.8), "$_: at once")
     for sort keys %fake;
@@ -145,6 +147,9 @@ about('open: five times the interval', 250, @open);
 
 ($first, my @both) = pauses('both');
 about('open: the interval given', 100, @both);
+
+($first, my @alone) = pauses('alone');
+about('open: five times an interval of its own', 150, @alone);
 
 
 # no error any more: back to the interval

@@ -33,11 +33,7 @@ static u_char *ngx_gate_param_list(u_char *p, u_char *last,
 
 static char *ngx_gate_param_set_name(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_param_t *param, ngx_str_t *value);
-static char *ngx_gate_param_set_after(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_gate_param_t *param, ngx_str_t *value);
-static char *ngx_gate_param_set_interval(ngx_conf_t *cf,
-    ngx_gate_check_t *check, ngx_gate_param_t *param, ngx_str_t *value);
-static char *ngx_gate_param_set_timeout(ngx_conf_t *cf,
+static char *ngx_gate_param_set_period(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_gate_param_t *param, ngx_str_t *value);
 static char *ngx_gate_param_set_optional(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_gate_param_t *param, ngx_str_t *value);
@@ -52,8 +48,9 @@ static void ngx_gate_param_digest(ngx_gate_check_t *check, const char *role,
 
 
 /*
- * What every check has.  None of these makes it another check: the digest
- * takes the name by itself, since it has a default, and leaves out the rest.
+ * What every check has, hence the offsets are those in the check itself.  None
+ * of these makes it another check: the digest takes the name by itself, since
+ * it has a default, and leaves out the rest.
  */
 
 static ngx_gate_param_t  ngx_gate_params_common[] = {
@@ -61,20 +58,20 @@ static ngx_gate_param_t  ngx_gate_params_common[] = {
     { ngx_string("name"),
       0,
       ngx_gate_param_set_name,
-      0,
+      offsetof(ngx_gate_check_t, name),
       "a name of letters, digits, \"_\", \"-\" and \".\","
       " 64 characters at most" },
 
     { ngx_string("interval"),
       0,
-      ngx_gate_param_set_interval,
-      0,
+      ngx_gate_param_set_period,
+      offsetof(ngx_gate_check_t, interval),
       NGX_GATE_PARAM_TIME_TEXT },
 
     { ngx_string("timeout"),
       0,
-      ngx_gate_param_set_timeout,
-      0,
+      ngx_gate_param_set_period,
+      offsetof(ngx_gate_check_t, timeout),
       NGX_GATE_PARAM_TIME_TEXT },
 
     { ngx_string("optional"),
@@ -85,8 +82,8 @@ static ngx_gate_param_t  ngx_gate_params_common[] = {
 
     { ngx_string("after"),
       0,
-      ngx_gate_param_set_after,
-      0,
+      ngx_gate_param_set_name,
+      offsetof(ngx_gate_check_t, after_name),
       "the name of another check of this gate" },
 
       ngx_gate_param_end
@@ -321,53 +318,29 @@ static char *
 ngx_gate_param_set_name(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_param_t *param, ngx_str_t *value)
 {
+    ngx_str_t  *name;
+
     if (!ngx_gate_param_is_name(value)) {
         return ngx_gate_param_bad_value(cf, check, param, value, NULL);
     }
 
-    check->name = *value;
+    name = (ngx_str_t *) ((char *) check + param->offset);
+
+    *name = *value;
 
     return NGX_CONF_OK;
 }
 
 
 static char *
-ngx_gate_param_set_after(ngx_conf_t *cf, ngx_gate_check_t *check,
+ngx_gate_param_set_period(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_param_t *param, ngx_str_t *value)
 {
-    if (!ngx_gate_param_is_name(value)) {
-        return ngx_gate_param_bad_value(cf, check, param, value, NULL);
-    }
+    ngx_msec_t  *msec;
 
-    check->after_name = *value;
+    msec = (ngx_msec_t *) ((char *) check + param->offset);
 
-    return NGX_CONF_OK;
-}
-
-
-/* as with the directive of this name: five times the first once open */
-
-static char *
-ngx_gate_param_set_interval(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_gate_param_t *param, ngx_str_t *value)
-{
-    if (ngx_gate_param_time(cf, check, param, value, &check->interval)
-        != NGX_CONF_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    check->interval_open = 5 * check->interval;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_gate_param_set_timeout(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_gate_param_t *param, ngx_str_t *value)
-{
-    return ngx_gate_param_time(cf, check, param, value, &check->timeout);
+    return ngx_gate_param_time(cf, check, param, value, msec);
 }
 
 

@@ -178,7 +178,6 @@ unit(void)
     ok(unit_conf.regex != NULL, "regex");
     ok(unit_check.name.len == 1 && unit_check.name.data[0] == 'n', "name");
     ok(unit_check.interval == 2000, "interval");
-    ok(unit_check.interval_open == 10000, "five times that once open");
     ok(unit_check.timeout == 1500, "timeout");
     ok(unit_check.after_name.len == 1, "after");
     ok(unit_check.optional == 1, "optional");
