@@ -128,7 +128,7 @@ units: $(units)
 
 # a library's references to the module that is linked into nginx stay open
 
-$(BUILD)/unit/%.so: t/unit/%.c $(wildcard t/unit/*.h) $(BUILD)/flags \
+$(BUILD)/unit/%.so: t/unit/%.c $(wildcard t/unit/*.h t/lib/*.h) $(BUILD)/flags \
 		$(if $(linked),,$(BUILD)/$(name))
 	@mkdir -p $(BUILD)/unit
 	$(CC) $$(cat $(BUILD)/flags) -I t/unit -Wall -Wextra -Werror \

@@ -9,9 +9,7 @@
 #define _FUZZ_H_INCLUDED_
 
 
-#include <ngx_config.h>
-#include <ngx_core.h>
-#include <ngx_event.h>
+#include "../lib/start.h"
 
 
 #define fuzz_assert(what)  if (!(what)) { ngx_abort(); }
@@ -27,26 +25,7 @@ static ngx_cycle_t  fuzz_cycle;
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-    static ngx_open_file_t  file;
-
-    ngx_debug_init();
-    ngx_strerror_init();
-    ngx_time_init();
-    ngx_pid = ngx_getpid();
-    ngx_pagesize = getpagesize();
-    ngx_cacheline_size = NGX_CPU_CACHE_LINE;
-    for (ngx_pagesize_shift = 0;
-         (ngx_uint_t) 1 << ngx_pagesize_shift < ngx_pagesize;
-         ngx_pagesize_shift++)
-    {
-        /* void */
-    }
-
-    file.fd = NGX_INVALID_FILE;
-    fuzz_log.file = &file;
-    fuzz_log.log_level = NGX_LOG_STDERR;
-
-    ngx_use_stderr = 0;
+    start(&fuzz_log, NGX_INVALID_FILE, NGX_LOG_STDERR);
 
     ngx_str_set(&fuzz_cycle.prefix, "/prefix/");
     ngx_str_set(&fuzz_cycle.conf_prefix, "/prefix/");

@@ -18,9 +18,7 @@
 #define _UNIT_H_INCLUDED_
 
 
-#include <ngx_config.h>
-#include <ngx_core.h>
-#include <ngx_event.h>
+#include "../lib/start.h"
 
 #include <stdio.h>
 
@@ -59,28 +57,7 @@ unit_ok(ngx_uint_t passed, const char *file, int line, const char *fmt, ...)
 static void __attribute__((constructor))
 unit_main(void)
 {
-    static ngx_open_file_t  file;
-
-    /* as main() and ngx_os_init() would */
-
-    ngx_debug_init();
-    ngx_strerror_init();
-    ngx_time_init();
-    ngx_pid = ngx_getpid();
-    ngx_pagesize = getpagesize();
-    ngx_cacheline_size = NGX_CPU_CACHE_LINE;
-    for (ngx_pagesize_shift = 0;
-         (ngx_uint_t) 1 << ngx_pagesize_shift < ngx_pagesize;
-         ngx_pagesize_shift++)
-    {
-        /* void */
-    }
-
-    file.fd = ngx_stderr;
-    unit_log.file = &file;
-    unit_log.log_level = NGX_LOG_NOTICE;
-
-    ngx_use_stderr = 0;
+    start(&unit_log, ngx_stderr, NGX_LOG_NOTICE);
 
     unit_pool = ngx_create_pool(16384, &unit_log);
     if (unit_pool == NULL) {
