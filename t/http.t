@@ -5,6 +5,7 @@
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
+use InitGate::Checks;
 use IO::Socket::IP;
 use MIME::Base64 ();
 
@@ -123,15 +124,6 @@ CONF
 
 $t->write('www/head', 'a body that nobody asked for');
 
-my $check = sub {
-    my ($name) = @_;
-
-    my ($check) = grep { $_->{name} eq $name }
-        @{$t->json('/init')->{gates}[0]{checks}};
-
-    return $check // {};
-};
-
 my @names = map { /name=(\w+)/ ? $1 : () } split /\n/, $checks;
 
 $t->wait_for(sub {
@@ -139,7 +131,7 @@ $t->wait_for(sub {
         @{$t->json('/init')->{gates}[0]{checks}};
 }, 'all to be asked');
 
-$t->wait_for(sub { $check->('head')->{verdict} eq 'passed' }, 'head');
+settles($t, 'head', 'passed');
 
 my %bad = (
     bad418 => ['waiting bad_status', qr/^HTTP 418$/],
@@ -153,7 +145,7 @@ my %bad = (
 );
 
 for my $name (@names) {
-    my $got = $check->($name);
+    my $got = check($t, $name);
 
     if (my $bad = $bad{$name}) {
         is("$got->{verdict} $got->{reason}", $bad->[0], $name);
@@ -174,10 +166,10 @@ ok($all !~ /p%40s|p\@s:s|t0ken|dXNlcjpw/, 'no secret in log and status');
 # many probes, and hardly a connection: but for those that would have to read
 # on for long
 
-my $before = $check->('mismatch')->{attempts};
+my $before = check($t, 'mismatch')->{attempts};
 $t->write('access.log', '');
 $t->signal('USR1');
-$t->wait_for(sub { $check->('mismatch')->{attempts} > $before + 10 },
+$t->wait_for(sub { check($t, 'mismatch')->{attempts} > $before + 10 },
     'more probes');
 
 my (%connections, %requests);

@@ -97,18 +97,6 @@ CONF
 
 # where waiting does not help it is soon long until the next probe
 
-sub settles {
-    my ($name, $expected, $message) = @_;
-
-    my $got = '';
-
-    $t->wait_for(sub {
-        my $check = check($t, $name);
-        $got = join ' ', grep { defined } @$check{qw(verdict reason message)};
-        return $got =~ /^$expected\b/ && $got =~ ($message // qr//);
-    }, "$name: $expected") ? pass("$name: $expected") : diag($got);
-}
-
 sub kick {
     my @ids = map { /^id=(\d+)/ } grep { !/cmd=(?:client|NULL)/ }
         split /\n/, $redis->client_list;
@@ -118,65 +106,65 @@ sub kick {
 
 # a password is read at each connect
 
-settles('file', 'error auth');
+settles($t, 'file', 'error auth');
 $t->write('password', "hunter-1\n");
-settles('file', 'passed');
-settles('again', 'passed');
+settles($t, 'file', 'passed');
+settles($t, 'again', 'passed');
 
-settles('none', 'error auth', qr/NOAUTH /);
-settles('password', 'passed');
-settles('default', 'passed');
-settles('wrong', 'error auth', qr/AUTH was refused: WRONGPASS$/);
-settles('nobody', 'error auth');
-settles('off', 'error auth');
+settles($t, 'none', 'error auth', qr/NOAUTH /);
+settles($t, 'password', 'passed');
+settles($t, 'default', 'passed');
+settles($t, 'wrong', 'error auth', qr/AUTH was refused: WRONGPASS$/);
+settles($t, 'nobody', 'error auth');
+settles($t, 'off', 'error auth');
 
-settles('user', 'passed');
-settles('allowed', 'passed');
-settles('value', 'passed');
-settles('pattern', 'error denied', qr/NOPERM /);
-settles('command', 'error denied', qr/NOPERM .*hexists/);
+settles($t, 'user', 'passed');
+settles($t, 'allowed', 'passed');
+settles($t, 'value', 'passed');
+settles($t, 'pattern', 'error denied', qr/NOPERM /);
+settles($t, 'command', 'error denied', qr/NOPERM .*hexists/);
 
-settles('crlf', 'passed');
-settles('bare', 'passed');
+settles($t, 'crlf', 'passed');
+settles($t, 'bare', 'passed');
 
-settles('gone', 'error no_secret', qr{open\(\) ".*/gone" failed \(2: No});
-settles('empty', 'error no_secret', qr{".*/empty" is empty$});
-settles('huge', 'error no_secret', qr{/huge" holds more than a password$});
-settles('dir', 'error no_secret', qr{/dir" is not a file$});
-settles('fifo', 'error no_secret', qr{/fifo" is not a file$});
+settles($t, 'gone', 'error no_secret', qr{open\(\) ".*/gone" failed \(2: No});
+settles($t, 'empty', 'error no_secret', qr{".*/empty" is empty$});
+settles($t, 'huge', 'error no_secret', qr{/huge" holds more than a password$});
+settles($t, 'dir', 'error no_secret', qr{/dir" is not a file$});
+settles($t, 'fifo', 'error no_secret', qr{/fifo" is not a file$});
 
 $t->write('gone', 'hunter-1');
-settles('gone', 'passed');
+settles($t, 'gone', 'passed');
 
 # databases
 
-settles($_, 'passed') for qw(db query param);
-settles('zero', 'waiting missing');
-settles('nodb', 'error no_database', qr/SELECT 16: ERR .*out of range/);
+settles($t, $_, 'passed') for qw(db query param);
+settles($t, 'zero', 'waiting missing');
+settles($t, 'nodb', 'error no_database', qr/SELECT 16: ERR .*out of range/);
 
 # sockets
 
-settles('unix', 'error auth', qr/NOAUTH /);
-settles($_, 'passed') for qw(ufile uall uurl);
-settles('unone', 'error refused', qr/connect\(\) failed \(2: No such/);
+settles($t, 'unix', 'error auth', qr/NOAUTH /);
+settles($t, $_, 'passed') for qw(ufile uall uurl);
+settles($t, 'unone', 'error refused', qr/connect\(\) failed \(2: No such/);
 
 # rotated: the old one goes on as long as the connection does
 
 $redis->config(qw(SET requirepass hunter-4));
 verdict($t, 'password', 'passed');
 kick();
-settles('password', 'error auth');
-settles('file', 'error auth');
+settles($t, 'password', 'error auth');
+settles($t, 'file', 'error auth');
 
 $t->write('password', 'hunter-4');
-settles('file', 'passed');
+settles($t, 'file', 'passed');
 
 # a user that lost a right while connected
 
 $redis->acl(qw(SETUSER gate -ping));
-settles('user', 'error denied');
+settles($t, 'user', 'error denied');
 $redis->acl(qw(SETUSER gate +ping));
-settles('user', 'passed');
+settles($t, 'user', 'passed');
 
 # who is somebody shares a connection
 

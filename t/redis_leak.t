@@ -24,8 +24,7 @@ my $t = InitGate->new(workers => 1, quit => 2,
 
 my $servers = InitGate::RedisServers->new($t);
 my $master = $servers->start('user gate on >word ~* +@all');
-my $sentinel = $servers->sentinel(
-    'sentinel monitor main 127.0.0.1 ' . $master->port . ' 1');
+my $sentinel = $servers->sentinel($master);
 
 my $mad = InitGate::Fake->new(sub {
     my ($c) = @_;
@@ -33,8 +32,7 @@ my $mad = InitGate::Fake->new(sub {
     $c->send(':1' . "\r\n" . '*1000' . "\r\n" x 1000);
 });
 
-my $at = 'redis://127.0.0.1:' . $master->port;
-my $at_sentinel = 'redis://127.0.0.1:' . $sentinel->port;
+my ($at, $at_sentinel) = map { 'redis://' . $_->at } $master, $sentinel;
 
 $t->write('password', 'word');
 

@@ -6,21 +6,19 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Checks;
-
-use Redis;
+use InitGate::RedisServers;
 
 my $t = InitGate->new(workers => 1);
+my $servers = InitGate::RedisServers->new($t);
 
-my $server = $t->redis(conf => { 'enable-debug-command' => 'local',
-    'loading-process-events-interval-bytes' => 1024,
-    'repl-diskless-sync-delay' => 0 });
-my $replica = $t->redis(conf => { 'replica-serve-stale-data' => 'no' });
-my $node = $t->redis(conf => { 'cluster-enabled' => 'yes',
-    'cluster-port' => $t->port('bus') });
+my $server = $servers->start('enable-debug-command local',
+    'loading-process-events-interval-bytes 1024',
+    'repl-diskless-sync-delay 0');
+my $replica = $servers->start('replica-serve-stale-data no');
+my $node = $servers->node;
 
-my ($main, $second, $third)
-    = map { Redis->new($_->connect_info) } $server, $replica, $node;
-my ($a, $b, $c) = map { $_->info->{tcp_port} } $main, $second, $third;
+my ($main, $second, $third) = map { $_->client } $server, $replica, $node;
+my ($a, $b, $c) = map { $_->at } $server, $replica, $node;
 
 $t->run(http => <<"CONF");
 
@@ -30,14 +28,14 @@ $t->run(http => <<"CONF");
 
         check file %%DIR%%/never  name=never;
 
-        check redis redis://127.0.0.1:$a  name=ping;
-        check redis redis://127.0.0.1:$a  name=key  key=k1;
-        check redis redis://127.0.0.1:$a  name=count  key=l  min=10;
-        check redis redis://127.0.0.1:$a/1  name=other;
+        check redis redis://$a  name=ping;
+        check redis redis://$a  name=key  key=k1;
+        check redis redis://$a  name=count  key=l  min=10;
+        check redis redis://$a/1  name=other;
 
-        check redis redis://127.0.0.1:$b  name=replica  key=k1;
-        check redis redis://127.0.0.1:$c  name=node  key=k1;
-        check redis redis://127.0.0.1:$c/1  name=nodedb  key=k1;
+        check redis redis://$b  name=replica  key=k1;
+        check redis redis://$c  name=node  key=k1;
+        check redis redis://$c/1  name=nodedb  key=k1;
     }
 
     server {
@@ -47,26 +45,12 @@ $t->run(http => <<"CONF");
 
 CONF
 
-# within the time that the servers need among themselves
-
-sub settles {
-    my ($name, $expected) = @_;
-
-    my $got = '';
-
-    ok($t->wait_for(sub {
-        my $check = check($t, $name);
-        $got = join ' ', grep { defined } @$check{qw(verdict reason)};
-        return $got eq $expected;
-    }, "$name: $expected", 15), "$name: $expected") or diag($got);
-}
-
 # says it once, whatever comes of it
 
 sub order {
-    my ($port, @words) = @_;
+    my ($at, @words) = @_;
 
-    my $socket = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port");
+    my $socket = IO::Socket::INET->new(PeerAddr => $at);
     print $socket '*' . @words . "\r\n",
         map { '$' . length($_) . "\r\n$_\r\n" } @words;
     $socket->flush;
@@ -83,7 +67,7 @@ verdict($t, 'key', 'passed');
 verdict($t, 'replica', 'waiting missing');
 $second->replicaof('127.0.0.1', $t->port('nobody'));
 verdict($t, 'replica', 'running loading', qr/^MASTERDOWN /);
-$second->replicaof('127.0.0.1', $a);
+$second->replicaof('127.0.0.1', $server->port);
 
 # a cluster's node before there is a cluster
 
@@ -120,9 +104,9 @@ verdict($t, 'other', 'passed');
 
 # what has taken its time meanwhile
 
-settles('replica', 'passed');
+settles($t, 'replica', 'passed');
 $second->replicaof('no', 'one');
-settles('node', 'waiting missing');
+settles($t, 'node', 'waiting missing');
 
 my $check = check($t, 'nodedb');
 is("@$check{qw(verdict reason)}", 'error no_database', 'one database there');
@@ -150,12 +134,10 @@ is($check->{observed}, 7, 'counts again');
 # gone and back
 
 $server->stop;
-verdict($t, 'ping', 'error refused', qr/^connect\(\) to 127\.0\.0\.1:$a fail/);
+verdict($t, 'ping', 'error refused', qr/^connect\(\) to \Q$a\E fail/);
 verdict($t, 'other', 'error refused');
 
-# which waits for a line in this file
-unlink $server->tmpdir . '/redis-server.log';
-$server->start;
+$server->run;
 verdict($t, 'ping', 'passed');
 
 done_testing;

@@ -22,15 +22,10 @@ my $alone = $servers->start("tls-port $tls", "tls-cert-file $certificate",
     "tls-key-file $key", "tls-ca-cert-file $certificate",
     'tls-auth-clients no', 'user gate on >word ~* +@read +ping +select');
 
-my $sentinel = $servers->sentinel(
-    'sentinel monitor main 127.0.0.1 ' . $alone->port . ' 1');
+my $sentinel = $servers->sentinel($alone);
+my @nodes = map { $servers->node } 0, 1;
 
-my @nodes = map {
-    $servers->start('cluster-enabled yes', 'cluster-port ' . $t->port("b$_"))
-} 0, 1;
-
-my ($at, $s, $a, $b)
-    = map { '127.0.0.1:' . $_->port } $alone, $sentinel, @nodes;
+my ($at, $s, $a, $b) = map { $_->at } $alone, $sentinel, @nodes;
 
 $t->run(http => <<"CONF");
 
@@ -57,43 +52,31 @@ $t->run(http => <<"CONF");
 
 CONF
 
-sub settles {
-    my ($name, $expected) = @_;
-
-    my $got = '';
-
-    ok($t->wait_for(sub {
-        my $check = check($t, $name);
-        $got = join ' ', grep { defined } @$check{qw(verdict reason)};
-        return $got eq $expected;
-    }, "$name: $expected", 15), "$name: $expected") or diag($got);
-}
-
-settles('ping', 'passed');
-settles('user', 'waiting missing');
-settles('wrong', 'error auth');
-settles('tls', 'waiting missing');
-settles('found', 'passed');
-settles($_, 'running starting') for qw(a b);
+settles($t, 'ping', 'passed');
+settles($t, 'user', 'waiting missing');
+settles($t, 'wrong', 'error auth');
+settles($t, 'tls', 'waiting missing');
+settles($t, 'found', 'passed');
+settles($t, $_, 'running starting') for qw(a b);
 
 my $client = $alone->client;
 $client->hset(h => f => 'ready');
-settles('tls', 'passed');
+settles($t, 'tls', 'passed');
 
 $client->select(1);
 $client->rpush(k => 1, 2);
-settles('user', 'waiting too_few');
+settles($t, 'user', 'waiting too_few');
 $client->rpush(k => 3);
-settles('user', 'passed');
+settles($t, 'user', 'passed');
 
 # key "k" is in slot 7629
 
 my ($first, $second) = map { $_->client } @nodes;
 $first->cluster('addslotsrange', 0, 8000);
 $second->cluster('addslotsrange', 8001, 16383);
-$first->cluster('meet', '127.0.0.1', $nodes[1]->port, $t->port('b1'));
-settles($_, 'waiting missing') for qw(a b);
+$first->cluster('meet', '127.0.0.1', $nodes[1]->port, $nodes[1]->bus);
+settles($t, $_, 'waiting missing') for qw(a b);
 $first->set(k => 1);
-settles($_, 'passed') for qw(a b);
+settles($t, $_, 'passed') for qw(a b);
 
 done_testing;

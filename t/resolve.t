@@ -7,6 +7,7 @@
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
+use InitGate::Checks;
 use InitGate::DNS;
 use File::Temp;
 use IO::Socket::IP;
@@ -122,48 +123,20 @@ CONF
 }
 
 
-sub check {
-    my ($name) = @_;
-
-    my ($check) = grep { $_->{name} eq $name }
-        @{$t->json('/init')->{gates}[0]{checks}};
-
-    return $check // {};
-}
-
-
-sub says {
-    my ($name, $expected, $message) = @_;
-
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-
-    my ($got, $verdict);
-
-    $t->wait_for(sub {
-        $got = check($name);
-        $verdict = join ' ', grep { $_ } @$got{qw(verdict reason)};
-        return $verdict eq $expected;
-    }, "$name: $expected") or diag explain $got;
-
-    is($verdict, $expected, "$name: $expected");
-    like($got->{message}, $message, 'and why') if $message;
-}
-
-
 # the file of hosts alone
 
 $t->run(http => conf([qw(here.example HERE.Example alias several broken six
     localhost sub.localhost commented unknown.example)], ''));
 
-says($_, 'passed') for qw(here.example HERE.Example alias several broken
+settles($t, $_, 'passed') for qw(here.example HERE.Example alias several broken
     localhost sub.localhost);
 
 SKIP: {
     skip 'no IPv6 here', 1 if !$six;
-    says('six', 'passed');
+    settles($t, 'six', 'passed');
 }
 
-says($_, 'error dns', qr/$_: host not found \(no name servers/)
+settles($t, $_, 'error dns', qr/$_: host not found \(no name servers/)
     for qw(commented unknown.example);
 
 # the name servers and the search list, read again once they have changed
@@ -179,15 +152,16 @@ CONF
 
 $t->reload(http => conf(\@names, ''));
 
-says($_, 'passed') for qw(db two.dots.example flat flat_dot many.example);
+settles($t, $_, 'passed')
+    for qw(db two.dots.example flat flat_dot many.example);
 
-says('six.example', 'passed') if $six;
-says('nowhere', 'error unreachable', qr/10\.1\.2\.3:$port/);
-says('broken.example', 'error dns', qr/name server failure/);
-says('refused.example', 'error dns', qr/name server failure/);
-says('none.example', 'error dns', qr/none\.example: host not found/);
-says('silent.example', 'error timeout', qr/resolving/);
-says('late.example', 'error dns', qr/host not found/);
+settles($t, 'six.example', 'passed') if $six;
+settles($t, 'nowhere', 'error unreachable', qr/10\.1\.2\.3:$port/);
+settles($t, 'broken.example', 'error dns', qr/name server failure/);
+settles($t, 'refused.example', 'error dns', qr/name server failure/);
+settles($t, 'none.example', 'error dns', qr/none\.example: host not found/);
+settles($t, 'silent.example', 'error timeout', qr/resolving/);
+settles($t, 'late.example', 'error dns', qr/host not found/);
 
 my @asked = map { s/ a$//r } grep { / a$/ } $dns->queries;
 my %asked = map { $_ => 1 } @asked;
@@ -204,14 +178,12 @@ ok($asked{'none.example.cluster.local'}, 'and searched for afterwards');
 ok((grep { /^many\.example aaaa$/ } $dns->queries), 'IPv6 is asked for');
 
 $dns->set('late');
-$t->wait_for(sub { check('late.example')->{verdict} eq 'passed' },
-    'a name that comes late');
-pass('a name that comes late');
+settles($t, 'late.example', 'passed');
 
 # a worker looks at the files again, without a reload
 
 etc('hosts', "127.0.0.1 none.example\n");
-$t->wait_for(sub { check('none.example')->{verdict} eq 'passed' },
+$t->wait_for(sub { check($t, 'none.example')->{verdict} eq 'passed' },
     'the changed file of hosts');
 pass('/etc/hosts is read again');
 
@@ -219,10 +191,10 @@ pass('/etc/hosts is read again');
 
 sleep 0.01 while time - int time > 0.1;
 etc('hosts', "127.0.0.1 none.exampl1\n");
-$t->wait_for(sub { check('none.example')->{verdict} ne 'passed' },
+$t->wait_for(sub { check($t, 'none.example')->{verdict} ne 'passed' },
     'the name to go');
 etc('hosts', "127.0.0.1 none.example\n");
-$t->wait_for(sub { check('none.example')->{verdict} eq 'passed' },
+$t->wait_for(sub { check($t, 'none.example')->{verdict} eq 'passed' },
     'the file of hosts, changed at once');
 pass('and again at once');
 
@@ -232,7 +204,7 @@ my $second = InitGate::DNS->new(sub {
 }, addr => '127.0.0.2', port => 53);
 
 etc('resolv.conf', "nameserver 127.0.0.2\noptions ndots:2\nsearch new\n");
-$t->wait_for(sub { check('broken.example')->{verdict} eq 'passed' },
+$t->wait_for(sub { check($t, 'broken.example')->{verdict} eq 'passed' },
     'the changed name server');
 is((grep { /^broken/ } $second->queries)[0], 'broken.example.new a',
     '/etc/resolv.conf is read again, ndots too');
@@ -243,19 +215,19 @@ $dns->set('silent');
 etc('resolv.conf', "nameserver 127.0.0.1\nnameserver 127.0.0.2\n");
 $t->reload(http => conf(['one.of.two'], '') =~ s/timeout \d+/'timeout ' . 4 * $limit/er);
 
-$t->wait_for(sub { check('one.of.two')->{verdict} eq 'passed' },
+$t->wait_for(sub { check($t, 'one.of.two')->{verdict} eq 'passed' },
     'the second name server');
-is(check('one.of.two')->{recent}[0][0], 'passed',
+is(check($t, 'one.of.two')->{recent}[0][0], 'passed',
     'the second name server answers for the first, in time');
 
 # one that never answers harms nobody, and does not delay the end
 
 etc('resolv.conf', "nameserver 127.0.0.1\n");
 $t->reload(http => conf([qw(quiet1.example quiet2.example)], ''));
-says('quiet1.example', 'error timeout', qr/resolving/);
+settles($t, 'quiet1.example', 'error timeout', qr/resolving/);
 
 my ($worker) = $t->workers;
-my $attempts = check('quiet1.example')->{attempts};
+my $attempts = check($t, 'quiet1.example')->{attempts};
 my $descriptors = () = $t->descriptors($worker);
 my $worst = 0;
 
@@ -264,7 +236,7 @@ $t->wait_for(sub {
     $t->get('/');
     my $took = time - $start;
     $worst = $took if $worst < $took;
-    return check('quiet1.example')->{attempts} > $attempts + 1;
+    return check($t, 'quiet1.example')->{attempts} > $attempts + 1;
 }, 'more silence');
 
 cmp_ok($worst, '<', patience(0.3), 'other requests are not delayed');
@@ -282,8 +254,8 @@ my $third = InitGate::DNS->new(sub {
 $t->reload(http => conf([qw(by.resolver none.example localhost)],
     'resolver 127.0.0.1:' . $third->port . ';'));
 
-says('by.resolver', 'passed');
-says('localhost', 'passed');
-says('none.example', 'error dns', qr/host not found/);
+settles($t, 'by.resolver', 'passed');
+settles($t, 'localhost', 'passed');
+settles($t, 'none.example', 'error dns', qr/host not found/);
 
 done_testing;

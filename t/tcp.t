@@ -5,6 +5,7 @@
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
+use InitGate::Checks;
 use InitGate::Fake;
 use IO::Socket::IP;
 use IO::Socket::UNIX;
@@ -64,32 +65,22 @@ $t->run(http => <<"CONF");
     }
 CONF
 
-my $check = sub {
-    my ($name) = @_;
-
-    my ($check) = grep { $_->{name} eq $name }
-        @{$t->json('/init')->{gates}[0]{checks}};
-
-    return $check // {};
-};
-
 $t->wait_for(sub { $t->get('/')->{status} == 200 }, 'the gate to open');
 
 for my $name (qw(address localhost socket v6)) {
     SKIP: {
         skip 'no IPv6 here', 1 if $name eq 'v6' && !$v6;
 
-        $t->wait_for(sub { $check->($name)->{verdict} eq 'passed' }, $name);
-        is($check->($name)->{verdict}, 'passed', "$name accepts");
+        settles($t, $name, 'passed');
     }
 }
 
 my %why = (
-    refused => [qw(refused), qr/127\.0\.0\.1:\d+ failed.*refused/],
-    no_socket => [qw(refused), qr/No such file/],
-    a_file => [qw(refused), qr/refused/],
-    full => [qw(refused), qr/temporarily unavailable/],
-    closed => [qw(denied), qr/Permission denied/],
+    refused => ['refused', qr/127\.0\.0\.1:\d+ failed.*refused/],
+    no_socket => ['refused', qr/No such file/],
+    a_file => ['refused', qr/refused/],
+    full => ['refused', qr/temporarily unavailable/],
+    closed => ['denied', qr/Permission denied/],
 );
 
 # workers of another user than root run as that user
@@ -98,19 +89,14 @@ delete $why{closed} if $>;
 for my $name (sort keys %why) {
     my ($reason, $message) = @{$why{$name}};
 
-    $t->wait_for(sub { $check->($name)->{verdict} eq 'error' }, $name);
-
-    my $got = $check->($name);
-
-    is("$got->{verdict} $got->{reason}", "error $reason", "$name: reason");
-    like($got->{message}, $message, "$name: message");
+    settles($t, $name, "error $reason", $message);
 }
 
 # a connection is closed at once
 
 my $asked = InitGate::Fake->new(sub { $_[0]->hang }, port => $t->port(3));
 $t->reload;
-$t->wait_for(sub { $check->('once')->{verdict} eq 'passed' }, 'once');
+settles($t, 'once', 'passed');
 
 my $hex = sprintf ':%04X', $t->port(3);
 
@@ -123,13 +109,13 @@ is($asked->connections, 1, 'one connection, closed at once');
 
 # one connection each time, and none that stays
 
-$t->wait_for(sub { $check->('address')->{attempts} > 5 }, 'some probes');
+$t->wait_for(sub { check($t, 'address')->{attempts} > 5 }, 'some probes');
 
 my ($worker) = $t->workers;
 my $before = () = $t->descriptors($worker);
-my $attempts = $check->('refused')->{attempts};
+my $attempts = check($t, 'refused')->{attempts};
 
-$t->wait_for(sub { $check->('refused')->{attempts} > $attempts + 20 },
+$t->wait_for(sub { check($t, 'refused')->{attempts} > $attempts + 20 },
     'more probes');
 
 my $after = () = $t->descriptors($worker);
@@ -138,8 +124,7 @@ cmp_ok($after, '<=', $before + 2, 'no descriptor is left');
 # it comes late
 
 my $late = InitGate::Fake->silent(port => $t->port(1));
-$t->wait_for(sub { $check->('refused')->{verdict} eq 'passed' }, 'late');
-is($check->('refused')->{verdict}, 'passed', 'a server that comes late');
+settles($t, 'refused', 'passed');
 
 # what "nginx -t" says
 

@@ -8,6 +8,11 @@ package InitGate::Checks;
 #     verdict($t, NAME, VERDICT [, REGEX])
 #                           tests the verdict and reason ("waiting missing")
 #                           of such a probe, and its message
+#     settles($t, NAME, VERDICT [, REGEX])
+#                           the same, but waits for them, since others need
+#                           their time, too; VERDICT may be a regex as well
+#
+# Both tests return the check.
 #
 # A check goes on being probed as long as its gate is closed: have a required
 # check beside it that does not pass.
@@ -18,7 +23,7 @@ use warnings;
 use Test::More ();
 
 use Exporter 'import';
-our @EXPORT = qw(check probed verdict);
+our @EXPORT = qw(check probed verdict settles);
 
 
 sub check {
@@ -50,7 +55,7 @@ sub verdict {
     my ($t, $name, $expected, $message, $uri) = @_;
 
     my $check = probed($t, $name, $uri);
-    my $got = join ' ', grep { defined } @$check{qw(verdict reason)};
+    my $got = words($check);
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
@@ -62,6 +67,32 @@ sub verdict {
 
     return $check;
 }
+
+
+sub settles {
+    my ($t, $name, $expected, $message) = @_;
+
+    my $check;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my $settled = $t->wait_for(sub {
+        $check = check($t, $name);
+        my $got = words($check);
+
+        return (ref $expected ? $got =~ $expected : $got eq $expected)
+            && (!$message || ($check->{message} // '') =~ $message);
+    }, "$name: $expected", 20);
+
+    $settled ? Test::More::pass("$name: $expected")
+        : Test::More::diag('it is ' . words($check) . ': '
+            . ($check->{message} // 'no message'));
+
+    return $check;
+}
+
+
+sub words { join ' ', grep { defined } @{$_[0]}{qw(verdict reason)} }
 
 
 1;

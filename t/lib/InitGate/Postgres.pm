@@ -21,7 +21,7 @@ use warnings;
 
 use DBI;
 use Exporter 'import';
-use InitGate::Checks 'check';
+use InitGate::Checks;
 use Test::More;
 
 our @EXPORT = qw(check is_check psql hba server_log
@@ -29,33 +29,11 @@ our @EXPORT = qw(check is_check psql hba server_log
 
 
 sub is_check {
-    my ($t, $name, $verdict, $reason, $message, $seconds) = @_;
+    my ($t, $name, $verdict, $reason, $message) = @_;
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    my $check;
-    my $end = time + InitGate::patience($seconds // 10);
-
-    do {
-        $check = check($t, $name);
-
-        if (($check->{verdict} // '') eq $verdict
-            && ($check->{reason} // '') eq ($reason // '')
-            && (!defined $message || ($check->{message} // '') =~ $message))
-        {
-            pass("$name: $verdict" . ($reason ? ", $reason" : ''));
-            return $check;
-        }
-
-        select undef, undef, undef, 0.02;
-
-    } while (time < $end);
-
-    fail("$name: $verdict" . ($reason ? ", $reason" : ''));
-    diag("it is " . join ', ', map { $_ // '-' }
-        @$check{qw(verdict reason message)});
-
-    return $check;
+    return settles($t, $name, join(' ', $verdict, $reason // ()), $message);
 }
 
 

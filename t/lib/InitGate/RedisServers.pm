@@ -4,12 +4,16 @@ package InitGate::RedisServers;
 #
 #     my $servers = InitGate::RedisServers->new($t [, 'valkey-server']);
 #     my $server = $servers->start(LINES of configuration ...);
-#     my $sentinel = $servers->sentinel(LINES ...);
+#     my $node = $servers->node(LINES ...);         of a cluster
+#     my $sentinel = $servers->sentinel($server [, LINES ...]);
+#                                                   of that master, "main"
 #
 # Each listens on a port of its own at 127.0.0.1 and has its own directory;
 # %PORT% and %DIR% in the lines are these. They end with the test.
 #
-#     $server->port, $server->pid, $server->client (a Redis object)
+#     $server->port, $server->at (host:port), $server->pid
+#     $server->client                a Redis object
+#     $node->bus                     the port for the other nodes
 #     $server->stop, $server->run    killed, and started again
 #     $server->freeze, $server->thaw
 
@@ -37,10 +41,19 @@ sub start {
 }
 
 
-sub sentinel {
+sub node {
     my ($self, @lines) = @_;
 
-    return $self->add(['--sentinel'], @lines);
+    return $self->add([], 'cluster-enabled yes', 'cluster-port %BUS%',
+        @lines);
+}
+
+
+sub sentinel {
+    my ($self, $master, @lines) = @_;
+
+    return $self->add(['--sentinel'],
+        'sentinel monitor main 127.0.0.1 ' . $master->port . ' 1', @lines);
 }
 
 
@@ -55,6 +68,7 @@ sub add {
 
     my $server = bless {
         t => $t, dir => $dir, port => $t->port("server$number"),
+        bus => $t->port("bus$number"),
         program => $self->{program}, args => $args,
     }, 'InitGate::RedisServers::Server';
 
@@ -62,6 +76,7 @@ sub add {
         (@$args ? () : 'save ""'), @lines, '';
 
     $conf =~ s/%PORT%/$server->{port}/g;
+    $conf =~ s/%BUS%/$server->{bus}/g;
     $conf =~ s/%DIR%/$dir/g;
 
     # a sentinel writes to it
@@ -89,6 +104,10 @@ use Redis;
 
 sub port { $_[0]{port} }
 
+sub bus { $_[0]{bus} }
+
+sub at { "127.0.0.1:$_[0]{port}" }
+
 sub pid { $_[0]{pid} }
 
 
@@ -109,8 +128,8 @@ sub run {
     $self->{pid} = $pid;
 
     $self->{t}->wait_for(sub {
-        return eval { Redis->new(server => "127.0.0.1:$self->{port}") };
-    }, "the server at $self->{port}", 10);
+        return eval { $self->client };
+    }, 'the server at ' . $self->at, 10);
 
     return $self;
 }
@@ -119,7 +138,7 @@ sub run {
 sub client {
     my ($self) = @_;
 
-    return Redis->new(server => "127.0.0.1:$self->{port}");
+    return Redis->new(server => $self->at);
 }
 
 
