@@ -91,9 +91,10 @@ my %case = (
 
     # slow, or silent
 
-    slow => [sub { $_[0]->send_slowly($ok, 0.2) }, @timeout, qr/answer/],
+    slow => [sub { $_[0]->send_slowly($ok, patience(0.2)) }, @timeout,
+        qr/answer/],
     slow_body => [sub { $_[0]->send("${length}100\r\n\r\n");
-                        $_[0]->send_slowly('y' x 100, 0.2) },
+                        $_[0]->send_slowly('y' x 100, patience(0.2)) },
         'passed ', 'error timeout', qr/answer/],
     silent => [sub { $_[0]->hang }, @timeout, qr/answer/],
 
