@@ -1,4 +1,5 @@
-# The man page: well-formed, and nothing that there is, is missing.
+# The man page is well-formed, and in it as in README.md nothing that there is
+# is missing.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -14,21 +15,24 @@ is(join('', @said), '', 'well-formed');
 my $text = qx(mandoc -T ascii $page);
 $text =~ s/.\x08//g;
 
-sub source {
-    my ($glob) = @_;
+sub slurp { local (@ARGV, $/) = @_; join '', <> }
 
-    return join '', map {
-        open my $fh, '<', $_ or die "$_: $!";
-        local $/;
-        <$fh>;
-    } glob "$top/src/$glob";
-}
+sub source { slurp(glob "$top/src/$_[0]") }
 
 sub strings {
     my ($source, $table) = @_;
 
     return map { /\{ ngx_string\("(\w+)"\)/g }
         $source =~ /\b$table\s+\w+\[\] = \{(.*?)^\};/msg;
+}
+
+sub table {
+    my ($table) = @_;
+
+    my ($text) = source('gate/ngx_gate.c')
+        =~ /^ngx_str_t  \Q$table\E\[\] = \{\n(.*?)^\};/ms;
+
+    return grep { $_ ne 'none' } $text =~ /ngx_string\("(\w+)"\)/g;
 }
 
 my $source = source('*.c') . source('*/*.c');
@@ -39,15 +43,31 @@ my %tables = (
     parameters => [strings($source, 'ngx_gate_param_t'),
         $source =~ /ngx_gate_\w+_param_str\("(\w+)"/g,
         source('net/ngx_gate_tls.h') =~ /\{ ngx_string\("(\w+)"\)/g],
+    states => [table('ngx_gate_state_names')],
+    verdicts => [table('ngx_gate_verdict_names')],
     variables => [map { "\$$_" } strings($source, 'ngx_http_variable_t')],
 );
 
-for my $name (sort keys %tables) {
-    my @words = @{$tables{$name}};
+# lists that are too long for a man page
 
-    cmp_ok(scalar @words, '>', 4, "there are $name");
-    is(join(' ', grep { $text !~ /(?<![\w\$])\Q$_\E(?!\w)/ } @words), '',
-        "all $name");
+my %more = (
+    metrics => [source('report/ngx_gate_metrics.c') =~ /"(init_\w+)[" {]/g],
+    reasons => [map { "`$_`" } table('ngx_gate_reason_names')],
+);
+
+sub all_in {
+    my ($where, $text, $tables) = @_;
+
+    for my $name (sort keys %$tables) {
+        my @words = @{$tables->{$name}};
+
+        cmp_ok(scalar @words, '>', 4, "there are $name");
+        is(join(' ', grep { $text !~ /(?<![\w\$])\Q$_\E(?!\w)/ } @words), '',
+            "$where: all $name");
+    }
 }
+
+all_in('the man page', $text, \%tables);
+all_in('README.md', slurp("$top/README.md"), { %tables, %more });
 
 done_testing;
