@@ -7,7 +7,11 @@ package InitGate::Root;
 #     $root->run_ok(\@command, $name)     offline: a network of loopback only
 #     $root->online_ok(\@command, $name)
 #     $root->checkout                     a copy of it, at /src/nginx-init-gate
+#     $root->script(@blocks)              a command that runs them there
 #     $root->read($path), $root->write($path, $text), $root->glob($pattern)
+#
+#     InitGate::Root::commands($title)    what a section of README.md says
+#     InitGate::Root::commands_after($page, $sentence)
 #
 # It is thrown away at the end.
 
@@ -96,6 +100,16 @@ sub checkout {
 }
 
 
+sub script {
+    my ($self, @blocks) = @_;
+
+    $self->write('/script.sh', "cd /src/nginx-init-gate\nset -e\n"
+        . join '', @blocks);
+
+    return ['sh', '/script.sh'];
+}
+
+
 sub read {
     my ($self, $path) = @_;
 
@@ -120,6 +134,39 @@ sub glob {
 
     return map { substr $_, length $self->{dir} } grep { -e }
         CORE::glob "$self->{dir}$pattern";
+}
+
+
+# what README.md tells to type: the blocks of a section, and the lines behind
+# a sentence of it or of another page
+
+sub page {
+    my ($name) = @_;
+
+    open my $fh, '<', "$top/$name" or die "$name: $!";
+    local $/;
+
+    return scalar <$fh>;
+}
+
+
+sub commands {
+    my ($title) = @_;
+
+    my ($section) = page('README.md') =~ /^### \Q$title\E\n(.*?)^##/ms
+        or die "README.md has no \"$title\"";
+
+    return $section =~ /^```sh\n(.*?)^```/msg;
+}
+
+
+sub commands_after {
+    my ($name, $words) = @_;
+
+    my ($commands) = page($name) =~ /^\Q$words\E.*?\n\n((?:    .*\n)+)/ms
+        or die "$name has no \"$words\"";
+
+    return $commands =~ s/^    //mgr;
 }
 
 

@@ -1,0 +1,92 @@
+# README.md, "Try it", in a Debian that has nothing but sh and apt: tools/demo
+# with a terminal and without, and tools/test.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Test::More;
+use InitGate::Root;
+
+my $root = InitGate::Root->new;
+my $at = $root->checkout =~ s/^\Q$root->{dir}\E//r;
+
+sub left {
+    my (undef, $said) = $root->run('sh', '-c', 'ls -d /tmp/init-gate-*');
+    return $said =~ /No such file/ ? '' : $said;
+}
+
+
+# without a terminal it ends by itself
+
+my $start = time;
+my $said = $root->online_ok(["$at/tools/demo"], 'tools/demo');
+my $took = time - $start;
+
+like($said, qr/\(503\)\n.*\(503\)\n.*hello, with 600 files \(200\)\n/s,
+    'moves, and opens');
+like($said, qr{http://127.0.0.1:\d+/init }, 'addresses to open');
+like($said, qr/The gate is open: \S+\n\z/, 'says so, and ends');
+cmp_ok(() = $said =~ /\(503\)$/mg, '>=', 8, 'each second');
+is(left(), '', 'nothing is left');
+
+note "tools/demo: $took s, with all that was installed";
+
+
+# with one it stays up until Ctrl-C; no network is needed any more
+
+$root->write('/terminal.sh', <<'SH');
+cd /tmp
+mkfifo keys
+: > seen
+script -qec "$1/tools/demo" /dev/null < keys > seen &
+exec 9> keys
+for try in $(seq 600); do
+    ! grep -q 'Ctrl-C ends' seen || break
+    sleep 0.1
+done
+url=$(sed -n 's/.*The gate is open: \([^ ]*\).*/\1/p' seen | tr -d '\r')
+curl -s "$url"
+curl -s "${url}ready"
+printf '\003' >&9
+status=0
+wait $! || status=$?
+echo "exit status $status"
+! curl -s "$url" || echo "still there"
+SH
+
+$said = $root->run_ok(['sh', '/terminal.sh', $at], 'tools/demo, in a terminal');
+is($said, "hello, with 600 files\n[+]marker ok\n[+]tree ok\n"
+    . "readyz check passed\nexit status 0\n", 'serves until Ctrl-C');
+is(left(), '', 'nothing is left');
+
+
+# the gate does not open in time
+
+$root->write('/never.sh', <<'SH');
+set -e
+sed 's/n -lt 60/n -lt 6000/; s/i -lt 60/i -lt 3/' "$1/tools/demo" \
+    > "$1/tools/never"
+chmod 755 "$1/tools/never"
+status=0
+"$1/tools/never" || status=$?
+rm "$1/tools/never"
+echo "exit status $status"
+SH
+
+$said = $root->run_ok(['sh', '/never.sh', $at], 'a gate that stays closed');
+like($said, qr/the gate did not open.*exit status 1\n\z/s, 'is told');
+is(left(), '', 'nothing is left');
+
+
+# what CI runs, of which one file
+
+$start = time;
+$said = $root->online_ok(["$at/tools/test", 't/unit.t'], 'tools/test');
+$took = time - $start;
+like($said, qr/^Result: PASS\n\z/m, "prove's own lines at the end");
+
+note "tools/test t/unit.t: $took s, with all that was installed";
+
+done_testing;
