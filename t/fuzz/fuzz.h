@@ -49,6 +49,7 @@ fuzz_conf(ngx_conf_t *cf)
     }
 
     fuzz_cycle.pool = cf->pool;
+    cf->temp_pool = cf->pool;
     cf->cycle = &fuzz_cycle;
     cf->log = &fuzz_log;
 

@@ -45,8 +45,6 @@ LLVMFuzzerTestOneInput(const u_char *data, size_t size)
         return 0;
     }
 
-    cf.temp_pool = cf.pool;
-
     kind = data[0];
 
     text.len = size - 1;
