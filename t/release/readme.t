@@ -55,6 +55,7 @@ like($said, qr/ 503 .*"gate":"app".* 200 OK.*\[\+\]file ok/s,
 unlike($root->read('/var/log/nginx/error.log'), qr/\[(?:alert|crit|emerg)\]/,
     'no alerts');
 
+unlink "$root->{dir}/var/lib/app/.initialized";
 $said = $root->run_ok($root->script(
     InitGate::Root::commands_after('conf-examples/README.md', 'To try one'),
     "curl -i http://localhost/\n"), 'an example as it is');

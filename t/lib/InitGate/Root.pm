@@ -26,6 +26,9 @@ use Test::More;
 our $release = $ENV{INIT_GATE_RELEASE}
     // plan(skip_all => 'for tools/test --release');
 
+# what is interrupted cleans up, too
+$SIG{INT} = $SIG{TERM} = sub { exit 1 };
+
 my $top = Cwd::abs_path(File::Basename::dirname(__FILE__) . '/../../..');
 
 
@@ -163,7 +166,7 @@ sub commands {
 sub commands_after {
     my ($name, $words) = @_;
 
-    my ($commands) = page($name) =~ /^\Q$words\E.*?\n\n((?:    .*\n)+)/ms
+    my ($commands) = page($name) =~ /^\Q$words\E.*?\n\n((?:    [^\n]*\n)+)/ms
         or die "$name has no \"$words\"";
 
     return $commands =~ s/^    //mgr;
