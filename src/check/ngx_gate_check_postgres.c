@@ -251,7 +251,7 @@ static ngx_int_t
 ngx_gate_postgres_judge(ngx_gate_postgres_state_t *state,
     ngx_gate_postgres_judge_pt judge, PGresult *result)
 {
-    switch (PQresultStatus(result)) {
+    switch (libpq.PQresultStatus(result)) {
 
     case PGRES_TUPLES_OK:
         return judge(state, result);
@@ -279,7 +279,7 @@ ngx_gate_postgres_refused(ngx_gate_postgres_state_t *state,
 
     reason = ngx_gate_pq_result_reason(result, error, &len);
 
-    code = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    code = libpq.PQresultErrorField(result, PG_DIAG_SQLSTATE);
 
     if (code == NULL) {
         code = "";
@@ -353,7 +353,7 @@ ngx_gate_postgres_lookup(ngx_gate_postgres_state_t *state, PGresult *result)
 
     state->known = 0;
 
-    if ((ngx_uint_t) PQntuples(result) != pcf->lookup.nparams) {
+    if ((ngx_uint_t) libpq.PQntuples(result) != pcf->lookup.nparams) {
         ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, NGX_GATE_PROTOCOL,
                            "unexpected answer");
         return NGX_DONE;
@@ -418,7 +418,7 @@ ngx_gate_postgres_lookup(ngx_gate_postgres_state_t *state, PGresult *result)
 static ngx_uint_t
 ngx_gate_postgres_is_there(PGresult *result, ngx_uint_t i)
 {
-    return PQgetvalue(result, (int) i, 0)[0] == 't';
+    return libpq.PQgetvalue(result, (int) i, 0)[0] == 't';
 }
 
 
@@ -476,7 +476,7 @@ ngx_gate_postgres_lock(ngx_gate_postgres_state_t *state, PGresult *result)
     ngx_gate_postgres_conf_t    *pcf;
     ngx_gate_migrations_found_t  found;
 
-    if (PQntuples(result) == 0) {
+    if (libpq.PQntuples(result) == 0) {
         state->holder = 0;
         return NGX_OK;
     }
@@ -589,8 +589,8 @@ ngx_gate_postgres_query(ngx_gate_postgres_state_t *state, PGresult *result)
 
     pcf = state->probe->check->conf;
 
-    if (PQntuples(result) == 0 || PQnfields(result) == 0
-        || PQgetisnull(result, 0, 0))
+    if (libpq.PQntuples(result) == 0 || libpq.PQnfields(result) == 0
+        || libpq.PQgetisnull(result, 0, 0))
     {
         if (pcf->min) {
             state->probe->result.observed = 0;
@@ -599,7 +599,7 @@ ngx_gate_postgres_query(ngx_gate_postgres_state_t *state, PGresult *result)
 
         ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_MISSING,
                            "the query returns %s",
-                           PQntuples(result) ? "NULL" : "no rows");
+                           libpq.PQntuples(result) ? "NULL" : "no rows");
         return NGX_DONE;
     }
 
@@ -607,8 +607,8 @@ ngx_gate_postgres_query(ngx_gate_postgres_state_t *state, PGresult *result)
         return ngx_gate_postgres_min(state, result);
     }
 
-    value.data = (u_char *) PQgetvalue(result, 0, 0);
-    value.len = PQgetlength(result, 0, 0);
+    value.data = (u_char *) libpq.PQgetvalue(result, 0, 0);
+    value.len = libpq.PQgetlength(result, 0, 0);
 
     if (pcf->expect.len) {
 
@@ -622,7 +622,9 @@ ngx_gate_postgres_query(ngx_gate_postgres_state_t *state, PGresult *result)
         return NGX_DONE;
     }
 
-    if (PQftype(result, 0) == NGX_GATE_POSTGRES_BOOL && value.data[0] == 'f') {
+    if (libpq.PQftype(result, 0) == NGX_GATE_POSTGRES_BOOL
+        && value.data[0] == 'f')
+    {
         ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_MISMATCH,
                            "the query returns false");
         return NGX_DONE;
@@ -641,7 +643,7 @@ ngx_gate_postgres_min(ngx_gate_postgres_state_t *state, PGresult *result)
 
     pcf = state->probe->check->conf;
 
-    text = PQgetvalue(result, 0, 0);
+    text = libpq.PQgetvalue(result, 0, 0);
 
     /* a count is an integer, but an average or an estimate is none */
 
@@ -676,14 +678,14 @@ ngx_gate_postgres_equal(PGresult *result, ngx_str_t *expect)
     size_t       len;
     const char  *text;
 
-    text = PQgetvalue(result, 0, 0);
-    len = PQgetlength(result, 0, 0);
+    text = libpq.PQgetvalue(result, 0, 0);
+    len = libpq.PQgetlength(result, 0, 0);
 
     if (len == expect->len && ngx_memcmp(text, expect->data, len) == 0) {
         return 1;
     }
 
-    if (PQftype(result, 0) != NGX_GATE_POSTGRES_BOOL) {
+    if (libpq.PQftype(result, 0) != NGX_GATE_POSTGRES_BOOL) {
         return 0;
     }
 
@@ -703,7 +705,7 @@ ngx_gate_postgres_row(ngx_gate_postgres_state_t *state, PGresult *result,
 {
     ngx_uint_t  i;
 
-    if (PQntuples(result) != 1) {
+    if (libpq.PQntuples(result) != 1) {
         ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, NGX_GATE_PROTOCOL,
                            "unexpected answer");
         return NGX_DONE;
@@ -713,9 +715,9 @@ ngx_gate_postgres_row(ngx_gate_postgres_state_t *state, PGresult *result,
 
     /* the columns at the end are those of few tools */
 
-    for (i = 0; i < n && i < (ngx_uint_t) PQnfields(result); i++) {
-        row[i].data = (u_char *) PQgetvalue(result, 0, (int) i);
-        row[i].len = PQgetlength(result, 0, (int) i);
+    for (i = 0; i < n && i < (ngx_uint_t) libpq.PQnfields(result); i++) {
+        row[i].data = (u_char *) libpq.PQgetvalue(result, 0, (int) i);
+        row[i].len = libpq.PQgetlength(result, 0, (int) i);
     }
 
     return NGX_OK;

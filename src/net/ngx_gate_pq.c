@@ -341,7 +341,7 @@ ngx_gate_pq_watch(ngx_gate_pq_t *pq, ngx_uint_t what)
 
     log = ngx_cycle->log;
 
-    c = ngx_get_connection(PQsocket(pq->conn), log);
+    c = ngx_get_connection(libpq.PQsocket(pq->conn), log);
 
     if (c == NULL) {
         pq->reason = NGX_GATE_NO_CONNECTIONS;
@@ -420,7 +420,7 @@ ngx_gate_pq_close(ngx_gate_pq_t *pq)
     pq->nresults = 0;
 
     if (pq->conn) {
-        PQfinish(pq->conn);
+        libpq.PQfinish(pq->conn);
         pq->conn = NULL;
         ngx_gate_pq_forget_ssl_errors();
     }
@@ -452,7 +452,7 @@ ngx_gate_pq_clear(PGresult **results, ngx_uint_t n)
     ngx_uint_t  i;
 
     for (i = 0; i < n; i++) {
-        PQclear(results[i]);
+        libpq.PQclear(results[i]);
     }
 }
 

@@ -12,7 +12,7 @@
 
 
 #include <ngx_gate.h>
-#include <libpq-fe.h>
+#include <ngx_gate_pq_library.h>
 
 
 #define NGX_GATE_PQ_STATEMENTS  5       /* of one question */

@@ -74,15 +74,21 @@ ngx_gate_pq_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
     char              *rv, *error;
     PQconninfoOption  *options;
 
-    error = NULL;
+    error = ngx_gate_pq_library_load();
+
+    if (error) {
+        return ngx_gate_param_error(cf, check, "cannot load PostgreSQL's "
+                                    "library, which is in the package libpq5 "
+                                    "(14 or later): %s", error);
+    }
 
     /* a string of the configuration ends with a zero */
 
-    options = PQconninfoParse((char *) pcf->conninfo.data, &error);
+    options = libpq.PQconninfoParse((char *) pcf->conninfo.data, &error);
 
     if (options == NULL) {
         rv = ngx_gate_pq_error(cf, check, pcf, error ? error : "no memory");
-        PQfreemem(error);
+        libpq.PQfreemem(error);
         return rv;
     }
 
@@ -96,7 +102,7 @@ ngx_gate_pq_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
         ngx_gate_pq_defaults(pcf, options);
     }
 
-    PQconninfoFree(options);
+    libpq.PQconninfoFree(options);
 
     if (rv != NGX_CONF_OK
         || ngx_gate_pq_secrets(cf, check, pcf) != NGX_CONF_OK
@@ -520,7 +526,7 @@ ngx_gate_pq_valid(ngx_conf_t *cf, ngx_gate_check_t *check,
     keywords[n + 1] = "password";   /* so that no file is looked for */
     values[n + 1] = "none";
 
-    conn = PQconnectStartParams(keywords, values, 0);
+    conn = libpq.PQconnectStartParams(keywords, values, 0);
 
     if (conn == NULL) {
         return NGX_CONF_ERROR;
@@ -528,11 +534,11 @@ ngx_gate_pq_valid(ngx_conf_t *cf, ngx_gate_check_t *check,
 
     rv = NGX_CONF_OK;
 
-    if (strstr(PQerrorMessage(conn), "parse network address") == NULL) {
-        rv = ngx_gate_pq_error(cf, check, pcf, PQerrorMessage(conn));
+    if (strstr(libpq.PQerrorMessage(conn), "parse network address") == NULL) {
+        rv = ngx_gate_pq_error(cf, check, pcf, libpq.PQerrorMessage(conn));
     }
 
-    PQfinish(conn);
+    libpq.PQfinish(conn);
 
     return rv;
 }

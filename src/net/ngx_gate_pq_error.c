@@ -132,12 +132,12 @@ ngx_gate_pq_result_reason(PGresult *result, u_char *error, size_t *len)
 {
     const char  *state, *text;
 
-    state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    state = libpq.PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    text = libpq.PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 
     if (state == NULL || text == NULL) {
-        return ngx_gate_pq_text_reason(PQresultErrorMessage(result), error,
-                                       len, NULL);
+        return ngx_gate_pq_text_reason(libpq.PQresultErrorMessage(result),
+                                       error, len, NULL);
     }
 
     *len = ngx_gate_pq_line(error, text, state);

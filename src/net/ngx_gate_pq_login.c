@@ -204,20 +204,20 @@ ngx_gate_pq_connect(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host)
     pq->state = NGX_GATE_PQ_LOGIN;
     pq->received = 0;
 
-    if (PQstatus(pq->conn) == CONNECTION_BAD) {
+    if (libpq.PQstatus(pq->conn) == CONNECTION_BAD) {
         ngx_gate_pq_login_failed(pq);
         return;
     }
 
     /* libpq writes to stderr otherwise */
 
-    PQsetNoticeReceiver(pq->conn, ngx_gate_pq_notice, NULL);
+    libpq.PQsetNoticeReceiver(pq->conn, ngx_gate_pq_notice, NULL);
 
     /* the only way to see the SQLSTATE of a login that fails */
 
-    PQsetErrorVerbosity(pq->conn, PQERRORS_VERBOSE);
+    libpq.PQsetErrorVerbosity(pq->conn, PQERRORS_VERBOSE);
 
-    if (PQsetnonblocking(pq->conn, 1) != 0) {
+    if (libpq.PQsetnonblocking(pq->conn, 1) != 0) {
         ngx_gate_pq_login_failed(pq);
         return;
     }
@@ -275,7 +275,7 @@ ngx_gate_pq_start(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host,
     keywords[n] = NULL;
     values[n] = NULL;
 
-    return PQconnectStartParams(keywords, values, 0);
+    return libpq.PQconnectStartParams(keywords, values, 0);
 }
 
 
@@ -348,7 +348,7 @@ ngx_gate_pq_login(ngx_gate_pq_t *pq)
         return;
     }
 
-    rc = PQconnectPoll(pq->conn);
+    rc = libpq.PQconnectPoll(pq->conn);
 
     switch (rc) {
 
@@ -356,7 +356,7 @@ ngx_gate_pq_login(ngx_gate_pq_t *pq)
 
         /* several statements and a single answer, for the rest of its life */
 
-        if (!PQenterPipelineMode(pq->conn)) {
+        if (!libpq.PQenterPipelineMode(pq->conn)) {
             ngx_gate_pq_login_failed(pq);
             return;
         }
@@ -383,7 +383,7 @@ ngx_gate_pq_login(ngx_gate_pq_t *pq)
         return;
     }
 
-    switch (PQstatus(pq->conn)) {
+    switch (libpq.PQstatus(pq->conn)) {
 
     case CONNECTION_SSL_STARTUP:
         ngx_gate_pq_step(pq, "TLS handshaking with PostgreSQL");
@@ -418,13 +418,13 @@ ngx_gate_pq_demand(ngx_gate_pq_t *pq)
     ssize_t      n;
     ngx_uint_t   code;
 
-    if (PQstatus(pq->conn) != CONNECTION_AWAITING_RESPONSE
-        || PQsslInUse(pq->conn))
+    if (libpq.PQstatus(pq->conn) != CONNECTION_AWAITING_RESPONSE
+        || libpq.PQsslInUse(pq->conn))
     {
         return NULL;
     }
 
-    n = recv(PQsocket(pq->conn), text, sizeof(text) - 1, MSG_PEEK);
+    n = recv(libpq.PQsocket(pq->conn), text, sizeof(text) - 1, MSG_PEEK);
 
     if (n < 9 || text[0] != 'R') {
         return NULL;
@@ -458,11 +458,11 @@ ngx_gate_pq_login_repeats(PGconn *conn)
 {
     const char  *password;
 
-    password = PQpass(conn);
+    password = libpq.PQpass(conn);
 
     return password && *password
-           && ngx_strcmp(password, PQuser(conn)) != 0
-           && strstr(PQerrorMessage(conn), password) != NULL;
+           && ngx_strcmp(password, libpq.PQuser(conn)) != 0
+           && strstr(libpq.PQerrorMessage(conn), password) != NULL;
 }
 
 
@@ -474,8 +474,8 @@ ngx_gate_pq_login_failed(ngx_gate_pq_t *pq)
     ngx_uint_t         answered;
     ngx_gate_reason_e  reason;
 
-    reason = ngx_gate_pq_text_reason(PQerrorMessage(pq->conn), error, &len,
-                                     &answered);
+    reason = ngx_gate_pq_text_reason(libpq.PQerrorMessage(pq->conn), error,
+                                     &len, &answered);
 
     if (ngx_gate_pq_login_repeats(pq->conn)) {
         len = ngx_sprintf(error, "the server's message repeats the password, "
@@ -597,7 +597,9 @@ ngx_gate_pq_ask_role(ngx_gate_pq_t *pq)
 
     ngx_gate_pq_step(pq, "asking for the role of a PostgreSQL server");
 
-    if (ngx_gate_pq_send_role(pq) != NGX_OK || !PQpipelineSync(pq->conn)) {
+    if (ngx_gate_pq_send_role(pq) != NGX_OK
+        || !libpq.PQpipelineSync(pq->conn))
+    {
         ngx_gate_pq_lost(pq);
         return;
     }
@@ -636,8 +638,8 @@ ngx_gate_pq_role(ngx_gate_pq_t *pq)
         return;
 
     case NGX_DECLINED:
-        standby = PQgetvalue(result, 0, 0)[0] == 't';
-        readonly = !standby && PQgetvalue(result, 0, 1)[0] == 't';
+        standby = libpq.PQgetvalue(result, 0, 0)[0] == 't';
+        readonly = !standby && libpq.PQgetvalue(result, 0, 1)[0] == 't';
 
         p = ngx_slprintf(error, error + sizeof(error), "the server is a %s%s",
                          standby ? "standby" : "primary",
@@ -661,14 +663,14 @@ ngx_gate_pq_suits(ngx_gate_pq_t *pq, PGresult *result)
 {
     ngx_uint_t  standby, readonly, suits;
 
-    if (PQresultStatus(result) != PGRES_TUPLES_OK
-        || PQntuples(result) != 1 || PQnfields(result) != 2)
+    if (libpq.PQresultStatus(result) != PGRES_TUPLES_OK
+        || libpq.PQntuples(result) != 1 || libpq.PQnfields(result) != 2)
     {
         return NGX_ERROR;
     }
 
-    standby = PQgetvalue(result, 0, 0)[0] == 't';
-    readonly = standby || PQgetvalue(result, 0, 1)[0] == 't';
+    standby = libpq.PQgetvalue(result, 0, 0)[0] == 't';
+    readonly = standby || libpq.PQgetvalue(result, 0, 1)[0] == 't';
 
     switch (ngx_gate_pq_wanted_role(pq)) {
 

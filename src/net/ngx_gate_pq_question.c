@@ -61,7 +61,7 @@ ngx_gate_pq_send(ngx_gate_pq_t *pq)
         rc = ngx_gate_pq_send_statement(pq, &q->statements[i]);
     }
 
-    if (rc != NGX_OK || !PQpipelineSync(pq->conn)) {
+    if (rc != NGX_OK || !libpq.PQpipelineSync(pq->conn)) {
         ngx_gate_pq_lost(pq);
         return;
     }
@@ -116,9 +116,9 @@ ngx_int_t
 ngx_gate_pq_send_statement(ngx_gate_pq_t *pq,
     ngx_gate_pq_statement_t *statement)
 {
-    return PQsendQueryParams(pq->conn, statement->sql,
-                             (int) statement->nparams, NULL,
-                             statement->params, NULL, NULL, 0)
+    return libpq.PQsendQueryParams(pq->conn, statement->sql,
+                                   (int) statement->nparams, NULL,
+                                   statement->params, NULL, NULL, 0)
                ? NGX_OK : NGX_ERROR;
 }
 
@@ -129,7 +129,7 @@ ngx_gate_pq_flush(ngx_gate_pq_t *pq)
     int         rc;
     ngx_uint_t  what;
 
-    rc = PQflush(pq->conn);
+    rc = libpq.PQflush(pq->conn);
 
     if (rc == -1) {
         ngx_gate_pq_lost(pq);
@@ -147,7 +147,7 @@ ngx_gate_pq_flush(ngx_gate_pq_t *pq)
         return;
     }
 
-    if (pq->state == NGX_GATE_PQ_BUSY && PQsslInUse(pq->conn)) {
+    if (pq->state == NGX_GATE_PQ_BUSY && libpq.PQsslInUse(pq->conn)) {
         ngx_add_timer(&pq->timer, NGX_GATE_PQ_TLS_WAIT);
     }
 }
@@ -159,16 +159,16 @@ ngx_gate_pq_receive(ngx_gate_pq_t *pq)
     PGresult    *result;
     ngx_uint_t   nulls;
 
-    if (!PQconsumeInput(pq->conn)) {
+    if (!libpq.PQconsumeInput(pq->conn)) {
         ngx_gate_pq_lost(pq);
         return;
     }
 
     nulls = 0;
 
-    while (!PQisBusy(pq->conn)) {
+    while (!libpq.PQisBusy(pq->conn)) {
 
-        result = PQgetResult(pq->conn);
+        result = libpq.PQgetResult(pq->conn);
 
         if (result == NULL) {
 
@@ -184,35 +184,35 @@ ngx_gate_pq_receive(ngx_gate_pq_t *pq)
 
         nulls = 0;
 
-        switch (PQresultStatus(result)) {
+        switch (libpq.PQresultStatus(result)) {
 
         case PGRES_PIPELINE_SYNC:
-            PQclear(result);
+            libpq.PQclear(result);
             ngx_gate_pq_finish(pq);
             return;
 
         case PGRES_PIPELINE_ABORTED:
-            PQclear(result);
+            libpq.PQclear(result);
             break;
 
         case PGRES_COPY_IN:
         case PGRES_COPY_OUT:
         case PGRES_COPY_BOTH:
-            PQclear(result);
+            libpq.PQclear(result);
             ngx_gate_pq_abandon(pq, NGX_GATE_QUERY,
                                 "COPY is no question to be answered");
             return;
 
         default:
 
-            if (PQresultMemorySize(result) > NGX_GATE_PQ_ANSWER_MAX) {
-                PQclear(result);
+            if (libpq.PQresultMemorySize(result) > NGX_GATE_PQ_ANSWER_MAX) {
+                libpq.PQclear(result);
                 ngx_gate_pq_too_much(pq);
                 return;
             }
 
             if (pq->nresults == NGX_GATE_PQ_RESULTS) {
-                PQclear(result);
+                libpq.PQclear(result);
                 ngx_gate_pq_abandon(pq, NGX_GATE_PROTOCOL,
                                     "unexpected answer");
                 return;
@@ -270,7 +270,7 @@ ngx_gate_pq_finish(ngx_gate_pq_t *pq)
 
     q = ngx_gate_pq_first(pq);
 
-    if (PQresultStatus(results[0]) == PGRES_TUPLES_OK) {
+    if (libpq.PQresultStatus(results[0]) == PGRES_TUPLES_OK) {
         ngx_gate_pq_answer(pq, q, &results[pq->nsettings]);
 
     } else {
@@ -291,7 +291,7 @@ ngx_gate_pq_finish(ngx_gate_pq_t *pq)
 static void
 ngx_gate_pq_rest(ngx_gate_pq_t *pq)
 {
-    if (PQtransactionStatus(pq->conn) != PQTRANS_IDLE
+    if (libpq.PQtransactionStatus(pq->conn) != PQTRANS_IDLE
         || ngx_gate_pq_watch(pq, NGX_GATE_PQ_READ) != NGX_OK)
     {
         ngx_gate_pq_close(pq);
@@ -304,12 +304,12 @@ ngx_gate_pq_rest(ngx_gate_pq_t *pq)
 void
 ngx_gate_pq_idle(ngx_gate_pq_t *pq)
 {
-    if (!PQconsumeInput(pq->conn)) {
+    if (!libpq.PQconsumeInput(pq->conn)) {
         ngx_gate_pq_close(pq);
         return;
     }
 
-    (void) PQisBusy(pq->conn);
+    (void) libpq.PQisBusy(pq->conn);
 
     if (ngx_gate_pq_watch(pq, NGX_GATE_PQ_READ) != NGX_OK) {
         ngx_gate_pq_close(pq);
@@ -342,13 +342,13 @@ ngx_gate_pq_lost(ngx_gate_pq_t *pq)
         return;
     }
 
-    reason = ngx_gate_pq_text_reason(PQerrorMessage(pq->conn), error, &len,
-                                     NULL);
+    reason = ngx_gate_pq_text_reason(libpq.PQerrorMessage(pq->conn), error,
+                                     &len, NULL);
 
     for (i = 0; i < pq->nresults; i++) {
         result = pq->results[i];
 
-        if (PQresultStatus(result) == PGRES_FATAL_ERROR) {
+        if (libpq.PQresultStatus(result) == PGRES_FATAL_ERROR) {
             reason = ngx_gate_pq_result_reason(result, error, &len);
             break;
         }

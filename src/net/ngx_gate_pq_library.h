@@ -1,0 +1,76 @@
+
+/*
+ * libpq, loaded once a check needs it: with it come Kerberos, LDAP, GnuTLS
+ * and others, 1.6 MB of every worker.  Who needs it calls load() while the
+ * configuration is read, and then libpq.PQclear() and the like.
+ */
+
+
+#ifndef _NGX_GATE_PQ_LIBRARY_H_INCLUDED_
+#define _NGX_GATE_PQ_LIBRARY_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <libpq-fe.h>
+
+
+/* what is called of it */
+
+#define NGX_GATE_PQ_FUNCTIONS(with)                                           \
+    with(PQclear)                                                             \
+    with(PQconnectPoll)                                                       \
+    with(PQconnectStartParams)                                                \
+    with(PQconninfoFree)                                                      \
+    with(PQconninfoParse)                                                     \
+    with(PQconsumeInput)                                                      \
+    with(PQenterPipelineMode)                                                 \
+    with(PQerrorMessage)                                                      \
+    with(PQfinish)                                                            \
+    with(PQflush)                                                             \
+    with(PQfreemem)                                                           \
+    with(PQftype)                                                             \
+    with(PQgetResult)                                                         \
+    with(PQgetisnull)                                                         \
+    with(PQgetlength)                                                         \
+    with(PQgetvalue)                                                          \
+    with(PQisBusy)                                                            \
+    with(PQnfields)                                                           \
+    with(PQntuples)                                                           \
+    with(PQpass)                                                              \
+    with(PQpipelineSync)                                                      \
+    with(PQresultErrorField)                                                  \
+    with(PQresultErrorMessage)                                                \
+    with(PQresultMemorySize)                                                  \
+    with(PQresultStatus)                                                      \
+    with(PQsendQueryParams)                                                   \
+    with(PQsetErrorVerbosity)                                                 \
+    with(PQsetNoticeReceiver)                                                 \
+    with(PQsetnonblocking)                                                    \
+    with(PQsocket)                                                            \
+    with(PQsslInUse)                                                          \
+    with(PQstatus)                                                            \
+    with(PQtransactionStatus)                                                 \
+    with(PQuser)
+
+
+/* a pointer to each, of the type that libpq-fe.h declares */
+
+#define NGX_GATE_PQ_POINTER(function)  __typeof__(function)  *function;
+
+typedef struct {
+    NGX_GATE_PQ_FUNCTIONS(NGX_GATE_PQ_POINTER)
+} ngx_gate_pq_library_t;
+
+
+extern ngx_gate_pq_library_t  ngx_gate_pq_library;
+
+#define libpq  ngx_gate_pq_library
+
+
+/* NULL, or what is wrong; idempotent */
+
+char *ngx_gate_pq_library_load(void);
+
+
+#endif /* _NGX_GATE_PQ_LIBRARY_H_INCLUDED_ */
