@@ -8,7 +8,10 @@ use warnings;
 use Bench;
 use Bench::Crowd;
 use Bench::Nginx;
+use Bench::Probing;
+use Bench::Subjects;
 use FindBin;
+use InitGate ();
 use IO::Socket::INET;
 use Time::HiRes ();
 
@@ -36,9 +39,10 @@ sub run {
         title => 'Memory',
         say => 'Shared memory is what nginx maps for the zone. A worker\'s is'
             . ' compared with plain nginx, both after a few requests:'
-            . ' resident, private to it, and proportional: pages of libraries'
-            . ' (most are those that libpq brings) and of the master count'
-            . ' in parts, by how many processes share them.',
+            . ' resident, private to it, and proportional: pages of files, of'
+            . ' the zone and of the master count in parts, by how many'
+            . ' processes share them. PostgreSQL\'s library brings others,'
+            . ' and is loaded for the first check that needs it.',
         tables => [{ head => ['', 'bytes'], rows => \@rows }],
     };
 }
@@ -86,15 +90,24 @@ sub mapped {
 }
 
 
-# over plain nginx, medians of several
+# over plain nginx, medians of several, after some probes
 
 sub workers {
     my ($dir) = @_;
+
+    my $backend = Bench::Subjects::backend();
+    my $servers = InitGate->new;
+
+    my $gate = sub {
+        return http => "init_checks g1 { interval 20ms 20ms;  latch off;\n"
+            . "check $_[0]; }", location => 'init_gate g1; empty_gif;';
+    };
 
     my $of = sub {
         my @taken = map {
             my $nginx = Bench::Nginx->new(@_);
             Bench::ask(Bench::connected($nginx->port), '/') for 1 .. 5;
+            Time::HiRes::sleep(0.2);
             [Bench::resident($nginx->workers)]
         } 1 .. 5;
 
@@ -113,10 +126,10 @@ sub workers {
          join ' / ', map { bytes($taken[$_] - $plain[$_]) } 0 .. 2]
     } (
         ['module not used', location => 'empty_gif;'],
-        ['one gate, one check', http => gates($dir, 1, 1),
+        ['100 checks of files', http => gates($dir, 1, 100),
          location => 'init_gate g1; empty_gif;'],
-        ['one gate, 100 checks', http => gates($dir, 1, 100),
-         location => 'init_gate g1; empty_gif;'],
+        map { ["a check, $_->[0]", $gate->("$_->[0] \"$_->[1]\"")] }
+            Bench::Probing::types($dir, $backend->port, $servers),
     );
 }
 
