@@ -127,4 +127,15 @@ is_deeply([grep { !-x "$top/$_" && !-f "$top/$_" }
 is_deeply([grep { $makefile !~ /^(?:\w+ )*$_(?: \w+)*:/m && $_ ne 'modules' }
     $text =~ /(?:^ +|`|sudo )make ([a-z]+)\b/mg], [], 'targets of make');
 
+
+# every example is told of, and run by a test
+
+my @examples = map { m{([^/]+)/$} } glob "$top/conf-examples/*/";
+my $tests = join '', map { slurp("t/$_") } grep { !/readme/ }
+    map { m{([^/]+)$} } glob "$top/t/*.t";
+my $index = slurp('conf-examples/README.md');
+
+is_deeply([grep { $index !~ /\(\Q$_\E\// } @examples], [], 'examples: told of');
+is_deeply([grep { $tests !~ /\b\Q$_\E\// } @examples], [], 'examples: run');
+
 done_testing;

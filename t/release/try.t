@@ -40,7 +40,9 @@ $root->write('/terminal.sh', <<'SH');
 cd /tmp
 mkfifo keys
 : > seen
-script -qec "$1/tools/demo" /dev/null < keys > seen &
+# what a shell starts in the background does not hear of Ctrl-C
+perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' \
+    script -qec "$1/tools/demo" /dev/null < keys > seen &
 exec 9> keys
 for try in $(seq 600); do
     ! grep -q 'Ctrl-C ends' seen || break
