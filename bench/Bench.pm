@@ -173,7 +173,7 @@ sub save {
     my ($path, $result) = @_;
 
     open my $file, '>', $path or die "$path: $!";
-    print $file JSON::PP->new->canonical->pretty->encode($result);
+    print $file JSON::PP->new->utf8->canonical->pretty->encode($result);
     close $file or die $!;
 }
 
@@ -184,7 +184,7 @@ sub restore {
     open my $file, '<', $path or return;
     local $/;
 
-    return JSON::PP->new->decode(<$file>);
+    return JSON::PP->new->utf8->decode(<$file>);
 }
 
 
