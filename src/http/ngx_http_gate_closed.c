@@ -9,7 +9,7 @@
 
 
 static void ngx_http_gate_refuse(ngx_http_request_t *r,
-    ngx_http_gate_ctx_t *ctx);
+    ngx_http_gate_loc_conf_t *glcf, ngx_http_gate_ctx_t *ctx);
 static ngx_http_gate_ctx_t *ngx_http_gate_create_ctx(ngx_http_request_t *r);
 static void ngx_http_gate_forget(void *data);
 
@@ -46,7 +46,11 @@ ngx_http_gate_stop(ngx_http_request_t *r, ngx_http_gate_loc_conf_t *glcf,
     ngx_msec_int_t        patience;
     ngx_http_gate_ctx_t  *ctx;
 
-    ctx = ngx_http_gate_get_ctx(r);
+    ctx = ngx_http_get_module_ctx(r, ngx_http_init_gate_module);
+
+    if (ctx == NULL && (r->internal || r->filter_finalize)) {
+        ctx = ngx_http_gate_get_ctx(r);
+    }
 
     if (ctx == NULL) {
         ctx = ngx_http_gate_create_ctx(r);
@@ -87,7 +91,7 @@ ngx_http_gate_stop(ngx_http_request_t *r, ngx_http_gate_loc_conf_t *glcf,
         }
     }
 
-    ngx_http_gate_refuse(r, ctx);
+    ngx_http_gate_refuse(r, glcf, ctx);
 
     return NGX_DONE;
 }
@@ -111,7 +115,7 @@ ngx_http_gate_resume(ngx_http_gate_ctx_t *ctx)
 
     if (closed) {
         ctx->gate = closed;
-        ngx_http_gate_refuse(r, ctx);
+        ngx_http_gate_refuse(r, glcf, ctx);
         return;
     }
 
@@ -130,12 +134,9 @@ ngx_http_gate_resume(ngx_http_gate_ctx_t *ctx)
 
 
 static void
-ngx_http_gate_refuse(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
+ngx_http_gate_refuse(ngx_http_request_t *r, ngx_http_gate_loc_conf_t *glcf,
+    ngx_http_gate_ctx_t *ctx)
 {
-    ngx_http_gate_loc_conf_t  *glcf;
-
-    glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
-
     ctx->refused = 1;
 
     if (ctx->waited) {
@@ -190,13 +191,23 @@ ngx_http_gate_create_ctx(ngx_http_request_t *r)
 {
     ngx_http_gate_ctx_t  *ctx;
 
-    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_gate_ctx_t));
+    ctx = ngx_palloc(r->pool, sizeof(ngx_http_gate_ctx_t));
     if (ctx == NULL) {
         return NULL;
     }
 
+    /* member by member: a refusal is to be as cheap as nginx's own */
+
     ctx->request = r;
+    ctx->gate = NULL;
+    ctx->passed = NULL;
+    ctx->wait = NULL;
     ctx->since = ngx_current_msec;
+    ctx->held = 0;
+    ctx->waiting = 0;
+    ctx->waited = 0;
+    ctx->refused = 0;
+    ctx->kept = 0;
 
     ngx_http_set_ctx(r, ctx, ngx_http_init_gate_module);
 
