@@ -9,6 +9,12 @@ use InitGate::Callgrind;
 plan skip_all => 'instructions are counted in the ordinary build'
     if $ENV{TEST_NGINX_VALGRIND} || $ENV{TEST_NGINX_BINARY};
 
+# Of nginx 1.22.  Later ones answer 503 by themselves with fewer instructions,
+# and one more module and variable may cost libc's memset() a step.
+
+my ($unused, $dearer, $dearer_read) = InitGate->version < 1.023
+    ? (10, 1.03, 1.10) : (15, 1.04, 1.12);
+
 my $dir = InitGate->new->dir;
 
 # markers that are there, and one that is not
@@ -40,7 +46,7 @@ my $three = $count->(http => $gates, ready => $opened,
 note sprintf 'plain %.0f, loaded %+.0f, one gate %+.0f, three %+.0f',
     $plain, map { $_ - $plain } $loaded, $one, $three;
 
-cmp_ok($loaded - $plain, '<=', 10, 'the module costs nothing unused');
+cmp_ok($loaded - $plain, '<=', $unused, 'the module costs nothing unused');
 cmp_ok($one - $plain, '<=', 90, 'an open gate');
 cmp_ok($three - $plain, '<=', 130, 'three open gates');
 
@@ -75,10 +81,10 @@ my $native = <<"CONF";
 CONF
 
 for (
-    ['no Accept', '', 1.03],
-    ['*/*', "Accept: */*\r\n", 1.03],
+    ['no Accept', '', $dearer],
+    ['*/*', "Accept: */*\r\n", $dearer],
     ['an Accept to be read',
-     "Accept: text/plain, application/json;q=0.9, */*;q=0.1\r\n", 1.10],
+     "Accept: text/plain, application/json;q=0.9, */*;q=0.1\r\n", $dearer_read],
 ) {
     my ($name, $accept, $most) = @$_;
 
