@@ -206,6 +206,10 @@ void ngx_cdecl ngx_gate_probe_end(ngx_gate_probe_t *probe,
     ngx_gate_verdict_e verdict, ngx_gate_reason_e reason,
     const char *fmt, ...);
 
+#define ngx_gate_str_eq(a, b)                                                 \
+    ((a)->len == (b)->len && ngx_memcmp((a)->data, (b)->data, (a)->len) == 0)
+
+
 extern ngx_str_t              ngx_gate_verdict_names[];
 extern ngx_str_t              ngx_gate_reason_names[];
 

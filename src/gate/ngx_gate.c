@@ -8,7 +8,6 @@
 #include <ngx_gate_state.h>
 
 
-#define NGX_GATE_WHOLE              10000    /* all of the progress */
 #define NGX_GATE_RETRY_DEFAULT      5
 #define NGX_GATE_RETRY_MAX          60
 #define NGX_GATE_BACKOFF_HOPELESS   30000

@@ -175,9 +175,7 @@ ngx_gate_keeper_sleep(ngx_gate_keeper_t *keeper)
     ngx_gate_trigger_end(keeper);
 
     ngx_gate_alarm_clear(&keeper->schedule->clock, &keeper->publish);
-
     ngx_gate_alarm_clear(&keeper->schedule->clock, &keeper->deadline);
-
 }
 
 
@@ -251,7 +249,6 @@ ngx_gate_keeper_verdict(ngx_gate_run_t *run)
 static ngx_uint_t
 ngx_gate_keeper_note(ngx_gate_run_t *run)
 {
-    uint32_t                  duration;
     ngx_uint_t                changed;
     ngx_gate_t               *gate;
     ngx_gate_result_t        *result;
@@ -295,12 +292,10 @@ ngx_gate_keeper_note(ngx_gate_run_t *run)
         record->passed_at = record->last_checked;
     }
 
-    duration = (uint32_t) ngx_min(run->begun, 0x1fffffff);
-
-    record->duration = duration;
+    record->duration = run->duration;
 
     run->shared->recent[record->attempts % NGX_GATE_RECENT] =
-                                             (duration << 3) | result->verdict;
+                                        (run->duration << 3) | result->verdict;
     run->shared->failures[result->reason]++;
 
     record->attempts++;

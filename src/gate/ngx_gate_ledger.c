@@ -8,6 +8,7 @@
 #include <ngx_gate_state.h>
 #include <ngx_gate_zone.h>
 #include <ngx_gate_ledger.h>
+#include <ngx_gate_pen.h>
 
 
 #define NGX_GATE_LEDGER_GATES      16
@@ -25,7 +26,6 @@ static ngx_uint_t ngx_gate_ledger_evict(ngx_gate_ledger_t *ledger,
     ngx_array_t *gates);
 static ngx_uint_t ngx_gate_ledger_is_configured(ngx_array_t *gates,
     ngx_gate_ledger_name_t *name);
-static ngx_uint_t ngx_gate_ledger_is_alive(ngx_atomic_uint_t pid);
 
 
 #define ngx_gate_ledger_tally(ledger, process, account)                       \
@@ -186,16 +186,10 @@ ngx_gate_ledger_open(ngx_shm_zone_t *shm_zone, ngx_shm_zone_t *old,
 static ngx_uint_t
 ngx_gate_ledger_find(ngx_gate_ledger_t *ledger, ngx_str_t *name)
 {
-    ngx_uint_t               i;
-    ngx_gate_ledger_name_t  *entry;
+    ngx_uint_t  i;
 
     for (i = 0; i < ledger->capacity; i++) {
-
-        entry = &ledger->names[i];
-
-        if (entry->len == name->len
-            && ngx_memcmp(entry->data, name->data, name->len) == 0)
-        {
+        if (ngx_gate_str_eq(&ledger->names[i], name)) {
             return i;
         }
     }
@@ -267,9 +261,7 @@ ngx_gate_ledger_is_configured(ngx_array_t *gates, ngx_gate_ledger_name_t *name)
     gate = gates->elts;
 
     for (i = 0; i < gates->nelts; i++) {
-        if (gate[i].name.len == name->len
-            && ngx_memcmp(gate[i].name.data, name->data, name->len) == 0)
-        {
+        if (ngx_gate_str_eq(&gate[i].name, name)) {
             return 1;
         }
     }
@@ -295,7 +287,7 @@ ngx_gate_ledger_enter(ngx_gate_ledger_t *ledger, ngx_array_t *gates,
         process = &ledger->processes[n];
         pid = process->pid;
 
-        if (ngx_gate_ledger_is_alive(pid)) {
+        if (ngx_gate_process_is_alive(pid)) {
             continue;
         }
 
@@ -332,13 +324,6 @@ ngx_gate_ledger_leave(ngx_gate_ledger_process_t *process)
 }
 
 
-static ngx_uint_t
-ngx_gate_ledger_is_alive(ngx_atomic_uint_t pid)
-{
-    return pid && (kill((pid_t) pid, 0) == 0 || ngx_errno != ESRCH);
-}
-
-
 ngx_uint_t
 ngx_gate_ledger_waiting(ngx_gate_ledger_t *ledger, ngx_atomic_uint_t zone)
 {
@@ -353,7 +338,7 @@ ngx_gate_ledger_waiting(ngx_gate_ledger_t *ledger, ngx_atomic_uint_t zone)
 
         if (process->waiting
             && process->zone == zone
-            && ngx_gate_ledger_is_alive(process->pid))
+            && ngx_gate_process_is_alive(process->pid))
         {
             waiting += process->waiting;
         }
@@ -372,7 +357,7 @@ ngx_gate_ledger_trigger(ngx_gate_ledger_t *ledger, ngx_gate_t *gate)
     triggering = &ledger->names[gate->account].triggering;
     pid = *triggering;
 
-    if (ngx_gate_ledger_is_alive(pid)
+    if (ngx_gate_process_is_alive(pid)
         || !ngx_atomic_cmp_set(triggering, pid, (ngx_atomic_uint_t) ngx_pid))
     {
         return NGX_BUSY;
@@ -417,7 +402,7 @@ ngx_gate_ledger_sum(ngx_gate_ledger_t *ledger, ngx_gate_t *gate,
         sum->refused += tally->refused;
         sum->gone += tally->gone;
 
-        if (tally->held && ngx_gate_ledger_is_alive(process->pid)) {
+        if (tally->held && ngx_gate_process_is_alive(process->pid)) {
             sum->held += tally->held;
         }
     }

@@ -1,6 +1,6 @@
 
 /*
- * Who may write to the zone, and whether anybody does; see ngx_gate_zone.h.
+ * Who may write to the zone, and whether anybody does; see ngx_gate_pen.h.
  */
 
 
@@ -8,6 +8,7 @@
 #include <ngx_gate_state.h>
 #include <ngx_gate_zone.h>
 #include <ngx_gate_record.h>
+#include <ngx_gate_pen.h>
 
 
 /*
@@ -91,11 +92,7 @@ ngx_gate_pen_claim(ngx_gate_pen_t *pen, ngx_uint_t force)
 static ngx_uint_t
 ngx_gate_pen_is_alive(ngx_atomic_uint_t owner)
 {
-    pid_t  pid;
-
-    pid = (pid_t) (owner & NGX_GATE_PEN_PID);
-
-    return pid && (kill(pid, 0) == 0 || ngx_errno != ESRCH);
+    return ngx_gate_process_is_alive(owner & NGX_GATE_PEN_PID);
 }
 
 
@@ -194,4 +191,11 @@ ngx_gate_zone_is_tended(ngx_gate_zone_t *zone)
     age = (ngx_msec_int_t) (ngx_current_msec - zone->tended);
 
     return age < NGX_GATE_TENDED;
+}
+
+
+ngx_uint_t
+ngx_gate_process_is_alive(ngx_atomic_uint_t pid)
+{
+    return pid && (kill((pid_t) pid, 0) == 0 || ngx_errno != ESRCH);
 }

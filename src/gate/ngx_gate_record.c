@@ -64,7 +64,7 @@ ngx_gate_settle(ngx_gate_t *gate, ngx_gate_record_t *record,
     if (record->memory.state == NGX_GATE_STATE_READY
         || record->memory.state == NGX_GATE_STATE_DEGRADED)
     {
-        record->progress = 10000;
+        record->progress = NGX_GATE_WHOLE;
 
     } else {
         record->progress = ngx_gate_progress(gate, checks);

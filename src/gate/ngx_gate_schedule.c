@@ -467,14 +467,17 @@ ngx_gate_run_start(ngx_gate_run_t *run)
 static void
 ngx_gate_run_done(ngx_gate_probe_t *probe)
 {
+    uint64_t         duration;
     ngx_gate_run_t  *run;
 
     run = probe->data;
 
     ngx_gate_alarm_clear(&run->keeper->schedule->clock, &run->alarm);
 
+    duration = ngx_gate_monotonic() - run->begun;
+
     run->busy = 0;
-    run->begun = ngx_gate_monotonic() - run->begun;
+    run->duration = (uint32_t) ngx_min(duration, NGX_GATE_DURATION_MAX);
     run->log.action = NULL;
 
     run->finish(run);

@@ -11,6 +11,7 @@
 #include <ngx_gate.h>
 #include <ngx_gate_state.h>
 #include <ngx_gate_zone.h>
+#include <ngx_gate_pen.h>
 #include <ngx_gate_ledger.h>
 #include <ngx_gate_pace.h>
 #include <ngx_gate_clock.h>
@@ -32,7 +33,8 @@ struct ngx_gate_run_s {
     ngx_gate_alarm_t          alarm;        /* the next turn, or the limit of
                                                what is under way */
     ngx_log_t                 log;
-    uint64_t                  begun;        /* us */
+    uint64_t                  begun;        /* us, of a monotonic clock */
+    uint32_t                  duration;     /* us, of the last one */
     ngx_uint_t                errors;       /* running, for the backoff */
     ngx_uint_t                busy;
     ngx_msec_t              (*hold_back)(ngx_gate_run_t *run);

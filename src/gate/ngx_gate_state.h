@@ -16,6 +16,8 @@
 
 #define NGX_GATE_START_WAIT  3000
 
+#define NGX_GATE_WHOLE       10000    /* all of the progress */
+
 
 typedef enum {
     NGX_GATE_STATE_STARTING = 0,

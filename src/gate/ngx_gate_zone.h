@@ -19,12 +19,11 @@
 #include <ngx_gate_state.h>
 
 
-#define NGX_GATE_BEAT        1000    /* between two signs of life, ms */
-#define NGX_GATE_TENDED      3000    /* after this, nobody is taken to live */
-
-#define NGX_GATE_HISTORY     64
-#define NGX_GATE_RECENT      32
-#define NGX_GATE_HEADER_MAX  (NGX_GATE_NAME_MAX + 32)
+#define NGX_GATE_HISTORY       64
+#define NGX_GATE_RECENT        32
+#define NGX_GATE_HEADER_MAX    (NGX_GATE_NAME_MAX + 32)
+#define NGX_GATE_TRIGGER_MAX   128           /* of a trigger's message */
+#define NGX_GATE_DURATION_MAX  0x1fffffff    /* us, fits beside a verdict */
 
 
 typedef struct {
@@ -74,7 +73,7 @@ typedef struct {
         int64_t               last_at;
         int64_t               succeeded_at;
         size_t                message_len;
-        u_char                message[128];
+        u_char                message[NGX_GATE_TRIGGER_MAX];
     } trigger;
 
     /* rendered: json, header and html stand in the body of this record */
@@ -115,7 +114,7 @@ struct ngx_gate_shared_s {
 
 
 typedef struct {
-    ngx_atomic_t              owner;        /* see ngx_gate_pen_claim() */
+    ngx_atomic_t              owner;        /* see ngx_gate_pen.h */
     ngx_atomic_t              changes;      /* of any gate's state, ever */
     volatile int64_t          heartbeat;    /* ms since the epoch */
     ngx_atomic_t              tended;       /* the same by ngx_current_msec */
@@ -125,20 +124,6 @@ typedef struct {
     ngx_uint_t                ngates;
     ngx_gate_shared_t        *gates;
 } ngx_gate_zone_t;
-
-
-/*
- * The pen of a process that may write.  An owner is a process of a
- * generation (of the configuration): a newer generation takes the zone over,
- * though not between down() and up(), and a dead owner is replaced by its
- * successor under the same generation.
- */
-
-typedef struct {
-    ngx_gate_zone_t          *zone;
-    ngx_atomic_uint_t         identity;
-    ngx_uint_t                handed_on;    /* by an older generation */
-} ngx_gate_pen_t;
 
 
 /* configuration, shared memory, reload */
@@ -151,21 +136,6 @@ ngx_shm_zone_t *ngx_gate_zone_find(ngx_cycle_t *cycle, void *tag,
     const char *prefix);
 
 /* writers */
-
-void ngx_gate_pen_init(ngx_gate_pen_t *pen, ngx_gate_zone_t *zone,
-    ngx_uint_t generation);
-
-/*
- * NGX_OK: ours now; NGX_AGAIN: its owner is in the middle of a write, try
- * again, and with force when it seems to write for ever; NGX_BUSY: a living
- * process of our own generation has it; NGX_DECLINED: a newer generation has.
- */
-
-ngx_int_t ngx_gate_pen_claim(ngx_gate_pen_t *pen, ngx_uint_t force);
-ngx_uint_t ngx_gate_pen_owns(ngx_gate_pen_t *pen);
-void ngx_gate_pen_release(ngx_gate_pen_t *pen);
-ngx_int_t ngx_gate_pen_down(ngx_gate_pen_t *pen);
-void ngx_gate_pen_up(ngx_gate_pen_t *pen);
 
 void ngx_gate_check_publish(ngx_gate_check_shared_t *shared,
     ngx_gate_check_record_t *record);
@@ -212,17 +182,6 @@ typedef struct {
 
 void ngx_gate_face(ngx_gate_shared_t *shared, ngx_gate_face_t *face,
     ngx_gate_face_e with, u_char *p);
-
-pid_t ngx_gate_zone_owner(ngx_gate_zone_t *zone);    /* 0: nobody */
-
-/*
- * The owner's sign of life; when it was last seen alive, in ms since the
- * epoch; and whether that was lately.
- */
-
-void ngx_gate_zone_tend(ngx_gate_zone_t *zone, ngx_uint_t resting);
-int64_t ngx_gate_zone_heartbeat(ngx_gate_zone_t *zone);
-ngx_uint_t ngx_gate_zone_is_tended(ngx_gate_zone_t *zone);
 
 
 #endif /* _NGX_GATE_ZONE_H_INCLUDED_ */

@@ -96,7 +96,7 @@ size_t
 ngx_gate_json_details_size(ngx_gate_t *gate)
 {
     return ngx_gate_json_size(gate) + NGX_GATE_JSON_DETAILS
-           + NGX_GATE_JSON_TRIGGER + 2 * 128
+           + NGX_GATE_JSON_TRIGGER + 2 * NGX_GATE_TRIGGER_MAX
            + NGX_GATE_HISTORY * NGX_GATE_JSON_EVENT
            + gate->checks.nelts
              * (NGX_GATE_JSON_DETAILS + NGX_GATE_JSON_ESCAPED
@@ -419,8 +419,8 @@ ngx_gate_progress_text(u_char *p, ngx_int_t progress)
         return p;
     }
 
-    if (progress % 10000 == 0) {
-        return ngx_sprintf(p, "%i", progress / 10000);
+    if (progress % NGX_GATE_WHOLE == 0) {
+        return ngx_sprintf(p, "%i", progress / NGX_GATE_WHOLE);
     }
 
     p = ngx_sprintf(p, "0.%04i", progress);
