@@ -48,7 +48,6 @@ typedef struct {
     ngx_shm_zone_t             *zone;
     ngx_shm_zone_t             *ledger;
     ngx_resolver_t             *resolver;
-    ngx_int_t                   decision;   /* index of a variable */
     ngx_uint_t                  used;       /* by some location */
     ngx_uint_t                  generation; /* of this configuration */
 
@@ -75,7 +74,7 @@ typedef struct {
 
 typedef struct {
     ngx_gate_t                **gates;      /* that requests need, or NULL */
-    ngx_int_t                   decision;
+    ngx_int_t                   decision;   /* index of a variable */
 
     ngx_http_gate_list_t       *needed;     /* what gates was made of */
     ngx_http_gate_list_t       *shown;      /* by init_status, init_ready */
@@ -168,6 +167,7 @@ ngx_int_t ngx_http_gate_send(ngx_http_request_t *r, ngx_uint_t status,
 /* prefer */
 
 ngx_int_t ngx_http_gate_prefer_wait(ngx_http_request_t *r);
+ngx_uint_t ngx_http_gate_prefer_page(ngx_http_request_t *r);
 
 /* accept */
 

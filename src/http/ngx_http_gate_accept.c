@@ -230,8 +230,7 @@ ngx_http_gate_accept_q(u_char *p, u_char *last)
 /* by weight, and of the same weight, whatever was asked for most precisely */
 
 static ngx_http_gate_format_e
-ngx_http_gate_accept_best(uint16_t *q,
-    ngx_uint_t offers)
+ngx_http_gate_accept_best(uint16_t *q, ngx_uint_t offers)
 {
     ngx_uint_t              i, rank, best;
     ngx_http_gate_offer_t  *offer;

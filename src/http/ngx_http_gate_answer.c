@@ -128,41 +128,9 @@ ngx_http_gate_format(ngx_http_request_t *r, ngx_http_gate_loc_conf_t *glcf)
 static ngx_uint_t
 ngx_http_gate_wants_page(ngx_http_request_t *r)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *header;
-
-    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) || r->headers_in.upgrade) {
-        return 0;
-    }
-
-    part = &r->headers_in.headers.part;
-    header = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-
-            if (part->next == NULL) {
-                return 1;
-            }
-
-            part = part->next;
-            header = part->elts;
-            i = 0;
-        }
-
-        if (header[i].key.len == sizeof("Sec-Fetch-Mode") - 1
-            && ngx_strncasecmp(header[i].key.data, (u_char *) "Sec-Fetch-Mode",
-                               sizeof("Sec-Fetch-Mode") - 1)
-               == 0)
-        {
-            return header[i].value.len == sizeof("navigate") - 1
-                   && ngx_strncmp(header[i].value.data, "navigate",
-                                  sizeof("navigate") - 1)
-                      == 0;
-        }
-    }
+    return (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
+           && r->headers_in.upgrade == NULL
+           && ngx_http_gate_prefer_page(r);
 }
 
 

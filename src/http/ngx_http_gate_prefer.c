@@ -1,7 +1,10 @@
 
 /*
- * "Prefer: wait=10" (RFC 7240): for how many seconds a client would wait.
- * The waiting page asks with wait=0, since it wants to tell how things stand.
+ * What a client prefers by headers that nginx has no place for.
+ *
+ * "Prefer: wait=10" (RFC 7240) is for how many seconds it would wait; the
+ * waiting page asks with wait=0, since it wants to tell how things stand.
+ * By "Sec-Fetch-Mode" a browser says that somebody is looking.
  */
 
 
@@ -11,13 +14,44 @@
 #define NGX_HTTP_GATE_WAIT_MAX  86400
 
 
+static ngx_str_t *ngx_http_gate_request_header(ngx_http_request_t *r,
+    ngx_str_t *name);
 static ngx_int_t ngx_http_gate_prefer_parse(ngx_str_t *value);
+
+
+static ngx_str_t  ngx_http_gate_prefer = ngx_string("Prefer");
+static ngx_str_t  ngx_http_gate_fetch_mode = ngx_string("Sec-Fetch-Mode");
+static ngx_str_t  ngx_http_gate_navigate = ngx_string("navigate");
 
 
 /* seconds, or NGX_DECLINED */
 
 ngx_int_t
 ngx_http_gate_prefer_wait(ngx_http_request_t *r)
+{
+    ngx_str_t  *value;
+
+    value = ngx_http_gate_request_header(r, &ngx_http_gate_prefer);
+
+    return value ? ngx_http_gate_prefer_parse(value) : NGX_DECLINED;
+}
+
+
+/* whether it is no fetch() of a script; not every browser says */
+
+ngx_uint_t
+ngx_http_gate_prefer_page(ngx_http_request_t *r)
+{
+    ngx_str_t  *value;
+
+    value = ngx_http_gate_request_header(r, &ngx_http_gate_fetch_mode);
+
+    return value == NULL || ngx_gate_str_eq(value, &ngx_http_gate_navigate);
+}
+
+
+static ngx_str_t *
+ngx_http_gate_request_header(ngx_http_request_t *r, ngx_str_t *name)
 {
     ngx_uint_t        i;
     ngx_list_part_t  *part;
@@ -29,17 +63,16 @@ ngx_http_gate_prefer_wait(ngx_http_request_t *r)
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (header[i].key.len == sizeof("Prefer") - 1
-                && ngx_strncasecmp(header[i].key.data, (u_char *) "Prefer",
-                                   sizeof("Prefer") - 1)
+            if (header[i].key.len == name->len
+                && ngx_strncasecmp(header[i].key.data, name->data, name->len)
                    == 0)
             {
-                return ngx_http_gate_prefer_parse(&header[i].value);
+                return &header[i].value;
             }
         }
     }
 
-    return NGX_DECLINED;
+    return NULL;
 }
 
 

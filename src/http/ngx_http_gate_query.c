@@ -59,8 +59,7 @@ ngx_http_gate_query(ngx_http_request_t *r, ngx_http_gate_query_t *query)
 
     for (gate = query->gates; *gate; gate++) {
 
-        if (query->gate.len
-            && !ngx_http_gate_is_named(&query->gate, &(*gate)->name))
+        if (query->gate.len && !ngx_gate_str_eq(&query->gate, &(*gate)->name))
         {
             continue;
         }
@@ -93,8 +92,8 @@ ngx_http_gate_query_one(ngx_http_request_t *r, ngx_http_gate_query_t *query,
     if (query->check.len) {
 
         for (i = 0; i < gate->checks.nelts; i++) {
-            if (ngx_http_gate_is_named(&query->check,
-                                       &ngx_gate_check_at(gate, i)->name))
+            if (ngx_gate_str_eq(&query->check,
+                                &ngx_gate_check_at(gate, i)->name))
             {
                 break;
             }
@@ -168,14 +167,6 @@ ngx_http_gate_query_narrow(ngx_http_request_t *r,
     narrow->checks.nelts = 1;
 
     return narrow;
-}
-
-
-ngx_uint_t
-ngx_http_gate_is_named(ngx_str_t *wanted, ngx_str_t *name)
-{
-    return wanted->len == name->len
-           && ngx_strncmp(wanted->data, name->data, name->len) == 0;
 }
 
 

@@ -36,7 +36,5 @@ ngx_int_t ngx_http_gate_query_json(ngx_http_request_t *r,
 ngx_int_t ngx_http_gate_query_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_http_gate_format_e format, ngx_str_t *body);
 
-ngx_uint_t ngx_http_gate_is_named(ngx_str_t *wanted, ngx_str_t *name);
-
 
 #endif /* _NGX_HTTP_GATE_QUERY_H_INCLUDED_ */

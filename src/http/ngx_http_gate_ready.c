@@ -49,7 +49,7 @@ ngx_http_gate_ready_handler(ngx_http_request_t *r)
 
     format = r->headers_in.accept
              ? ngx_http_gate_accept(&r->headers_in.accept->value,
-                                 NGX_HTTP_GATE_OFFERS_STATUS)
+                                    NGX_HTTP_GATE_OFFERS_STATUS)
              : NGX_HTTP_GATE_FORMAT_AUTO;
 
     if (format == NGX_HTTP_GATE_FORMAT_JSON
@@ -68,8 +68,8 @@ ngx_http_gate_ready_handler(ngx_http_request_t *r)
     }
 
     return ngx_http_gate_query_send(r, ready ? NGX_HTTP_OK
-                                              : NGX_HTTP_SERVICE_UNAVAILABLE,
-                                     format, &body);
+                                             : NGX_HTTP_SERVICE_UNAVAILABLE,
+                                    format, &body);
 }
 
 
@@ -202,7 +202,7 @@ ngx_http_gate_is_excluded(ngx_http_request_t *r, ngx_gate_t *gate,
             word.len -= gate->name.len + 1;
         }
 
-        if (ngx_http_gate_is_named(&word, &check->name)) {
+        if (ngx_gate_str_eq(&word, &check->name)) {
             return 1;
         }
     }

@@ -40,7 +40,7 @@ ngx_http_gate_status_handler(ngx_http_request_t *r)
 
     if (format == NGX_HTTP_GATE_FORMAT_HTML) {
         return ngx_http_gate_query_send(r, NGX_HTTP_OK, format,
-                                         &ngx_gate_dashboard);
+                                        &ngx_gate_dashboard);
     }
 
     ngx_memzero(&query, sizeof(ngx_http_gate_query_t));
@@ -81,7 +81,7 @@ ngx_http_gate_status_format(ngx_http_request_t *r,
     if (ngx_http_arg(r, (u_char *) "format", 6, &value) == NGX_OK) {
 
         for (e = ngx_http_gate_formats; e->name.len; e++) {
-            if (ngx_http_gate_is_named(&value, &e->name)
+            if (ngx_gate_str_eq(&value, &e->name)
                 && e->value != NGX_HTTP_GATE_FORMAT_AUTO)
             {
                 return e->value;

@@ -1,4 +1,9 @@
 
+/*
+ * The pages' constant parts, and the fragment; see ngx_gate_html.h.
+ */
+
+
 #include <ngx_gate_html.h>
 #include <ngx_gate_pages.h>
 
