@@ -150,9 +150,7 @@ ngx_gate_param_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
         for (j = 0; j < i && !(param->flags & NGX_GATE_PARAM_MULTI); j++) {
             ngx_gate_param_split(&words[j], &other, &unused);
 
-            if (other.len == name.len
-                && ngx_strncmp(other.data, name.data, name.len) == 0)
-            {
+            if (ngx_gate_str_eq(&other, &name)) {
                 return ngx_gate_param_error(cf, check,
                                             "duplicate parameter \"%V\"",
                                             &name);
@@ -188,9 +186,7 @@ ngx_gate_param_find(ngx_gate_param_t *param, ngx_str_t *name)
 {
     for ( /* void */ ; param && param->name.len; param++) {
 
-        if (param->name.len == name->len
-            && ngx_strncmp(param->name.data, name->data, name->len) == 0)
-        {
+        if (ngx_gate_str_eq(&param->name, name)) {
             return param;
         }
     }
