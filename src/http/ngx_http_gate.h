@@ -161,6 +161,7 @@ void ngx_http_gate_release(ngx_http_gate_ctx_t *ctx);
 
 ngx_int_t ngx_http_gate_answer(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx);
+ngx_int_t ngx_http_gate_uncached(ngx_http_request_t *r);
 ngx_int_t ngx_http_gate_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *type, ngx_str_t *parts, ngx_uint_t n);
 

@@ -26,6 +26,8 @@ static ngx_int_t ngx_http_gate_answer_page(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx);
 static ngx_int_t ngx_http_gate_answer_grpc(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx);
+static ngx_int_t ngx_http_gate_grpc_headers(ngx_http_request_t *r,
+    ngx_gate_face_t *face);
 static ngx_int_t ngx_http_gate_face(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx, ngx_gate_face_e with,
     ngx_gate_face_t *face);
@@ -273,52 +275,12 @@ ngx_http_gate_face(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
 static ngx_int_t
 ngx_http_gate_answer_grpc(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 {
-    u_char           *p;
-    ngx_table_elt_t  *h;
-    ngx_gate_face_t   face;
+    ngx_gate_face_t  face;
 
-    if (ngx_http_gate_face(r, ctx, NGX_GATE_FACE_HTML, &face) != NGX_OK) {
+    if (ngx_http_gate_face(r, ctx, NGX_GATE_FACE_HTML, &face) != NGX_OK
+        || ngx_http_gate_grpc_headers(r, &face) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    h = ngx_http_gate_header(r);
-    if (h == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_str_set(&h->key, "grpc-status");
-    ngx_str_set(&h->value, "14");
-
-    h = ngx_http_gate_header(r);
-    if (h == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    p = ngx_pnalloc(r->pool, sizeof("init gate ") + face.header.len);
-    if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_str_set(&h->key, "grpc-message");
-    h->value.data = p;
-    h->value.len = ngx_sprintf(p, "init gate %V", &face.header) - p;
-
-    if (face.retry_after) {
-        h = ngx_http_gate_header(r);
-        if (h == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        p = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
-        if (p == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        ngx_str_set(&h->key, "grpc-retry-pushback-ms");
-        h->value.data = p;
-        h->value.len = ngx_sprintf(p, "%ui",
-                                   face.retry_after * 1000)
-                       - p;
     }
 
     r->headers_out.status = NGX_HTTP_OK;
@@ -336,6 +298,53 @@ ngx_http_gate_answer_grpc(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 }
 
 
+static ngx_int_t
+ngx_http_gate_grpc_headers(ngx_http_request_t *r, ngx_gate_face_t *face)
+{
+    u_char           *p;
+    ngx_table_elt_t  *h;
+
+    h = ngx_http_gate_header(r);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&h->key, "grpc-status");
+    ngx_str_set(&h->value, "14");
+
+    p = ngx_pnalloc(r->pool, sizeof("init gate ") + face->header.len
+                             + NGX_INT_T_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    h = ngx_http_gate_header(r);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&h->key, "grpc-message");
+    h->value.data = p;
+    p = ngx_sprintf(p, "init gate %V", &face->header);
+    h->value.len = p - h->value.data;
+
+    if (face->retry_after == 0) {
+        return NGX_OK;
+    }
+
+    h = ngx_http_gate_header(r);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&h->key, "grpc-retry-pushback-ms");
+    h->value.data = p;
+    h->value.len = ngx_sprintf(p, "%ui", face->retry_after * 1000) - p;
+
+    return NGX_OK;
+}
+
+
 /*
  * Those that every refusal has.  The seconds to Retry-After are written in
  * front of end; then retry_after is what the client was told, 0 if nothing.
@@ -348,21 +357,9 @@ ngx_http_gate_headers(ngx_http_request_t *r, ngx_gate_face_t *face,
     ngx_uint_t        n;
     ngx_table_elt_t  *h;
 
-    h = ngx_http_gate_header(r);
-    if (h == NULL) {
+    if (ngx_http_gate_uncached(r) != NGX_OK) {
         return NGX_ERROR;
     }
-
-    ngx_str_set(&h->key, "Cache-Control");
-    ngx_str_set(&h->value, "no-store");
-
-    h = ngx_http_gate_header(r);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_str_set(&h->key, "Vary");
-    ngx_str_set(&h->value, "Accept");
 
     h = ngx_http_gate_header(r);
     if (h == NULL) {
@@ -394,6 +391,33 @@ ngx_http_gate_headers(ngx_http_request_t *r, ngx_gate_face_t *face,
     } while (n);
 
     h->value.data = end;
+
+    return NGX_OK;
+}
+
+
+/* every answer of ours is of this moment, and for this client */
+
+ngx_int_t
+ngx_http_gate_uncached(ngx_http_request_t *r)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_http_gate_header(r);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&h->key, "Cache-Control");
+    ngx_str_set(&h->value, "no-store");
+
+    h = ngx_http_gate_header(r);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&h->key, "Vary");
+    ngx_str_set(&h->value, "Accept");
 
     return NGX_OK;
 }

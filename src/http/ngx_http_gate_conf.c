@@ -9,6 +9,8 @@
 
 static ngx_int_t ngx_http_gate_escape(ngx_conf_t *cf, ngx_str_t *dst,
     u_char *src, size_t len);
+static ngx_int_t ngx_http_gate_status_param(ngx_http_gate_loc_conf_t *glcf,
+    ngx_str_t *word);
 static ngx_http_gate_list_t *ngx_http_gate_list(ngx_conf_t *cf);
 static ngx_int_t ngx_http_gate_list_add(ngx_http_gate_list_t *list,
     ngx_str_t *name);
@@ -285,8 +287,9 @@ ngx_http_gate_init_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_gate_loc_conf_t *glcf = conf;
 
+    ngx_int_t                  rc;
     ngx_str_t                 *value;
-    ngx_uint_t                 i, k;
+    ngx_uint_t                 i;
     ngx_http_core_loc_conf_t  *clcf;
 
     if (glcf->shown) {
@@ -302,57 +305,75 @@ ngx_http_gate_init_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        if (ngx_strncmp(value[i].data, "format=", 7) == 0
-            && glcf->format == NGX_CONF_UNSET_UINT)
-        {
-            for (k = 0; ngx_http_gate_formats[k].name.len; k++) {
-                if (ngx_strcmp(value[i].data + 7,
-                               ngx_http_gate_formats[k].name.data)
-                    == 0)
-                {
-                    glcf->format = ngx_http_gate_formats[k].value;
-                }
-            }
+        if (ngx_strchr(value[i].data, '=')) {
+            rc = ngx_http_gate_status_param(glcf, &value[i]);
 
-            if (glcf->format != NGX_CONF_UNSET_UINT) {
-                continue;
-            }
-
-        } else if (ngx_strcmp(value[i].data, "details=on") == 0
-                   && glcf->details == NGX_CONF_UNSET)
-        {
-            glcf->details = 1;
-            continue;
-
-        } else if (ngx_strcmp(value[i].data, "details=off") == 0
-                   && glcf->details == NGX_CONF_UNSET)
-        {
-            glcf->details = 0;
-            continue;
-
-        } else if (ngx_strchr(value[i].data, '=') == NULL) {
-
-            if (ngx_http_gate_list_add(glcf->shown, &value[i]) != NGX_OK) {
-                return NGX_CONF_ERROR;
-            }
-
-            continue;
+        } else {
+            rc = ngx_http_gate_list_add(glcf->shown, &value[i]);
         }
 
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\" in \"init_status\" "
-                           "directive: names of gates, \"format=auto\", "
-                           "\"format=json\", \"format=html\", "
-                           "\"format=prometheus\", \"details=on\" and "
-                           "\"details=off\" are allowed, once each",
-                           &value[i]);
-        return NGX_CONF_ERROR;
+        if (rc == NGX_DECLINED) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\" in \"init_status\" "
+                               "directive: names of gates, \"format=auto\", "
+                               "\"format=json\", \"format=html\", "
+                               "\"format=prometheus\", \"details=on\" and "
+                               "\"details=off\" are allowed, once each",
+                               &value[i]);
+        }
+
+        if (rc != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_gate_status_handler;
 
     return NGX_CONF_OK;
+}
+
+
+/* NGX_DECLINED: there is no such parameter, or it has been given before */
+
+static ngx_int_t
+ngx_http_gate_status_param(ngx_http_gate_loc_conf_t *glcf, ngx_str_t *word)
+{
+    ngx_conf_enum_t  *e;
+
+    if (ngx_strncmp(word->data, "details=", 8) == 0) {
+
+        if (glcf->details != NGX_CONF_UNSET) {
+            return NGX_DECLINED;
+        }
+
+        if (ngx_strcmp(word->data + 8, "on") == 0) {
+            glcf->details = 1;
+            return NGX_OK;
+        }
+
+        if (ngx_strcmp(word->data + 8, "off") == 0) {
+            glcf->details = 0;
+            return NGX_OK;
+        }
+
+        return NGX_DECLINED;
+    }
+
+    if (ngx_strncmp(word->data, "format=", 7) != 0
+        || glcf->format != NGX_CONF_UNSET_UINT)
+    {
+        return NGX_DECLINED;
+    }
+
+    for (e = ngx_http_gate_formats; e->name.len; e++) {
+        if (ngx_strcmp(word->data + 7, e->name.data) == 0) {
+            glcf->format = e->value;
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
 }
 
 

@@ -19,6 +19,8 @@
 
 static ngx_uint_t ngx_http_gate_may_hold(ngx_http_gate_main_conf_t *gmcf,
     ngx_http_gate_loc_conf_t *glcf, ngx_gate_t *gate);
+static void ngx_http_gate_enqueue(ngx_http_gate_main_conf_t *gmcf,
+    ngx_http_gate_ctx_t *ctx, ngx_msec_t patience);
 static void ngx_http_gate_timeout(ngx_event_t *ev);
 static void ngx_http_gate_poll(ngx_event_t *ev);
 static void ngx_http_gate_work_off(ngx_http_gate_main_conf_t *gmcf);
@@ -144,9 +146,23 @@ ngx_http_gate_hold(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_request_empty_handler;
 
+    ngx_http_gate_enqueue(gmcf, ctx, patience);
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_gate_enqueue(ngx_http_gate_main_conf_t *gmcf,
+    ngx_http_gate_ctx_t *ctx, ngx_msec_t patience)
+{
+    ngx_connection_t  *c;
+
+    c = ctx->request->connection;
+
     ctx->wait->timer.handler = ngx_http_gate_timeout;
-    ctx->wait->timer.data = r->connection;
-    ctx->wait->timer.log = r->connection->log;
+    ctx->wait->timer.data = c;
+    ctx->wait->timer.log = c->log;
 
     ngx_add_timer(&ctx->wait->timer, patience);
 
@@ -166,8 +182,6 @@ ngx_http_gate_hold(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
         gmcf->seen = ((ngx_gate_zone_t *) gmcf->zone->data)->changes - 1;
         ngx_add_timer(&gmcf->poll, NGX_HTTP_GATE_POLL);
     }
-
-    return NGX_AGAIN;
 }
 
 

@@ -9,8 +9,10 @@
 
 static ngx_int_t ngx_http_gate_query_one(ngx_http_request_t *r,
     ngx_http_gate_query_t *query, ngx_gate_t *gate);
+static ngx_int_t ngx_http_gate_query_read(ngx_http_request_t *r,
+    ngx_gate_t *gate, ngx_gate_report_t *report, ngx_gate_details_t *details);
 static ngx_gate_t *ngx_http_gate_query_narrow(ngx_http_request_t *r,
-    ngx_http_gate_query_t *query, ngx_gate_t *gate, ngx_uint_t i);
+    ngx_gate_t *gate, ngx_uint_t i);
 
 
 /* in the order of ngx_http_gate_format_e */
@@ -83,11 +85,7 @@ static ngx_int_t
 ngx_http_gate_query_one(ngx_http_request_t *r, ngx_http_gate_query_t *query,
     ngx_gate_t *gate)
 {
-    ngx_uint_t                  i;
-    ngx_gate_zone_t            *zone;
-    ngx_gate_report_t          *report;
-    ngx_gate_details_t         *details;
-    ngx_http_gate_main_conf_t  *gmcf;
+    ngx_uint_t  i;
 
     if (query->check.len) {
 
@@ -103,16 +101,35 @@ ngx_http_gate_query_one(ngx_http_request_t *r, ngx_http_gate_query_t *query,
             return NGX_OK;
         }
 
-        gate = ngx_http_gate_query_narrow(r, query, gate, i);
+        gate = ngx_http_gate_query_narrow(r, gate, i);
         if (gate == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
     }
 
-    gmcf = ngx_http_get_module_main_conf(r, ngx_http_init_gate_module);
+    if (ngx_http_gate_query_read(r, gate, &query->reports[query->n],
+                                 &query->details[query->n])
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
-    report = &query->reports[query->n];
-    details = &query->details[query->n];
+    query->n++;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_gate_query_read(ngx_http_request_t *r, ngx_gate_t *gate,
+    ngx_gate_report_t *report, ngx_gate_details_t *details)
+{
+    ngx_uint_t                  i;
+    ngx_gate_zone_t            *zone;
+    ngx_http_gate_main_conf_t  *gmcf;
+
+    gmcf = ngx_http_get_module_main_conf(r, ngx_http_init_gate_module);
+    zone = gmcf->zone->data;
 
     report->gate = gate;
     report->record = ngx_palloc(r->pool, sizeof(ngx_gate_record_t));
@@ -124,7 +141,7 @@ ngx_http_gate_query_one(ngx_http_request_t *r, ngx_http_gate_query_t *query,
     if (report->record == NULL || report->checks == NULL
         || details->history == NULL)
     {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_ERROR;
     }
 
     ngx_gate_read(gate->shared, report->record);
@@ -135,15 +152,11 @@ ngx_http_gate_query_one(ngx_http_request_t *r, ngx_http_gate_query_t *query,
                  &report->checks[i]);
     }
 
-    zone = gmcf->zone->data;
-
     ngx_gate_ledger_sum(gmcf->ledger->data, gate, &details->tally);
 
     details->nhistory = ngx_gate_history_read(gate->shared, details->history);
     details->prober = ngx_gate_zone_owner(zone);
     details->heartbeat = ngx_gate_zone_heartbeat(zone);
-
-    query->n++;
 
     return NGX_OK;
 }
@@ -152,8 +165,8 @@ ngx_http_gate_query_one(ngx_http_request_t *r, ngx_http_gate_query_t *query,
 /* the same gate, as if it had but this check */
 
 static ngx_gate_t *
-ngx_http_gate_query_narrow(ngx_http_request_t *r,
-    ngx_http_gate_query_t *query, ngx_gate_t *gate, ngx_uint_t i)
+ngx_http_gate_query_narrow(ngx_http_request_t *r, ngx_gate_t *gate,
+    ngx_uint_t i)
 {
     ngx_gate_t  *narrow;
 
@@ -230,23 +243,9 @@ ngx_int_t
 ngx_http_gate_query_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_http_gate_format_e format, ngx_str_t *body)
 {
-    ngx_table_elt_t  *h;
-
-    h = ngx_http_gate_header(r);
-    if (h == NULL) {
+    if (ngx_http_gate_uncached(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    ngx_str_set(&h->key, "Cache-Control");
-    ngx_str_set(&h->value, "no-store");
-
-    h = ngx_http_gate_header(r);
-    if (h == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_str_set(&h->key, "Vary");
-    ngx_str_set(&h->value, "Accept");
 
     return ngx_http_gate_send(r, status, &ngx_http_gate_types[format], body,
                               1);
