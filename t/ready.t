@@ -20,8 +20,8 @@ my $t = InitGate->new(http => <<'CONF');
     server {
         listen 127.0.0.1:%%PORT_8080%%;
         init_gate app;
-        location = /ready { init_ready app; }
-        location = /all { init_ready; }
+        location /ready { init_ready app; }
+        location /all { init_ready; }
         location = /init { init_status; }
     }
 CONF
@@ -37,10 +37,12 @@ my $r = $t->get('/ready');
 is($r->{status}, 503, 'closed: status');
 like($r->{headers}{'content-type'}, qr{^text/plain}, 'type');
 is($r->{headers}{'cache-control'}, 'no-store', 'not to be cached');
+is($r->{headers}{vary}, 'Accept', 'Vary');
 like($r->{content}, qr/^\[\+\]schema ok$/m, 'a check that passed');
 like($r->{content}, qr/^\[-\]warm waiting: missing$/m, 'one that did not');
 like($r->{content}, qr/^\[-\]later pending$/m, 'one not asked yet');
-like($r->{content}, qr/^\[-\]nice waiting: missing/m, 'an optional one');
+like($r->{content}, qr/^\[-\]nice waiting: missing \(optional\)$/m,
+    'an optional one');
 like($r->{content}, qr/\nreadyz check failed\n?\z/, 'the last line');
 unlike($r->{content}, qr/\Q@{[$t->dir]}/, 'no path in it');
 
@@ -50,6 +52,10 @@ is($r->{status}, 503, 'JSON: status');
 is($r->{headers}{'content-type'}, 'application/json', 'JSON: type');
 my $json = $t->json('/ready', headers => {Accept => 'application/json'});
 is($json->{ready}, JSON::PP::false, 'JSON: ready');
+is_deeply([sort keys %{$json->{gates}[0]{checks}[1]}],
+    [qw(name reason verdict)], 'JSON: no details');
+is($t->get('/ready', headers => {Accept => 'application/problem+json'})
+    ->{headers}{'content-type'}, 'application/json', 'a problem is JSON, too');
 
 is($t->get('/ready', headers => {Accept => '*/*'})->{headers}{'content-type'}
     =~ m{^text/plain}, 1, 'curl gets text');
@@ -58,7 +64,37 @@ my $h = $t->head('/ready');
 is($h->{status}, 503, 'HEAD: status');
 is($h->{content} // '', '', 'HEAD: no body');
 
-is($t->get('/all')->{status}, 503, 'all gates');
+$r = $t->get('/all');
+is($r->{status}, 503, 'all gates');
+like($r->{content}, qr{^\[\+\]app/schema ok$}m, 'each check with its gate');
+like($r->{content}, qr{^\[-\]other/file waiting: missing$}m, 'of all of them');
+
+# one check, by a path below
+
+is($t->get("/$_")->{status}, 200, "$_: passed")
+    for qw(ready/schema ready/app/schema all/schema all/app/schema);
+is($t->get("/$_")->{status}, 503, "$_: not passed")
+    for qw(ready/warm ready/app/warm all/other/file);
+is($t->get("/$_")->{status}, 404, "$_: there is none")
+    for qw(ready/no_such ready/no_such/warm ready/other/file all/other/warm
+           ready/app/warm/more);
+is($t->get('/ready/schema')->{content}, "[+]schema ok\nreadyz check passed\n",
+    'nothing but that check');
+is($t->get('/ready/')->{status}, 503, 'no name is all of them');
+
+# without some of them
+
+is($t->get("/$_")->{status}, 503, "$_: the rest is not there")
+    for qw(ready?exclude=warm ready?exclude=later ready?exclude=schema
+           ready?exclude=other/warm&exclude=later ready?exclude=
+           ready?exclude=warm&include=later ready?exclude=war&exclude=later
+           all?exclude=warm&exclude=later);
+is($t->get("/$_")->{status}, 200, "$_: the rest is")
+    for qw(ready?exclude=warm&exclude=later
+           ready?a=b&exclude=app/warm&c&exclude=later&d
+           all?exclude=app/warm&exclude=app/later&exclude=other/file);
+like($t->get('/ready?exclude=warm')->{content},
+    qr/^\[\+\]warm excluded: ok$/m, 'told as Kubernetes does');
 
 $t->write($_) for qw(warm later);
 $t->wait_for(sub { $t->get('/ready')->{status} == 200 }, 'the gate to open');

@@ -7,6 +7,8 @@ use lib "$FindBin::Bin/lib";
 use InitGate;
 use JSON::PP;
 use JSON::Validator;
+use Time::HiRes qw(time);
+use Time::Local qw(timegm);
 
 my $schema = JSON::Validator->new->schema(
     "file://$FindBin::Bin/../schema/init-gate.schema.json")->schema;
@@ -34,12 +36,14 @@ my $t = InitGate->new(http => <<'CONF');
         location = /public { init_status; }
         location = /one { init_status other details=on; }
         location = /json { init_status format=json; }
+        location = /order { init_status other app; }
     }
 CONF
 
 mkdir $t->path('tree');
 $t->write('tree/1');
 $t->write('html/index.html', 'here');
+my $begun = time;
 $t->run;
 
 
@@ -64,6 +68,17 @@ sub check {
 }
 
 
+# seconds since the epoch
+
+sub at {
+    my ($text) = @_;
+
+    $text =~ /^(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)(\.\d{3})Z$/ or return 0;
+
+    return timegm($6, $5, $4, $3, $2 - 1, $1) + $7;
+}
+
+
 # from the first moment on
 
 valid('details', '/init', 'at the start');
@@ -74,10 +89,13 @@ my $r = valid('details', '/init', 'details');
 is($r->{status}, 200, 'status');
 is($r->{headers}{'content-type'}, 'application/json', 'type');
 is($r->{headers}{'cache-control'}, 'no-store', 'not to be cached');
+is($r->{headers}{vary}, 'Accept', 'Vary');
 
 valid('status', '/public', 'public');
 valid('details', '/one', 'one gate');
 valid('status', '/json', 'format=json');
+is($t->get('/json', headers => {Accept => 'text/html'})
+    ->{headers}{'content-type'}, 'application/json', 'whatever is accepted');
 $r = valid('refusal', '/', 'the refusal');
 is($r->{status}, 503, 'the refusal: status');
 
@@ -98,11 +116,17 @@ is($gate->{ready}, JSON::PP::false, 'ready');
 cmp_ok(abs($gate->{progress} - 0.25 / 3), '<', 0.001, 'progress')
     or diag $gate->{progress};
 is($gate->{opened_at}, undef, 'opened_at');
-like($gate->{deadline_at}, qr/Z$/, 'deadline_at');
+cmp_ok(abs(at($gate->{started_at}) - $begun), '<', patience(2), 'started_at');
+cmp_ok(abs(at($gate->{deadline_at}) - at($gate->{started_at}) - 3600), '<', 1,
+    'deadline_at');
 is($gate->{latched}, JSON::PP::false, 'latched');
 is_deeply([map { $_->{state} } @{$gate->{history}}],
     [qw(starting initializing)], 'history');
 is($gate->{refused}, 2, 'refused');
+is($gate->{$_}, 0, $_) for qw(held passed held_passed held_refused gone);
+is($gate->{carried_over}, JSON::PP::false, 'carried_over');
+cmp_ok(abs(at($gate->{prober}{heartbeat}) - time), '<', patience(2),
+    'heartbeat');
 ok((grep { $_ == $gate->{prober}{pid} } $t->workers), 'prober');
 is($gate->{trigger}, undef, 'trigger');
 
@@ -112,10 +136,14 @@ is($tree->{required}, JSON::PP::true, 'required');
 is($tree->{observed}, 1, 'observed');
 is($tree->{expected}, 4, 'expected');
 is($tree->{reason}, 'too_few', 'reason');
-ok($tree->{message}, 'message');
+like($tree->{message}, qr/^1 of 4 files in /, 'message');
 cmp_ok($tree->{attempts}, '>=', 1, 'attempts');
 is($tree->{passed_at}, undef, 'passed_at');
-ok($tree->{last_checked}, 'last_checked');
+cmp_ok(abs(at($tree->{last_checked}) - time), '<', patience(2),
+    'last_checked');
+cmp_ok(abs(at($tree->{next_check}) - at($tree->{last_checked}) - 0.0475), '<=',
+    0.0035, 'next_check: in 45 to 50 ms');
+is($tree->{carried_over}, JSON::PP::false, 'carried_over');
 is_deeply([map { $_->[0] } @{$tree->{recent}}], [('waiting')
     x @{$tree->{recent}}], 'recent');
 cmp_ok($tree->{duration_ms}, '<', patience(100), 'duration_ms');
@@ -130,30 +158,74 @@ $t->wait_for(sub { check('tree')->{attempts} > 40 }, '40 probes');
 is(scalar @{check('tree')->{recent}}, 32, 'recent: the last 32');
 cmp_ok(check('tree')->{consecutive}, '>', 32, 'consecutive');
 
-$t->write($_) for qw(marker later tree/2 tree/3 tree/4);
-$t->wait_for(sub { gate()->{ready} }, 'the gate to open');
+$t->write($_) for qw(marker later);
+$t->wait_for(sub { check('later')->{verdict} eq 'passed'
+    && check('marker')->{consecutive} > 2 }, 'all but the tree');
+
+my $marker = check('marker');
+cmp_ok(at($marker->{passed_at}), '<', at($marker->{last_checked}),
+    'passed_at: the first time');
+
+$t->write("tree/$_") for 2 .. 4;
+$t->wait_for(sub { gate()->{ready} && !check('tree')->{next_check} },
+    'the gate to open');
 
 $r = valid('details', '/init', 'open');
 $gate = gate();
 is($gate->{state}, 'degraded', 'degraded');
 is($gate->{progress}, 1, 'progress 1');
-ok($gate->{opened_at}, 'opened_at');
+cmp_ok(at($gate->{opened_at}), '>', at($gate->{started_at}), 'opened_at');
+is($gate->{opened_at}, $gate->{history}[-1]{at}, 'at the change of state');
 is($gate->{latched}, JSON::PP::true, 'latched');
 is($gate->{history}[-1]{state}, 'degraded', 'history');
-ok(check('marker')->{passed_at}, 'passed_at');
 ok(!exists check('marker')->{reason}, 'passed has no reason');
-is(check('tree')->{observed}, 4, 'observed at the end');
+
+$tree = check('tree');
+is($tree->{observed}, 4, 'observed at the end');
+is($tree->{passed_at}, $tree->{last_checked}, 'passed_at: the last probe');
+is($tree->{next_check}, undef, 'next_check: there is none');
+is($tree->{consecutive}, 1, 'consecutive');
+cmp_ok($tree->{attempts}, '>', 40, 'attempts');
+is_deeply([map { $_->[0] } @{$tree->{recent}}[-3 .. -1]],
+    [qw(waiting waiting passed)], 'recent: oldest first');
 
 is($t->get('/')->{status}, 200, 'passed');
 is(gate()->{passed}, 1, 'and counted');
-is($t->json('/init')->{ready}, JSON::PP::false, 'the other is closed');
+is($t->json($_)->{ready}, JSON::PP::false, "$_: one of two is closed")
+    for qw(/init /order);
+
+# one of them
+
+sub gates { map { $_->{gate} } @{$t->json("/init?$_[0]")->{gates}} }
+
+is_deeply([gates('gate=other')], ['other'], '?gate=');
+is_deeply([gates('check=file')], ['other'], '?check= of any gate');
+is_deeply([gates('gate=app&check=tree')], ['app'], '?gate= and ?check=');
+is_deeply([map { $_->{name} }
+    @{$t->json('/init?gate=app&check=tree')->{gates}[0]{checks}}], ['tree'],
+    'nothing but that check');
+is($t->json('/init?gate=app&check=tree')->{gates}[0]{checks}[0]{observed}, 4,
+    'with its own numbers');
+ok($t->json('/init?gate=app')->{ready}, 'ready: those that are shown');
+valid('details', '/init?gate=app&check=tree', 'one check');
+is($t->get("/init?$_")->{status}, 404, "$_: there is none")
+    for qw(gate=no_such check=no_such gate=other&check=tree);
+is($t->get('/init?format=xml')->{status}, 400, 'no such format');
 
 # asked by any method that reads
 
 is($t->head('/init')->{status}, 200, 'HEAD');
 is($t->head('/init')->{content} // '', '', 'without a body');
-is($t->post('/init', content => 'x' x 100000)->{status} =~ /^(?:200|405)$/, 1,
-    'POST');
+is($t->post('/init', content => 'x' x 100000)->{status}, 405, 'POST');
+
+# a body that nobody reads does not become the next request
+
+my $s = $t->connect;
+print $s "GET /public HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nx\r\n\r"
+    . "GET /public HTTP/1.1\r\nHost: x\r\n\r\n";
+$s->flush;
+is($t->http_read($s)->{status}, 200, "GET with a body, $_") for 1, 2;
+
 is($t->get('/init?x=1')->{status}, 200, 'arguments');
 
 done_testing;
