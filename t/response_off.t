@@ -38,6 +38,7 @@ my $t = InitGate->new(http => <<'CONF');
         }
 
         location @named {
+            init_gate off;
             add_header X-State "$init_gate $init_gate_state" always;
             add_header X-Retry-After $init_gate_retry_after always;
             return 503 "waiting for $init_gate_waiting\n";

@@ -5,6 +5,7 @@
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
+use Time::HiRes qw(time);
 
 my $t = InitGate->new(http => <<'CONF');
     init_checks app {
@@ -16,7 +17,7 @@ my $t = InitGate->new(http => <<'CONF');
     }
     init_checks other { check file %%DIR%%/other; interval 50ms; }
 
-    log_format gate "$uri|$init_gate|$init_gate_state|$init_gate_progress|$init_gate_retry_after|$init_gate_waiting|$init_gate_held";
+    log_format gate "$uri|$init_gate|$init_gate_state|$init_gate_progress|$init_gate_retry_after|$init_gate_waiting|$init_gate_held|$init_gate_decision";
 
     server {
         listen 127.0.0.1:%%PORT_8080%%;
@@ -26,7 +27,14 @@ my $t = InitGate->new(http => <<'CONF');
         location / { init_gate app; }
         location /both { init_gate app other; }
         location /off { }
-        location /no_retry { init_gate app; init_retry_after off; }
+        location /held {
+            init_gate app;
+            init_hold 1m;
+            set $before $init_gate_state;
+            add_header X-State "$before, $init_gate_state" always;
+            root %%DIR%%;
+        }
+        location /said { init_gate app other; return 200 $init_gate; }
         location = /init { init_status; access_log off; }
     }
 CONF
@@ -51,10 +59,22 @@ sub logged {
 
     my @value = split /\|/, (split /\n/, $t->read('access.log'))[-1];
     my %value;
-    @value{qw(uri gate state progress retry_after waiting held)} = @value;
+    @value{qw(uri gate state progress retry_after waiting held decision)}
+        = @value;
 
     return \%value;
 }
+
+# one that waits meanwhile
+
+$t->write('held', "held\n");
+
+my $start = time;
+my $s = $t->connect;
+print $s "GET /held HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+$s->flush;
+$t->wait_log(qr/init gate "app" holds/);
+my $waits = time;
 
 my $v = logged('/refused');
 
@@ -62,10 +82,11 @@ is($v->{gate}, 'app', 'refused: $init_gate');
 is($v->{state}, 'initializing', '$init_gate_state');
 cmp_ok(abs($v->{progress} - 0.25 / 3), '<', 0.001, '$init_gate_progress')
     or diag $v->{progress};
-like($v->{retry_after}, qr/^\d+$/, '$init_gate_retry_after');
+is($v->{retry_after}, 5, '$init_gate_retry_after');
 is($v->{waiting}, 'marker, tree, last', '$init_gate_waiting')
     or diag $v->{waiting};
-like($v->{held}, qr/^(?:-|0\.\d+)$/, '$init_gate_held') or diag $v->{held};
+is($v->{held}, '-', '$init_gate_held: refused at once');
+is($v->{decision}, 'refused', '$init_gate_decision');
 
 # the variable is what the header has been spread from
 
@@ -74,20 +95,41 @@ cmp_ok($sent, '>=', $v->{retry_after}, 'Retry-After, spread');
 cmp_ok($sent, '<=', 2 * $v->{retry_after}, 'up to its double');
 
 is(logged('/both')->{gate}, 'app', 'the first closed one of two');
+is($t->get('/said')->{content}, 'app', 'also where none was met');
 
 $v = logged('/off');
 is($v->{$_}, '-', "not gated: \$init_gate_$_")
-    for qw(state progress retry_after waiting held);
+    for qw(gate state progress retry_after waiting held decision);
 
+my $longer = time - $waits;
 $t->write($_) for qw(marker last tree/2 tree/3 tree/4);
 $t->wait_for(sub { $t->json('/init')->{gates}[0]{ready} }, 'the gate to open');
+
+my $r = $t->http_read($s);
+my $took = time - $start;
+
+is($r->{content}, "held\n", 'held, and passed');
+is($r->{headers}{'x-state'}, 'initializing, degraded',
+    'a variable is asked anew');
+
+my $line = $t->wait_for(sub { $t->read('access.log') =~ m{^(/held.*)}m && $1 },
+    'the log');
+my ($held, $decision) = (split /\|/, $line)[6, 7];
+
+cmp_ok($held, '>=', $longer - 0.01, '$init_gate_held: as long as it waited');
+cmp_ok($held, '<=', $took + 0.01, 'and no longer');
+is($decision, 'held_passed', '$init_gate_decision');
 
 $v = logged('/open');
 
 is($v->{gate}, 'app', 'open: $init_gate');
 is($v->{state}, 'degraded', '$init_gate_state');
 is($v->{progress} + 0, 1, '$init_gate_progress');
+is($v->{waiting}, '', '$init_gate_waiting');
+is($v->{held}, '-', '$init_gate_held');
+is($v->{decision}, 'passed', '$init_gate_decision');
 
 is(logged('/both')->{gate}, 'other', 'the second of two');
+is($t->get('/said')->{content}, 'other', 'also where none was met');
 
 done_testing;
