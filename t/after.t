@@ -61,11 +61,21 @@ is(verdicts(), 'passed passed passed waiting pending', 'the optional are left');
 is(gate()->{state}, 'degraded', 'degraded');
 is($t->get('/')->{status}, 200, 'open');
 
+# latched, and the optional ones are asked on until they pass
+
+my $asked = gate()->{checks}[3]{attempts};
+$t->wait_for(sub { gate()->{checks}[3]{attempts} > $asked + 2 },
+    'more probes of the optional one');
+is(gate()->{checks}[$_]{next_check}, undef, "check $_: nobody asks it again")
+    for 0 .. 2;
+
 $t->write($_) for qw(after_nice nice);
 $t->wait_for(sub { gate()->{state} eq 'ready' }, 'the optional ones');
 is(verdicts(), 'passed passed passed passed passed', 'all passed');
 is_deeply([map { $_->{state} } @{gate()->{history}}],
     [qw(starting initializing degraded ready)], 'history');
+is(gate()->{checks}[$_]{next_check}, undef, "check $_: asked no more")
+    for 3, 4;
 
 $t->wait_log(qr/init gate "app".*degraded/);
 $t->wait_log(qr/init gate "app".*ready/);
