@@ -84,6 +84,7 @@ for my $directive (qw(timeout backoff deadline)) {
     refused("$directive 0;", qr/"0" in "$directive"/, $time);
     refused("$directive never;", qr/"never"/, $time);
     refused("$directive -5s;", qr/"-5s"/, $time);
+    refused("$directive 25d;", qr/"25d"/, $time);
     refused("$directive 1s; $directive 2s;",
         qr/"$directive" directive is duplicate/);
 }
@@ -115,6 +116,8 @@ refused('trigger http://127.0.0.1:1/ on=demand;', qr/"on=demand"/,
 refused('trigger http://127.0.0.1:1/ on=start on=start;', qr/duplicate/);
 refused('trigger http://127.0.0.1:1/ optional;', qr/"optional"/);
 refused('trigger http://127.0.0.1:1/ after=file;', qr/"after="/);
+refused('trigger http://127.0.0.1:1/ name=other;', qr/"name="/);
+refused('trigger http://127.0.0.1:1/ interval=1s;', qr/"interval="/);
 refused('trigger http://127.0.0.1:1/ no_such=1;', qr/"no_such"/);
 refused('trigger http://127.0.0.1:1/; trigger http://127.0.0.1:1/;',
     qr/"trigger" directive is duplicate/);
@@ -127,9 +130,10 @@ sub block {
 
     my ($status, $said) = $t->conf_error($text);
 
-    subtest $text => sub {
+    subtest substr($text, 0, 100) => sub {
         is($status, 1, 'refused');
-        like($said, qr{ in \S+/nginx\.conf:\d+$}m, 'file and line');
+        like($said, qr{ in \S+/(?:nginx\.conf|included):\d+$}m,
+            'file and line');
         like($said, $_, "$_") for @regex;
     };
 }
@@ -162,6 +166,23 @@ block('init_checks a { check file /x name=x after=y;
                        check file /y name=y after=z;
                        check file /z name=z after=y; }',
     qr/"[yz]"/, qr/wait for itself/);
+
+{
+    my $check = 'redis://user:S3cret@127.0.0.1/0';
+
+    my (undef, $said) = $t->conf_error("init_checks a { check $check key=x; }");
+    like($said, qr/unknown check type "\.\.\."/, 'a forgotten type');
+    unlike($said, qr/S3cret/, 'a password is not repeated');
+}
+
+block('init_checks a { ' . join("\n", map { "check file /x name=c$_;" }
+    0 .. 10000) . ' }', qr/more than 10000 checks in init_checks "a"/);
+
+# what is included counts as if it stood here
+
+$t->write('included', 'check file /y name=y; latch maybe;');
+block("init_checks a { check file /x; include @{[$t->path('included')]}; }",
+    qr/"maybe" in "latch" directive/, qr{included:1$}m);
 
 # the same names in two gates are two checks
 

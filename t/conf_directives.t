@@ -60,6 +60,7 @@ for my $context (qw(http server location)) {
     taken($context, 'init_hold off;');
     taken($context, "init_response $_;") for qw(auto json html off);
     taken($context, "init_retry_after $_;") for qw(auto off 10s);
+    taken($context, 'init_page title=a message=b;');
 }
 
 taken('location', $_) for 'init_status;', 'init_status app other;',
@@ -89,6 +90,9 @@ refused('location', 'init_hold off max=1;', qr/max=1/);
 refused('location', 'init_hold 1s; init_hold 2s;', $duplicate);
 refused('if', 'init_hold 1s;', $here);
 
+refused('location', 'init_hold 25d;', qr/"25d"/);
+refused('location', 'init_hold 1s max=-1;', qr/"max=-1"/);
+
 refused('location', 'init_response;', $count);
 refused('location', 'init_response xml;', qr/"xml"/, qr/auto/, qr/json/,
     qr/html/, qr/off/);
@@ -104,6 +108,17 @@ refused('location', 'init_retry_after -1s;', qr/"-1s"/);
 refused('location', 'init_retry_after 1s 2s;', $count);
 refused('location', 'init_retry_after 1s; init_retry_after 2s;', $duplicate);
 refused('if', 'init_retry_after 1s;', $here);
+
+my $words = qr/"title=TEXT" and "message=TEXT" are allowed, once each/;
+
+refused('location', 'init_page;', $count);
+refused('location', 'init_page title=a message=b title=c;', $count);
+refused('location', 'init_page title=a title=b;', qr/"title=b"/, $words);
+refused('location', 'init_page message=a message=b;', qr/"message=b"/, $words);
+refused('location', 'init_page title=;', qr/"title="/, $words);
+refused('location', 'init_page text=a;', qr/"text=a"/, $words);
+refused('location', 'init_page title=a; init_page message=b;', $duplicate);
+refused('if', 'init_page title=a;', $here);
 
 for my $directive (qw(init_status init_ready)) {
     refused('http', "$directive;", $here);

@@ -67,6 +67,8 @@ refused("/m absent $_", 'parameters "absent" and "'
     . (split /=/)[0] . '" exclude each other') for
     qw(contains=a match=a min_size=1 max_age=1h newer_than=boot newer_than=/x
        files=1 progress=/p);
+refused('/m absent glob=*.json',
+    'parameters "absent" and "glob" exclude each other');
 refused("/m files=2 $_", 'parameters "files" and "'
     . (split /=/)[0] . '" exclude each other') for
     qw(contains=a match=a min_size=1 max_age=1h newer_than=boot newer_than=/x
@@ -76,5 +78,13 @@ refused('/m failed=/m', 'path "/m" is given twice');
 refused('/m progress=/m', 'path "/m" is given twice');
 refused('/m newer_than=/m', 'path "/m" is given twice');
 refused('/m failed=/f progress=/f', 'path "/f" is given twice');
+
+{
+    my ($status, $said) = $t->conf_error(
+        "init_checks app { check file \"/m\0n\"; }");
+
+    isnt($status, 0, 'refused: a zero byte');
+    like($said, qr/a path without a zero byte/, 'told: a zero byte');
+}
 
 done_testing;

@@ -80,6 +80,7 @@ for (1 .. 8) {
     }, "$percent %");
 }
 
+like($t->get('/slow')->{content}, qr/"progress":0\.8,/, '80 %');
 ok(defined $eta, 'an ETA') or diag $t->get('/init')->{content};
 cmp_ok($eta // 99999, '<', 5000, 'below the default') or diag $eta;
 

@@ -63,6 +63,7 @@ static ngx_gate_check_type_t  unit_type = {
 
 static unit_param_conf_t  unit_conf;
 static ngx_gate_check_t   unit_check;
+static ngx_str_t          unit_target = ngx_string("target");
 static char               unit_said[2048];
 
 
@@ -110,6 +111,7 @@ static struct {
     { "time=-1s",        "\"-1s\" of parameter \"time\"", "500ms" },
     { "time=1.5s",       "\"1.5s\" of parameter \"time\"", "500ms" },
     { "time=5x",         "\"5x\" of parameter \"time\"", "500ms" },
+    { "time=9000000y",   "\"9000000y\" of parameter \"time\"", "500ms" },
 
     { "path=/etc/x",     NULL, NULL },
     { "path=x",          NULL, NULL },
@@ -209,6 +211,31 @@ unit(void)
 
     unit_parse("str=a");
     ok(ngx_memcmp(digest, unit_check.digest, 16) != 0, "digest: one less");
+
+    unit_parse("str=a count=2");
+    ok(ngx_memcmp(digest, unit_check.digest, 16) == 0, "digest: as before");
+
+    ngx_str_set(&unit_target, "other");
+    unit_parse("str=a count=2");
+    ok(ngx_memcmp(digest, unit_check.digest, 16) != 0, "digest: the target");
+
+    /* what is one's target and another's name are two things */
+
+    ngx_str_set(&unit_target, "this");
+    unit_parse("name=that");
+    ngx_memcpy(digest, unit_check.digest, 16);
+
+    ngx_str_set(&unit_target, "that");
+    unit_parse("name=this");
+    ok(ngx_memcmp(digest, unit_check.digest, 16) != 0, "digest: what is what");
+
+    ngx_str_set(&unit_target, "target");
+    unit_parse("name=same");
+    ngx_memcpy(digest, unit_check.digest, 16);
+
+    ngx_str_set(&unit_type.name, "kind");
+    unit_parse("name=same");
+    ok(ngx_memcmp(digest, unit_check.digest, 16) != 0, "digest: the type");
 }
 
 
@@ -258,7 +285,7 @@ unit_parse(const char *line)
 
     ngx_memzero(&unit_conf, sizeof(unit_param_conf_t));
     ngx_memzero(&unit_check, sizeof(ngx_gate_check_t));
-    ngx_str_set(&unit_check.target, "target");
+    unit_check.target = unit_target;
     unit_check.type = &unit_type;
     unit_check.conf = &unit_conf;
 
