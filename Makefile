@@ -54,7 +54,7 @@ options = --with-cc-opt="$(cc_$(FLAVOUR)) -Wno-unused-parameter" \
 modules = --with-compat --with-debug --with-threads --with-http_ssl_module \
 	--with-http_v2_module --with-http_auth_request_module \
 	--with-http_realip_module --with-http_stub_status_module \
-	--with-http_slice_module --with-http_dav_module
+	--with-http_slice_module --with-http_dav_module --with-http_sub_module
 
 units = $(patsubst t/unit/%.c,$(BUILD)/unit/%.so,$(wildcard t/unit/*.c))
 fuzzers = $(patsubst t/fuzz/%.c,build-fuzz/%,$(wildcard t/fuzz/*.c))

@@ -38,7 +38,8 @@ package InitGate;
 # Processes    run, reload, quit (returns seconds), kill_all,
 #              signal(NAME [, PID]), master, workers (oldest first: the first
 #              worker, as long as none was respawned), prober([URI]),
-#              alive(PID), memory(PID) in KiB, descriptors(PID);
+#              alive(PID), memory(PID) in KiB (if memory_counts),
+#              descriptors(PID);
 #              nginx(ARGS) and run_error (a start that fails) return the exit
 #              status and the output
 # Requests     get, head, post(URI, ...), request(METHOD, URI, port => N,
@@ -229,6 +230,12 @@ sub is_linked_in {
 
     return $linked_in;
 }
+
+
+# whether the memory of a process tells what it uses: ASAN and valgrind keep
+# for a long time what has been freed
+
+sub memory_counts { !$ENV{TEST_NGINX_VALGRIND} && !is_linked_in() }
 
 
 # writes nginx.conf: for run(), and by a test itself before reload()
