@@ -172,6 +172,20 @@ main(async (browser) => {
   await page.getByRole("button", { name: "Resume" }).click();
   await until(() => polls > 0, "resumes");
 
+  let held;
+  const status = /[?&]format=json/;
+
+  await page.route(status, (route) => { held = route; });
+  await until(() => held, "is pressed while an answer is awaited");
+  await page.getByRole("button", { name: "Pause" }).click();
+  polls = 0;
+  await held.continue();
+  await page.waitForTimeout(1500);
+  is(polls, 0, "and that was the last one");
+  await page.unroute(status);
+  await page.getByRole("button", { name: "Resume" }).click();
+  await until(() => polls > 0, "resumes again");
+
   /* the server goes and comes back */
 
   await act("stop");
