@@ -2,11 +2,13 @@
 
 # Limits of the system: no more descriptors, no more connections of nginx's,
 # a full disk for the log.  Probes say so, count neither way, and go on when
-# there is room again; nobody is turned away by an open gate.
+# there is room again; nobody is turned away by an open gate, and who has a
+# connection is served as fast as ever.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
+use InitGate::Beside;
 use InitGate::Checks 'check';
 use InitGate::Fake;
 
@@ -23,7 +25,7 @@ sub server {
 
     $t->write('marker');
     $t->write('slow', 'x' x 9999);
-    $t->run(http => <<"CONF");
+    $t->run(http => InitGate::Beside::GATE . <<"CONF");
     init_checks app {
         check http http://127.0.0.1:$http/;
         check file %%DIR%%/marker  contains=x;
@@ -31,6 +33,7 @@ sub server {
     }
     server {
         listen 127.0.0.1:%%PORT_8080%%;
+@{[InitGate::Beside::LOCATION]}
         location / { init_gate app;  empty_gif; }
         location = /slow { limit_rate 10;  alias %%DIR%%/slow; }
         location = /init { init_status details=on;  keepalive_timeout 300s; }
@@ -49,9 +52,10 @@ CONF
 sub fill {
     my ($t, $name, $n) = @_;
 
-    my @history = map { $_->{state} } @{$t->json('/init')->{gates}[0]{history}};
+    my @history = map { $_->{state} } @{$t->json('/init')->{gates}[1]{history}};
     my $errors = $t->log_count(qr/check "http" error/);
 
+    my $beside = InitGate::Beside->new($t)->begin;
     my @others;
 
     while (@others < $n) {
@@ -69,13 +73,16 @@ sub fill {
     my ($said) = $t->log =~ /check "http" (error: .*)/;
     note("$name: $said");
 
+    $beside->more(200);
     @others = ();
 
     $t->wait_for(sub {
         2 == grep { check($t, $_)->{verdict} eq 'passed' } qw(http file);
     }, "$name: well again");
 
-    is_deeply([map { $_->{state} } @{$t->json('/init')->{gates}[0]{history}}],
+    $beside->end("$name exhausted");
+
+    is_deeply([map { $_->{state} } @{$t->json('/init')->{gates}[1]{history}}],
         \@history, "$name: the gate has not moved");
     is($t->get('/')->{status}, 200, "$name: and is open");
 }
