@@ -1,8 +1,8 @@
 
 /*
- * A library that nginx is started with: it puts functions of its own in the
- * place of nginx's pool allocators, and lets one call in so many fail, if it
- * is the module's.
+ * A library that nginx is started with: it steps into nginx's functions that
+ * allocate, and malloc(), and lets one call in so many fail, if it is made by
+ * the module or by a library that only the module uses.
  *
  * FAIL_AT=N      the Nth fails, and nothing else (0: none)
  * FAIL_EVERY=N   each Nth fails, as long as FAIL_FILE exists; those by which
@@ -20,21 +20,29 @@
 #include <unistd.h>
 
 
+typedef void *(*function_t)(void *a, void *b, void *c, void *d);
+
+typedef struct {
+    const char  *name;
+    function_t   wrapper;
+    char        *code;
+    char         saved[12];
+    char         jump[12];
+} hook_t;
+
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *p, size_t size);
+
+
 static long         at, every, calls;
 static const char  *file, *count;
 
-static void *(*aligned)(void *pool, size_t size, size_t alignment);
-
 
 static int
-fails(void *caller)
+due(void)
 {
-    Dl_info  info;
-
-    if (!dladdr(caller, &info) || !strstr(info.dli_fname, "init_gate")) {
-        return 0;
-    }
-
     if (every) {
         return access(file, F_OK) == 0 && ++calls % every == 0;
     }
@@ -43,85 +51,164 @@ fails(void *caller)
 }
 
 
+static int
+fails(void *caller)
+{
+    Dl_info  info;
+
+    if ((!every && !count) || !dladdr(caller, &info)) {
+        return 0;
+    }
+
+    return (strstr(info.dli_fname, "init_gate_module")
+            || strstr(info.dli_fname, "/libpq.")
+            || strstr(info.dli_fname, "/libhiredis."))
+           && due();
+}
+
+
+#define HOOKS(hook)                                                           \
+    hook(ngx_palloc)                                                          \
+    hook(ngx_pnalloc)                                                         \
+    hook(ngx_pcalloc)                                                         \
+    hook(ngx_pstrdup)                                                         \
+    hook(ngx_array_create)                                                    \
+    hook(ngx_array_push)                                                      \
+    hook(ngx_list_push)                                                       \
+    hook(ngx_create_pool)                                                     \
+    hook(ngx_create_temp_buf)                                                 \
+    hook(ngx_pool_cleanup_add)                                                \
+    hook(ngx_http_cleanup_add)                                                \
+    hook(ngx_http_add_variable)                                               \
+    hook(ngx_resolve_start)                                                   \
+    hook(ngx_resolver_create)                                                 \
+    hook(ngx_shared_memory_add)                                               \
+    hook(ngx_slab_calloc)                                                     \
+    hook(ngx_get_connection)                                                  \
+    hook(ngx_calloc)
+
+#define number(name)     n_##name,
+#define declare(name)                                                         \
+    static void *wrap_##name(void *a, void *b, void *c, void *d);
+#define entry(name)      { #name, wrap_##name, NULL, "", "" },
+#define define(name)                                                          \
+                                                                              \
+static void *                                                                 \
+wrap_##name(void *a, void *b, void *c, void *d)                               \
+{                                                                             \
+    if (fails(__builtin_return_address(0))) {                                 \
+        return NULL;                                                          \
+    }                                                                         \
+                                                                              \
+    return call(&hooks[n_##name], a, b, c, d);                                \
+}
+
+enum { HOOKS(number) HOOKS_N };
+
+HOOKS(declare)
+
+static hook_t  hooks[] = { HOOKS(entry) };
+
+
+/* nginx has one thread: what was there is put back for as long as it runs */
+
 static void *
-take(size_t alignment, size_t size)
+call(hook_t *hook, void *a, void *b, void *c, void *d)
 {
     void  *p;
 
-    if (every && access(file, F_OK) == 0 && ++calls % every == 0) {
-        return NULL;
-    }
+    memcpy(hook->code, hook->saved, sizeof(hook->saved));
+    p = ((function_t) hook->code)(a, b, c, d);
+    memcpy(hook->code, hook->jump, sizeof(hook->jump));
 
-    return posix_memalign(&p, alignment, size) == 0 ? p : NULL;
+    return p;
 }
 
 
-static void *
-memalign_of_nginx(size_t alignment, size_t size, void *log)
-{
-    (void) log;
+HOOKS(define)
 
-    return take(alignment, size);
-}
 
+/* these come from nginx's pools, too */
 
 static void *
-alloc_of_nginx(size_t size, void *log)
-{
-    (void) log;
-
-    return take(16, size);
-}
-
-
-static void *
-allocate(void *pool, size_t size)
-{
-    return aligned(pool, size ? size : 1, 16);
-}
-
-
-static void *
-palloc(void *pool, size_t size)
-{
-    return fails(__builtin_return_address(0)) ? NULL : allocate(pool, size);
-}
-
-
-static void *
-pcalloc(void *pool, size_t size)
+take_aligned(void *alignment, void *size, void *log, void *none)
 {
     void  *p;
 
-    if (fails(__builtin_return_address(0))) {
+    (void) log;
+    (void) none;
+
+    if (every && due()) {
         return NULL;
     }
 
-    p = allocate(pool, size);
+    return posix_memalign(&p, (size_t) alignment, (size_t) size) == 0 ? p
+                                                                      : NULL;
+}
 
-    return p ? memset(p, 0, size) : NULL;
+
+static void *
+take(void *size, void *log, void *none, void *nothing)
+{
+    (void) log;
+    (void) none;
+    (void) nothing;
+
+    if (every ? due() : fails(__builtin_return_address(0))) {
+        return NULL;
+    }
+
+    return __libc_malloc((size_t) size);
+}
+
+
+static hook_t  memory[] = {
+    { "ngx_memalign", take_aligned, NULL, "", "" },
+    { "ngx_alloc", take, NULL, "", "" }
+};
+
+
+void *
+malloc(size_t size)
+{
+    return fails(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
+}
+
+
+void *
+calloc(size_t n, size_t size)
+{
+    return fails(__builtin_return_address(0)) ? NULL : __libc_calloc(n, size);
+}
+
+
+void *
+realloc(void *p, size_t size)
+{
+    return fails(__builtin_return_address(0)) ? NULL
+                                              : __libc_realloc(p, size);
 }
 
 
 static void
-replace(const char *name, void *function)
+replace(hook_t *hook)
 {
-    char           jump[12] = "\x48\xb8________\xff\xe0";
-    char          *code;
     unsigned long  page;
 
-    code = dlsym(RTLD_DEFAULT, name);
-    page = (unsigned long) code & ~4095ul;
+    memcpy(hook->jump, "\x48\xb8________\xff\xe0", sizeof(hook->jump));
+    memcpy(hook->jump + 2, &hook->wrapper, 8);
 
-    if (code == NULL || mprotect((void *) page, 8192,
-                                 PROT_READ|PROT_WRITE|PROT_EXEC))
+    hook->code = dlsym(RTLD_DEFAULT, hook->name);
+    page = (unsigned long) hook->code & ~4095ul;
+
+    if (hook->code == NULL
+        || mprotect((void *) page, 8192, PROT_READ|PROT_WRITE|PROT_EXEC))
     {
         abort();
     }
 
-    memcpy(jump + 2, &function, 8);
-    memcpy(code, jump, 12);
-    mprotect((void *) page, 8192, PROT_READ|PROT_EXEC);
+    memcpy(hook->saved, hook->code, sizeof(hook->saved));
+    memcpy(hook->code, hook->jump, sizeof(hook->jump));
 }
 
 
@@ -129,23 +216,23 @@ __attribute__((constructor))
 static void
 begin(void)
 {
-    aligned = (void *(*)(void *, size_t, size_t))
-                  dlsym(RTLD_DEFAULT, "ngx_pmemalign");
+    int  i;
 
-    if (aligned == NULL) {
+    if (dlsym(RTLD_DEFAULT, "ngx_palloc") == NULL) {
         return;
     }
+
+    for (i = 0; i < HOOKS_N; i++) {
+        replace(&hooks[i]);
+    }
+
+    replace(&memory[0]);
+    replace(&memory[1]);
 
     at = getenv("FAIL_AT") ? atol(getenv("FAIL_AT")) : 0;
     every = getenv("FAIL_EVERY") ? atol(getenv("FAIL_EVERY")) : 0;
     file = getenv("FAIL_FILE") ? strdup(getenv("FAIL_FILE")) : "";
     count = getenv("FAIL_COUNT") ? strdup(getenv("FAIL_COUNT")) : NULL;
-
-    replace("ngx_palloc", (void *) palloc);
-    replace("ngx_pnalloc", (void *) palloc);
-    replace("ngx_pcalloc", (void *) pcalloc);
-    replace("ngx_memalign", (void *) memalign_of_nginx);
-    replace("ngx_alloc", (void *) alloc_of_nginx);
 }
 
 
@@ -153,9 +240,13 @@ __attribute__((destructor))
 static void
 end(void)
 {
-    FILE  *f;
+    FILE        *f;
+    const char  *name;
 
-    if (count && (f = fopen(count, "w"))) {
+    name = count;
+    count = NULL;
+
+    if (name && (f = fopen(name, "w"))) {
         fprintf(f, "%ld\n", calls);
         fclose(f);
     }
