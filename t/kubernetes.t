@@ -55,6 +55,13 @@ for (['unknown', 'replicas: 2', 'replica: 2', qr/replica: unknown/],
 }
 
 
+# the secrets that the page tells to make: name => files
+
+my $page = slurp("$examples/README.md") =~ s/\\\n\s*//gr;
+my %secrets = map { my ($name, @files) = split ' ', s/--from-file=//gr;
+                    $name => \@files }
+    $page =~ /^    kubectl create secret generic (.*)$/mg;
+
 my %manifests;
 
 for my $name ('sidecar', 'edge') {
@@ -80,6 +87,11 @@ for my $name ('sidecar', 'edge') {
     is($volume{gate}{configMap}{name}, $found{ConfigMap}{metadata}{name},
         'the configuration is mounted');
     ok($volume{secrets}{secret}, 'secrets are files');
+    is_deeply([sort { $a cmp $b } @{$secrets{$volume{secrets}{secret}
+            {secretName}}}],
+        [sort map { m{^/run/secrets/\w+/(.*)} } $found{ConfigMap}{data}
+            {'gate.conf'} =~ /password_file=(\S+)/g],
+        'those that the page tells to make');
     ok($port{$_->{targetPort}}, "port $_->{targetPort}")
         for @{$found{Service}{spec}{ports}};
     is($spec->{automountServiceAccountToken}, JSON::PP::false, 'no token');

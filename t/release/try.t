@@ -42,7 +42,7 @@ mkfifo keys
 : > seen
 # what a shell starts in the background does not hear of Ctrl-C
 perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' \
-    script -qec "$1/tools/demo" /dev/null < keys > seen &
+    script -qec "exec $1/tools/demo" /dev/null < keys > seen &
 exec 9> keys
 for try in $(seq 600); do
     ! grep -q 'Ctrl-C ends' seen || break
