@@ -146,6 +146,14 @@ fault('hangs', sub { login($_[0]); $_[0]->hang }, 'error', 'timeout',
 fault('goes', sub { login($_[0]); questions($_[0]) }, 'error', 'reset');
 fault('dies', sub { login($_[0]); questions($_[0]); $_[0]->reset }, 'error',
     'reset');
+fault('babbles', sub {
+    my ($c) = @_;
+    login($c) && questions($c) or return;
+    $c->send(error('42501', 'no', 'ERROR') . ready()) or return;
+    sleep 0.1;    # once nobody asks
+    $c->send('garbage' x 100);
+    $c->hang;
+}, 'error', 'denied', qr/^no \(42501\)$/);
 fault('ready', answers(''), 'error', 'protocol');
 fault('garbage', sub { login($_[0]); questions($_[0]);
     $_[0]->send('garbage' x 100); $_[0]->hang }, 'error', 'protocol');

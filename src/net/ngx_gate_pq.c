@@ -2,12 +2,14 @@
 /*
  * PostgreSQL without blocking.
  *
- * libpq opens, replaces and closes its descriptor as it likes, mostly under
- * the same number, and expects to be woken as by poll().  So nginx watches
- * the descriptor only while nobody works: before each call into libpq that
- * may touch it both events are removed and nginx's connection is given back,
- * afterwards a fresh one is taken for whatever descriptor there is then, and
- * the events are level-triggered.  Nothing but libpq ever closes it.
+ * libpq expects to be woken as by poll(), so the events are level-triggered,
+ * and nothing but libpq ever closes its descriptor.  During a login it opens,
+ * replaces and closes it as it likes, mostly under the same number: nginx then
+ * watches it only while nobody works, which means that before each step both
+ * events are removed and nginx's connection is given back, and afterwards a
+ * fresh one is taken for whatever descriptor there is then.  Later on there is
+ * only one, which is watched until the end, for reading; where libpq has
+ * closed it, it says so, and the kernel has forgotten the events by itself.
  *
  * A connection serves one question at a time, the first in its queue.  While
  * there is no connection, that question's deadline is also shared out among
@@ -25,8 +27,17 @@ static void ngx_gate_pq_release(ngx_gate_pq_t *pq);
 static void ngx_gate_pq_work(ngx_event_t *ev);
 static void ngx_gate_pq_timeout(ngx_event_t *ev);
 static void ngx_gate_pq_event(ngx_event_t *ev);
+static void ngx_gate_pq_count(ngx_gate_pq_t *pq, ngx_connection_t *c);
+static ngx_int_t ngx_gate_pq_connection(ngx_gate_pq_t *pq);
+static ngx_int_t ngx_gate_pq_set_event(ngx_event_t *ev, ngx_int_t event,
+    ngx_uint_t wanted);
 static void ngx_gate_pq_unwatch(ngx_gate_pq_t *pq);
 static void ngx_gate_pq_forget_ssl_errors(void);
+
+
+/* what libpq reads at a time, while no message is longer */
+
+#define NGX_GATE_PQ_READ_MAX  16384
 
 
 /* libpq's connections are of the process that opened them */
@@ -191,7 +202,6 @@ ngx_gate_pq_work(ngx_event_t *ev)
         break;
 
     case NGX_GATE_PQ_READY:
-        ngx_gate_pq_unwatch(pq);
         ngx_gate_pq_send(pq);
         break;
 
@@ -209,8 +219,6 @@ ngx_gate_pq_timeout(ngx_event_t *ev)
 
     pq = ngx_queue_data(ev, ngx_gate_pq_t, timer);
 
-    ngx_gate_pq_unwatch(pq);
-
     if (pq->state == NGX_GATE_PQ_BUSY) {
         ngx_gate_pq_receive(pq);
         return;
@@ -227,25 +235,13 @@ ngx_gate_pq_timeout(ngx_event_t *ev)
 static void
 ngx_gate_pq_event(ngx_event_t *ev)
 {
-    int                n;
-    ngx_uint_t         closing;
     ngx_gate_pq_t     *pq;
     ngx_connection_t  *c;
 
     c = ev->data;
     pq = c->data;
 
-    closing = c->close || c->error;
-
-    n = 0;
-
-    if (!ev->write && ngx_socket_nread(c->fd, &n) == -1) {
-        n = 0;
-    }
-
-    ngx_gate_pq_unwatch(pq);
-
-    if (closing) {
+    if (c->close || c->error) {
 
         /* worker_shutdown_timeout: the questions' own time is up as well */
 
@@ -253,7 +249,9 @@ ngx_gate_pq_event(ngx_event_t *ev)
         return;
     }
 
-    pq->received += n;
+    if (!ev->write) {
+        ngx_gate_pq_count(pq, c);
+    }
 
     if (pq->received > NGX_GATE_PQ_ANSWER_MAX) {
         ngx_gate_pq_too_much(pq);
@@ -263,6 +261,7 @@ ngx_gate_pq_event(ngx_event_t *ev)
     switch (pq->state) {
 
     case NGX_GATE_PQ_LOGIN:
+        ngx_gate_pq_unwatch(pq);
         ngx_gate_pq_login(pq);
         break;
 
@@ -273,6 +272,27 @@ ngx_gate_pq_event(ngx_event_t *ev)
     default:    /* NGX_GATE_PQ_ASKING_ROLE, NGX_GATE_PQ_BUSY */
         ngx_gate_pq_receive(pq);
         break;
+    }
+}
+
+
+/*
+ * What comes first is not asked for: it is no more than libpq reads at a time,
+ * and mostly all.
+ */
+
+static void
+ngx_gate_pq_count(ngx_gate_pq_t *pq, ngx_connection_t *c)
+{
+    int  n;
+
+    if (pq->received == 0) {
+        pq->received = NGX_GATE_PQ_READ_MAX;
+        return;
+    }
+
+    if (ngx_socket_nread(c->fd, &n) == 0) {
+        pq->received += n;
     }
 }
 
@@ -334,19 +354,48 @@ ngx_gate_pq_answer(ngx_gate_pq_t *pq, ngx_gate_pq_question_t *q,
 ngx_int_t
 ngx_gate_pq_watch(ngx_gate_pq_t *pq, ngx_uint_t what)
 {
-    ngx_log_t         *log;
     ngx_connection_t  *c;
 
     ngx_gate_pq_forget_ssl_errors();
+
+    if (pq->watched == NULL && ngx_gate_pq_connection(pq) != NGX_OK) {
+        pq->reason = NGX_GATE_NO_CONNECTIONS;
+        pq->error_len = ngx_sprintf(pq->error, "no free worker_connections")
+                        - pq->error;
+        return NGX_ERROR;
+    }
+
+    c = pq->watched;
+
+    if (ngx_gate_pq_set_event(c->read, NGX_READ_EVENT, what & NGX_GATE_PQ_READ)
+        != NGX_OK
+        || ngx_gate_pq_set_event(c->write, NGX_WRITE_EVENT,
+                                 what & NGX_GATE_PQ_WRITE)
+           != NGX_OK)
+    {
+        ngx_gate_pq_unwatch(pq);
+
+        pq->reason = NGX_GATE_NO_CONNECTIONS;
+        pq->error_len = ngx_sprintf(pq->error, "cannot watch a connection")
+                        - pq->error;
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_gate_pq_connection(ngx_gate_pq_t *pq)
+{
+    ngx_log_t         *log;
+    ngx_connection_t  *c;
 
     log = ngx_cycle->log;
 
     c = ngx_get_connection(libpq.PQsocket(pq->conn), log);
 
     if (c == NULL) {
-        pq->reason = NGX_GATE_NO_CONNECTIONS;
-        pq->error_len = ngx_sprintf(pq->error, "no free worker_connections")
-                        - pq->error;
         return NGX_ERROR;
     }
 
@@ -362,18 +411,19 @@ ngx_gate_pq_watch(ngx_gate_pq_t *pq, ngx_uint_t what)
 
     pq->watched = c;
 
-    if (((what & NGX_GATE_PQ_READ)
-         && ngx_add_event(c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT) != NGX_OK)
-        || ((what & NGX_GATE_PQ_WRITE)
-            && ngx_add_event(c->write, NGX_WRITE_EVENT, NGX_LEVEL_EVENT)
-               != NGX_OK))
-    {
-        ngx_gate_pq_unwatch(pq);
+    return NGX_OK;
+}
 
-        pq->reason = NGX_GATE_NO_CONNECTIONS;
-        pq->error_len = ngx_sprintf(pq->error, "cannot watch a connection")
-                        - pq->error;
-        return NGX_ERROR;
+
+static ngx_int_t
+ngx_gate_pq_set_event(ngx_event_t *ev, ngx_int_t event, ngx_uint_t wanted)
+{
+    if (wanted && !ev->active) {
+        return ngx_add_event(ev, event, NGX_LEVEL_EVENT);
+    }
+
+    if (!wanted && ev->active) {
+        return ngx_del_event(ev, event, 0);
     }
 
     return NGX_OK;
@@ -383,6 +433,7 @@ ngx_gate_pq_watch(ngx_gate_pq_t *pq, ngx_uint_t what)
 static void
 ngx_gate_pq_unwatch(ngx_gate_pq_t *pq)
 {
+    ngx_uint_t         flags;
     ngx_connection_t  *c;
 
     c = pq->watched;
@@ -393,12 +444,14 @@ ngx_gate_pq_unwatch(ngx_gate_pq_t *pq)
 
     pq->watched = NULL;
 
+    flags = (libpq.PQsocket(pq->conn) == -1) ? NGX_CLOSE_EVENT : 0;
+
     if (c->read->active) {
-        ngx_del_event(c->read, NGX_READ_EVENT, 0);
+        ngx_del_event(c->read, NGX_READ_EVENT, flags);
     }
 
     if (c->write->active) {
-        ngx_del_event(c->write, NGX_WRITE_EVENT, 0);
+        ngx_del_event(c->write, NGX_WRITE_EVENT, flags);
     }
 
     ngx_close_connection(c);

@@ -309,9 +309,13 @@ ngx_gate_pq_idle(ngx_gate_pq_t *pq)
         return;
     }
 
+    /* what it says may make no sense, and libpq closes the connection */
+
     (void) libpq.PQisBusy(pq->conn);
 
-    if (ngx_gate_pq_watch(pq, NGX_GATE_PQ_READ) != NGX_OK) {
+    if (libpq.PQstatus(pq->conn) != CONNECTION_OK
+        || ngx_gate_pq_watch(pq, NGX_GATE_PQ_READ) != NGX_OK)
+    {
         ngx_gate_pq_close(pq);
     }
 }
