@@ -195,6 +195,11 @@ ngx_gate_peer_send(ngx_gate_peer_t *peer, u_char *data, size_t size)
         peer->connection->idle = 0;
     }
 
+    if (ngx_tcp_nodelay(peer->connection) != NGX_OK) {
+        ngx_gate_peer_broken(peer, ngx_socket_errno, "setsockopt()");
+        return;
+    }
+
     out = peer->out;
     pending = out->last - out->pos;
 

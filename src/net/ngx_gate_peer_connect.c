@@ -228,17 +228,12 @@ ngx_gate_peer_established(ngx_gate_peer_t *peer)
 {
     ngx_connection_t  *c;
 
-    c = peer->connection;
-
-    if (ngx_tcp_nodelay(c) != NGX_OK) {
-        ngx_gate_peer_broken(peer, ngx_socket_errno, "setsockopt()");
-        return;
-    }
-
     if (peer->endpoint->tls == NULL) {
         ngx_gate_peer_ready(peer);
         return;
     }
+
+    c = peer->connection;
 
     peer->log->action = "shaking hands in TLS";
 
