@@ -57,6 +57,14 @@ my $t = InitGate->new(http => <<'CONF');
         latch off;
     }
 
+    init_checks again {
+        check file %%DIR%%/again  name=again;
+        check file %%DIR%%/other  name=other;
+        interval 50ms 2s;
+        fall 1;
+        latch off;
+    }
+
     server {
         listen 127.0.0.1:%%PORT_8080%%;
         location = /init { init_status details=on; }
@@ -64,6 +72,8 @@ my $t = InitGate->new(http => <<'CONF');
 CONF
 
 $t->{http} =~ s{127\.0\.0\.1:([a-z]+)/}{"127.0.0.1:" . $fake{$1}->port . "/"}ge;
+
+$t->write($_) for qw(again other);
 
 my $start = time;
 $t->run;
@@ -160,5 +170,20 @@ my $n = $fake{error}->connections;
 watch(sub { $fake{error}->connections >= $n + 5 && pauses('error') >= 4 },
     'more probes');
 about('after an error: the interval again', 100, (pauses('error'))[-2, -1]);
+
+
+# a gate that has closed is asked about as before it opened, and at once
+
+sub again { (grep { $_->{gate} eq 'again' } @{$t->json('/init')->{gates}})[0] }
+
+$t->wait_for(sub { again()->{checks}[1]{attempts} >= 3 }, 'a longer pause');
+unlink $t->path('again');
+$t->wait_for(sub { !again()->{ready} }, 'closed', 10);
+$n = again()->{checks}[1]{attempts};
+$t->wait_for(sub { again()->{checks}[1]{attempts} >= $n + 4 }, 'asked', 1);
+$start = time;
+$t->write('again');
+$t->wait_for(sub { again()->{ready} }, 'open again');
+cmp_ok(time - $start, '<', patience(0.5), 'as soon as at first');
 
 done_testing;

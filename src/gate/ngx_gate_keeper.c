@@ -19,6 +19,8 @@
 static void ngx_gate_keeper_verdict(ngx_gate_run_t *run);
 static ngx_uint_t ngx_gate_keeper_note(ngx_gate_run_t *run);
 static ngx_msec_t ngx_gate_keeper_pause(ngx_gate_run_t *run);
+static ngx_msec_t ngx_gate_keeper_jitter(ngx_msec_t pause);
+static void ngx_gate_keeper_hasten(ngx_gate_keeper_t *keeper);
 static void ngx_gate_keeper_log_check(ngx_gate_run_t *run);
 static ngx_uint_t ngx_gate_keeper_needs(ngx_gate_keeper_t *keeper,
     ngx_uint_t i);
@@ -203,8 +205,7 @@ ngx_gate_keeper_is_resting(ngx_gate_keeper_t *keeper)
 static void
 ngx_gate_keeper_verdict(ngx_gate_run_t *run)
 {
-    ngx_uint_t                i, changed, counted;
-    ngx_msec_t                pause;
+    ngx_uint_t                i, open, changed, counted;
     ngx_gate_keeper_t        *keeper;
     ngx_gate_check_record_t  *record;
 
@@ -213,6 +214,7 @@ ngx_gate_keeper_verdict(ngx_gate_run_t *run)
     i = run->probe.check->index;
 
     counted = record->standing.counts;
+    open = ngx_gate_state_is_open(keeper->gate, keeper->record.memory.state);
 
     if (ngx_gate_schedule_pen_down(keeper->schedule) != NGX_OK) {
         return;
@@ -220,8 +222,7 @@ ngx_gate_keeper_verdict(ngx_gate_run_t *run)
 
     changed = ngx_gate_keeper_note(run);
 
-    pause = ngx_gate_keeper_pause(run);
-    record->next_check = record->last_checked + pause;
+    record->next_check = record->last_checked + ngx_gate_keeper_pause(run);
 
     ngx_gate_check_publish(run->shared, record);
 
@@ -232,7 +233,7 @@ ngx_gate_keeper_verdict(ngx_gate_run_t *run)
     }
 
     if (ngx_gate_keeper_needs(keeper, i)) {
-        ngx_gate_run_at(run, pause);
+        ngx_gate_run_at(run, record->next_check - record->last_checked);
 
     } else {
         ngx_post_event(&keeper->schedule->tidy, &ngx_posted_events);
@@ -240,6 +241,12 @@ ngx_gate_keeper_verdict(ngx_gate_run_t *run)
 
     if (record->standing.counts && !counted) {
         ngx_gate_keeper_release(keeper, i);
+    }
+
+    if (open
+        && !ngx_gate_state_is_open(keeper->gate, keeper->record.memory.state))
+    {
+        ngx_gate_keeper_hasten(keeper);
     }
 }
 
@@ -339,7 +346,50 @@ ngx_gate_keeper_pause(ngx_gate_run_t *run)
                                ++run->errors);
     }
 
+    return ngx_gate_keeper_jitter(pause);
+}
+
+
+static ngx_msec_t
+ngx_gate_keeper_jitter(ngx_msec_t pause)
+{
     return pause - (ngx_msec_t) ngx_random() % (pause / 10 + 1);
+}
+
+
+/* the gate has closed: from now on its checks run as before it opened */
+
+static void
+ngx_gate_keeper_hasten(ngx_gate_keeper_t *keeper)
+{
+    ngx_uint_t       i;
+    ngx_msec_t       pause;
+    ngx_gate_run_t  *run;
+
+    if (ngx_gate_schedule_pen_down(keeper->schedule) != NGX_OK) {
+        return;
+    }
+
+    for (i = 0; i < keeper->gate->checks.nelts; i++) {
+        run = &keeper->runs[i];
+        pause = ngx_gate_keeper_jitter(run->probe.check->interval);
+
+        if (run->busy
+            || !run->alarm.set
+            || (ngx_msec_int_t) (run->alarm.node.key - ngx_current_msec
+                                 - pause) <= 0
+            || run->record->result.verdict == NGX_GATE_ERROR)
+        {
+            continue;
+        }
+
+        run->record->next_check = ngx_gate_now() + pause;
+
+        ngx_gate_check_publish(run->shared, run->record);
+        ngx_gate_run_at(run, pause);
+    }
+
+    ngx_gate_pen_up(&keeper->schedule->pen);
 }
 
 
@@ -417,7 +467,7 @@ ngx_gate_keeper_release(ngx_gate_keeper_t *keeper, ngx_uint_t passed)
 static void
 ngx_gate_keeper_update(ngx_gate_keeper_t *keeper, ngx_uint_t tell)
 {
-    ngx_uint_t           changed;
+    ngx_uint_t            changed;
     ngx_gate_schedule_t  *schedule;
 
     schedule = keeper->schedule;
@@ -634,13 +684,12 @@ ngx_gate_keeper_remind(ngx_gate_keeper_t *keeper)
         message.len = run->record->result.message_len;
 
         ngx_log_error(NGX_LOG_WARN, keeper->schedule->log, 0,
-                      "init gate \"%V\" is still closed after %Ms: "
-                      "check \"%V\" %V%s%V",
-                      &keeper->gate->name,
-                      (ngx_current_msec - keeper->record.closed) / 1000,
-                      &run->probe.check->name,
+                      "init gate \"%V\": check \"%V\" %V%s%V, "
+                      "gate closed for %Ms",
+                      &keeper->gate->name, &run->probe.check->name,
                       &ngx_gate_verdict_names[run->record->result.verdict],
-                      message.len ? ": " : "", &message);
+                      message.len ? ": " : "", &message,
+                      (ngx_current_msec - keeper->record.closed) / 1000);
     }
 
     keeper->remind = ngx_min(keeper->remind * 2, NGX_GATE_REMIND_MAX);
