@@ -91,6 +91,12 @@ asks('application/json, text/plain, */*', '503 json', 'a JavaScript client');
 asks('application/problem+json', '503 problem');
 asks('application/problem+json, application/json;q=0.9', '503 problem');
 asks('application/problem+json;q=0.5, application/json', '503 json');
+asks('application/json, application/problem+json', '503 problem',
+     'problem+json beside JSON');
+asks('application/problem+json, application/json', '503 problem');
+asks('application/json, application/problem+json;q=0.9', '503 json');
+asks('application/problem+json;q=0, application/json', '503 json');
+asks('application/*', '503 json');
 asks('text/html', '503 html');
 asks('TEXT/HTML', '503 html');
 asks('text/html;level=1', '503 html');

@@ -56,11 +56,13 @@ static ngx_str_t  ngx_http_gate_ranges[] = {
 
 static ngx_http_gate_offer_t  ngx_http_gate_offers[] = {
 
-    { NGX_HTTP_GATE_FORMAT_JSON,
-      NGX_HTTP_GATE_JSON, NGX_HTTP_GATE_APPLICATION },
+    /* by its name alone, but then before the JSON that is named beside it */
 
     { NGX_HTTP_GATE_FORMAT_PROBLEM,
-      NGX_HTTP_GATE_PROBLEM, NGX_HTTP_GATE_APPLICATION },
+      NGX_HTTP_GATE_PROBLEM, NGX_HTTP_GATE_PROBLEM },
+
+    { NGX_HTTP_GATE_FORMAT_JSON,
+      NGX_HTTP_GATE_JSON, NGX_HTTP_GATE_APPLICATION },
 
     { NGX_HTTP_GATE_FORMAT_HTML,
       NGX_HTTP_GATE_HTML, NGX_HTTP_GATE_TEXT },
