@@ -77,7 +77,8 @@ for my $name (qw(address localhost socket v6)) {
 
 my %why = (
     refused => ['refused', qr/127\.0\.0\.1:\d+ failed.*refused/],
-    no_socket => ['refused', qr/No such file/],
+    no_socket => ['refused',
+        qr{connect\(\) to unix:\Q$dir\E/no\.sock failed .*No such}],
     a_file => ['refused', qr/refused/],
     full => ['refused', qr/temporarily unavailable/],
     closed => ['denied', qr/Permission denied/],

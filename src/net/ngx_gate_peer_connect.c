@@ -302,20 +302,23 @@ ngx_gate_peer_handshake(ngx_gate_peer_t *peer)
 static void
 ngx_gate_peer_connect_error(ngx_gate_peer_t *peer, ngx_err_t err)
 {
-    u_char              *p;
+    u_char              *p, *last;
     u_char               call[sizeof("connect() to ") + NGX_SOCKADDR_STRLEN];
     ngx_uint_t           i;
     ngx_gate_resolve_t  *resolve;
 
-    p = ngx_cpymem(call, "connect()", sizeof("connect()") - 1);
+    p = ngx_cpymem(call, "connect() to ", sizeof("connect() to ") - 1);
+    last = call + sizeof(call) - 1;
 
-    if (peer->endpoint->path.len == 0) {
+    if (peer->endpoint->path.len) {
+        p = ngx_slprintf(p, last, "unix:%V", &peer->endpoint->path);
+
+    } else {
         resolve = &peer->resolve;
         i = (peer->first + peer->tried - 1) % resolve->naddrs;
 
-        p = ngx_cpymem(p, " to ", 4);
         p += ngx_sock_ntop(&resolve->addrs[i].sockaddr, resolve->socklens[i],
-                           p, NGX_SOCKADDR_STRLEN, 1);
+                           p, last - p, 1);
     }
 
     *p = '\0';
