@@ -106,6 +106,8 @@ bad("$url $_", 'needs "rediss://"')
         "cert=$certificate cert_key=$key";
 
 bad("rediss://cache cert_key=$key", '"cert_key" needs "cert"');
+bad("rediss://cache cert=/nonexistent key=$key",
+    'the key of "cert" is given by "cert_key=".*"key=" is the key in Redis');
 bad('rediss://cache ca=/nonexistent', '/nonexistent');
 bad('rediss://cache verify=off ca=/x', 'conflicts');
 bad('unix:/run/redis.sock sentinel=main', '"sentinel" needs a target of host');

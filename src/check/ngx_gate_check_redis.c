@@ -68,7 +68,7 @@ static ngx_gate_param_t  ngx_gate_check_redis_params[] = {
       0,
       ngx_gate_param_set_count,
       offsetof(ngx_gate_redis_conf_t, min),
-      NULL },
+      "a number, 1 or more" },
 
     ngx_gate_redis_param_str("failed", failed, "a text"),
     ngx_gate_redis_param_str("sentinel", sentinel, "the name of a master"),

@@ -14,6 +14,11 @@
 #include <ngx_gate_redis.h>
 
 
+/* of a key or a value, in messages */
+
+#define NGX_GATE_REDIS_SHOW_MAX  48
+
+
 /* the types of keys, as TYPE names them */
 
 typedef enum {

@@ -222,6 +222,12 @@ ngx_gate_redis_conf_tls(ngx_conf_t *cf, ngx_gate_check_t *check,
     if (ngx_gate_tls_init(cf, check, &conf->tls, &target->servers[0].host)
         != NGX_CONF_OK)
     {
+        if (conf->tls.cert.len && conf->cert_key.len == 0) {
+            ngx_gate_param_error(cf, check, "the key of \"cert\" is given by "
+                                 "\"cert_key=\", unless it is in the same "
+                                 "file: \"key=\" is the key in Redis");
+        }
+
         return NGX_CONF_ERROR;
     }
 
@@ -359,9 +365,10 @@ ngx_gate_redis_conf_key_commands(ngx_conf_t *cf, ngx_gate_redis_conf_t *conf,
         NULL, "HLEN", "LLEN", "SCARD", "ZCARD", "XLEN"
     };
 
-    /* one byte more than what is wanted tells the two apart */
+    /* one byte more than what is wanted, or shown, tells the two apart */
 
-    size = ngx_max(conf->value.len, conf->failed.len) + 1;
+    size = ngx_max(conf->value.len, conf->failed.len);
+    size = ngx_max(size, NGX_GATE_REDIS_SHOW_MAX) + 1;
 
     if (conf->min) {
         size = ngx_max(size, NGX_GATE_REDIS_NUMBER_MAX);

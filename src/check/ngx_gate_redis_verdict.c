@@ -8,8 +8,6 @@
 #include <ngx_gate_match.h>
 
 
-/* of a key or a value, in messages */
-#define NGX_GATE_REDIS_SHOW_MAX  48
 #define NGX_GATE_REDIS_SHOW_BUF  (NGX_GATE_REDIS_SHOW_MAX + sizeof("...") - 1)
 
 
