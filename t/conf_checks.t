@@ -114,11 +114,16 @@ refused('trigger nowhere;', qr/"trigger"/, qr{"http://"});
 refused('trigger http://127.0.0.1:1/ on=demand;', qr/"on=demand"/,
     qr/"on=start" or "on=request"/);
 refused('trigger http://127.0.0.1:1/ on=start on=start;', qr/duplicate/);
-refused('trigger http://127.0.0.1:1/ optional;', qr/"optional"/);
-refused('trigger http://127.0.0.1:1/ after=file;', qr/"after="/);
-refused('trigger http://127.0.0.1:1/ name=other;', qr/"name="/);
-refused('trigger http://127.0.0.1:1/ interval=1s;', qr/"interval="/);
-refused('trigger http://127.0.0.1:1/ no_such=1;', qr/"no_such"/);
+refused('trigger http://127.0.0.1:1/ optional;',
+    qr/"optional" is not allowed in a trigger/);
+refused('trigger http://127.0.0.1:1/ after=file;', qr/"after" is not allowed/);
+refused('trigger http://127.0.0.1:1/ name=other;', qr/"name" is not allowed/);
+refused('trigger http://127.0.0.1:1/ no_such=1;', qr/"no_such"/,
+    qr/allowed are header= host= .* timeout= on= in "trigger" directive/);
+refused('trigger http://127.0.0.1:1/ interval=1s;',
+    qr/"interval" is not allowed/);
+refused('trigger http://127.0.0.1:1/ method=;', qr/"method"/,
+    qr/any method/);
 refused('trigger http://127.0.0.1:1/; trigger http://127.0.0.1:1/;',
     qr/"trigger" directive is duplicate/);
 

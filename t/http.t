@@ -217,6 +217,8 @@ my %wrong = (
     'http://x/ header=Connection:keep-alive' => qr/is not allowed/,
     'http://x/ header=content-length:1' => qr/is not allowed/,
     "http://x/ \"host=a\nb\"" => qr/"host"/,
+    'http://x/ "host=a b"' => qr/"host", it must be a name/,
+    'http://x/ host=a/b' => qr/"host"/,
     'http://x/ verify=off' => qr/"verify" needs an https/,
     'http://u:hunter2@x/ header=Authorization:hunter2' => qr/conflicts/,
     'http://x/ failed=x' => qr/unknown parameter "failed"/,

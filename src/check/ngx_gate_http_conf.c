@@ -30,13 +30,14 @@ static ngx_uint_t ngx_gate_http_says_close(ngx_str_t *header);
 ngx_gate_param_t  ngx_gate_http_params[] = {
 
     { ngx_string("status"),
-      0,
+      NGX_GATE_PARAM_CHECK,
       ngx_gate_http_set_status,
       offsetof(ngx_gate_http_conf_t, status),
-      "a list of status codes and ranges, as in 200-299,304" },
+      "a list of status codes from 200 to 599 and ranges,"
+      " as in 200-299,304" },
 
     { ngx_string("match"),
-      0,
+      NGX_GATE_PARAM_CHECK,
       ngx_gate_param_set_regex,
       offsetof(ngx_gate_http_conf_t, match),
       "a regular expression" },
@@ -57,7 +58,7 @@ ngx_gate_param_t  ngx_gate_http_params[] = {
       0,
       ngx_gate_param_set_str,
       offsetof(ngx_gate_http_conf_t, method),
-      "GET or HEAD" },
+      "GET or HEAD, in a trigger any method" },
 
       ngx_gate_tls_params(ngx_gate_http_conf_t, tls),
 
@@ -243,9 +244,13 @@ ngx_gate_http_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
         return ngx_gate_param_error(cf, check, "the URL %s", err);
     }
 
-    if (!ngx_gate_http_is_clean(&hcf->host)) {
+    if (!ngx_gate_http_is_clean(&hcf->host)
+        || ngx_strlchr(hcf->host.data, hcf->host.data + hcf->host.len, ' ')
+        || ngx_strlchr(hcf->host.data, hcf->host.data + hcf->host.len, '/'))
+    {
         return ngx_gate_param_error(cf, check, "invalid value of parameter "
-                                    "\"host\"");
+                                    "\"host\", it must be a name, with a port"
+                                    " or without");
     }
 
     if (ngx_gate_http_method(cf, check, hcf) != NGX_CONF_OK
@@ -293,18 +298,12 @@ ngx_gate_http_method(ngx_conf_t *cf, ngx_gate_check_t *check,
 
     if (check->trigger) {
 
-        if (hcf->status || hcf->match) {
-            return ngx_gate_param_error(cf, check, "parameter \"%s\" is not "
-                                        "allowed in a trigger, which asks "
-                                        "for a 2xx",
-                                        hcf->status ? "status" : "match");
-        }
-
         if (ngx_gate_http_token_len(method->data, method->len)
             != method->len)
         {
             return ngx_gate_param_error(cf, check, "invalid value \"%V\" of "
-                                        "parameter \"method\"", method);
+                                        "parameter \"method\", it must be a "
+                                        "method, as in POST", method);
         }
 
         return NGX_CONF_OK;

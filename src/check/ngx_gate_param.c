@@ -27,9 +27,9 @@ static void ngx_gate_param_split(ngx_str_t *word, ngx_str_t *name,
     ngx_str_t *value);
 static ngx_uint_t ngx_gate_param_is_word(ngx_str_t *word);
 static char *ngx_gate_param_unknown(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_str_t *name);
+    ngx_str_t *name, ngx_str_t *value);
 static u_char *ngx_gate_param_list(u_char *p, u_char *last,
-    ngx_gate_param_t *param);
+    ngx_gate_check_t *check, ngx_gate_param_t *param);
 
 static char *ngx_gate_param_set_name(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_param_t *param, ngx_str_t *value);
@@ -56,14 +56,14 @@ static void ngx_gate_param_digest(ngx_gate_check_t *check, const char *role,
 static ngx_gate_param_t  ngx_gate_params_common[] = {
 
     { ngx_string("name"),
-      0,
+      NGX_GATE_PARAM_CHECK,
       ngx_gate_param_set_name,
       offsetof(ngx_gate_check_t, name),
       "a name of letters, digits, \"_\", \"-\" and \".\","
       " 64 characters at most" },
 
     { ngx_string("interval"),
-      0,
+      NGX_GATE_PARAM_CHECK,
       ngx_gate_param_set_period,
       offsetof(ngx_gate_check_t, interval),
       NGX_GATE_PARAM_TIME_TEXT },
@@ -75,13 +75,13 @@ static ngx_gate_param_t  ngx_gate_params_common[] = {
       NGX_GATE_PARAM_TIME_TEXT },
 
     { ngx_string("optional"),
-      NGX_GATE_PARAM_FLAG,
+      NGX_GATE_PARAM_FLAG|NGX_GATE_PARAM_CHECK,
       ngx_gate_param_set_optional,
       0,
       NULL },
 
     { ngx_string("after"),
-      0,
+      NGX_GATE_PARAM_CHECK,
       ngx_gate_param_set_name,
       offsetof(ngx_gate_check_t, after_name),
       "the name of another check of this gate" },
@@ -144,7 +144,12 @@ ngx_gate_param_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
         }
 
         if (param == NULL) {
-            return ngx_gate_param_unknown(cf, check, &name);
+            return ngx_gate_param_unknown(cf, check, &name, &value);
+        }
+
+        if (check->trigger && (param->flags & NGX_GATE_PARAM_CHECK)) {
+            return ngx_gate_param_error(cf, check, "parameter \"%V\" is not "
+                                        "allowed in a trigger", &name);
         }
 
         for (j = 0; j < i && !(param->flags & NGX_GATE_PARAM_MULTI); j++) {
@@ -217,29 +222,35 @@ ngx_gate_param_split(ngx_str_t *word, ngx_str_t *name, ngx_str_t *value)
 
 static char *
 ngx_gate_param_unknown(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_str_t *name)
+    ngx_str_t *name, ngx_str_t *value)
 {
-    u_char     *p, *last;
-    u_char      list[NGX_GATE_PARAM_LIST_MAX];
-    ngx_str_t   word;
+    u_char      *p, *last;
+    u_char       list[NGX_GATE_PARAM_LIST_MAX];
+    ngx_str_t    word;
+    const char  *hint;
 
     word = *name;
+    hint = "";
 
-    if (!ngx_gate_param_is_word(name)) {
-
+    if (!ngx_gate_param_is_word(name)
+        && (value->data == NULL || !ngx_gate_param_is_name(name)))
+    {
         /* what should have been quoted may be a part of a password */
 
         ngx_str_set(&word, "...");
+        hint = " (an argument with spaces is quoted whole, as in"
+               " \"name=a b\")";
     }
 
     last = list + NGX_GATE_PARAM_LIST_MAX;
 
-    p = ngx_gate_param_list(list, last, check->type->params);
-    p = ngx_gate_param_list(p, last, ngx_gate_params_common);
+    p = ngx_gate_param_list(list, last, check, check->type->params);
+    p = ngx_gate_param_list(p, last, check, ngx_gate_params_common);
 
     return ngx_gate_param_error(cf, check,
-                                "unknown parameter \"%V\", allowed are%*s",
-                                &word, (size_t) (p - list), list);
+                                "unknown parameter \"%V\"%s, allowed are"
+                                "%*s%s", &word, hint, (size_t) (p - list),
+                                list, check->trigger ? " on=" : "");
 }
 
 
@@ -263,9 +274,15 @@ ngx_gate_param_is_word(ngx_str_t *word)
 
 
 static u_char *
-ngx_gate_param_list(u_char *p, u_char *last, ngx_gate_param_t *param)
+ngx_gate_param_list(u_char *p, u_char *last, ngx_gate_check_t *check,
+    ngx_gate_param_t *param)
 {
     for ( /* void */ ; param && param->name.len; param++) {
+
+        if (check->trigger && (param->flags & NGX_GATE_PARAM_CHECK)) {
+            continue;
+        }
+
         p = ngx_slprintf(p, last, " %V%s", &param->name,
                          (param->flags & NGX_GATE_PARAM_FLAG) ? "" : "=");
     }
@@ -285,6 +302,14 @@ ngx_gate_param_error(ngx_conf_t *cf, ngx_gate_check_t *check,
     va_start(args, fmt);
     p = ngx_vslprintf(text, text + NGX_GATE_PARAM_ERROR_MAX, fmt, args);
     va_end(args);
+
+    if (check->trigger) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%*s in \"trigger\" directive",
+                           (size_t) (p - text), text);
+
+        return NGX_CONF_ERROR;
+    }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "%*s in check \"%V\" of type \"%V\"",

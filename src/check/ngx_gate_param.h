@@ -14,6 +14,7 @@
 
 #define NGX_GATE_PARAM_FLAG   0x0001    /* a bare word, takes no value */
 #define NGX_GATE_PARAM_MULTI  0x0002    /* may be given more than once */
+#define NGX_GATE_PARAM_CHECK  0x0004    /* of checks, not of a trigger */
 
 
 /*

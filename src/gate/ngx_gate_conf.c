@@ -409,7 +409,8 @@ ngx_gate_conf_time(ngx_conf_t *cf, ngx_uint_t i, ngx_msec_t *value)
     if (ms == NGX_ERROR || ms == 0 || ms > NGX_MAX_INT32_VALUE) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid time \"%V\" in \"%V\" directive: it must "
-                           "be above 0, as in 500ms, 5s, 2m or 1h",
+                           "be above 0, as in 500ms, 5s, 2m or 1h, and below "
+                           "25d",
                            &args[i], &args[0]);
         return NGX_CONF_ERROR;
     }

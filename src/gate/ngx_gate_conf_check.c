@@ -200,16 +200,6 @@ ngx_gate_conf_trigger(ngx_conf_t *cf, ngx_gate_t *gate)
         return NGX_CONF_ERROR;
     }
 
-    if (check->optional || check->after_name.len || check->interval
-        || check->name.data != check->type->name.data)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"name=\", \"after=\", \"interval=\" and "
-                           "\"optional\" are not allowed in \"trigger\" "
-                           "directive");
-        return NGX_CONF_ERROR;
-    }
-
     ngx_str_set(&check->name, "trigger");
 
     gate->trigger = check;
