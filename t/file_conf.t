@@ -31,7 +31,7 @@ sub taken {
 
 taken('/m');
 taken('m');
-taken('/m absent failed=/f optional');
+taken('/m absent failed=/f progress=/p optional');
 taken('/m contains=a match=b min_size=1 max_age=1d newer_than=boot failed=/f'
     . ' progress=/p name=x interval=1s timeout=2s');
 taken('/m newer_than=/stamp');
@@ -69,7 +69,7 @@ refused('/m files=1 glob=a/b', 'invalid value "a/b" of parameter "glob"');
 refused("/m absent $_", 'parameters "absent" and "'
     . (split /=/)[0] . '" exclude each other') for
     qw(contains=a match=a min_size=1 max_age=1h newer_than=boot newer_than=/x
-       files=1 progress=/p);
+       files=1);
 refused('/m absent glob=*.json',
     'parameters "absent" and "glob" exclude each other');
 refused("/m files=2 $_", 'parameters "files" and "'

@@ -17,6 +17,8 @@ my $t = InitGate->new(http => <<'CONF');
 
         check file %%DIR%%/never  name=never;
         check file %%DIR%%/m      name=m       optional  progress=%%DIR%%/p;
+        check file %%DIR%%/lock   name=lock    optional  progress=%%DIR%%/p
+                                               absent;
         check file %%DIR%%/m      name=boot    optional  progress=%%DIR%%/p
                                                newer_than=boot;
         check file %%DIR%%/m      name=size    optional  progress=%%DIR%%/p
@@ -92,6 +94,17 @@ progress('m', 100, 100);
 
 $t->write('p', "7% \xff \x1b[31m\xe2\x82\xac\n<script>");
 progress('m', 7, 100, qr/^\? +\[31m€ <script>$/);
+
+# a lock, and how far who holds it is
+
+verdict($t, 'lock', 'passed');
+$t->write('lock');
+touch('lock', time - 60);
+progress('lock', 7, 100);
+touch('p', time - 120);
+verdict($t, 'lock', 'waiting present');
+$t->remove('lock');
+verdict($t, 'lock', 'passed');
 
 # no number is better than a wrong one
 

@@ -456,7 +456,7 @@ ngx_gate_file_condition(ngx_gate_file_conf_t *conf)
            : conf->min_size ? "min_size"
            : conf->max_age ? "max_age"
            : (conf->boot || conf->newer_than.len) ? "newer_than"
-           : conf->progress.len ? "progress"
+           : (conf->files && conf->progress.len) ? "progress"
            : (conf->absent && conf->glob.len) ? "glob"
            : NULL;
 }
