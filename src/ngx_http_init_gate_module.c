@@ -15,6 +15,8 @@ static void *ngx_http_gate_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_gate_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_gate_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
+static ngx_int_t ngx_http_gate_resolve_needed(ngx_conf_t *cf,
+    ngx_http_gate_list_t *needed);
 
 static char *ngx_http_gate_init_checks(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -191,6 +193,14 @@ ngx_http_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->needed = prev->needed;
     }
 
+    /* an unknown name is told of wherever it stands, in force or not */
+
+    if (ngx_http_gate_resolve_needed(cf, prev->needed) != NGX_OK
+        || ngx_http_gate_resolve_needed(cf, conf->needed) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
     if (conf->shown) {
         return ngx_http_gate_list_resolve(cf, conf->shown) == NGX_OK
                ? NGX_CONF_OK : NGX_CONF_ERROR;
@@ -198,10 +208,6 @@ ngx_http_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (conf->needed == NULL || conf->needed->names->nelts == 0) {
         return NGX_CONF_OK;
-    }
-
-    if (ngx_http_gate_list_resolve(cf, conf->needed) != NGX_OK) {
-        return NGX_CONF_ERROR;
     }
 
     gmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_init_gate_module);
@@ -214,6 +220,19 @@ ngx_http_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     conf->decision = ngx_http_get_variable_index(cf, &name);
 
     return conf->decision == NGX_ERROR ? NGX_CONF_ERROR : NGX_CONF_OK;
+}
+
+
+/* "off" has no names */
+
+static ngx_int_t
+ngx_http_gate_resolve_needed(ngx_conf_t *cf, ngx_http_gate_list_t *needed)
+{
+    if (needed == NULL || needed->names->nelts == 0) {
+        return NGX_OK;
+    }
+
+    return ngx_http_gate_list_resolve(cf, needed);
 }
 
 

@@ -17,6 +17,10 @@ sub verdict {
 
     my $text = $context eq 'http' ? $line
         : $context eq 'server' ? "server {\n$line\n}"
+        : $context eq 'overridden'
+            ? "$line\nserver { init_gate off; location / { } }"
+        : $context eq 'status'
+            ? "server { location / { init_status;\n$line\n} }"
         : $context eq 'location' ? "server { location / {\n$line\n} }"
         : "server { location / { if (\$arg_x) {\n$line\n} } }";
 
@@ -70,7 +74,8 @@ taken('location', $_) for 'init_status;', 'init_status app other;',
     'init_ready app other;';
 
 refused('location', 'init_gate;', $count);
-refused('location', 'init_gate no_such;', qr/"no_such"/);
+refused($_, 'init_gate no_such;', qr/"no_such"/)
+    for qw(server location overridden status);
 refused('location', 'init_gate app no_such;', qr/"no_such"/);
 refused('location', 'init_gate app app;', qr/"app"/, qr/duplicate/);
 refused('location', 'init_gate off app;', qr/"off"/);
