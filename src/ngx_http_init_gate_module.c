@@ -21,12 +21,11 @@ static ngx_int_t ngx_http_gate_resolve_needed(ngx_conf_t *cf,
 static char *ngx_http_gate_init_checks(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+static ngx_shm_zone_t *ngx_http_gate_old_ledger(void);
 static ngx_int_t ngx_http_gate_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_gate_begin(ngx_cycle_t *cycle,
     ngx_http_gate_main_conf_t *gmcf, ngx_shm_zone_t *zone,
     ngx_shm_zone_t *ledger);
-static void ngx_http_gate_keep_memory(ngx_shm_zone_t *old,
-    ngx_shm_zone_t *shm_zone);
 static ngx_int_t ngx_http_gate_init_process(ngx_cycle_t *cycle);
 static void ngx_http_gate_exit_process(ngx_cycle_t *cycle);
 
@@ -267,7 +266,7 @@ ngx_http_gate_postconfiguration(ngx_conf_t *cf)
 
     gmcf->zone = ngx_gate_zone_add(cf, gates, digest,
                                    &ngx_http_init_gate_module);
-    gmcf->ledger = ngx_gate_ledger_add(cf, gates->nelts,
+    gmcf->ledger = ngx_gate_ledger_add(cf, gates, ngx_http_gate_old_ledger(),
                                        &ngx_http_init_gate_module);
 
     if (gmcf->zone == NULL || gmcf->ledger == NULL) {
@@ -316,9 +315,21 @@ ngx_http_gate_init_checks(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+static ngx_shm_zone_t *
+ngx_http_gate_old_ledger(void)
+{
+    return ngx_gate_zone_find((ngx_cycle_t *) ngx_cycle,
+                              &ngx_http_init_gate_module, "init_gate_ledger:");
+}
+
+
 /*
  * The reload is committed, and the shared memory of the old cycle is still
  * there to inherit from.
+ *
+ * With "master_process off", the one process goes on after a reload, without
+ * starting anew, and so do connections of the old configuration: they need
+ * the memory of their gates.
  */
 
 static ngx_int_t
@@ -332,8 +343,7 @@ ngx_http_gate_init_module(ngx_cycle_t *cycle)
     old = (ngx_cycle_t *) ngx_cycle;
 
     zone = ngx_gate_zone_find(old, &ngx_http_init_gate_module, "init_gate:");
-    ledger = ngx_gate_zone_find(old, &ngx_http_init_gate_module,
-                                "init_gate_ledger:");
+    ledger = ngx_http_gate_old_ledger();
 
     gmcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                ngx_http_init_gate_module);
@@ -342,15 +352,22 @@ ngx_http_gate_init_module(ngx_cycle_t *cycle)
         gmcf = NULL;
     }
 
-    if (zone && ngx_process == NGX_PROCESS_SINGLE) {
-        ngx_http_gate_exit_process(old);
+    if (zone == NULL || ngx_process != NGX_PROCESS_SINGLE) {
+        return gmcf ? ngx_http_gate_begin(cycle, gmcf, zone, ledger) : NGX_OK;
     }
 
-    rc = gmcf ? ngx_http_gate_begin(cycle, gmcf, zone, ledger) : NGX_OK;
+    ngx_http_gate_exit_process(old);
 
-    if (zone && ngx_process == NGX_PROCESS_SINGLE) {
-        ngx_http_gate_keep_memory(zone, gmcf ? gmcf->zone : NULL);
-        ngx_http_gate_keep_memory(ledger, gmcf ? gmcf->ledger : NULL);
+    if (gmcf == NULL) {
+        (void) ngx_gate_zone_keep(zone);
+        (void) ngx_gate_zone_keep(ledger);
+        return NGX_OK;
+    }
+
+    rc = ngx_http_gate_begin(cycle, gmcf, zone, ledger);
+
+    if (zone->shm.addr != gmcf->zone->shm.addr) {
+        (void) ngx_gate_zone_keep(zone);
     }
 
     return rc;
@@ -380,29 +397,6 @@ ngx_http_gate_begin(ngx_cycle_t *cycle, ngx_http_gate_main_conf_t *gmcf,
 }
 
 
-/*
- * With "master_process off", the one process goes on after a reload, without
- * starting anew, and so do connections of the old configuration.  nginx is
- * about to free the memory of their gates: it gets another piece to free.
- */
-
-static void
-ngx_http_gate_keep_memory(ngx_shm_zone_t *old, ngx_shm_zone_t *shm_zone)
-{
-    ngx_shm_t  shm;
-
-    if (shm_zone && shm_zone->shm.addr == old->shm.addr) {
-        return;
-    }
-
-    shm = old->shm;
-
-    if (ngx_shm_alloc(&shm) == NGX_OK) {
-        old->shm.addr = shm.addr;
-    }
-}
-
-
 static ngx_int_t
 ngx_http_gate_init_process(ngx_cycle_t *cycle)
 {
@@ -429,7 +423,8 @@ ngx_http_gate_init_process(ngx_cycle_t *cycle)
 
     ngx_http_gate_hold_init(gmcf, cycle->log);
 
-    gmcf->process = ngx_gate_ledger_enter(gmcf->ledger->data, gates, zone->id);
+    gmcf->process = ngx_gate_ledger_enter(gmcf->ledger->data, gates, zone->id,
+                                          gmcf->generation);
 
     if (gmcf->process == NULL) {
         ngx_log_error(NGX_LOG_WARN, cycle->log, 0,

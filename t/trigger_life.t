@@ -146,7 +146,12 @@ $t->reload(http => conf('two', 'again')
 my $waiting = $t->connect;
 $waiting->syswrite("GET /app HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
 $t->wait_for(sub { gate()->{held} == 1 }, 'somebody to wait');
-$t->reload(http => conf('three', 'again'));
+
+# with so many gates that the new workers count elsewhere
+
+$t->reload(http => conf('three', 'again') . join '', map {
+    "init_checks more$_ { check file %%DIR%%/done; }\n"
+} 1 .. 20);
 
 $sent = sent();
 $t->wait_for(sub { sent() >= $sent + 3 }, 'three more', 15);

@@ -15,6 +15,8 @@
 #define NGX_GATE_LEDGER_PROCESSES  128    /* at least, old workers included */
 
 
+static ngx_uint_t ngx_gate_ledger_capacity(ngx_array_t *gates,
+    ngx_gate_ledger_t *old);
 static size_t ngx_gate_ledger_size(ngx_uint_t capacity, ngx_uint_t lines);
 static ngx_uint_t ngx_gate_ledger_lines(void);
 static ngx_int_t ngx_gate_ledger_init(ngx_shm_zone_t *shm_zone, void *data);
@@ -26,6 +28,12 @@ static ngx_uint_t ngx_gate_ledger_evict(ngx_gate_ledger_t *ledger,
     ngx_array_t *gates);
 static ngx_uint_t ngx_gate_ledger_is_configured(ngx_array_t *gates,
     ngx_gate_ledger_name_t *name);
+static ngx_uint_t ngx_gate_ledger_is_in_use(ngx_gate_ledger_t *ledger,
+    ngx_gate_ledger_name_t *name);
+static ngx_atomic_t *ngx_gate_ledger_triggering(ngx_gate_ledger_t *ledger,
+    ngx_gate_t *gate);
+static void ngx_gate_ledger_add_up(ngx_gate_ledger_t *ledger,
+    ngx_uint_t account, ngx_gate_tally_t *sum);
 
 
 #define ngx_gate_ledger_tally(ledger, process, account)                       \
@@ -34,21 +42,20 @@ static ngx_uint_t ngx_gate_ledger_is_configured(ngx_array_t *gates,
 
 /*
  * The capacity stands in the name, so that the memory is handed on from one
- * configuration to the next unless the number of gates outgrows it.
+ * configuration to the next unless the names outgrow it.
  */
 
 ngx_shm_zone_t *
-ngx_gate_ledger_add(ngx_conf_t *cf, ngx_uint_t ngates, void *tag)
+ngx_gate_ledger_add(ngx_conf_t *cf, ngx_array_t *gates, ngx_shm_zone_t *old,
+    void *tag)
 {
     u_char          *p;
     ngx_str_t        name;
     ngx_uint_t       capacity;
     ngx_shm_zone_t  *shm_zone;
 
-    for (capacity = NGX_GATE_LEDGER_GATES;
-         capacity < ngates;
-         capacity *= 2)
-    { /* void */ }
+    capacity = ngx_gate_ledger_capacity(gates,
+                   old ? ((ngx_slab_pool_t *) old->shm.addr)->data : NULL);
 
     p = ngx_pnalloc(cf->pool, sizeof("init_gate_ledger:") + NGX_INT_T_LEN);
     if (p == NULL) {
@@ -70,6 +77,43 @@ ngx_gate_ledger_add(ngx_conf_t *cf, ngx_uint_t ngates, void *tag)
     shm_zone->data = (void *) capacity;
 
     return shm_zone;
+}
+
+
+/*
+ * Room for all gates configured, and for those that are no more but where old
+ * workers still count.  It is never less than it was, so that there are only
+ * as many ledgers as it takes to double.
+ */
+
+static ngx_uint_t
+ngx_gate_ledger_capacity(ngx_array_t *gates, ngx_gate_ledger_t *old)
+{
+    ngx_uint_t               i, capacity, names;
+    ngx_gate_ledger_name_t  *entry;
+
+    capacity = NGX_GATE_LEDGER_GATES;
+    names = gates->nelts;
+
+    if (old) {
+        capacity = old->capacity;
+
+        for (i = 0; i < old->capacity; i++) {
+            entry = &old->names[i];
+
+            if (!ngx_gate_ledger_is_configured(gates, entry)
+                && ngx_gate_ledger_is_in_use(old, entry))
+            {
+                names++;
+            }
+        }
+    }
+
+    while (capacity < names) {
+        capacity *= 2;
+    }
+
+    return capacity;
 }
 
 
@@ -141,20 +185,25 @@ ngx_uint_t
 ngx_gate_ledger_open(ngx_shm_zone_t *shm_zone, ngx_shm_zone_t *old,
     ngx_array_t *gates)
 {
-    ngx_uint_t          i;
+    ngx_uint_t          i, generation;
     ngx_gate_t         *gate;
-    ngx_gate_tally_t    sum, *tally;
-    ngx_gate_ledger_t  *ledger, *from;
+    ngx_gate_ledger_t  *ledger, *older;
 
     ledger = shm_zone->data;
-    from = NULL;
 
     if (old && old->shm.addr != shm_zone->shm.addr) {
-        from = ((ngx_slab_pool_t *) old->shm.addr)->data;
-        ledger->generation = from->generation;
+        older = ((ngx_slab_pool_t *) old->shm.addr)->data;
+
+        ledger->generation = older->generation;
+
+        /* without it, counting begins anew */
+
+        if (ngx_gate_zone_keep(old) == NGX_OK) {
+            ledger->older = older;
+        }
     }
 
-    ledger->generation++;
+    generation = ledger->generation + 1;
 
     gate = gates->elts;
 
@@ -163,23 +212,15 @@ ngx_gate_ledger_open(ngx_shm_zone_t *shm_zone, ngx_shm_zone_t *old,
         gate[i].account = ngx_gate_ledger_account(ledger, gates,
                                                   &gate[i].name);
 
-        tally = ngx_gate_ledger_tally(ledger, 0, gate[i].account);
+        ledger->names[gate[i].account].generation = generation;
 
         /* for a process that gets no lines of its own */
-        gate[i].tally = tally;
-
-        if (from) {
-            ngx_gate_ledger_sum(from, &gate[i], &sum);
-
-            tally->passed = sum.passed;
-            tally->held_passed = sum.held_passed;
-            tally->held_refused = sum.held_refused;
-            tally->refused = sum.refused;
-            tally->gone = sum.gone;
-        }
+        gate[i].tally = ngx_gate_ledger_tally(ledger, 0, gate[i].account);
     }
 
-    return ledger->generation;
+    ledger->generation = generation;
+
+    return generation;
 }
 
 
@@ -228,17 +269,22 @@ ngx_gate_ledger_account(ngx_gate_ledger_t *ledger, ngx_array_t *gates,
 
 /*
  * A gate that is configured no more keeps its account as long as there is
- * room, since old workers may still count there.  There is one of these now:
- * the capacity is that of all configured gates at least.
+ * room, and in any case while old workers may still count there.  There is
+ * one of the others now: the capacity was computed for that.
  */
 
 static ngx_uint_t
 ngx_gate_ledger_evict(ngx_gate_ledger_t *ledger, ngx_array_t *gates)
 {
-    ngx_uint_t  i, n;
+    ngx_uint_t               i, n;
+    ngx_gate_ledger_name_t  *entry;
 
     for (n = 0; n < ledger->capacity - 1; n++) {
-        if (!ngx_gate_ledger_is_configured(gates, &ledger->names[n])) {
+        entry = &ledger->names[n];
+
+        if (!ngx_gate_ledger_is_configured(gates, entry)
+            && !ngx_gate_ledger_is_in_use(ledger, entry))
+        {
             break;
         }
     }
@@ -270,9 +316,41 @@ ngx_gate_ledger_is_configured(ngx_array_t *gates, ngx_gate_ledger_name_t *name)
 }
 
 
+/* the present configuration's workers may not have entered yet */
+
+static ngx_uint_t
+ngx_gate_ledger_is_in_use(ngx_gate_ledger_t *ledger,
+    ngx_gate_ledger_name_t *name)
+{
+    ngx_uint_t                  i;
+    ngx_gate_ledger_process_t  *process;
+
+    if (name->len == 0) {
+        return 0;
+    }
+
+    if (name->generation == ledger->generation) {
+        return 1;
+    }
+
+    for (i = 0; i < ledger->lines; i++) {
+
+        process = &ledger->processes[i];
+
+        if (process->generation <= name->generation
+            && ngx_gate_process_is_alive(process->pid))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 ngx_gate_ledger_process_t *
 ngx_gate_ledger_enter(ngx_gate_ledger_t *ledger, ngx_array_t *gates,
-    ngx_atomic_uint_t zone)
+    ngx_atomic_uint_t zone, ngx_uint_t generation)
 {
     ngx_uint_t                  i, n;
     ngx_gate_t                 *gate;
@@ -301,6 +379,7 @@ ngx_gate_ledger_enter(ngx_gate_ledger_t *ledger, ngx_array_t *gates,
 
         process->waiting = 0;
         process->zone = zone;
+        process->generation = generation;
 
         for (i = 0; i < ledger->capacity; i++) {
             ngx_gate_ledger_tally(ledger, n, i)->held = 0;
@@ -354,7 +433,7 @@ ngx_gate_ledger_trigger(ngx_gate_ledger_t *ledger, ngx_gate_t *gate)
     ngx_atomic_t       *triggering;
     ngx_atomic_uint_t   pid;
 
-    triggering = &ledger->names[gate->account].triggering;
+    triggering = ngx_gate_ledger_triggering(ledger, gate);
     pid = *triggering;
 
     if (ngx_gate_process_is_alive(pid)
@@ -370,8 +449,31 @@ ngx_gate_ledger_trigger(ngx_gate_ledger_t *ledger, ngx_gate_t *gate)
 void
 ngx_gate_ledger_triggered(ngx_gate_ledger_t *ledger, ngx_gate_t *gate)
 {
-    (void) ngx_atomic_cmp_set(&ledger->names[gate->account].triggering,
+    (void) ngx_atomic_cmp_set(ngx_gate_ledger_triggering(ledger, gate),
                               (ngx_atomic_uint_t) ngx_pid, 0);
+}
+
+
+/* in the oldest ledger that knows the gate: old workers look there, too */
+
+static ngx_atomic_t *
+ngx_gate_ledger_triggering(ngx_gate_ledger_t *ledger, ngx_gate_t *gate)
+{
+    ngx_uint_t     account;
+    ngx_atomic_t  *triggering;
+
+    triggering = &ledger->names[gate->account].triggering;
+
+    while (ledger->older) {
+        ledger = ledger->older;
+        account = ngx_gate_ledger_find(ledger, &gate->name);
+
+        if (account != NGX_GATE_NONE) {
+            triggering = &ledger->names[account].triggering;
+        }
+    }
+
+    return triggering;
 }
 
 
@@ -379,17 +481,27 @@ void
 ngx_gate_ledger_sum(ngx_gate_ledger_t *ledger, ngx_gate_t *gate,
     ngx_gate_tally_t *sum)
 {
-    ngx_uint_t                  i, account;
-    ngx_gate_tally_t           *tally;
-    ngx_gate_ledger_process_t  *process;
+    ngx_uint_t  account;
 
     ngx_memzero(sum, sizeof(ngx_gate_tally_t));
 
-    account = ngx_gate_ledger_find(ledger, &gate->name);
+    for ( /* void */ ; ledger; ledger = ledger->older) {
+        account = ngx_gate_ledger_find(ledger, &gate->name);
 
-    if (account == NGX_GATE_NONE) {
-        return;
+        if (account != NGX_GATE_NONE) {
+            ngx_gate_ledger_add_up(ledger, account, sum);
+        }
     }
+}
+
+
+static void
+ngx_gate_ledger_add_up(ngx_gate_ledger_t *ledger, ngx_uint_t account,
+    ngx_gate_tally_t *sum)
+{
+    ngx_uint_t                  i;
+    ngx_gate_tally_t           *tally;
+    ngx_gate_ledger_process_t  *process;
 
     for (i = 0; i < ledger->lines; i++) {
 

@@ -31,33 +31,39 @@ typedef struct {
     ngx_atomic_t              pid;          /* 0: free */
     ngx_atomic_t              zone;         /* whose gates it watches */
     ngx_atomic_t              waiting;      /* requests, at any gate */
-    ngx_atomic_t              padding[5];
+    ngx_atomic_t              generation;   /* of its configuration */
+    ngx_atomic_t              padding[4];
 } ngx_gate_ledger_process_t;
 
 
 typedef struct {
     ngx_atomic_t              triggering;   /* pid, 0: nobody */
+    ngx_atomic_uint_t         generation;   /* the last one to have it */
     size_t                    len;
     u_char                    data[NGX_GATE_NAME_MAX];
 } ngx_gate_ledger_name_t;
 
 
-typedef struct {
+typedef struct ngx_gate_ledger_s  ngx_gate_ledger_t;
+
+struct ngx_gate_ledger_s {
     ngx_atomic_t              generation;   /* of the configuration */
+    ngx_gate_ledger_t        *older;        /* in use until this one came */
     ngx_uint_t                capacity;     /* gates there is room for */
     ngx_uint_t                lines;        /* and processes */
     ngx_gate_ledger_name_t   *names;
     ngx_gate_ledger_process_t  *processes;
     ngx_gate_tally_t         *tallies;      /* of process 0, of process 1 ... */
-} ngx_gate_ledger_t;
+};
 
 
-ngx_shm_zone_t *ngx_gate_ledger_add(ngx_conf_t *cf, ngx_uint_t ngates,
-    void *tag);
+ngx_shm_zone_t *ngx_gate_ledger_add(ngx_conf_t *cf, ngx_array_t *gates,
+    ngx_shm_zone_t *old, void *tag);
 
 /*
- * The reload is committed: a new ledger goes on from the old one.  Returns
- * the generation of the configuration.
+ * The reload is committed.  A ledger that takes the place of another keeps
+ * it: old workers go on counting there.  Returns the generation of the
+ * configuration.
  */
 
 ngx_uint_t ngx_gate_ledger_open(ngx_shm_zone_t *shm_zone, ngx_shm_zone_t *old,
@@ -69,7 +75,7 @@ ngx_uint_t ngx_gate_ledger_open(ngx_shm_zone_t *shm_zone, ngx_shm_zone_t *old,
  */
 
 ngx_gate_ledger_process_t *ngx_gate_ledger_enter(ngx_gate_ledger_t *ledger,
-    ngx_array_t *gates, ngx_atomic_uint_t zone);
+    ngx_array_t *gates, ngx_atomic_uint_t zone, ngx_uint_t generation);
 void ngx_gate_ledger_leave(ngx_gate_ledger_process_t *process);
 
 /* requests that wait in any living process for the gates of this zone */

@@ -243,6 +243,23 @@ ngx_gate_zone_find(ngx_cycle_t *cycle, void *tag, const char *prefix)
 }
 
 
+ngx_int_t
+ngx_gate_zone_keep(ngx_shm_zone_t *old)
+{
+    ngx_shm_t  shm;
+
+    shm = old->shm;
+
+    if (ngx_shm_alloc(&shm) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    old->shm.addr = shm.addr;
+
+    return NGX_OK;
+}
+
+
 void
 ngx_gate_check_publish(ngx_gate_check_shared_t *shared,
     ngx_gate_check_record_t *record)

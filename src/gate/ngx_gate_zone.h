@@ -135,6 +135,13 @@ ngx_shm_zone_t *ngx_gate_zone_add(ngx_conf_t *cf, ngx_array_t *gates,
 ngx_shm_zone_t *ngx_gate_zone_find(ngx_cycle_t *cycle, void *tag,
     const char *prefix);
 
+/*
+ * nginx is about to free the memory of an old configuration that is still
+ * needed: it gets another piece to free.
+ */
+
+ngx_int_t ngx_gate_zone_keep(ngx_shm_zone_t *old);
+
 /* writers */
 
 void ngx_gate_check_publish(ngx_gate_check_shared_t *shared,
