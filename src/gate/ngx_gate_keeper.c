@@ -11,9 +11,8 @@
 #include <ngx_gate_schedule.h>
 
 
-#define NGX_GATE_PUBLISH_PAUSE  10
-#define NGX_GATE_REMIND_FIRST   60000
-#define NGX_GATE_REMIND_MAX     3600000
+#define NGX_GATE_REMIND_FIRST  60000
+#define NGX_GATE_REMIND_MAX    3600000
 
 
 static void ngx_gate_keeper_verdict(ngx_gate_run_t *run);
@@ -25,12 +24,12 @@ static void ngx_gate_keeper_log_check(ngx_gate_run_t *run);
 static ngx_uint_t ngx_gate_keeper_needs(ngx_gate_keeper_t *keeper,
     ngx_uint_t i);
 static void ngx_gate_keeper_release(ngx_gate_keeper_t *keeper, ngx_uint_t i);
+static void ngx_gate_keeper_tidy(ngx_gate_keeper_t *keeper);
 static void ngx_gate_keeper_update(ngx_gate_keeper_t *keeper,
     ngx_uint_t tell);
 static void ngx_gate_keeper_estimate(ngx_gate_keeper_t *keeper);
 static void ngx_gate_keeper_log_state(ngx_gate_keeper_t *keeper);
 static void ngx_gate_keeper_clocks(ngx_gate_keeper_t *keeper);
-static void ngx_gate_keeper_publish(ngx_gate_alarm_t *alarm);
 static void ngx_gate_keeper_deadline(ngx_gate_alarm_t *alarm);
 
 
@@ -75,7 +74,6 @@ ngx_gate_keeper_init(ngx_gate_keeper_t *keeper, ngx_gate_t *gate,
         keeper->trigger->hold_back = ngx_gate_trigger_hold_back;
     }
 
-    keeper->publish.handler = ngx_gate_keeper_publish;
     keeper->deadline.handler = ngx_gate_keeper_deadline;
 
     return NGX_OK;
@@ -128,19 +126,32 @@ ngx_gate_keeper_wake(ngx_gate_keeper_t *keeper)
 
     ngx_gate_keeper_update(keeper, 1);
     ngx_gate_trigger_wake(keeper);
+
+    ngx_post_event(&keeper->schedule->turn, &ngx_posted_events);
+}
+
+
+/* the verdicts of one turn of the event loop make one state */
+
+void
+ngx_gate_keeper_turn(ngx_gate_keeper_t *keeper)
+{
+    if (keeper->news) {
+        ngx_gate_keeper_update(keeper, 0);
+    }
+
+    if (keeper->record.memory.latched) {
+        ngx_gate_keeper_tidy(keeper);
+    }
 }
 
 
 /* ends what has become needless: a latched gate asks nothing any more */
 
-void
+static void
 ngx_gate_keeper_tidy(ngx_gate_keeper_t *keeper)
 {
     ngx_uint_t  i;
-
-    if (!keeper->record.memory.latched) {
-        return;
-    }
 
     for (i = 0; i < keeper->gate->checks.nelts; i++) {
         if (!ngx_gate_keeper_needs(keeper, i)) {
@@ -176,8 +187,9 @@ ngx_gate_keeper_sleep(ngx_gate_keeper_t *keeper)
 
     ngx_gate_trigger_end(keeper);
 
-    ngx_gate_alarm_clear(&keeper->schedule->clock, &keeper->publish);
     ngx_gate_alarm_clear(&keeper->schedule->clock, &keeper->deadline);
+
+    keeper->news = 0;
 }
 
 
@@ -188,7 +200,7 @@ ngx_gate_keeper_is_resting(ngx_gate_keeper_t *keeper)
 {
     ngx_uint_t  i;
 
-    if (!keeper->record.memory.latched || keeper->publish.set) {
+    if (!keeper->record.memory.latched || keeper->news) {
         return 0;
     }
 
@@ -229,14 +241,14 @@ ngx_gate_keeper_verdict(ngx_gate_run_t *run)
     ngx_gate_pen_up(&keeper->schedule->pen);
 
     if (changed) {
-        ngx_gate_keeper_update(keeper, 0);
+        ngx_gate_keeper_news(keeper);
     }
 
     if (ngx_gate_keeper_needs(keeper, i)) {
         ngx_gate_run_at(run, record->next_check - record->last_checked);
 
     } else {
-        ngx_post_event(&keeper->schedule->tidy, &ngx_posted_events);
+        ngx_post_event(&keeper->schedule->turn, &ngx_posted_events);
     }
 
     if (record->standing.counts && !counted) {
@@ -476,31 +488,23 @@ ngx_gate_keeper_update(ngx_gate_keeper_t *keeper, ngx_uint_t tell)
         return;
     }
 
+    keeper->news = 0;
+
     changed = ngx_gate_settle(keeper->gate, &keeper->record, keeper->checks);
 
+    ngx_gate_keeper_estimate(keeper);
+    ngx_gate_publish(keeper->gate, &keeper->record, keeper->checks);
+
     if (changed || tell) {
-        ngx_gate_keeper_estimate(keeper);
-        ngx_gate_publish(keeper->gate, &keeper->record, keeper->checks);
         ngx_memory_barrier();
         schedule->zone->changes++;
     }
 
     ngx_gate_pen_up(&schedule->pen);
 
-    if (!changed) {
-
-        if (!tell) {
-            ngx_gate_keeper_soon(keeper);
-        }
-
-        return;
-    }
-
-    ngx_gate_keeper_log_state(keeper);
-    ngx_gate_keeper_clocks(keeper);
-
-    if (keeper->record.memory.latched) {
-        ngx_post_event(&schedule->tidy, &ngx_posted_events);
+    if (changed) {
+        ngx_gate_keeper_log_state(keeper);
+        ngx_gate_keeper_clocks(keeper);
     }
 }
 
@@ -620,30 +624,11 @@ ngx_gate_keeper_clocks(ngx_gate_keeper_t *keeper)
 
 
 void
-ngx_gate_keeper_soon(ngx_gate_keeper_t *keeper)
+ngx_gate_keeper_news(ngx_gate_keeper_t *keeper)
 {
-    if (!keeper->publish.set) {
-        ngx_gate_alarm_set(&keeper->schedule->clock, &keeper->publish,
-                           NGX_GATE_PUBLISH_PAUSE);
-    }
-}
+    keeper->news = 1;
 
-
-static void
-ngx_gate_keeper_publish(ngx_gate_alarm_t *alarm)
-{
-    ngx_gate_keeper_t  *keeper;
-
-    keeper = ngx_rbtree_data(alarm, ngx_gate_keeper_t, publish);
-
-    if (ngx_gate_schedule_pen_down(keeper->schedule) != NGX_OK) {
-        return;
-    }
-
-    ngx_gate_keeper_estimate(keeper);
-    ngx_gate_publish(keeper->gate, &keeper->record, keeper->checks);
-
-    ngx_gate_pen_up(&keeper->schedule->pen);
+    ngx_post_event(&keeper->schedule->turn, &ngx_posted_events);
 }
 
 

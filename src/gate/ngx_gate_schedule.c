@@ -25,7 +25,7 @@ static ngx_uint_t ngx_gate_schedule_is_resting(
 static ngx_int_t ngx_gate_schedule_wake(ngx_gate_schedule_t *schedule);
 static void ngx_gate_schedule_lost(ngx_gate_schedule_t *schedule);
 static void ngx_gate_schedule_sleep(ngx_gate_schedule_t *schedule);
-static void ngx_gate_schedule_tidy(ngx_event_t *ev);
+static void ngx_gate_schedule_turn(ngx_event_t *ev);
 static void ngx_gate_schedule_watch(ngx_gate_schedule_t *schedule);
 static void ngx_gate_schedule_exiting(ngx_event_t *ev);
 static void ngx_gate_schedule_unwatch(ngx_gate_schedule_t *schedule);
@@ -88,7 +88,7 @@ ngx_gate_schedule_start(ngx_cycle_t *cycle, ngx_array_t *gates,
 
     schedule->beat.handler = ngx_gate_schedule_beat;
 
-    ngx_gate_timer_init(&schedule->tidy, ngx_gate_schedule_tidy,
+    ngx_gate_timer_init(&schedule->turn, ngx_gate_schedule_turn,
                         schedule->log);
     ngx_gate_timer_init(&schedule->linger, ngx_gate_schedule_linger,
                         schedule->log);
@@ -222,7 +222,7 @@ ngx_gate_schedule_pen_down(ngx_gate_schedule_t *schedule)
         return NGX_OK;
     }
 
-    ngx_post_event(&schedule->tidy, &ngx_posted_events);
+    ngx_post_event(&schedule->turn, &ngx_posted_events);
 
     return NGX_DECLINED;
 }
@@ -253,19 +253,19 @@ ngx_gate_schedule_sleep(ngx_gate_schedule_t *schedule)
 
     ngx_gate_alarm_clear(&schedule->clock, &schedule->beat);
 
-    if (schedule->tidy.posted) {
-        ngx_delete_posted_event(&schedule->tidy);
+    if (schedule->turn.posted) {
+        ngx_delete_posted_event(&schedule->turn);
     }
 }
 
 
 static void
-ngx_gate_schedule_tidy(ngx_event_t *ev)
+ngx_gate_schedule_turn(ngx_event_t *ev)
 {
     ngx_uint_t            i;
     ngx_gate_schedule_t  *schedule;
 
-    schedule = ngx_queue_data(ev, ngx_gate_schedule_t, tidy);
+    schedule = ngx_queue_data(ev, ngx_gate_schedule_t, turn);
 
     if (!ngx_gate_pen_owns(&schedule->pen)) {
         ngx_gate_schedule_lost(schedule);
@@ -273,7 +273,7 @@ ngx_gate_schedule_tidy(ngx_event_t *ev)
     }
 
     for (i = 0; i < schedule->nkeepers; i++) {
-        ngx_gate_keeper_tidy(&schedule->keepers[i]);
+        ngx_gate_keeper_turn(&schedule->keepers[i]);
     }
 }
 

@@ -51,8 +51,8 @@ struct ngx_gate_keeper_s {
     ngx_gate_check_record_t  *checks;
     ngx_gate_run_t           *runs;
     ngx_gate_run_t           *trigger;      /* NULL: none */
-    ngx_gate_alarm_t          publish;      /* changes of less than a state */
     ngx_gate_alarm_t          deadline;
+    ngx_uint_t                news;         /* to be published */
     ngx_msec_t                remind;       /* pause, 0 while it is open */
     ngx_msec_t                remind_at;
 };
@@ -71,7 +71,8 @@ struct ngx_gate_schedule_s {
 
     ngx_gate_clock_t          clock;        /* of all alarms here */
     ngx_gate_alarm_t          beat;
-    ngx_event_t               tidy;         /* ends what is needed no more */
+    ngx_event_t               turn;         /* at the end of one of the event
+                                               loop: publishes, tidies up */
     ngx_event_t               linger;       /* not cancelable: requests that
                                                wait keep us from exiting */
     ngx_connection_t         *watch;        /* learns of the exit in time */
@@ -99,9 +100,9 @@ void ngx_gate_run_end(ngx_gate_run_t *run);
 ngx_int_t ngx_gate_keeper_init(ngx_gate_keeper_t *keeper, ngx_gate_t *gate,
     ngx_gate_schedule_t *schedule);
 void ngx_gate_keeper_wake(ngx_gate_keeper_t *keeper);
-void ngx_gate_keeper_tidy(ngx_gate_keeper_t *keeper);
+void ngx_gate_keeper_turn(ngx_gate_keeper_t *keeper);
 void ngx_gate_keeper_sleep(ngx_gate_keeper_t *keeper);
-void ngx_gate_keeper_soon(ngx_gate_keeper_t *keeper);    /* publish */
+void ngx_gate_keeper_news(ngx_gate_keeper_t *keeper);
 void ngx_gate_keeper_remind(ngx_gate_keeper_t *keeper);
 ngx_uint_t ngx_gate_keeper_is_resting(ngx_gate_keeper_t *keeper);
 

@@ -129,7 +129,7 @@ ngx_gate_trigger_finish(ngx_gate_run_t *run)
         ngx_gate_run_at(run, pause);
     }
 
-    ngx_gate_keeper_soon(run->keeper);
+    ngx_gate_keeper_news(run->keeper);
 }
 
 

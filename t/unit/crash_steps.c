@@ -1,0 +1,384 @@
+
+/*
+ * The prober killed between any two of its stores: a child takes a verdict,
+ * from the check's record to the gate's state, one instruction at a time, and
+ * after each step that changed the shared memory it must look whole to a
+ * reader, and let a successor go on.
+ */
+
+
+#include <prober.h>
+
+#include <sys/ptrace.h>
+
+
+/* all that readers can know of the gate */
+
+typedef struct {
+    ngx_uint_t                open;
+    ngx_uint_t                changes;
+    ngx_gate_record_t         record;
+    ngx_gate_check_record_t   checks[UNIT_CHECKS];
+    ngx_uint_t                nevents;
+    ngx_gate_event_t          events[NGX_GATE_HISTORY];
+    size_t                    json_len;
+    size_t                    html_len;
+    u_char                    json[UNIT_BODY];
+    u_char                    html[UNIT_BODY];
+} unit_view_t;
+
+
+static void unit_steps(const char *name, ngx_gate_verdict_e before,
+    ngx_gate_verdict_e verdict);
+static void unit_history(ngx_gate_verdict_e before);
+static void unit_undisturbed(ngx_gate_verdict_e verdict);
+static ngx_uint_t unit_walk(pid_t pid, const char *name);
+static ngx_uint_t unit_step(pid_t pid);
+static void unit_look_at(const char *name, ngx_uint_t step);
+static void unit_succeed(const char *name, ngx_uint_t step);
+static ngx_uint_t unit_is(unit_view_t *view, unit_view_t *other);
+static void unit_view(unit_view_t *view);
+
+
+static u_char              *unit_copy;
+static ngx_gate_verdict_e   unit_new;
+static unit_view_t          unit_before, unit_after, unit_now;
+
+
+static void
+unit(void)
+{
+    unit_steps("opens", NGX_GATE_WAITING, NGX_GATE_PASSED);
+    unit_steps("closes", NGX_GATE_PASSED, NGX_GATE_FAILED);
+    unit_steps("goes on", NGX_GATE_WAITING, NGX_GATE_RUNNING);
+}
+
+
+/* the second check says so; the first one has passed */
+
+static void
+unit_steps(const char *name, ngx_gate_verdict_e before,
+    ngx_gate_verdict_e verdict)
+{
+    pid_t               pid;
+    ngx_uint_t          steps;
+    ngx_gate_keeper_t  *keeper;
+
+    unit_begin();
+    unit_new = verdict;
+
+    unit_copy = ngx_palloc(unit_pool, unit_size);
+    if (unit_copy == NULL) {
+        exit(2);
+    }
+
+    unit_history(before);
+
+    unit_view(&unit_before);
+    ngx_memcpy(unit_copy, unit_memory, unit_size);
+
+    unit_undisturbed(verdict);
+
+    unit_view(&unit_after);
+    ngx_memcpy(unit_memory, unit_copy, unit_size);
+
+    ok(!unit_is(&unit_before, &unit_after), "%s: something changes", name);
+
+    pid = unit_fork();
+
+    if (pid == 0) {
+        keeper = unit_keeper(1);
+
+        if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == -1) {
+            _exit(9);
+        }
+
+        raise(SIGSTOP);
+        unit_verdict(keeper, 1, verdict, 2);
+        _exit(0);
+    }
+
+    steps = unit_walk(pid, name);
+
+    if (steps == 0) {
+        ok(1, "%s # skip may not be traced here", name);
+        return;
+    }
+
+    ok(steps > 10, "%s: %u steps changed something", name, (unsigned) steps);
+
+    unit_view(&unit_now);
+    ok(unit_is(&unit_now, &unit_after), "%s: ends as it should", name);
+}
+
+
+/* as long as there is room for */
+
+static void
+unit_history(ngx_gate_verdict_e before)
+{
+    ngx_uint_t          i;
+    ngx_gate_keeper_t  *keeper;
+
+    keeper = unit_keeper(0);
+    unit_verdict(keeper, 0, NGX_GATE_PASSED, 1);
+
+    for (i = 0; i < NGX_GATE_HISTORY; i++) {
+        unit_verdict(keeper, 1, NGX_GATE_PASSED, 1);
+        unit_verdict(keeper, 1, NGX_GATE_WAITING, 1);
+    }
+
+    unit_verdict(keeper, 1, before, 1);
+    ngx_gate_schedule_pen_down(&unit_schedule);
+    ngx_gate_publish(unit_gate, &keeper->record, keeper->checks);
+    ngx_gate_pen_up(&unit_schedule.pen);
+}
+
+
+/* once as it should be, to know how it ends */
+
+static void
+unit_undisturbed(ngx_gate_verdict_e verdict)
+{
+    pid_t  pid;
+
+    pid = unit_fork();
+
+    if (pid == 0) {
+        unit_verdict(unit_keeper(1), 1, verdict, 2);
+        _exit(0);
+    }
+
+    (void) waitpid(pid, NULL, 0);
+}
+
+
+/* returns the number of steps that changed the memory */
+
+static ngx_uint_t
+unit_walk(pid_t pid, const char *name)
+{
+    int          status;
+    u_char      *last;
+    ngx_uint_t   n, steps;
+
+    if (waitpid(pid, &status, 0) == -1 || !WIFSTOPPED(status)) {
+        return 0;
+    }
+
+    last = ngx_alloc(unit_size, &unit_log);
+    if (last == NULL) {
+        exit(2);
+    }
+
+    ngx_memcpy(last, unit_memory, unit_size);
+    unit_view(&unit_before);
+
+    steps = 0;
+
+    for (n = 0; unit_step(pid); n++) {
+
+        if (ngx_memcmp(last, unit_memory, unit_size) == 0) {
+            continue;
+        }
+
+        ngx_memcpy(last, unit_memory, unit_size);
+
+        unit_look_at(name, n);
+        unit_succeed(name, n);
+
+        ngx_memcpy(unit_memory, last, unit_size);
+        steps++;
+    }
+
+    ngx_free(last);
+
+    return steps;
+}
+
+
+static ngx_uint_t
+unit_step(pid_t pid)
+{
+    int  status;
+
+    if (ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) == -1
+        || waitpid(pid, &status, 0) == -1)
+    {
+        return 0;
+    }
+
+    return WIFSTOPPED(status);
+}
+
+
+/* a reader that comes now */
+
+static void
+unit_look_at(const char *name, ngx_uint_t step)
+{
+    unsigned      n;
+    ngx_uint_t    i;
+    unit_view_t  *view;
+
+    n = step;
+    view = &unit_now;
+
+    unit_view(view);
+
+    if (view->json_len != unit_before.json_len
+        || ngx_memcmp(view->json, unit_before.json, view->json_len) != 0
+        || ngx_memcmp(&view->record, &unit_before.record,
+                      sizeof(ngx_gate_record_t))
+           != 0)
+    {
+        if (view->json_len != unit_after.json_len
+            || ngx_memcmp(view->json, unit_after.json, view->json_len) != 0
+            || view->html_len != unit_after.html_len
+            || ngx_memcmp(view->html, unit_after.html, view->html_len) != 0
+            || ngx_memcmp(&view->record, &unit_after.record,
+                          sizeof(ngx_gate_record_t))
+               != 0)
+        {
+            ok(0, "%s: step %u: the gate's record is torn", name, n);
+        }
+    }
+
+    for (i = 0; i < UNIT_CHECKS; i++) {
+        if (ngx_memcmp(&view->checks[i], &unit_before.checks[i],
+                       sizeof(ngx_gate_check_record_t))
+            != 0
+            && ngx_memcmp(&view->checks[i], &unit_after.checks[i],
+                          sizeof(ngx_gate_check_record_t))
+               != 0)
+        {
+            ok(0, "%s: step %u: a check's record is torn", name, n);
+        }
+    }
+
+    if ((view->nevents != unit_before.nevents
+         || ngx_memcmp(view->events, unit_before.events,
+                       view->nevents * sizeof(ngx_gate_event_t))
+            != 0)
+        && (view->nevents != unit_after.nevents
+            || ngx_memcmp(view->events, unit_after.events,
+                          view->nevents * sizeof(ngx_gate_event_t))
+               != 0))
+    {
+        ok(0, "%s: step %u: the history is torn", name, n);
+    }
+
+    /* a closed gate says why, and who waits is told last */
+
+    if (!view->open
+        && ngx_gate_state_is_open(unit_gate, view->record.memory.state))
+    {
+        ok(0, "%s: step %u: closed, and the record says open", name, n);
+    }
+
+    if (view->changes != unit_before.changes
+        && (view->open != unit_after.open
+            || view->record.memory.state != unit_after.record.memory.state))
+    {
+        ok(0, "%s: step %u: told too early", name, n);
+    }
+}
+
+
+/* a successor of the writer, had it been killed now */
+
+static void
+unit_succeed(const char *name, ngx_uint_t step)
+{
+    unsigned            n;
+    ngx_uint_t          i, changes;
+    ngx_gate_keeper_t  *keeper;
+
+    n = step;
+
+    changes = unit_zone->changes;
+
+    keeper = unit_keeper(1);
+
+    if (keeper == NULL) {
+        ok(0, "%s: step %u: a successor cannot take over", name, n);
+        return;
+    }
+
+    if (unit_zone->changes == changes
+        && unit_gate->shared->open != unit_before.open)
+    {
+        ok(0, "%s: step %u: nobody tells who waits", name, n);
+    }
+
+    if (unit_gate->shared->open
+        != ngx_gate_state_is_open(unit_gate, keeper->record.memory.state))
+    {
+        ok(0, "%s: step %u: a successor leaves the flag as it was", name, n);
+    }
+
+    unit_verdict(keeper, 1, unit_new, 2);
+
+    unit_view(&unit_now);
+
+    if (unit_now.open != unit_after.open
+        || unit_now.record.memory.state != unit_after.record.memory.state)
+    {
+        ok(0, "%s: step %u: a successor ends elsewhere", name, n);
+    }
+
+    if (unit_now.nevents != unit_after.nevents) {
+        ok(0, "%s: step %u: history has %u events", name, n,
+           (unsigned) unit_now.nevents);
+    }
+
+    for (i = 0; i < unit_now.nevents; i++) {
+        if (unit_now.events[i].state != unit_after.events[i].state) {
+            ok(0, "%s: step %u: history", name, n);
+        }
+    }
+}
+
+
+static ngx_uint_t
+unit_is(unit_view_t *view, unit_view_t *other)
+{
+    return ngx_memcmp(view, other, sizeof(unit_view_t)) == 0;
+}
+
+
+/* times that a real clock measures are left out */
+
+static void
+unit_view(unit_view_t *view)
+{
+    ngx_uint_t        i;
+    ngx_gate_face_t   face;
+    u_char            body[NGX_GATE_HEADER_MAX + UNIT_BODY];
+
+    ngx_memzero(view, sizeof(unit_view_t));
+
+    view->open = unit_gate->shared->open;
+    view->changes = unit_zone->changes;
+    view->nevents = ngx_gate_history_read(unit_gate->shared, view->events);
+
+    ngx_gate_read(unit_gate->shared, &view->record);
+
+    for (i = 0; i < UNIT_CHECKS; i++) {
+        ngx_gate_check_read(&unit_gate->shared->checks[i], &view->checks[i]);
+
+        view->checks[i].duration = 0;
+
+        ngx_memzero(view->checks[i].result.message
+                    + view->checks[i].result.message_len,
+                    NGX_GATE_MESSAGE_MAX - view->checks[i].result.message_len);
+    }
+
+    ngx_gate_face(unit_gate->shared, &face, NGX_GATE_FACE_JSON, body);
+    view->json_len = face.body.len;
+    ngx_memcpy(view->json, face.body.data, face.body.len);
+
+    ngx_gate_face(unit_gate->shared, &face, NGX_GATE_FACE_HTML, body);
+    view->html_len = face.body.len;
+    ngx_memcpy(view->html, face.body.data, face.body.len);
+}

@@ -1,0 +1,294 @@
+
+/*
+ * For the tests of what a killed prober leaves behind: a gate of two checks in
+ * shared memory, as nginx would set it up, and a prober that is told its
+ * verdicts.
+ */
+
+
+#ifndef _PROBER_H_INCLUDED_
+#define _PROBER_H_INCLUDED_
+
+
+#include <unit.h>
+#include <ngx_gate_state.h>
+#include <ngx_gate_zone.h>
+#include <ngx_gate_record.h>
+#include <ngx_gate_schedule.h>
+
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+
+#define UNIT_CHECKS    2
+#define UNIT_BODY      4096
+
+
+static void unit_begin(void);
+static void unit_configure(void);
+static void *unit_shared(size_t size);
+static pid_t unit_fork(void);
+static ngx_gate_keeper_t *unit_keeper(ngx_uint_t force);
+static void unit_verdict(ngx_gate_keeper_t *keeper, ngx_uint_t i,
+    ngx_gate_verdict_e verdict, ngx_uint_t n);
+static void unit_turn(ngx_event_t *ev);
+static void unit_start(ngx_gate_probe_t *probe);
+static void unit_cancel(ngx_gate_probe_t *probe);
+
+
+static ngx_gate_check_type_t  unit_type = {
+    ngx_string("unit"), NULL, 0, NULL, unit_start, unit_cancel
+};
+
+static ngx_cycle_t          unit_cycle;
+static ngx_array_t          unit_gates;
+static ngx_gate_t          *unit_gate;
+static ngx_gate_zone_t     *unit_zone;
+static u_char              *unit_memory;
+static size_t               unit_size;
+static ngx_log_t            unit_silent;
+
+static ngx_pool_t          *unit_keeper_pool;
+static ngx_gate_schedule_t  unit_schedule;
+static ngx_gate_keeper_t    unit_the_keeper;
+
+
+static void
+unit_begin(void)
+{
+    u_char            digest[16];
+    ngx_conf_t        cf;
+    ngx_shm_zone_t   *shm_zone;
+    ngx_slab_pool_t  *shpool;
+
+    ngx_slab_sizes_init();
+
+    unit_silent = unit_log;
+    unit_silent.log_level = 0;
+
+    unit_cycle.log = &unit_silent;
+    ngx_cycle = &unit_cycle;
+
+    unit_configure();
+
+    ngx_memzero(&cf, sizeof(ngx_conf_t));
+    ngx_memzero(digest, sizeof(digest));
+
+    cf.cycle = &unit_cycle;
+    cf.pool = unit_pool;
+    cf.log = &unit_log;
+
+    shm_zone = ngx_gate_zone_add(&cf, &unit_gates, digest, &unit_type);
+    if (shm_zone == NULL) {
+        exit(2);
+    }
+
+    unit_size = shm_zone->shm.size;
+    unit_memory = unit_shared(unit_size);
+
+    shm_zone->shm.addr = unit_memory;
+
+    shpool = (ngx_slab_pool_t *) unit_memory;
+    shpool->end = unit_memory + unit_size;
+    shpool->min_shift = 3;
+    shpool->addr = unit_memory;
+
+    if (ngx_shmtx_create(&shpool->mutex, &shpool->lock, NULL) != NGX_OK) {
+        exit(2);
+    }
+
+    ngx_slab_init(shpool);
+
+    if (shm_zone->init(shm_zone, NULL) != NGX_OK
+        || ngx_gate_seed(&unit_gates, NULL, &unit_log) != NGX_OK)
+    {
+        exit(2);
+    }
+
+    unit_zone = shm_zone->data;
+}
+
+
+static void
+unit_configure(void)
+{
+    ngx_uint_t         i;
+    ngx_gate_check_t  *check;
+
+    if (ngx_list_init(&unit_cycle.shared_memory, unit_pool, 1,
+                      sizeof(ngx_shm_zone_t))
+        != NGX_OK
+        || ngx_array_init(&unit_gates, unit_pool, 1, sizeof(ngx_gate_t))
+           != NGX_OK)
+    {
+        exit(2);
+    }
+
+    unit_gate = ngx_array_push(&unit_gates);
+    ngx_memzero(unit_gate, sizeof(ngx_gate_t));
+
+    ngx_str_set(&unit_gate->name, "app");
+    unit_gate->interval = 1000;
+    unit_gate->interval_open = 1000;
+    unit_gate->backoff = 5000;
+    unit_gate->rise = 1;
+    unit_gate->fall = 1;
+
+    if (ngx_array_init(&unit_gate->checks, unit_pool, UNIT_CHECKS,
+                       sizeof(ngx_gate_check_t))
+        != NGX_OK)
+    {
+        exit(2);
+    }
+
+    for (i = 0; i < UNIT_CHECKS; i++) {
+        check = ngx_array_push(&unit_gate->checks);
+        ngx_memzero(check, sizeof(ngx_gate_check_t));
+
+        ngx_str_set(&check->name, "one");
+        check->type = &unit_type;
+        check->gate = unit_gate;
+        check->index = i;
+        check->after = NGX_GATE_NONE;
+        check->interval = 1000;
+        check->interval_open = 1000;
+        check->timeout = 3000;
+        check->digest[0] = (u_char) (i + 1);
+    }
+}
+
+
+static void *
+unit_shared(size_t size)
+{
+    void  *p;
+
+    p = mmap(NULL, size, PROT_READ|PROT_WRITE, MAP_ANON|MAP_SHARED, -1, 0);
+    if (p == MAP_FAILED) {
+        exit(2);
+    }
+
+    return p;
+}
+
+
+static pid_t
+unit_fork(void)
+{
+    pid_t  pid;
+
+    /* what is in the buffer is written once */
+    fflush(stdout);
+
+    pid = fork();
+
+    if (pid == -1) {
+        exit(2);
+    }
+
+    if (pid == 0) {
+        ngx_pid = ngx_getpid();
+    }
+
+    return pid;
+}
+
+
+/* in place of the last one; force: which is taken for dead */
+
+static ngx_gate_keeper_t *
+unit_keeper(ngx_uint_t force)
+{
+    ngx_queue_init(&ngx_posted_events);
+    (void) ngx_event_timer_init(&unit_log);
+
+    ngx_memzero(&unit_schedule, sizeof(ngx_gate_schedule_t));
+    ngx_memzero(&unit_the_keeper, sizeof(ngx_gate_keeper_t));
+
+    if (unit_keeper_pool) {
+        ngx_destroy_pool(unit_keeper_pool);
+    }
+
+    unit_keeper_pool = ngx_create_pool(8192, &unit_silent);
+    if (unit_keeper_pool == NULL) {
+        exit(2);
+    }
+
+    unit_schedule.pool = unit_keeper_pool;
+
+    unit_schedule.zone = unit_zone;
+    unit_schedule.log = &unit_silent;
+    unit_schedule.keepers = &unit_the_keeper;
+    unit_schedule.nkeepers = 1;
+
+    ngx_gate_clock_init(&unit_schedule.clock, &unit_silent);
+    ngx_gate_timer_init(&unit_schedule.turn, unit_turn, &unit_log);
+
+    if (force) {
+        unit_zone->tended = ngx_current_msec - NGX_GATE_TENDED;
+        unit_zone->resting = 0;
+    }
+
+    ngx_gate_pen_init(&unit_schedule.pen, unit_zone, 1);
+
+    if (ngx_gate_pen_claim(&unit_schedule.pen, 0) != NGX_OK
+        || ngx_gate_keeper_init(&unit_the_keeper, unit_gate, &unit_schedule)
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    ngx_gate_keeper_wake(&unit_the_keeper);
+
+    return &unit_the_keeper;
+}
+
+
+static void
+unit_verdict(ngx_gate_keeper_t *keeper, ngx_uint_t i,
+    ngx_gate_verdict_e verdict, ngx_uint_t n)
+{
+    u_char             text[NGX_GATE_MESSAGE_MAX];
+    size_t             len;
+    ngx_gate_run_t    *run;
+    ngx_gate_probe_t  *probe;
+
+    run = &keeper->runs[i];
+    probe = &run->probe;
+
+    len = 1 + n * 7 % 200;
+    ngx_memset(text, 'a' + n % 26, len);
+
+    run->busy = 1;
+    probe->result.observed = n;
+    probe->result.expected = 1000000000;
+
+    ngx_gate_probe_end(probe, verdict,
+                       verdict == NGX_GATE_PASSED ? NGX_GATE_OK
+                                                  : NGX_GATE_TOO_FEW,
+                       "%ui: %*s", n, len, text);
+
+    ngx_event_process_posted(&unit_cycle, &ngx_posted_events);
+}
+
+
+static void
+unit_turn(ngx_event_t *ev)
+{
+    ngx_gate_keeper_turn(&unit_the_keeper);
+}
+
+
+static void
+unit_start(ngx_gate_probe_t *probe)
+{
+}
+
+
+static void
+unit_cancel(ngx_gate_probe_t *probe)
+{
+}
+
+
+#endif /* _PROBER_H_INCLUDED_ */
