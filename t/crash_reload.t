@@ -81,6 +81,7 @@ for my $which (qw(old new) x 3) {
 my %count = $load->stop->counts;
 delete $count{lost};
 is_deeply([keys %count], [200], 'nobody was refused');
+is(counters($t, 'app')->{held_passed}, 0, 'nor held');
 
 is_deeply([map { $_->{state} } @{gate()->{history}}], ['starting', 'ready'],
     'history');

@@ -2,7 +2,7 @@
 
 # init_hold: requests wait in every worker, and are released together when the
 # gate opens; keep-alive and pipelining afterwards; a body is not read before;
-# two gates; what a hold that ends is answered.
+# two gates; what a hold that ends is answered.  Nobody else is disturbed.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -11,7 +11,7 @@ use InitGate::Load;
 use IO::Select;
 use Time::HiRes qw(time sleep);
 
-my $t = InitGate->new(http => <<'CONF');
+my $t = InitGate->new(also => InitGate::Load::BESIDE, http => <<'CONF');
     log_format held '$msec $pid $status $init_gate_decision $init_gate_held '
                     '$request_uri';
 
@@ -67,6 +67,7 @@ sub begin {
 }
 
 $t->wait_for(sub { gate('never')->{state} eq 'initializing' }, 'a verdict');
+my $beside = beside($t);
 
 # a hold that ends
 
@@ -175,5 +176,6 @@ is(scalar(grep { $_->{status} == 200 } map { $t->http_read($_) } @both), 4,
 
 is(gate('app')->{held}, 0, 'nobody waits any more');
 is(counters($t, 'app')->{held_passed}, 47, 'counted once each');
+undisturbed($beside);
 
 done_testing;

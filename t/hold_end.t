@@ -3,6 +3,7 @@
 # nginx ends while requests wait: they are served if the gate opens by then,
 # and answered when their time is over; worker_shutdown_timeout ends them.
 # While somebody waits the gate is probed; when nobody does, the end is quick.
+# Ordinary traffic goes on until then, and none of it is dropped.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -12,7 +13,8 @@ use InitGate::Load;
 use Time::HiRes qw(time sleep);
 
 my $t = InitGate->new(main => 'worker_rlimit_nofile 4096;',
-    events => 'worker_connections 4096;', http => '');
+    events => 'worker_connections 4096;', http => '',
+    also => InitGate::Load::BESIDE);
 
 sub conf {
     my ($hold) = @_;
@@ -31,13 +33,17 @@ CONF
 
 sub gate { $t->json('/init')->{gates}[0] }
 
+my $beside;
+
 sub started {
     my (%args) = @_;
 
+    undisturbed($beside) if $beside;
     $t->remove('decisions.log');
     $t->remove('app');
     $t->run(%args);
     $t->wait_for(sub { gate()->{state} eq 'initializing' }, 'a verdict');
+    $beside = beside($t, ends => 1);
 }
 
 sub crowd {
@@ -160,5 +166,7 @@ cmp_ok($answers{503} + $answers{lost}, '==', 40, 'all of them');
 cmp_ok(time - $begun, '<', patience(6), 'before their time');
 $t->wait_for(sub { !grep { $t->alive($_) } @pids }, 'the end');
 delete $t->{pid};
+
+undisturbed($beside);
 
 done_testing;

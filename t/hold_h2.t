@@ -2,6 +2,7 @@
 
 # HTTP/2 streams that wait: each counts; one is given up while the others go
 # on; the whole connection goes; a body stays with its sender; and nginx ends.
+# Nobody else is disturbed.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -10,7 +11,8 @@ use InitGate::Load;
 use IO::Select;
 use Time::HiRes qw(time sleep);
 
-my $t = InitGate->new(main => 'worker_shutdown_timeout 500ms;', http => '');
+my $t = InitGate->new(main => 'worker_shutdown_timeout 500ms;', http => '',
+    also => InitGate::Load::BESIDE);
 
 # "listen ... http2" is the only way before 1.25.1 and deprecated since
 
@@ -108,6 +110,7 @@ sub answered {
 }
 
 $t->wait_for(sub { gate()->{state} eq 'initializing' }, 'a verdict');
+my $beside = beside($t);
 
 my $one = h2();
 say_to($one, headers($_ * 2 - 1, '/')) for 1 .. 8;
@@ -163,17 +166,21 @@ is_deeply([@$now{qw(held held_passed passed gone)}], [0, 8, 1, 6], 'counted');
 is_deeply(logged($t, 'app'), { passed => 1, held_passed => 8, gone => 6,
     held_refused => 0, refused => 0 }, 'and logged');
 
+undisturbed($beside);
+
 # nginx ends while streams wait
 
 $t->quit;
 $t->remove($_) for qw(app decisions.log);
 $t->run;
 $t->wait_for(sub { gate()->{state} eq 'initializing' }, 'a verdict');
+$beside = beside($t, ends => 1);
 
 $one = h2();
 say_to($one, headers($_ * 2 - 1, '/')) for 1 .. 8;
 $t->wait_for(sub { gate()->{held} == 8 }, 'eight to wait');
 cmp_ok($t->quit, '<', patience(2), 'worker_shutdown_timeout');
 is(logged($t, 'app')->{gone}, 8, 'all are gone');
+undisturbed($beside);
 
 done_testing;

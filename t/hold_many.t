@@ -14,7 +14,7 @@ my $n = $ENV{TEST_HELD} // 2000;
 
 # at debug level, it would be the log that is measured
 
-my $t = InitGate->new(quit => 5, level => 'notice',
+my $t = InitGate->new(quit => 5, level => 'notice', descriptors => 1,
     main => 'worker_rlimit_nofile 20000;',
     events => "worker_connections @{[$n * 2 + 200]};",
     http => InitGate::Beside::GATE . <<"CONF");

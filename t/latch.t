@@ -6,8 +6,9 @@
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
+use InitGate::Load;
 
-my $t = InitGate->new(http => <<'CONF');
+my $t = InitGate->new(also => InitGate::Load::BESIDE, http => <<'CONF');
     init_checks on {
         check file %%DIR%%/marker;
         interval 50ms 50ms;
@@ -38,6 +39,7 @@ CONF
 $t->write("html/$_", 'here') for qw(on off);
 
 $t->run;
+my $beside = beside($t);
 
 sub gate {
     my ($name) = @_;
@@ -96,5 +98,7 @@ is(scalar @{gate('swings')->{history}}, $changes, 'no change of state');
 
 is_deeply([map { $_->{state} } @{gate('swings')->{history}}],
     [qw(starting initializing ready initializing ready)], 'history');
+
+undisturbed($beside);
 
 done_testing;

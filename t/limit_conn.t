@@ -6,8 +6,9 @@
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
+use InitGate::Load;
 
-my $t = InitGate->new(http => <<'CONF');
+my $t = InitGate->new(also => InitGate::Load::BESIDE, http => <<'CONF');
     init_checks app { check file %%DIR%%/marker; interval 50ms; }
 
     limit_conn_zone $server_port zone=conn:1m;
@@ -27,6 +28,7 @@ CONF
 
 $t->write("html/$_", "$_\n") for qw(conn req);
 $t->run;
+my $beside = beside($t);
 $t->wait_for(sub { $t->json('/init')->{gates}[0]{state} eq 'initializing' },
     'the first verdict');
 
@@ -56,5 +58,7 @@ is($t->get('/req')->{status}, 429, 'one too many: limit_req');
 $t->write('marker');
 is($t->http_read($_)->{status}, 200, 'passed') for @waiting;
 is($t->get('/conn')->{status}, 200, 'and there is room again');
+
+undisturbed($beside);
 
 done_testing;

@@ -60,6 +60,7 @@ is(failures(), 0, 'never without a connection');
 # a request that has begun is not given up for another connection; before it
 # has, it may be
 
+my $load = InitGate::Load->new($t, clients => 2);
 my @others;
 
 $t->wait_for(sub {
@@ -84,9 +85,17 @@ is_deeply([map { $_->{state} } @{gate(0)->{history}}], ['starting', 'ready'],
 is(gate(1)->{state}, 'initializing', 'the other one is as it was');
 is(gate(1)->{held}, 1, 'and who waits, waits');
 
+# who had no connection had no answer, and nobody had another one
+
+$load->more(20, 200);
+my %count = $load->stop->counts;
+delete $count{lost};
+is_deeply([keys %count], [200], 'open');
+balanced($t, 'app');
+
 # and what is found out then counts
 
-my $load = InitGate::Load->new($t, clients => 2);
+$load = InitGate::Load->new($t, clients => 2);
 $load->more(20);
 only($load, 200, 'open');
 

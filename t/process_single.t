@@ -10,7 +10,7 @@ use InitGate;
 use InitGate::Load;
 use Time::HiRes qw(time sleep);
 
-my $t = InitGate->new(master => 0, http => '');
+my $t = InitGate->new(master => 0, http => '', also => InitGate::Load::BESIDE);
 
 sub conf {
     my ($marker) = @_;
@@ -65,14 +65,18 @@ only($load, 200, 'open');
 
 # QUIT, which is not graceful there: those who wait are answered
 
+my $beside = beside($t, ends => 1);
 $t->quit;
+undisturbed($beside);
 $t->remove('one');
 $t->run;
 $t->wait_for(sub { eval { gate()->{state} eq 'initializing' } }, 'a verdict');
 @waiting = waiting(4);
+$beside = beside($t, ends => 1);
 cmp_ok($t->quit, '<', patience(1), 'QUIT');
 is(scalar(grep { $_ && $_->{status} == 503 } map { $t->http_read($_) }
     @waiting), 4, 'those who wait are answered');
+undisturbed($beside);
 
 # HUP, with the checks as they were, and with others, while somebody waits
 
@@ -84,6 +88,7 @@ for my $marker ('one', 'two') {
     $t->wait_for(sub { eval { gate()->{state} eq 'initializing' } },
         'a verdict');
     @waiting = waiting(4);
+    $beside = beside($t, ends => 1);
     my $done = $t->connect;
     $done->syswrite("GET /init HTTP/1.1\r\nHost: a\r\n\r\n");
     is($t->http_read($done)->{status}, 200, 'a connection that lives on');
@@ -110,6 +115,10 @@ for my $marker ('one', 'two') {
         !$t->alive($pid);
     }, 'the end');
     delete $t->{pid};
+
+    # nginx has closed the log of their configuration
+    my %count = $beside->stop->counts;
+    is_deeply([keys %count], [200], 'and nobody noticed');
 }
 
 done_testing;

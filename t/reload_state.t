@@ -78,6 +78,9 @@ sub history { join ' ', map { $_->{state} } @{gate($_[0])->{history}} }
 $t->write($_, 'here') for qw(done swings failed);
 $t->run(http => conf());
 
+$t->wait_for(sub { state('done') eq 'ready' }, 'the open gate');
+my $load = InitGate::Load->new($t, clients => 2);
+
 # starting: those who came before a reload wait, and those who come after it
 
 my @waiting;
@@ -100,8 +103,6 @@ $fake->set('go');
 is(scalar(grep { $_ && $_->{status} == 200 } map { $t->http_read($_) }
     @waiting), 3, 'all are served');
 is(history('slow'), 'starting ready', 'history');
-
-my $load = InitGate::Load->new($t, clients => 2);
 
 # failed
 

@@ -7,6 +7,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Fake;
+use InitGate::Load;
 use Time::HiRes qw(time);
 
 my $fake = InitGate::Fake->new(sub {
@@ -43,11 +44,12 @@ sub ask {
 }
 
 
-my $t = InitGate->new(http => $conf);
+my $t = InitGate->new(also => InitGate::Load::BESIDE, http => $conf);
 $t->write('html/index.html', 'here');
 $t->write('marker');
 $t->run;
 
+my $beside = beside($t);
 my @waiting = map { ask($t) } 1 .. 4;
 $t->wait_for(sub { $t->json('/init')->{gates}[0]{checks}[0]{verdict}
     eq 'passed' }, 'one verdict');
@@ -57,16 +59,18 @@ is(grep({ IO::Select->new($_)->can_read(0) } @waiting), 0, 'they wait');
 $fake->set(200);
 is($t->http_read($_)->{status}, 200, 'passed') for @waiting;
 is($t->json('/init')->{gates}[0]{state}, 'ready', 'ready');
+undisturbed($beside);
 $t->quit;
 
 
 # a verdict other than passed
 
 $fake->set('');
-$t = InitGate->new(http => $conf);
+$t = InitGate->new(also => InitGate::Load::BESIDE, http => $conf);
 $t->write('marker');
 $t->run;
 
+$beside = beside($t);
 @waiting = map { ask($t) } 1 .. 4;
 $t->wait_for(sub { $t->json('/init')->{gates}[0]{checks}[0]{verdict}
     eq 'passed' }, 'one verdict');
@@ -75,20 +79,23 @@ my $start = time;
 $fake->set(503);
 is($t->http_read($_)->{status}, 503, 'refused') for @waiting;
 cmp_ok(time - $start, '<', patience(1), 'at once');
+undisturbed($beside);
 $t->quit;
 
 
 # no verdict at all: three seconds
 
 $fake->set('');
-$t = InitGate->new(http => $conf);
+$t = InitGate->new(also => InitGate::Load::BESIDE, http => $conf);
 $t->write('marker');
 $start = time;
 $t->run;
 
+$beside = beside($t);
 @waiting = map { ask($t) } 1 .. 4;
 is($t->http_read($_)->{status}, 503, 'refused') for @waiting;
 cmp_ok(time - $start, '>=', 2.5, 'after three seconds');
 cmp_ok(time - $start, '<', 3 + patience(1), 'and not more');
+undisturbed($beside);
 
 done_testing;

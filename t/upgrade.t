@@ -117,6 +117,8 @@ is($fake->connections, $asked + 1, 'only the other binary has asked');
 # requests that wait when old workers are told to go, and come back: somebody
 # probes all the time
 
+$load = InitGate::Load->new($t, clients => 2);
+
 my @waiting = map {
     my $socket = $t->connect;
     $socket->syswrite("GET /late HTTP/1.1\r\nHost: a\r\n"
@@ -152,6 +154,8 @@ $t->wait_for(sub {
     my $now = $t->prober;
     return $now && $now != $prober && $t->alive($now);
 }, 'a new prober');
+
+only($load, 200, 'nobody else was refused');
 
 # restart
 

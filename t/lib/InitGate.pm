@@ -23,11 +23,14 @@ package InitGate;
 #     done_testing;
 #
 # done_testing() is the harness's own: it stops every nginx first and tests
-# that the error log has no alert, crit or emerg and no sanitizer report, and
-# that QUIT took no longer than it may.  The directory of a failed test is
-# kept and named.
+# that the error log has no alert, crit or emerg and no sanitizer report, that
+# QUIT took no longer than it may and, where InitGate::Load is used, that no
+# process has a descriptor open that it should not.  The directory of a failed
+# test is kept and named.
 #
 # new()        http => TEXT inside http {};  main => TEXT, events => TEXT;
+#              also => TEXT, behind that of http; descriptors => 1 (0) to
+#              look at them in any case (never);
 #              workers => 2;  master => 1;  quit => 5 (seconds QUIT may take);
 #              module => 1 (0: not loaded);  level => 'debug' (of the log);
 #              allow => [qr/.../] (alerts that this test causes itself);
@@ -70,6 +73,7 @@ use File::Basename ();
 use File::Path ();
 use File::Temp ();
 use HTTP::Tiny;
+use InitGate::Descriptors ();
 use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
@@ -117,7 +121,8 @@ sub new {
     my $self = bless {
         dir => $args{dir}
                // File::Temp::tempdir('init-gate-XXXXXX', TMPDIR => 1),
-        main => '', events => '', http => '', workers => 2, master => 1,
+        main => '', events => '', http => '', also => '', workers => 2,
+        master => 1,
         module => 1, level => 'debug', quit => 5, allow => [], %args,
     }, $class;
 
@@ -267,6 +272,7 @@ http {
     access_log off;
     $temps
 $self->{http}
+$self->{also}
 }
 CONF
 }
@@ -757,6 +763,13 @@ sub finish {
     my ($self) = @_;
 
     return if $self->{finished}++ || !-e "$self->{dir}/error.log";
+
+    # valgrind has some of its own
+
+    is(join("\n", InitGate::Descriptors::left($self)), '',
+        'no descriptor left open')
+        if $self->{pid} && !$ENV{TEST_NGINX_VALGRIND}
+           && ($self->{descriptors} // InitGate::Load->can('new'));
 
     my $bound = patience($self->{quit});
     ok(defined $self->quit, "QUIT within $bound s");

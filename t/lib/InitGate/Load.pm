@@ -17,7 +17,9 @@ package InitGate::Load;
 #
 # new($t, ...)  clients => 4; uri => '/'; port => N; keepalive => 1 (0: a
 #               connection for each request); pause => 0.002 (seconds between
-#               two requests of a client); timeout => 10
+#               two requests of a client); timeout => 10; ends => 0 (1: nginx
+#               is going to end, and then a client that is turned away ends,
+#               too)
 # more(N [, STATUS]), stop, counts (a hash: a status, or one of the words
 #               below, to how many), slowest (seconds)
 #     lost      the connection ended, and the answer was not whole
@@ -31,6 +33,20 @@ package InitGate::Load;
 # balanced($t, GATE [, URI]) what init_status counts is what the access log
 #               has
 # counters($t, GATE [, URI]), logged($t, GATE) are its two sides
+#
+# Ordinary traffic beside what a test is about, on a port and at a gate of its
+# own, which is open:
+#
+#     my $t = InitGate->new(also => InitGate::Load::BESIDE, http => ...);
+#     $t->run;
+#     my $beside = beside($t);        # ends => 1, as above; counted => undef
+#                                     # where the counters begin anew
+#     ...
+#     undisturbed($beside);
+#
+# undisturbed(LOAD) stops it; every request was answered with 200, the access
+#               log has as many as were answered, and so has the gate's counter
+#               (unless nginx has ended)
 
 use strict;
 use warnings;
@@ -43,11 +59,22 @@ use Socket qw(IPPROTO_TCP TCP_NODELAY);
 use Time::HiRes qw(time sleep);
 
 use Exporter 'import';
-our @EXPORT = qw(only balanced counters logged);
+our @EXPORT = qw(only balanced counters logged beside undisturbed);
 
 use constant LOG => <<'CONF';
     log_format decisions '$init_gate $init_gate_decision $status '
                          '$init_gate_held $request_uri';
+CONF
+
+use constant BESIDE => <<'CONF';
+    log_format beside '$init_gate $init_gate_decision $status';
+    init_checks beside { check file %%DIR%%/nginx.conf;  interval 20ms; }
+    server {
+        listen 127.0.0.1:%%PORT_8099%%;
+        access_log %%DIR%%/beside.log beside;
+        location / { init_gate beside;  empty_gif; }
+        location = /init { init_status beside details=on;  access_log off; }
+    }
 CONF
 
 my @decisions = qw(passed held_passed held_refused refused gone);
@@ -105,10 +132,13 @@ sub client {
         }
 
         if (!$socket) {
+            last if $self->{ends};
             $result = 'barred';
 
         } else {
             ($result, my $keep) = $self->exchange($socket);
+
+            last if $result eq 'closed' && $self->{ends};
 
             if ($result eq 'closed' && $used) {
                 undef $socket;
@@ -240,10 +270,10 @@ sub only {
 
 
 sub counters {
-    my ($t, $name, $uri) = @_;
+    my ($t, $name, $uri, %args) = @_;
 
     my ($gate) = grep { $_->{gate} eq $name }
-        @{$t->json($uri // '/init')->{gates}};
+        @{$t->json($uri // '/init', %args)->{gates}};
 
     return { map { $_ => $gate->{$_} } @decisions };
 }
@@ -281,6 +311,60 @@ sub balanced {
 
     return is_deeply($counters, $logged,
         "$gate: each request counts once");
+}
+
+
+sub beside {
+    my ($t, %args) = @_;
+
+    my @there = ('/init', port => $t->port(8099));
+
+    $t->wait_for(sub { $t->json(@there)->{ready} }, 'the gate beside to open');
+
+    my $logged = () = $t->read('beside.log') =~ /\n/g;
+
+    my $load = InitGate::Load->new($t, clients => 2, pause => 0.01,
+        port => $t->port(8099), logged => $logged,
+        counted => counters($t, 'beside', @there)->{passed}, %args);
+
+    $load->more(2);
+
+    return $load;
+}
+
+
+sub undisturbed {
+    my ($load) = @_;
+
+    my $t = $load->{t};
+    my %count = $load->stop->counts;
+    my $answers = $count{200} // 0;
+    my %seen = (answered => { %count }, logged => {});
+
+    # the log is written after the answer
+
+    for (my $end = time + InitGate::patience(2); time < $end; sleep 0.02) {
+        my @log = split /\n/, $t->read('beside.log');
+
+        $seen{logged} = {};
+        $seen{logged}{$_}++ for @log[$load->{logged} .. $#log];
+        last if @log - $load->{logged} >= $answers;
+    }
+
+    my %should = (answered => { 200 => $answers },
+        logged => { 'beside passed 200' => $answers });
+
+    if (!$load->{ends} && defined $load->{counted}) {
+        $should{counted} = $load->{counted} + $answers;
+        $seen{counted} = counters($t, 'beside', '/init',
+            port => $t->port(8099))->{passed};
+    }
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    return is_deeply(\%seen, \%should,
+        "$answers requests beside: answered, logged and counted")
+        && ok($answers, 'indeed some');
 }
 
 

@@ -1,0 +1,185 @@
+package InitGate::Descriptors;
+
+# What the processes of an nginx have open and should not, once it is quiet:
+#
+#     is(join("\n", left($t)), '', 'no descriptor left open');
+#
+# left($t)      waits up to 3 s until there is nothing, and returns what there
+#               is then, a line for each.  In a worker
+#               - files as its master has them, once each;
+#               - listening sockets as its master has them;
+#               - the channels: one for each process beside it, and its own;
+#               - an event queue and the like as every other worker has;
+#               - two connections for each check at most (to a sentinel and
+#                 its server), and a few to name servers;
+#               - clients, but none who has left;
+#               and two channels for each worker in the master.
+
+use strict;
+use warnings;
+
+use Time::HiRes qw(time sleep);
+
+use Exporter 'import';
+our @EXPORT_OK = qw(left);
+
+my ($LISTEN, $CLOSE_WAIT) = ('0A', '08');
+
+
+sub left {
+    my ($t) = @_;
+
+    my $end = time + InitGate::patience(3);
+    my @left;
+
+    while (@left = look($t)) {
+        last if time > $end;
+        sleep 0.02;
+    }
+
+    return @left;
+}
+
+
+sub look {
+    my ($t) = @_;
+
+    my $pid = $t->{pid};
+    my @workers = $t->workers;
+    my $has = kinds($t, $pid);
+
+    return connections($t, $has, 0) if !$t->{master};
+
+    my $children = grep { $_->{parent} == $pid && $_->{state} ne 'Z' }
+        $t->processes;
+    my @left;
+
+    push @left, "master: $has->{unnamed} channels, $children processes"
+        if $has->{unnamed} != 2 * $children;
+
+    push @left, map { "master: $_ is open $has->{files}{$_} times" }
+        grep { $_ ne '/dev/null'
+               && $has->{files}{$_} > (/error\.log$/ ? 2 : 1) }
+        sort keys %{$has->{files}};
+
+    my $first;
+
+    for my $worker (@workers) {
+        my $is = kinds($t, $worker);
+        my @of = connections($t, $is, $children);
+
+        push @of, difference('files', $has->{files}, $is->{files});
+        push @of, difference('of the kernel', ($first //= $is)->{kernel},
+            $is->{kernel});
+        push @of, "$is->{listening} listening sockets, and $has->{listening}"
+            . ' in the master' if $is->{listening} != $has->{listening};
+
+        push @left, map { "worker $worker: $_" } @of;
+    }
+
+    return @left;
+}
+
+
+sub connections {
+    my ($t, $is, $channels) = @_;
+
+    my @left;
+    my $checks = () = $t->read('nginx.conf') =~ /\b(?:check|trigger)\s+\S/g;
+    my $connections = $is->{connections} + $is->{unnamed} - $channels;
+
+    push @left, "$connections connections for $checks checks"
+        if $connections > 2 * $checks || $connections < 0;
+    push @left, "$is->{datagrams} sockets for datagrams"
+        if $is->{datagrams} > 8;
+    push @left, "$is->{abandoned} connections, and nobody at the other end"
+        if $is->{abandoned};
+
+    return @left;
+}
+
+
+sub difference {
+    my ($what, $ought, $is) = @_;
+
+    my %all = (%$ought, %$is);
+
+    return map { "$what: $_: " . ($is->{$_} // 0) . ', not '
+                 . ($ought->{$_} // 0) }
+        grep { ($is->{$_} // 0) != ($ought->{$_} // 0) } sort keys %all;
+}
+
+
+# how many of each kind a process has
+
+sub kinds {
+    my ($t, $pid) = @_;
+
+    my %is = (files => {}, kernel => {}, listening => 0, unnamed => 0,
+              connections => 0, clients => 0, abandoned => 0, datagrams => 0);
+
+    my @open = $t->descriptors($pid);
+    my $sockets = sockets($t, $pid);
+    my @tcp;
+
+    for (@open) {
+        if (/^anon_inode:(.*)/) {
+            $is{kernel}{$1}++;
+
+        } elsif (!/^socket:\[(\d+)\]/) {
+            $is{files}{$_}++;
+
+        } elsif (my $tcp = $sockets->{tcp}{$1}) {
+            push @tcp, $tcp;
+
+        } elsif (my $kind = $sockets->{other}{$1}) {
+            $is{$kind}++;
+
+        } else {
+            # of another protocol, or not connected yet, or no more
+            $is{connections}++;
+        }
+    }
+
+    my %port = map { $_->{port} => 1 } grep { $_->{state} eq $LISTEN } @tcp;
+
+    for (@tcp) {
+        $is{$_->{state} eq $LISTEN ? 'listening'
+            : $_->{state} eq $CLOSE_WAIT ? 'abandoned'
+            : $port{$_->{port}} ? 'clients' : 'connections'}++;
+    }
+
+    return \%is;
+}
+
+
+# by inode
+
+sub sockets {
+    my ($t, $pid) = @_;
+
+    my (%tcp, %other);
+
+    for (map { split /\n/, $t->read("/proc/$pid/net/$_") } qw(tcp tcp6)) {
+        my ($address, $state, $inode) = (split)[1, 3, 9];
+
+        $tcp{$inode} = { port => hex $1, state => $state }
+            if $address =~ /:([0-9A-F]{4})$/;
+    }
+
+    for (split /\n/, $t->read("/proc/$pid/net/unix")) {
+        my ($flags, $inode, $path) = (split)[3, 6, 7];
+
+        $other{$inode} = hex $flags & 0x10000 ? 'listening'
+            : defined $path ? 'clients' : 'unnamed' if $flags !~ /[^0-9A-F]/;
+    }
+
+    for (map { split /\n/, $t->read("/proc/$pid/net/$_") } qw(udp udp6)) {
+        $other{(split)[9]} = 'datagrams';
+    }
+
+    return { tcp => \%tcp, other => \%other };
+}
+
+
+1;
