@@ -163,8 +163,7 @@ is($length, 3 * 16384 + 1000, 'the body arrived whole');
 
 my $now = gate();
 is_deeply([@$now{qw(held held_passed passed gone)}], [0, 8, 1, 6], 'counted');
-is_deeply(logged($t, 'app'), { passed => 1, held_passed => 8, gone => 6,
-    held_refused => 0, refused => 0 }, 'and logged');
+balanced($t, 'app', '/init', port => $t->port(8081));
 
 undisturbed($beside);
 

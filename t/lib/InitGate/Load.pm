@@ -30,9 +30,9 @@ package InitGate::Load;
 #
 # only(LOAD, STATUS, NAME)   stops it; all answers had this status, and none
 #               was lost
-# balanced($t, GATE [, URI]) what init_status counts is what the access log
-#               has
-# counters($t, GATE [, URI]), logged($t, GATE) are its two sides
+# balanced($t, GATE [, URI [, port => N]])  what init_status counts is what
+#               the access log has
+# counters($t, GATE [, URI [, port => N]]), logged($t, GATE) are its two sides
 #
 # Ordinary traffic beside what a test is about, on a port and at a gate of its
 # own, which is open:
@@ -295,13 +295,14 @@ sub logged {
 # the log is written after the answer
 
 sub balanced {
-    my ($t, $gate, $uri) = @_;
+    my ($t, $gate, @where) = @_;
 
     my ($counters, $logged);
     my $end = time + InitGate::patience(2);
 
     do {
-        ($counters, $logged) = (counters($t, $gate, $uri), logged($t, $gate));
+        ($counters, $logged) = (counters($t, $gate, @where),
+            logged($t, $gate));
 
     } until (join(' ', @$counters{@decisions}) eq join(' ',
              @$logged{@decisions})
