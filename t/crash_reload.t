@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
 # The old prober, or the new one, killed while a reload is under way: one
-# probes afterwards, and nobody is refused.
+# probes afterwards, and nobody is refused.  Of one that stands still, the
+# heartbeat tells.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -16,7 +17,11 @@ my $t = InitGate->new(http => InitGate::Load::LOG . <<'CONF');
         listen 127.0.0.1:%%PORT_8080%%;
         access_log %%DIR%%/decisions.log decisions;
         location / { init_gate app;  empty_gif; }
-        location = /init { init_status details=on;  access_log off; }
+        location = /init {
+            init_status details=on;
+            add_header X-Worker $pid;
+            access_log off;
+        }
     }
 CONF
 
@@ -77,6 +82,31 @@ for my $which (qw(old new) x 3) {
     ok((grep { $probers{$_} } $t->workers), 'one of the new ones');
     is(gate()->{state}, 'ready', 'ready all the time');
 }
+
+# stopped, while another worker is asked
+
+my $prober = $t->prober;
+my $other;
+
+$t->wait_for(sub {
+    $other = $t->connect;
+    $other->syswrite("GET /init HTTP/1.1\r\nHost: a\r\n\r\n");
+    return $t->http_read($other)->{headers}{'x-worker'} != $prober;
+}, 'a connection to the other worker');
+
+sub heartbeat {
+    $other->syswrite("GET /init HTTP/1.1\r\nHost: a\r\n\r\n");
+
+    return JSON::PP::decode_json($t->http_read($other)->{content})
+        ->{gates}[0]{prober}{heartbeat};
+}
+
+$t->signal('STOP', $prober);
+my $last = heartbeat();
+sleep 2;    # the time of two
+is(heartbeat(), $last, 'no heartbeat');
+$t->signal('CONT', $prober);
+$t->wait_for(sub { heartbeat() ne $last }, 'the next one');
 
 my %count = $load->stop->counts;
 delete $count{lost};
