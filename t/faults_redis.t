@@ -34,7 +34,13 @@ sub says {
 }
 
 my $garbage = says("\0garbage" x 100);
-my $loading = says("-LOADING Redis is loading the dataset in memory\r\n");
+my $loading = InitGate::Fake->new(sub {
+    my ($c) = @_;
+    while ($c->read_until(qr/PING\r\n/)) {
+        $c->send("-LOADING Redis is loading the dataset in memory\r\n")
+            or return;
+    }
+})->port;
 my $resets = says('', sub { $_[0]->reset; POSIX::_exit(0) });
 my $endless = says('', sub { 1 while $_[0]->send('+' . 'x' x 65536) });
 my $hangs = says("+PO");
