@@ -123,6 +123,8 @@ struct ngx_gate_check_s {
     ngx_uint_t                index;        /* within the gate */
     ngx_uint_t                after;        /* NGX_GATE_NONE, or an index */
     ngx_str_t                 after_name;   /* as configured, or empty */
+    ngx_str_t                 file;         /* where it is configured */
+    ngx_uint_t                line;
     ngx_msec_t                interval;
     ngx_msec_t                interval_open;
     ngx_msec_t                timeout;

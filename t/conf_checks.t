@@ -128,7 +128,7 @@ refused('trigger http://127.0.0.1:1/; trigger http://127.0.0.1:1/;',
     qr/"trigger" directive is duplicate/);
 
 
-# the block as a whole: the line is that of its end
+# the block as a whole
 
 sub block {
     my ($text, @regex) = @_;
@@ -171,6 +171,19 @@ block('init_checks a { check file /x name=x after=y;
                        check file /y name=y after=z;
                        check file /z name=z after=y; }',
     qr/"[yz]"/, qr/wait for itself/);
+
+# the line of the check, not that of the block's end
+
+for my $after (qw(no_such y)) {
+    my (undef, $said) = $t->conf_error("init_checks a {
+            check file /x  name=x  after=$after;
+            check file /y  name=y  after=x;
+        }");
+    my ($number) = $said =~ m{ in \S+/nginx\.conf:(\d+)$}m;
+    my @conf = split /\n/, $t->read('conf_error/nginx.conf');
+    like($number && $conf[$number - 1], qr/name=x  after=$after;$/,
+        "after=$after: the line") or diag $said;
+}
 
 {
     my $check = 'redis://user:S3cret@127.0.0.1/0';

@@ -56,6 +56,8 @@ ngx_gate_conf_check(ngx_conf_t *cf, ngx_gate_t *gate)
     check->index = gate->checks.nelts - 1;
     check->target = value[2];
     check->after = NGX_GATE_NONE;
+    check->file = cf->conf_file->file.name;
+    check->line = cf->conf_file->line;
 
     if (ngx_gate_conf_check_type(cf, &value[1], &check->type)
         != NGX_CONF_OK)
@@ -267,10 +269,11 @@ ngx_gate_conf_after(ngx_conf_t *cf, ngx_gate_t *gate)
         check->after = ngx_gate_conf_check_find(gate, &check->after_name);
 
         if (check->after == NGX_GATE_NONE) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "check \"%V\" of init_checks \"%V\" is to "
-                               "run \"after=%V\", but there is no such check",
-                               &check->name, &gate->name, &check->after_name);
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "check \"%V\" of init_checks \"%V\" is to run "
+                          "\"after=%V\", but there is no such check in "
+                          "%V:%ui", &check->name, &gate->name,
+                          &check->after_name, &check->file, check->line);
             return NGX_CONF_ERROR;
         }
     }
@@ -279,10 +282,11 @@ ngx_gate_conf_after(ngx_conf_t *cf, ngx_gate_t *gate)
         check = ngx_gate_check_at(gate, i);
 
         if (ngx_gate_conf_is_cycle(gate, i)) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "check \"%V\" of init_checks \"%V\" would "
-                               "wait for itself by \"after=%V\"",
-                               &check->name, &gate->name, &check->after_name);
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "check \"%V\" of init_checks \"%V\" would wait for "
+                          "itself by \"after=%V\" in %V:%ui", &check->name,
+                          &gate->name, &check->after_name, &check->file,
+                          check->line);
             return NGX_CONF_ERROR;
         }
     }
