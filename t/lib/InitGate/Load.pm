@@ -22,9 +22,9 @@ package InitGate::Load;
 #               too)
 # more(N [, STATUS]), stop, counts (a hash: a status, or one of the words
 #               below, to how many), slowest (seconds)
-#     lost      the connection ended, and the answer was not whole
-#     late      no answer in time
-#     barred    no connection could be made
+#     lost          the connection ended, and the answer was not whole
+#     late          no answer in time
+#     barred: WHY   no connection could be made
 # That nginx closes an idle connection while the next request is on its way is
 # nothing new: it is sent again on a new connection and counts once.
 #
@@ -132,8 +132,9 @@ sub client {
         }
 
         if (!$socket) {
-            last if $self->{ends};
-            $result = 'barred';
+            # a signal may have come in between
+            last if $self->{ends} || $stop;
+            $result = "barred: $!";
 
         } else {
             ($result, my $keep) = $self->exchange($socket);
