@@ -156,7 +156,8 @@ static ngx_gate_migrations_t  ngx_gate_migrations[] = {
 
     { ngx_string("alembic"),
       { "alembic_version", NULL }, NULL,
-      ngx_gate_migrations_is_heads, "a revision, or several with commas",
+      ngx_gate_migrations_is_heads,
+      "the id of a revision, or several with commas",
       0,
       ", v AS (SELECT array_agg(version_num::text ORDER BY version_num) AS n"
       "  FROM t)"
@@ -728,23 +729,31 @@ ngx_gate_migrations_is_list(ngx_str_t *version,
 }
 
 
+/* Alembic's own ways to name a revision are not in the table */
+
 static ngx_int_t
 ngx_gate_migrations_is_head(u_char *p, u_char *last)
 {
-    if (p == last) {
-        return 0;
-    }
+    size_t        len;
+    const char  **name;
 
-    for ( /* void */ ; p < last; p++) {
-        if (*p <= ' ' || *p == '@' || *p == ':' || *p == '+') {
+    static const char  *names[] = { "head", "heads", "base", "current", NULL };
 
-            /* Alembic's own ways to name a revision are not in the table */
+    len = last - p;
 
+    for (name = names; *name; name++) {
+        if (ngx_strlen(*name) == len && ngx_strncmp(p, *name, len) == 0) {
             return 0;
         }
     }
 
-    return 1;
+    for ( /* void */ ; p < last; p++) {
+        if (*p <= ' ' || *p == '@' || *p == ':' || *p == '+') {
+            return 0;
+        }
+    }
+
+    return len > 0;
 }
 
 
