@@ -15,12 +15,13 @@ my $primary = $t->postgres;
 my $standby = standby($primary);
 
 my ($p, $s) = ($primary->port, $standby->port);
+my $gone = $t->port('gone');
 
 psql($primary, 'CREATE ROLE readonly LOGIN');
 psql($primary, 'ALTER ROLE readonly SET default_transaction_read_only = on');
 
 sub standby {
-    my ($primary) = @_;
+    my ($primary, $name) = @_;
 
     my $dir = $t->server_dir('standby');
     my $uid = $primary->uid;
@@ -40,10 +41,17 @@ sub standby {
     die 'pg_basebackup failed' if $?;
 
     my $server = Test::PostgreSQL->new(base_dir => $dir,
-        port => $t->port('standby'));
+        port => $t->port($name // 'standby'));
     push @{$t->{running}}, $server;
 
     return $server;
+}
+
+sub stop {
+    my ($server) = @_;
+
+    $server->stop;
+    @{$t->{running}} = grep { $_ != $server } @{$t->{running}};
 }
 
 my $blackhole = InitGate::Fake->blackhole->port;
@@ -66,6 +74,7 @@ my $dns = InitGate::DNS->new(sub {
 my $port = $dns->port;
 
 my $to = 'user=postgres dbname=test';
+my $three = "host=127.0.0.1,127.0.0.1,127.0.0.1 port=$gone,$p,$s $to";
 
 $t->run(http => <<"CONF");
     resolver 127.0.0.1:$port valid=1s ipv6=off;
@@ -116,6 +125,20 @@ $t->run(http => <<"CONF");
         check postgres "host=127.0.0.1,127.0.0.1 port=$p,1 $to
                         target_session_attrs=standby" name=no_standby;
 
+        check postgres "$three target_session_attrs=any" name=any3
+                       "query=SELECT NOT pg_is_in_recovery()";
+        check postgres "$three target_session_attrs=primary" name=primary3
+                       "query=SELECT NOT pg_is_in_recovery()";
+        check postgres "$three target_session_attrs=read-write"
+                       name=read_write3
+                       "query=SELECT NOT pg_is_in_recovery()";
+        check postgres "$three target_session_attrs=standby" name=standby3
+                       "query=SELECT pg_is_in_recovery()";
+        check postgres "$three target_session_attrs=read-only" name=read_only3
+                       "query=SELECT pg_is_in_recovery()";
+        check postgres "$three target_session_attrs=prefer-standby"
+                       name=prefer3 "query=SELECT pg_is_in_recovery()";
+
         check postgres "host=no.example port=$p $to" name=unknown;
         check postgres "host=silent.example port=$p $to" name=no_answer
                        timeout=1s;
@@ -123,6 +146,7 @@ $t->run(http => <<"CONF");
         check postgres "host=127.0.0.1,127.0.0.1 port=$p,$s user=nobody
                         dbname=test" name=stranger;
         check postgres "host=127.0.0.1,127.0.0.1 port=1,1 $to" name=none;
+        check postgres "host=::1 port=1 $to" name=six;
     }
     server {
         listen 127.0.0.1:%%PORT_8080%%;
@@ -132,7 +156,8 @@ CONF
 
 is_check($t, $_, 'passed') for qw(name second_address localhost address
     no_name refused uri blackhole silent primary read_write standby read_only
-    read_only_role prefer fallback);
+    read_only_role prefer fallback any3 primary3 read_write3 standby3
+    read_only3 prefer3);
 
 is_check($t, 'no_primary', 'error', 'other_role',
     qr/^the server is a standby$/);
@@ -142,7 +167,9 @@ is_check($t, 'not_writable', 'error', 'other_role',
     qr/^the server is a primary, read-only$/);
 is_check($t, 'unknown', 'error', 'dns', qr/^"no\.example": /);
 is_check($t, 'no_answer', 'error', 'timeout', qr/resolving the name of/);
-is_check($t, 'none', 'error', 'refused', qr/Connection refused/);
+is_check($t, 'none', 'error', 'refused',
+    qr/^"127\.0\.0\.1:1": Connection refused$/);
+is_check($t, 'six', 'error', 'refused', qr/^"\[::1\]:1": Connection refused$/);
 is_check($t, 'stranger', 'error', 'auth',
     qr/^"127\.0\.0\.1:$p": role "nobody" does not exist \(28000\)$/);
 is_check($t, 'later', 'error', 'dns');
@@ -153,12 +180,31 @@ is_check($t, 'later', 'passed');
 # a failover, also behind a connection that is kept
 
 is_check($t, 'standby', 'passed');
-$primary->stop;
-@{$t->{running}} = grep { $_ != $primary } @{$t->{running}};
+stop($primary);
 psql($standby, 'SELECT pg_promote()');
 is_check($t, 'no_primary', 'passed');
 is_check($t, 'standby', 'error', 'other_role',
     qr/^"127\.0\.0\.1:$s": the server is a primary$/);
 is_check($t, 'prefer', 'waiting', 'mismatch');
+
+# of three hosts, the only one that is left is a primary now
+
+is_check($t, $_, 'passed') for qw(any3 primary3 read_write3);
+is_check($t, $_, 'error', 'other_role',
+    qr/^"127\.0\.0\.1:$s": the server is a primary$/)
+    for qw(standby3 read_only3);
+is_check($t, 'prefer3', 'waiting', 'mismatch');
+
+# nobody is left, and then a new one stands where nobody ever was
+
+my $third = standby($standby, 'gone');
+is_check($t, $_, 'passed') for qw(standby3 read_only3);
+
+stop($standby);
+is_check($t, 'primary3', 'error', 'other_role',
+    qr/^"127\.0\.0\.1:$gone": the server is a standby$/);
+is_check($t, 'prefer3', 'passed');
+psql($third, 'SELECT pg_promote()');
+is_check($t, $_, 'passed') for qw(any3 primary3 read_write3);
 
 done_testing;

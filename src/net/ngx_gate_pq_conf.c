@@ -441,7 +441,7 @@ ngx_gate_pq_host(ngx_conf_t *cf, ngx_gate_check_t *check,
     }
 
     name = host->host ? host->host : host->addr;
-    len = ngx_strlen(name) + sizeof(":65535");
+    len = ngx_strlen(name) + sizeof("[]:65535");
 
     p = ngx_pnalloc(cf->pool, len);
     if (p == NULL) {
@@ -449,7 +449,10 @@ ngx_gate_pq_host(ngx_conf_t *cf, ngx_gate_check_t *check,
     }
 
     host->text.data = p;
-    host->text.len = ngx_snprintf(p, len, "%s:%s", name, host->port) - p;
+    host->text.len = ngx_snprintf(p, len, strchr(name, ':') ? "[%s]:%s"
+                                                            : "%s:%s",
+                                  name, host->port)
+                     - p;
 
     return NGX_CONF_OK;
 }

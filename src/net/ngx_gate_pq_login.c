@@ -36,6 +36,8 @@ static void ngx_gate_pq_notice(void *data, const PGresult *result);
 static char *ngx_gate_pq_demand(ngx_gate_pq_t *pq);
 static ngx_uint_t ngx_gate_pq_login_repeats(PGconn *conn);
 static void ngx_gate_pq_login_failed(ngx_gate_pq_t *pq);
+static ngx_gate_reason_e ngx_gate_pq_login_record(ngx_gate_pq_t *pq,
+    ngx_uint_t *answered);
 static void ngx_gate_pq_ask_role(ngx_gate_pq_t *pq);
 
 
@@ -469,20 +471,10 @@ ngx_gate_pq_login_repeats(PGconn *conn)
 static void
 ngx_gate_pq_login_failed(ngx_gate_pq_t *pq)
 {
-    size_t             len;
-    u_char             error[NGX_GATE_PQ_ERROR_MAX];
     ngx_uint_t         answered;
     ngx_gate_reason_e  reason;
 
-    reason = ngx_gate_pq_text_reason(libpq.PQerrorMessage(pq->conn), error,
-                                     &len, &answered);
-
-    if (ngx_gate_pq_login_repeats(pq->conn)) {
-        len = ngx_sprintf(error, "the server's message repeats the password, "
-                          "so it is withheld") - error;
-    }
-
-    ngx_gate_pq_record(pq, reason, error, len, answered);
+    reason = ngx_gate_pq_login_record(pq, &answered);
 
     switch (reason) {
 
@@ -511,6 +503,41 @@ ngx_gate_pq_login_failed(ngx_gate_pq_t *pq)
     }
 
     ngx_gate_pq_next(pq, 1);
+}
+
+
+static ngx_gate_reason_e
+ngx_gate_pq_login_record(ngx_gate_pq_t *pq, ngx_uint_t *answered)
+{
+    size_t               len;
+    u_char              *p, error[NGX_GATE_PQ_ERROR_MAX];
+    u_char               text[NGX_GATE_PQ_ERROR_MAX];
+    ngx_gate_reason_e    reason;
+    ngx_gate_pq_host_t  *host;
+
+    reason = ngx_gate_pq_text_reason(libpq.PQerrorMessage(pq->conn), error,
+                                     &len, answered);
+
+    if (ngx_gate_pq_login_repeats(pq->conn)) {
+        len = ngx_sprintf(error, "the server's message repeats the password, "
+                          "so it is withheld") - error;
+    }
+
+    host = &pq->conf->hosts[pq->attempt % pq->conf->nhosts];
+
+    if (*answered || host->local) {
+        ngx_gate_pq_record(pq, reason, error, len, *answered);
+        return reason;
+    }
+
+    /* libpq names a socket, but forgets which host it could not reach */
+
+    p = ngx_slprintf(text, text + sizeof(text), "\"%V\": %*s", &host->text,
+                     len, error);
+
+    ngx_gate_pq_record(pq, reason, text, p - text, 0);
+
+    return reason;
 }
 
 
