@@ -138,7 +138,12 @@ for (@numbers) {
     my ($text, $verdict, $observed) = @$_;
 
     $redis->set(n => $text);
-    counts('min', $verdict, undef, $observed,
+    # without the blanks around it
+    my ($shown) = $text =~ /^\s*(.*?)\s*$/s;
+    my $message = $verdict =~ /too_few/
+        ? qr/^key "n" is \Q$shown\E, not yet 10$/ : undef;
+
+    counts('min', $verdict, $message, $observed,
         defined $observed ? 10 : undef);
 }
 

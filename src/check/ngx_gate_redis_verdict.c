@@ -382,9 +382,9 @@ ngx_gate_redis_judge_number(ngx_gate_redis_run_t *run, ngx_str_t *text)
     conf = run->probe->check->conf;
     result = &run->probe->result;
 
-    shown = ngx_gate_redis_show(buf, text);
-
     if (ngx_gate_redis_number(text, &result->observed) != NGX_OK) {
+        shown = ngx_gate_redis_show(buf, text);
+
         return ngx_gate_redis_not_yet(run, NGX_GATE_WAITING,
                                       NGX_GATE_MISMATCH,
                                       "is \"%V\", which is no number",
@@ -397,14 +397,17 @@ ngx_gate_redis_judge_number(ngx_gate_redis_run_t *run, ngx_str_t *text)
         return ngx_gate_redis_passed(run);
     }
 
+    shown = ngx_gate_redis_show(buf, text);
+
     return ngx_gate_redis_not_yet(run, NGX_GATE_WAITING, NGX_GATE_TOO_FEW,
                                   "is %V, not yet %L", &shown, conf->min);
 }
 
 
 /*
- * Blanks around it, as a newline from a shell, a sign and a fraction do not
- * harm; what is below zero counts as zero, what is too large as the largest.
+ * Blanks around it, as a newline from a shell, are cut off; a sign and a
+ * fraction do not harm; what is below zero counts as zero, what is too large
+ * as the largest.
  */
 
 static ngx_int_t
@@ -423,6 +426,11 @@ ngx_gate_redis_number(ngx_str_t *text, int64_t *number)
 
     while (last > p && last[-1] <= ' ') {
         last--;
+    }
+
+    if (p < last) {
+        text->data = p;
+        text->len = last - p;
     }
 
     negative = (p < last && *p == '-');
