@@ -146,7 +146,8 @@ settles($t, 'nodb', 'error no_database', qr/SELECT 16: ERR .*out of range/);
 
 settles($t, 'unix', 'error auth', qr/NOAUTH /);
 settles($t, $_, 'passed') for qw(ufile uall uurl);
-settles($t, 'unone', 'error refused', qr/connect\(\) failed \(2: No such/);
+settles($t, 'unone', 'error refused', 
+    qr{connect\(\) to unix:/nonexistent/redis\.sock failed \(2: No such});
 
 # rotated: the old one goes on as long as the connection does
 
