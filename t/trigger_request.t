@@ -48,12 +48,22 @@ my $gates = join "\n", map {
     }"
 } sort keys %fake;
 
+my $demand = answers('200 OK');
+my $demand_port = $demand->port;
+
 $t->run(http => <<"CONF");
 $gates
+    init_checks demand {
+        check file /no/such/file;
+        interval 50ms;
+        trigger http://127.0.0.1:$demand_port/begin on=request;
+    }
 
     server {
         listen 127.0.0.1:%%PORT_8080%%;
         location = /init { init_status details=on; }
+        location = /ready { init_ready demand; }
+        location = /demand { init_gate demand;  empty_gif; }
     }
 CONF
 
@@ -97,14 +107,51 @@ $t->wait_for(sub { $trigger->('garbage')->{attempts} > 1 }, 'attempts');
 is($trigger->('garbage')->{state}, 'retrying', 'so is one with no answer');
 like($trigger->('garbage')->{message}, qr/not HTTP/, 'and says why');
 
+# on=request: nothing before somebody has met the closed gate, in whichever
+# worker that is
+
+my $demanded = sub {
+    my ($gate) = grep { $_->{gate} eq 'demand' } @{$t->json('/init')->{gates}};
+
+    return $gate;
+};
+
+my $attempts = $demanded->()->{checks}[0]{attempts};
+$t->wait_for(sub { $demanded->()->{checks}[0]{attempts} > $attempts + 3 },
+    'a few probes');
+is($t->get('/ready')->{status}, 503, 'who looks only does not count');
+is($trigger->('demand')->{state}, 'idle', 'nobody came');
+is($trigger->('demand')->{attempts}, 0, 'nothing was tried');
+is($trigger->('demand')->{last_at}, undef, 'at no time');
+
+my $prober = $t->prober;
+$t->signal('STOP', $prober);
+is($t->get('/demand')->{status}, 503, 'somebody came to the other worker');
+is($demand->connections, 0, 'which does not send it itself');
+$t->signal('CONT', $prober);
+
+$t->wait_for(sub { $trigger->('demand')->{state} eq 'succeeded' }, 'success');
+is($trigger->('demand')->{attempts}, 1, 'it was sent');
+
+$t->get('/demand') for 1 .. 5;
+$attempts = $demanded->()->{checks}[0]{attempts};
+$t->wait_for(sub { $demanded->()->{checks}[0]{attempts} > $attempts + 3 },
+    'a few more probes');
+is($demand->connections, 1, 'and is not sent again');
+
 ok($t->get('/init')->{content} !~ /t0ken/, 'no secret in the status');
 
 # what "nginx -t" says
 
 my %wrong = (
     'ftp://x' => qr/the URL does not begin with/,
-    'http://x status=500' => qr/"status" is not allowed in a trigger/,
-    'http://x match=x' => qr/"match" is not allowed in a trigger/,
+    'http://x failed=x' => qr/unknown parameter "failed", allowed are header=/,
+    'http://x body=x' => qr/sni= timeout= on= in "trigger" directive/,
+    map({ ("http://x $_" => qr/parameter "\w+" is not allowed in a trigger/) }
+        qw(status=500 match=x name=x interval=1s optional after=file)),
+    'http://x on=never' => qr/"on=never".*"on=start" or "on=request"/,
+    'http://x on=start on=request' => qr/duplicate parameter "on="/,
+    'http://x method=' => qr/"method=" and .* any method/,
     'http://x "method=A B"' => qr/"method"/,
     'http://x header=Host:x' => qr/"header=Host:" is not allowed/,
 );
