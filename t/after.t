@@ -1,12 +1,14 @@
 #!/usr/bin/perl
 
-# after=: not asked before the other has passed, then at once; and optional:
-# the gate opens degraded without it.
+# after=: not asked before the other has passed, then at once, whatever types
+# they are of; and optional: the gate opens degraded without it.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Fake;
+use InitGate::Postgres;
+use Redis;
 use Time::HiRes qw(time);
 
 my $fake = InitGate::Fake->new(sub {
@@ -17,7 +19,20 @@ my $fake = InitGate::Fake->new(sub {
         . "Connection: close\r\n\r\n");
 });
 
-my $t = InitGate->new(http => <<'CONF');
+my $tcp = InitGate::Fake->new(sub { $_[0]->hang });
+
+my $t = InitGate->new;
+
+my $pg = $t->postgres;
+psql($pg, 'CREATE TABLE fifth (i int)');
+
+my $redis = Redis->new($t->redis->connect_info);
+$redis->set(fourth => 1);
+
+my %port = (FAKE => $fake->port, TCP => $tcp->port, PG => $pg->port,
+    REDIS => $redis->info->{tcp_port});
+
+$t->{http} = <<'CONF';
     init_checks app {
         check file %%DIR%%/third  name=third  after=second  interval=1m;
         check http http://127.0.0.1:FAKE/  name=second  after=first
@@ -28,6 +43,18 @@ my $t = InitGate->new(http => <<'CONF');
               after=nice  interval=1m;
     }
 
+    init_checks chain {
+        check file %%DIR%%/sixth  name=sixth  after=fifth;
+        check postgres "host=127.0.0.1 port=PG user=postgres dbname=test"
+              name=fifth  tables=fifth  after=fourth;
+        check redis redis://127.0.0.1:REDIS  name=fourth  key=fourth
+              after=third_;
+        check http http://127.0.0.1:FAKE/  name=third_  after=second_;
+        check tcp 127.0.0.1:TCP  name=second_  after=first_;
+        check file %%DIR%%/chain  name=first_  interval=50ms;
+        interval 1m;
+    }
+
     server {
         listen 127.0.0.1:%%PORT_8080%%;
         location / { init_gate app; root %%DIR%%/html; }
@@ -35,15 +62,16 @@ my $t = InitGate->new(http => <<'CONF');
     }
 CONF
 
-$t->{http} =~ s/FAKE/$fake->port/e;
+$t->{http} =~ s/:(FAKE|TCP|REDIS)\b/:$port{$1}/g;
+$t->{http} =~ s/port=PG/port=$port{PG}/;
 $fake->set(200);
 $t->write('third');
 $t->write('html/index.html', 'here');
 $t->run;
 
-sub gate { $t->json('/init')->{gates}[0] }
+sub gate { $t->json('/init')->{gates}[$_[0] // 0] }
 
-sub verdicts { join ' ', map { $_->{verdict} } @{gate()->{checks}} }
+sub verdicts { join ' ', map { $_->{verdict} } @{gate(@_)->{checks}} }
 
 $t->wait_for(sub { gate()->{checks}[2]{attempts} > 5 }, 'a few probes');
 
@@ -76,6 +104,21 @@ is_deeply([map { $_->{state} } @{gate()->{history}}],
     [qw(starting initializing degraded ready)], 'history');
 is(gate()->{checks}[$_]{next_check}, undef, "check $_: asked no more")
     for 3, 4;
+
+# through all types, one after the other
+
+is(verdicts(1), join(' ', ('pending') x 5, 'waiting'), 'none of the chain');
+is($tcp->connections, 0, 'no connection');
+is((psql($pg, "SELECT count(*) FROM pg_stat_activity"
+    . " WHERE application_name = 'nginx-init-gate'"))[0][0], 0, 'no login');
+is($redis->info('commandstats')->{cmdstat_exists}, undef, 'no question');
+
+$t->write('sixth');
+$t->write('chain');
+$t->wait_for(sub { gate(1)->{ready} }, 'the chain', 5);
+is(verdicts(1), join(' ', ('passed') x 6), 'all of the chain');
+is_deeply([map { $_->{attempts} } @{gate(1)->{checks}}[0 .. 4]], [(1) x 5],
+    'each asked once');
 
 $t->wait_log(qr/init gate "app".*degraded/);
 $t->wait_log(qr/init gate "app".*ready/);

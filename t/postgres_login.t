@@ -136,6 +136,15 @@ is_check($t, 'wrong', 'passed');
 secret('absent', "$secret\r\n", 0444);
 is_check($t, 'absent', 'passed');
 
+# of a password file, too, what it says when the connection is made counts
+
+psql($pg, "ALTER ROLE app PASSWORD 'rotated secret'");
+psql($pg, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    . " WHERE usename = 'app'");
+is_check($t, 'passfile', 'error', 'auth', qr/\(28P01\)$/);
+secret('pgpass', "127.0.0.1:$port:test:app:rotated secret\n", 0400, $uid);
+is_check($t, $_, 'passed') for qw(passfile passfile2);
+
 # a crowd: our connection goes, another one takes its place
 
 is_check($t, 'crowd', 'passed');
@@ -167,7 +176,7 @@ my $all = $t->log . $status . $t->get('/')->{content}
     . $t->read('said');
 
 for my $word ($secret, $inline, $uri, 'a secret', 'old secret',
-    'wrong secret')
+    'wrong secret', 'rotated secret')
 {
     ok(index($all, $word) < 0, "\"$word\" is not to be read")
         or diag(grep { /\Q$word\E/ } split /^/, $all);

@@ -15,7 +15,8 @@ my $servers = InitGate::RedisServers->new($t);
 my @nodes = map {
     $servers->node('cluster-node-timeout 1000',
         'cluster-require-full-coverage no',
-        'user gate on >word ~* +@read +@connection +asking')
+        'user gate on >word ~* +@read +@connection +asking',
+        'unixsocket %DIR%/sock', 'unixsocketperm 777')
 } 0 .. 2;
 
 my @at = map { $_->at } @nodes;
@@ -49,6 +50,7 @@ $t->run(http => <<"CONF");
 
         check file %%DIR%%/never  name=never;
         check redis redis://gate:word\@$at[0]  name=ping;
+        check redis unix:gate:word\@%%DIR%%/server1/sock  name=socket  key=a;
         check redis redis://127.0.0.1:@{[$vague->port]}  name=vague  key=a;
         $checks
     }
@@ -74,6 +76,8 @@ system("redis-cli -c -p @{[$nodes[0]->port]} rpush $_ 1 2 3 >/dev/null")
     for qw(a b c);
 
 settles($t, $_, 'passed') for map { ("a$_", "b$_", "c$_") } 0 .. 2;
+
+settles($t, 'socket', 'passed');
 
 # and from then on it is the one that is asked
 
