@@ -427,10 +427,14 @@ sub workers {
 }
 
 
+# there may be none yet
+
 sub prober {
     my ($self, $uri) = @_;
 
-    return $self->json($uri // '/init')->{gates}[0]{prober}{pid};
+    return $self->wait_for(sub {
+        return $self->json($uri // '/init')->{gates}[0]{prober}{pid};
+    }, 'a prober');
 }
 
 
@@ -458,9 +462,12 @@ sub descriptors {
 
 
 sub signal {
-    my ($self, $name, $pid) = @_;
+    my ($self, $name, @pid) = @_;
 
-    return kill $name, $pid // $self->{pid} // return;
+    # not the master in its place
+    die "no process for SIG$name" if @pid && !defined $pid[0];
+
+    return kill $name, $pid[0] // $self->{pid} // return;
 }
 
 
