@@ -13,7 +13,7 @@ use Time::HiRes qw(time sleep);
 
 # word: seconds until the answer, and its status
 
-my $fake = InitGate::Fake->new(sub {
+sub answer {
     my ($c) = @_;
 
     $c->read_until(qr/\r\n\r\n/) or return;
@@ -28,6 +28,13 @@ my $fake = InitGate::Fake->new(sub {
 
     $c->send("HTTP/1.1 $status x\r\nContent-Length: 0\r\n"
         . "Connection: close\r\n\r\n") if time >= $end;
+}
+
+my $fake = InitGate::Fake->new(sub {
+    my ($c) = @_;
+
+    # the other side may have been killed before it has asked
+    answer($c);
 
     open my $log, '>>', "$c->{dir}/ends";
     print $log $c->number, ' ', time, "\n";
