@@ -98,7 +98,7 @@ $t->run(http => <<"CONF");
         check postgres "@{[db('gone')]}" name=gone;
         check postgres "@{[db('none')]}" name=none;
         check postgres "@{[db('unknown')]}" name=unknown;
-        check postgres "host=127.0.0.1 port=$listen user=app password=wrong
+        check postgres "host=127.0.0.1 port=$listen user=app password=mistaken
                         dbname=test" name=wrong;
         check postgres "host=127.0.0.1 port=$listen user=nobody dbname=test
                         password=pool"

@@ -15,7 +15,9 @@ use MIME::Base64;
 
 use Redis;
 
-my $t = InitGate->new(workers => 1);
+# for the user that the workers run as alone
+my $user = getpwnam('www-data') ? 'www-data' : 'nobody';
+my $t = InitGate->new(workers => 1, main => "user $user;");
 
 # each is told by its number, whole or in part, plain or encoded
 
@@ -121,8 +123,7 @@ my $conninfo = 'host=127.0.0.1 port=' . $pg->port . ' dbname=test user=app';
 $t->write('secret.right', "$right\n");
 $t->write('passfile', "*:*:*:*:" . secret('passfile'));
 chmod 0600, $t->path('passfile');
-chown scalar getpwnam('www-data') // getpwnam('nobody'), -1,
-    $t->path('passfile');
+chown scalar getpwnam($user), -1, $t->path('passfile');
 
 my $server = $t->redis;
 my $redis = Redis->new($server->connect_info);
@@ -228,6 +229,7 @@ my %state = state();
 note("c$_: $state{\"c$_\"}, $checks[$_]") for 0 .. $#checks;
 is($state{c0}, 'passed', 'logged in to PostgreSQL');
 is($state{c2}, 'error auth', 'and refused');
+is($state{c3}, 'error auth', 'with the password of a file, too');
 is($state{c13}, 'passed', 'logged in to Redis');
 is($state{c15}, 'error auth', 'and refused');
 

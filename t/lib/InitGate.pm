@@ -24,9 +24,10 @@ package InitGate;
 #
 # done_testing() is the harness's own: it stops every nginx first and tests
 # that the error log has no alert, crit or emerg and no sanitizer report, that
-# QUIT took no longer than it may and, where InitGate::Load is used, that no
-# process has a descriptor open that it should not.  The directory of a failed
-# test is kept and named.
+# QUIT took no longer than it may, that no password of the configuration or of
+# a file that it names was in a log, an answer or what nginx said and, where
+# InitGate::Load is used, that no process has a descriptor open that it should
+# not.  The directory of a failed test is kept and named.
 #
 # new()        http => TEXT inside http {};  main => TEXT, events => TEXT;
 #              also => TEXT, behind that of http; descriptors => 1 (0) to
@@ -250,6 +251,8 @@ sub conf {
 
     $self->{$_} = $args{$_} for keys %args;
 
+    $self->learn("$self->{http}$self->{also}");
+
     my $load = is_linked_in() || !$self->{module} ? ''
         : "load_module $module;";
     my $globals = $ENV{TEST_NGINX_GLOBALS} // '';
@@ -342,8 +345,9 @@ sub nginx {
     my ($self, @args) = @_;
 
     waitpid $self->spawn(@args), 0;
+    my $status = $? >> 8 || $? & 127;
 
-    return ($? >> 8 || $? & 127, $self->read('said'));
+    return ($status, $self->hear($self->read('said'), 'what nginx said'));
 }
 
 
@@ -542,7 +546,10 @@ sub request {
         agent => 'init-gate-test',
         timeout => patience(delete $args{timeout} // 10));
 
-    return $http->request($method, "http://127.0.0.1:$port$uri", \%args);
+    my $answer = $http->request($method, "http://127.0.0.1:$port$uri", \%args);
+    $self->hear(join("\n", %{$answer->{headers}}, $answer->{content}), $uri);
+
+    return $answer;
 }
 
 sub get { my $self = shift; $self->request('GET', @_) }
@@ -589,7 +596,7 @@ sub raw {
         last if !sysread $socket, $got, 65536, length $got;
     }
 
-    return $got;
+    return $self->hear($got, 'a raw answer');
 }
 
 
@@ -644,6 +651,8 @@ sub http_read {
         $content = substr $raw, $start;
     }
 
+    $self->hear($raw, 'an answer');
+
     return { status => $status, headers => \%headers, content => $content,
              raw => $raw };
 }
@@ -694,6 +703,57 @@ sub allow {
     my ($self, @regex) = @_;
 
     push @{$self->{allow}}, @regex;
+}
+
+
+# Secrets: what the configuration has of passwords and tokens, and the files
+# that it names, must not be read anywhere.  Those of less than five letters
+# would be found by chance.
+
+my (%secret, %revealed);
+
+sub learn {
+    my ($self, $text) = @_;
+
+    my @found = ($text =~ /\bpassword=(?!')([^\s"&]+)/g,
+        $text =~ /\bpassword='([^']+)'/g,
+        $text =~ m{://[^/\s"\@:]*:([^/\s"\@]+)\@}g,
+        $text =~ /header=[\w-]*(?:Authorization|Token):[^"]*?(\S+)"/gi);
+
+    for ($text =~ /\bpass(?:word_)?file=([^\s";]+)/g) {
+        my $path = $self->path($self->fill($_));
+        $self->{secret_files}{$path} = 1;
+    }
+
+    for my $path (grep { -f } keys %{$self->{secret_files}}) {
+        push @found, map { s/\r//r } map { /(?:[^:]+:){4}(.*)/ ? $1 : $_ }
+            split /\n/, substr $self->read($path), 0, 4096;
+    }
+
+    for (@found) {
+        $secret{$_} = 1 for $_, s/%([0-9a-f]{2})/chr hex $1/egir;
+    }
+
+    delete @secret{grep { length() < 5 } keys %secret};
+}
+
+
+sub hear {
+    my ($self, $text, $where) = @_;
+
+    return $text if !%secret || !defined $text;
+
+    my $any = join '|', map { quotemeta } sort keys %secret;
+
+    for my $line ($text =~ /$any/ ? split /\n/, $text : ()) {
+
+        # a request to nginx itself, as it came
+        next if $line =~ / \[debug\] .* http (?:header|process|script|uri)/;
+
+        $revealed{"$where: ...$1"}++ if $line =~ /(.{0,60}(?:$any).{0,20})/;
+    }
+
+    return $text;
 }
 
 
@@ -796,6 +856,9 @@ sub finish {
         glob "$self->{dir}/{sanitizer,valgrind}.*";
 
     is(join("\n", @reports), '', 'no sanitizer report');
+
+    $self->learn("$self->{http}$self->{also}");
+    $self->hear($self->read($_), $_) for glob "$self->{dir}/{*.log,said}";
 }
 
 
@@ -803,6 +866,11 @@ sub done_testing {
     $_->finish for @all;
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my @lines = sort keys %revealed;
+    is(join("\n", splice @lines, 0, 10), '', 'no secret is revealed')
+        if %secret;
+
     Test::More::done_testing(@_);
 }
 
