@@ -218,7 +218,11 @@ SKIP: {
     cmp_ok($memory_later, '<', $memory + 2048, 'memory is bounded');
 }
 
-cmp_ok($descriptors_later, '<', $descriptors + 12,
-    'no descriptor is left behind');
+# what a slow machine has under way is less at some time; what is left behind
+# is not
+
+ok($descriptors_later < $descriptors + 12 || $t->wait_for(sub {
+    ($some->(1))[1] < $descriptors + 12;
+}, 'fewer descriptors', 30), 'no descriptor is left behind');
 
 done_testing;
