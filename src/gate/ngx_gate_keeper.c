@@ -126,8 +126,6 @@ ngx_gate_keeper_wake(ngx_gate_keeper_t *keeper)
 
     ngx_gate_keeper_update(keeper, 1);
     ngx_gate_trigger_wake(keeper);
-
-    ngx_post_event(&keeper->schedule->turn, &ngx_posted_events);
 }
 
 
@@ -138,10 +136,6 @@ ngx_gate_keeper_turn(ngx_gate_keeper_t *keeper)
 {
     if (keeper->news) {
         ngx_gate_keeper_update(keeper, 0);
-    }
-
-    if (keeper->record.memory.latched) {
-        ngx_gate_keeper_tidy(keeper);
     }
 }
 
@@ -217,7 +211,7 @@ ngx_gate_keeper_is_resting(ngx_gate_keeper_t *keeper)
 static void
 ngx_gate_keeper_verdict(ngx_gate_run_t *run)
 {
-    ngx_uint_t                i, open, changed, counted;
+    ngx_uint_t                i, changed, counted;
     ngx_gate_keeper_t        *keeper;
     ngx_gate_check_record_t  *record;
 
@@ -226,7 +220,6 @@ ngx_gate_keeper_verdict(ngx_gate_run_t *run)
     i = run->probe.check->index;
 
     counted = record->standing.counts;
-    open = ngx_gate_state_is_open(keeper->gate, keeper->record.memory.state);
 
     if (ngx_gate_schedule_pen_down(keeper->schedule) != NGX_OK) {
         return;
@@ -240,25 +233,19 @@ ngx_gate_keeper_verdict(ngx_gate_run_t *run)
 
     ngx_gate_pen_up(&keeper->schedule->pen);
 
-    if (changed) {
-        ngx_gate_keeper_news(keeper);
-    }
-
     if (ngx_gate_keeper_needs(keeper, i)) {
         ngx_gate_run_at(run, record->next_check - record->last_checked);
 
     } else {
-        ngx_post_event(&keeper->schedule->turn, &ngx_posted_events);
+        changed = 1;
+    }
+
+    if (changed) {
+        ngx_gate_keeper_news(keeper);
     }
 
     if (record->standing.counts && !counted) {
         ngx_gate_keeper_release(keeper, i);
-    }
-
-    if (open
-        && !ngx_gate_state_is_open(keeper->gate, keeper->record.memory.state))
-    {
-        ngx_gate_keeper_hasten(keeper);
     }
 }
 
@@ -479,7 +466,7 @@ ngx_gate_keeper_release(ngx_gate_keeper_t *keeper, ngx_uint_t passed)
 static void
 ngx_gate_keeper_update(ngx_gate_keeper_t *keeper, ngx_uint_t tell)
 {
-    ngx_uint_t            changed;
+    ngx_uint_t            open, changed;
     ngx_gate_schedule_t  *schedule;
 
     schedule = keeper->schedule;
@@ -490,6 +477,7 @@ ngx_gate_keeper_update(ngx_gate_keeper_t *keeper, ngx_uint_t tell)
 
     keeper->news = 0;
 
+    open = ngx_gate_state_is_open(keeper->gate, keeper->record.memory.state);
     changed = ngx_gate_settle(keeper->gate, &keeper->record, keeper->checks);
 
     ngx_gate_keeper_estimate(keeper);
@@ -505,6 +493,16 @@ ngx_gate_keeper_update(ngx_gate_keeper_t *keeper, ngx_uint_t tell)
     if (changed) {
         ngx_gate_keeper_log_state(keeper);
         ngx_gate_keeper_clocks(keeper);
+    }
+
+    if (open
+        && !ngx_gate_state_is_open(keeper->gate, keeper->record.memory.state))
+    {
+        ngx_gate_keeper_hasten(keeper);
+    }
+
+    if (keeper->record.memory.latched) {
+        ngx_gate_keeper_tidy(keeper);
     }
 }
 
