@@ -31,16 +31,18 @@ for my $node (0 .. 2) {
                . " name=$_$node key=$_ min=3;\n" for qw(a b c);
 }
 
-# knows that it is another port, and not how it is reached itself
+# know that it is another port, and not how they are reached themselves
 
-my $vague = InitGate::Fake->new(sub {
-    my ($c) = @_;
-    my ($unknown, $port) = split / /, $c->word;
-    $c->send("-MOVED 15495 $unknown:$port\r\n")
-        while $c->read_until(qr/EXISTS.*\r\na\r\n/s);
-});
+my ($vague, $veiled) = map {
+    my $unknown = $_;
+    InitGate::Fake->new(sub {
+        my ($c) = @_;
+        $c->send("-MOVED 15495 $unknown:" . $c->word . "\r\n")
+            while $c->read_until(qr/EXISTS.*\r\na\r\n/s);
+    });
+} '', '?';
 
-$vague->set(' ' . $nodes[0]->port);
+$_->set($nodes[0]->port) for $vague, $veiled;
 
 $t->run(http => <<"CONF");
 
@@ -52,6 +54,7 @@ $t->run(http => <<"CONF");
         check redis redis://gate:word\@$at[0]  name=ping;
         check redis unix:gate:word\@%%DIR%%/server1/sock  name=socket  key=a;
         check redis redis://127.0.0.1:@{[$vague->port]}  name=vague  key=a;
+        check redis redis://127.0.0.1:@{[$veiled->port]}  name=veiled  key=a;
         $checks
     }
 
@@ -90,10 +93,8 @@ for my $node (0 .. 2) {
 
 is(scalar keys %has, 3, 'each key is somewhere');
 
-$vague->set(" " . $nodes[$has{a}]->port);
-settles($t, 'vague', 'passed');
-$vague->set("? " . $nodes[$has{a}]->port);
-verdict($t, 'vague', 'passed');
+$_->set($nodes[$has{a}]->port) for $vague, $veiled;
+settles($t, $_, 'passed') for qw(vague veiled);
 
 $_->client->config('RESETSTAT') for @nodes;
 probed($t, $_) for map { ("a$_", "b$_", "c$_") } 0 .. 2;
