@@ -24,7 +24,8 @@ sub conf {
     my ($version) = @_;
 
     my $checks = join "\n", map { (
-        "        check http http://127.0.0.1:$answers/$version name=a$_;",
+        "        check http http://127.0.0.1:$answers/$version name=a$_
+                        timeout=10s;",
         "        check http http://127.0.0.1:$silent/ name=s$_ optional;",
         "        check file %%DIR%%/app name=f$_;",
     ) } 1 .. 20;
