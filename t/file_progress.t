@@ -95,6 +95,12 @@ progress('m', 100, 100);
 $t->write('p', "7% \xff \x1b[31m\xe2\x82\xac\n<script>");
 progress('m', 7, 100, qr/^\? +\[31m€ <script>$/);
 
+# four bytes; too few, half a pair, one too long, none such, and the end
+
+$t->write('p', "7% \xf0\x9f\x9a\x80 \xf0\x9f\x9a \xed\xa0\x80 \xc0\xaf"
+    . " \xf5\x80\x80\x80 \xe2\x82");
+progress('m', 7, 100, qr/^\x{1f680} \?+ \?+ \?+ \?+ \?+$/);
+
 # a lock, and how far who holds it is
 
 verdict($t, 'lock', 'passed');
