@@ -1,8 +1,8 @@
 
 /*
- * For the tests of what a killed prober leaves behind: a gate of two checks in
- * shared memory, as nginx would set it up, and a prober that is told its
- * verdicts.
+ * For the tests of a prober, and of what it leaves behind when it is killed: a
+ * gate of two checks in shared memory, as nginx would set it up, and a prober
+ * that is told its verdicts.
  */
 
 
@@ -27,10 +27,13 @@
 static void unit_begin(void);
 static void unit_configure(void);
 static void *unit_shared(size_t size);
-static pid_t unit_fork(void);
+static ngx_inline pid_t unit_fork(void);
 static ngx_gate_keeper_t *unit_keeper(ngx_uint_t force);
 static void unit_verdict(ngx_gate_keeper_t *keeper, ngx_uint_t i,
     ngx_gate_verdict_e verdict, ngx_uint_t n);
+static void unit_probe(ngx_gate_keeper_t *keeper, ngx_uint_t i,
+    ngx_gate_verdict_e verdict, ngx_uint_t n);
+static void unit_turn_ends(void);
 static void unit_turn(ngx_event_t *ev);
 static void unit_start(ngx_gate_probe_t *probe);
 static void unit_cancel(ngx_gate_probe_t *probe);
@@ -172,7 +175,7 @@ unit_shared(size_t size)
 }
 
 
-static pid_t
+static ngx_inline pid_t
 unit_fork(void)
 {
     pid_t  pid;
@@ -248,6 +251,15 @@ static void
 unit_verdict(ngx_gate_keeper_t *keeper, ngx_uint_t i,
     ngx_gate_verdict_e verdict, ngx_uint_t n)
 {
+    unit_probe(keeper, i, verdict, n);
+    unit_turn_ends();
+}
+
+
+static void
+unit_probe(ngx_gate_keeper_t *keeper, ngx_uint_t i,
+    ngx_gate_verdict_e verdict, ngx_uint_t n)
+{
     u_char             text[NGX_GATE_MESSAGE_MAX];
     size_t             len;
     ngx_gate_run_t    *run;
@@ -267,7 +279,12 @@ unit_verdict(ngx_gate_keeper_t *keeper, ngx_uint_t i,
                        verdict == NGX_GATE_PASSED ? NGX_GATE_OK
                                                   : NGX_GATE_TOO_FEW,
                        "%ui: %*s", n, len, text);
+}
 
+
+static void
+unit_turn_ends(void)
+{
     ngx_event_process_posted(&unit_cycle, &ngx_posted_events);
 }
 
