@@ -1,7 +1,7 @@
 
 /*
  * libpq, loaded once a check needs it: with it come Kerberos, LDAP, GnuTLS
- * and others, 1.6 MB of every worker.  Who needs it calls load() while the
+ * and others, up to 2 MB of a worker.  Who needs it calls load() while the
  * configuration is read, and then libpq.PQclear() and the like.
  */
 
