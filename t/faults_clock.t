@@ -63,12 +63,13 @@ my $http = InitGate::Beside::GATE . <<"CONF";
     }
 CONF
 
+my $started = time;
+
 {
     local @ENV{qw(LD_PRELOAD CLOCK_FILE)} = ($library, $clock);
     $t->run(http => $http);
 }
 
-my $started = time;
 my $beside = InitGate::Beside->new($t);
 
 sub attempts { map { check($t, $_)->{attempts} } qw(steady silent) }
