@@ -190,18 +190,19 @@ for (['42501', 'error', 'denied'], ['55P03', 'running', 'locked'],
 
 my $checks = join "\n        ", @checks;
 my $port = $pg->port;
+my $limit = patience(1);
 
 $t->run(http => <<"CONF");
     init_checks faults {
         interval 1s;
-        timeout 1s;
+        timeout ${limit}s;
         backoff 1s;
         $checks
     }
     init_checks real {
         interval 50ms;
         backoff 50ms;
-        timeout 1s;
+        timeout ${limit}s;
         latch off;
         check postgres "host=127.0.0.1 port=$port user=postgres dbname=test"
               name=real;
