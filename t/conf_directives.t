@@ -142,7 +142,9 @@ refused('location', 'init_status details=yes;', qr/yes/, qr/on/, qr/off/);
 refused('location', 'init_status no_such=1;', qr/"no_such=1"/);
 refused('location', 'init_status details=on details=off;', qr/once each/);
 refused('location', 'init_status format=json format=json;', qr/once each/);
-refused('location', 'init_ready details=on;', qr/"details=on"/);
+refused('location', 'init_status details=off details=on;', qr/once each/);
+refused('location', 'init_ready details=on;', qr/"details=on"/,
+    qr/names of gates are allowed/);
 
 # two answers to one request
 
