@@ -12,17 +12,17 @@ use Time::HiRes qw(time);
 my $t = InitGate->new(also => InitGate::Load::BESIDE, http => <<'CONF');
     init_checks closed {
         check file %%DIR%%/marker  failed=%%DIR%%/failed;
-        deadline 1500ms;
+        deadline SOON;
         interval 50ms;
     }
     init_checks ajar {
         check file %%DIR%%/marker  failed=%%DIR%%/failed;
-        deadline 1500ms open;
+        deadline SOON open;
         interval 50ms;
     }
     init_checks far {
         check file %%DIR%%/marker;
-        deadline 3s;
+        deadline FAR;
         interval 50ms;
     }
 
@@ -34,6 +34,9 @@ my $t = InitGate->new(also => InitGate::Load::BESIDE, http => <<'CONF');
         location = /init { init_status details=on; }
     }
 CONF
+
+$t->{http} =~ s/SOON/patience(1500) . 'ms'/eg;
+$t->{http} =~ s/FAR/patience(3) . 's'/e;
 
 $t->write("html/$_", 'here') for qw(closed ajar);
 
@@ -52,7 +55,7 @@ $t->wait_for(sub { state_of('closed') eq 'initializing' }, 'a verdict');
 is($t->get("/$_")->{status}, 503, "$_: before") for qw(closed ajar);
 
 $t->wait_for(sub { state_of('closed') eq 'overdue' }, 'the deadline');
-cmp_ok(time - $start, '>=', 1.5, 'not before');
+cmp_ok(time - $start, '>=', patience(1.5), 'not before');
 
 $t->wait_for(sub { state_of('ajar') eq 'overdue' }, 'the other');
 is($t->get('/closed')->{status}, 503, 'overdue: closed');
