@@ -418,21 +418,22 @@ sub workers {
 
     return $master if !$self->{master};
 
-    my $title = qr/worker process(?! is shutting down)/;
-    my %leaving;
+    my $serves = sub {
+        $_[0]{command} =~ /worker process(?! is shutting down)/;
+    };
 
     # valgrind keeps nginx from changing its title, but not from logging
 
     if ($ENV{TEST_NGINX_VALGRIND}) {
-        $title = qr/nginx/;
-        %leaving = map { $_ => 1 }
-            $self->log =~ /(\d+)#\d+: gracefully shutting down/g;
+        my $log = $self->log;
+        my %worker = map { $_ => 1 } $log =~ /start worker process (\d+)/g;
+        delete @worker{$log =~ /(\d+)#\d+: gracefully shutting down/g};
+        $serves = sub { $worker{$_[0]{pid}} };
     }
 
     return map { $_->{pid} }
         sort { $a->{start} <=> $b->{start} || $a->{pid} <=> $b->{pid} }
-        grep { $_->{parent} == $master && $_->{state} ne 'Z'
-               && $_->{command} =~ $title && !$leaving{$_->{pid}} }
+        grep { $_->{parent} == $master && $_->{state} ne 'Z' && $serves->($_) }
         processes();
 }
 
