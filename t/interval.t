@@ -173,6 +173,16 @@ watch(sub { $fake{error}->connections >= $n + 5 && pauses('error') >= 4 },
 about('after an error: the interval again', 100, (pauses('error'))[-2, -1]);
 
 
+# and errors once more: from the beginning
+
+%pauses = ();
+$fake{error}->set("nonsense\r\n\r\n");
+watch(sub { grep({ $_ > 100 } pauses('error')) >= 2 }, 'errors again');
+my ($second, $third) = grep { $_ > 100 } pauses('error');
+about('the second error', 200, $second);
+about('the third one', 400, $third);
+
+
 # a gate that has closed is asked about as before it opened, and at once
 
 sub again { (grep { $_->{gate} eq 'again' } @{$t->json('/init')->{gates}})[0] }
