@@ -530,10 +530,15 @@ sub kill_all {
 
     my $log = "$self->{dir}/error.log";
 
-    for my $process (processes()) {
-        next if $process->{command} !~ /nginx/;
-        next if !grep { $_ eq $log } $self->descriptors($process->{pid});
-        kill 'KILL', $process->{pid};
+    # again and again: a master replaces those who die before it
+
+    while (my @pids = map { $_->{pid} } grep {
+        my $process = $_;
+        $process->{command} =~ /nginx/
+            && grep { $_ eq $log } $self->descriptors($process->{pid});
+    } processes()) {
+        kill 'KILL', @pids;
+        sleep 0.01;
     }
 
     waitpid $self->{child}, 0 if $self->{child};
