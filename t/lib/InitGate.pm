@@ -558,7 +558,8 @@ sub request {
         timeout => patience(delete $args{timeout} // 10));
 
     my $answer = $http->request($method, "http://127.0.0.1:$port$uri", \%args);
-    $self->hear(join("\n", %{$answer->{headers}}, $answer->{content}), $uri);
+    $self->hear(join("\n", %{$answer->{headers}},
+        $answer->{content} // ''), $uri);
 
     return $answer;
 }
