@@ -73,6 +73,8 @@ my $checks = <<'CONF';
     check http http://127.0.0.1:%%PORT_1%%/301              name=bad301;
     check http http://127.0.0.1:%%PORT_1%%/ok               name=bad200
         status=201-299;
+    check http http://127.0.0.1:%%PORT_1%%/503              name=bad503_above
+        status=200-299,304;
     check http http://127.0.0.1:%%PORT_1%%/ok               name=mismatch
         match=ready;
     check http http://127.0.0.1:%%PORT_1%%/size             name=beyond
@@ -136,6 +138,7 @@ settles($t, 'head', 'passed');
 my %bad = (
     bad418 => ['waiting bad_status', qr/^HTTP 418$/],
     bad503 => ['waiting bad_status', qr/^HTTP 503$/],
+    bad503_above => ['waiting bad_status', qr/^HTTP 503$/],
     bad301 => ['waiting bad_status', qr/^HTTP 301, a redirect/],
     bad200 => ['waiting bad_status', qr/^HTTP 200$/],
     mismatch => ['waiting mismatch', qr/does not match/],
@@ -180,7 +183,7 @@ for (split /\n/, $t->read('access.log')) {
     $connections{$uri}{$connection} = 1;
 }
 
-for my $uri (qw(/301 /418 /503 /ok)) {
+for my $uri (qw(/301 /418 /503 /ok /head)) {
     cmp_ok($requests{$uri}, '>=', 9, "$uri was asked often");
     cmp_ok(keys %{$connections{$uri}}, '<=', 5, 'over few connections');
 }
