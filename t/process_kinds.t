@@ -82,10 +82,11 @@ CONF
     my $attempts = sub { $gate->(1)->{checks}[0]{attempts} };
     my ($attempted, $was_seen) = ($attempts->(), $seen->());
 
-    $t->wait_for(sub { $attempts->() > $attempted + 10 }, "$name: verdicts");
+    $t->wait_for(sub { $attempts->() > $attempted + patience(10) },
+        "$name: verdicts");
 
     my $differ = $seen->() - $was_seen - ($attempts->() - $attempted);
-    cmp_ok(abs $differ, '<', 6, "$name: one probes") or diag $differ;
+    cmp_ok(abs $differ, '<', patience(6), "$name: one probes") or diag $differ;
 
     $t->reload for 1 .. 2;
     $load->more(20);
