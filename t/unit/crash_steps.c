@@ -369,6 +369,10 @@ unit_view(unit_view_t *view)
 
         view->checks[i].duration = 0;
 
+        /* told once more when the gate has closed, and is asked sooner */
+
+        view->checks[i].next_check = 0;
+
         ngx_memzero(view->checks[i].result.message
                     + view->checks[i].result.message_len,
                     NGX_GATE_MESSAGE_MAX - view->checks[i].result.message_len);
