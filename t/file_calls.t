@@ -6,9 +6,9 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Checks;
+use InitGate::Strace;
 
-plan skip_all => 'no strace' if !grep { -x "$_/strace" } split /:/, $ENV{PATH};
-plan skip_all => 'not under valgrind' if $ENV{TEST_NGINX_VALGRIND};
+plan_traced();
 
 my $t = InitGate->new(workers => 1, http => <<'CONF');
 
@@ -50,37 +50,11 @@ probed($t, 'fifo');
 
 # -y tells the path behind a descriptor
 
-my $pid = fork // die "fork: $!";
-
-if ($pid == 0) {
-    open STDERR, '>', "$dir/strace.err";
-    { no warnings; exec qw(strace -y -o), "$dir/strace", '-p', $t->prober }
-    POSIX::_exit(127);
-}
-
-if (!$t->wait_for(sub { $t->read('strace.err') =~ /attached|ptrace/ }, 'strace')
-    || $t->read('strace.err') !~ /attached/)
-{
-    waitpid $pid, 0;
-    diag($t->read('strace.err'));
-    done_testing;
-    exit;
-}
-
-my %before = attempts();
-
-$t->wait_for(sub { check($t, 'fifo')->{attempts} > $before{fifo} + 80 },
-    'probes', 20);
-
-my %probes = attempts();
-$probes{$_} -= $before{$_} for keys %probes;
-
-kill 'INT', $pid;
-waitpid $pid, 0;
+my ($probes, @lines) = traced($t, '-y', 'fifo');
 
 my %calls;
 
-for (split /\n/, $t->read('strace')) {
+for (@lines) {
     next if !m{^(\w+)\(.*?\Q$dir\E/(\w+)(?:["<>])};
     my ($call, $file) = ($1, $2);
 
@@ -91,12 +65,6 @@ for (split /\n/, $t->read('strace')) {
     $calls{$file}{$call}++;
 }
 
-sub attempts {
-    return map { $_->{name} => $_->{attempts} }
-        @{$t->json('/init')->{gates}[0]{checks}};
-}
-
-
 sub calls {
     my ($file, $name, @expected) = @_;
 
@@ -105,9 +73,9 @@ sub calls {
     is_deeply([sort keys %$got], [sort @expected], "$file: @expected") or return;
 
     for my $call (@expected) {
-        my $off = $got->{$call} - $probes{$name};
-        cmp_ok(abs $off, '<=', $probes{$name} / 8, "$file: a $call for each probe")
-            or diag("$got->{$call} calls, $probes{$name} probes");
+        my $off = $got->{$call} - $probes->{$name};
+        cmp_ok(abs $off, '<=', $probes->{$name} / 8, "$file: a $call for each probe")
+            or diag("$got->{$call} calls, $probes->{$name} probes");
     }
 }
 
@@ -122,7 +90,7 @@ calls('fifo', 'fifo', 'stat');
 
 my $links = delete $calls{missing}{readlink} // 0;
 calls('missing', 'missing', 'stat');
-cmp_ok($links, '<=', 1 + $probes{missing} / 60, 'missing: hardly a readlink');
+cmp_ok($links, '<=', 1 + $probes->{missing} / 60, 'missing: hardly a readlink');
 delete $calls{awaited}{readlink};
 calls('awaited', 'awaited', 'stat');
 

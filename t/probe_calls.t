@@ -1,3 +1,5 @@
+#!/usr/bin/perl
+
 # On a kept connection a probe asks the system for no more than it must: one
 # call to send, and one to receive.  Counted by strace.
 
@@ -6,9 +8,9 @@ use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Checks;
 use InitGate::Fake;
+use InitGate::Strace;
 
-plan skip_all => 'no strace' if !grep { -x "$_/strace" } split /:/, $ENV{PATH};
-plan skip_all => 'not under valgrind' if $ENV{TEST_NGINX_VALGRIND};
+plan_traced();
 
 my $t = InitGate->new(workers => 1);
 my $pg = $t->postgres;
@@ -44,49 +46,16 @@ probed($t, $_) for sort keys %port;
 
 # -yy tells both ends of a connection
 
-my $pid = fork // die "fork: $!";
-
-if ($pid == 0) {
-    open STDERR, '>', $t->path('strace.err');
-    { no warnings; exec qw(strace -yy -o), $t->path('strace'), '-p', $t->prober }
-    POSIX::_exit(127);
-}
-
-if (!$t->wait_for(sub { $t->read('strace.err') =~ /attached|ptrace/ }, 'strace')
-    || $t->read('strace.err') !~ /attached/)
-{
-    waitpid $pid, 0;
-    diag($t->read('strace.err'));
-    done_testing;
-    exit;
-}
-
-my %before = attempts();
-
-$t->wait_for(sub {
-    my %now = attempts();
-    !grep { $now{$_} < $before{$_} + 80 } keys %port;
-}, 'probes', 20);
-
-my %probes = attempts();
-$probes{$_} -= $before{$_} for keys %probes;
-
-kill 'INT', $pid;
-waitpid $pid, 0;
+my ($probes, @lines) = traced($t, '-yy', keys %port);
 
 my (%calls, %once);
 
-for (split /\n/, $t->read('strace')) {
+for (@lines) {
     my ($call) = /^(\w+)\(/ or next;
     my ($to) = /<TCP:\[.*?->127\.0\.0\.1:(\d+)\]>/;
 
     $calls{$to}{$call}++ if defined $to;
     $once{$call}++;
-}
-
-sub attempts {
-    return map { $_->{name} => $_->{attempts} }
-        @{$t->json('/init')->{gates}[0]{checks}};
 }
 
 # the tcp check, which keeps no connection, meets the same server as http
@@ -102,14 +71,14 @@ for my $name (sort keys %port) {
         "$name: recvfrom sendto") or diag explain $got;
 
     for my $call (qw(recvfrom sendto)) {
-        my $off = abs(($got->{$call} // 0) - $probes{$name});
-        cmp_ok($off, '<=', $probes{$name} / 8,
+        my $off = abs(($got->{$call} // 0) - $probes->{$name});
+        cmp_ok($off, '<=', $probes->{$name} / 8,
             "$name: a $call for each probe")
-            or diag("$got->{$call} calls, $probes{$name} probes");
+            or diag("$got->{$call} calls, $probes->{$name} probes");
     }
 }
 
-cmp_ok(abs($once{connect} - $probes{tcp}), '<=', $probes{tcp} / 8,
+cmp_ok(abs($once{connect} - $probes->{tcp}), '<=', $probes->{tcp} / 8,
     'nobody but tcp connects');
 
 done_testing;
