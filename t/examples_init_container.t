@@ -1,3 +1,5 @@
+#!/usr/bin/perl
+
 # conf-examples/init-container: what an init container leaves behind.
 
 use FindBin;

@@ -1,3 +1,5 @@
+#!/usr/bin/perl
+
 # conf-examples/migrations: one service migrates, the others wait.
 
 use FindBin;

@@ -1,3 +1,5 @@
+#!/usr/bin/perl
+
 # conf-examples/model-load: a process that listens, and does not answer yet.
 
 use FindBin;

@@ -1,3 +1,5 @@
+#!/usr/bin/perl
+
 # conf-examples/on-demand: the first request starts the initialisation.
 
 use FindBin;

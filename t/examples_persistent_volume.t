@@ -1,3 +1,5 @@
+#!/usr/bin/perl
+
 # conf-examples/persistent-volume: a volume that is filled once.
 
 use FindBin;

@@ -1,3 +1,5 @@
+#!/usr/bin/perl
+
 # conf-examples/quick-start
 
 use FindBin;

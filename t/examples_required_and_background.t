@@ -1,3 +1,5 @@
+#!/usr/bin/perl
+
 # conf-examples/required-and-background: open, though the index still loads.
 
 use FindBin;

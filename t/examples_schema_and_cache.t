@@ -1,3 +1,5 @@
+#!/usr/bin/perl
+
 # conf-examples/schema-and-cache: schema at head, then the cache, then traffic.
 
 use FindBin;

@@ -1,3 +1,5 @@
+#!/usr/bin/perl
+
 # What the gate costs a request, in instructions: these repeat where seconds
 # do not, so they are what guards against a slower request path.
 

@@ -1,3 +1,5 @@
+#!/usr/bin/perl
+
 # conf-examples/kubernetes: the manifests are valid, hang together, and their
 # probes get from nginx what the page says.
 

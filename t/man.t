@@ -1,3 +1,5 @@
+#!/usr/bin/perl
+
 # The man page is well-formed, and in it as in README.md nothing that there is
 # is missing.
 

@@ -1,3 +1,5 @@
+#!/usr/bin/perl
+
 # What the module takes of a worker's memory over plain nginx: little, when it
 # is loaded and when it looks at files.  PostgreSQL's library, and all that it
 # brings, comes with the first check that needs it.

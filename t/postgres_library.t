@@ -1,3 +1,5 @@
+#!/usr/bin/perl
+
 # PostgreSQL's library is loaded when the configuration has a check that needs
 # it, and stays, whatever is reloaded.
 

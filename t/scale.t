@@ -1,3 +1,5 @@
+#!/usr/bin/perl
+
 # Many nginx and one database: each has one connection while its gates are
 # closed, and none afterwards; a server that has no more is no disaster.
 

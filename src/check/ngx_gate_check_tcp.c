@@ -1,4 +1,9 @@
 
+/*
+ * The tcp check: connects, shakes hands where it is told to, and closes.
+ */
+
+
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>

@@ -1,4 +1,10 @@
 
+/*
+ * The parameters of an http check and of a trigger, and the request that they
+ * make.
+ */
+
+
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_gate.h>

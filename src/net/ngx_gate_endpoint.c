@@ -1,4 +1,9 @@
 
+/*
+ * Reading targets, and writing them for people; see ngx_gate_endpoint.h.
+ */
+
+
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_gate_endpoint.h>

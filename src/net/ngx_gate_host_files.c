@@ -1,4 +1,9 @@
 
+/*
+ * /etc/hosts and /etc/resolv.conf, line by line, as the C library reads them.
+ */
+
+
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_gate_endpoint.h>

@@ -1,4 +1,9 @@
 
+/*
+ * The answer's header and framing, as bytes come; see ngx_gate_http_parser.h.
+ */
+
+
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_gate_http_parser.h>

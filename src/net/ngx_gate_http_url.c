@@ -1,4 +1,9 @@
 
+/*
+ * Taking the URL of a check apart; see ngx_gate_http_url.h.
+ */
+
+
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_gate_http_url.h>

@@ -1,4 +1,9 @@
 
+/*
+ * A log's writer that keeps the last line instead; see ngx_gate_hush.h.
+ */
+
+
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_gate_hush.h>

@@ -1,4 +1,10 @@
 
+/*
+ * Which way a name goes: an address, localhost, nginx's resolver, or as the
+ * host would; see ngx_gate_resolve.h.
+ */
+
+
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>

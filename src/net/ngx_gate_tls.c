@@ -1,4 +1,10 @@
 
+/*
+ * The parameters of TLS, and what is wrong with a certificate, in words; see
+ * ngx_gate_tls.h.
+ */
+
+
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
