@@ -40,6 +40,8 @@ sub limit {
 
 sub virtual { $t->read("/proc/$_[0]/status") =~ /^VmSize:\s+(\d+)/m and $1 }
 
+$t->write('app');
+
 
 # no shared memory at the start
 
@@ -47,7 +49,6 @@ SKIP: {
     skip 'sanitizers and valgrind need all there is', 9
         if InitGate::is_linked_in() || $ENV{TEST_NGINX_VALGRIND};
 
-    $t->write('app');
     $t->run(http => conf('a'));
     $t->wait_for(sub { gate()->{ready} }, 'the gate to open');
     my $first = gate();
