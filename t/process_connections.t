@@ -58,7 +58,7 @@ $t->wait_for(sub { gate(1)->{held} == 1 }, 'somebody to wait');
 is(failures(), 0, 'never without a connection');
 
 # a request that has begun is not given up for another connection; before it
-# has, it may be
+# has, it may be.  A probe may have had the last one, and give it back
 
 my $load = InitGate::Load->new($t, clients => 2);
 my @others;
@@ -67,10 +67,10 @@ $t->wait_for(sub {
     my $socket = $t->connect;
     $socket->syswrite("GET / HTTP/1.1\r\n");
     push @others, $socket;
-    $t->log_count(qr/\[alert\].*worker_connections are not enough/);
-}, 'connections to be exhausted');
 
-$t->wait_log(qr/init gate "$_": check "http" error/) for qw(app closed);
+    return !grep { !$t->log_count(qr/init gate "$_": check "http" error/) }
+        qw(app closed);
+}, 'connections to be exhausted');
 
 # there is room again
 
