@@ -48,6 +48,13 @@ my %peer = (
             while $c->read_until(qr/\r\n\r\n/);
     },
 
+    # what it tells is the length of what has not been modified
+    bodiless => sub {
+        my ($c) = @_;
+        $c->send("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n")
+            while $c->read_until(qr/\r\n\r\n/);
+    },
+
     # does not want to be kept
     close => sub {
         my ($c) = @_;
@@ -113,9 +120,11 @@ my %peer = (
 
 my %fake = map { $_ => InitGate::Fake->new($peer{$_}) } keys %peer;
 
+my %expects = (late => '', chunked => '', bodiless => 'status=304');
+
 my $checks = join "\n", map {
-    'check http http://127.0.0.1:' . $fake{$_}->port . "/ name=$_"
-    . ($_ =~ /late|chunked/ ? ';' : ' match=hello;')
+    'check http http://127.0.0.1:' . $fake{$_}->port . "/ name=$_ "
+    . ($expects{$_} // 'match=hello') . ';'
 } sort keys %peer;
 
 $t->run(http => <<"CONF");
@@ -155,7 +164,7 @@ for my $name (sort keys %peer) {
     is("@other", '', "$name passed each time");
 }
 
-for my $name (qw(kept old_kept)) {
+for my $name (qw(kept old_kept bodiless)) {
     is($fake{$name}->connections, 1, "$name: one connection");
 }
 
