@@ -184,7 +184,7 @@ my $trigger_line = secret('trigger line');
 
 $t->run(http => InitGate::Load::LOG . <<"CONF");
     init_checks app {
-        interval 100ms;  backoff 100ms;  timeout 500ms;
+        interval 100ms;  backoff 100ms;  timeout @{[patience(500)]}ms;
         trigger http://127.0.0.1:$echo{http}/
             "header=Authorization: Bearer $trigger";
         check file /no;
