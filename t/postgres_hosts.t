@@ -67,13 +67,20 @@ my $dns = InitGate::DNS->new(sub {
     return if $name eq 'silent.example';
     return [] if $type ne 'A';
 
-    return { 'db.example' => ['127.0.0.1'],
-             'two.example' => ['127.1.2.3', '127.0.0.1'] }->{$name}
-        // 'NXDOMAIN';
+    return $name eq 'db.example' ? ['127.0.0.1']
+        : $name =~ /^two\d\.example$/ ? ['127.1.2.3', '127.0.0.1']
+        : 'NXDOMAIN';
 });
 my $port = $dns->port;
 
 my $to = 'user=postgres dbname=test';
+
+# nginx's resolver tells the addresses of a name in an order of its own
+
+my @two = map { "two$_" } 1 .. 6;
+my $two = join "\n", map {
+    qq{check postgres "host=$_.example port=$p $to" name=$_;} } @two;
+
 my $three = "host=127.0.0.1,127.0.0.1,127.0.0.1 port=$gone,$p,$s $to";
 
 $t->run(http => <<"CONF");
@@ -87,7 +94,7 @@ $t->run(http => <<"CONF");
         check file %%DIR%%/never name=never;
 
         check postgres "host=db.example port=$p $to" name=name;
-        check postgres "host=two.example port=$p $to" name=second_address;
+        $two
         check postgres "host=localhost port=$p $to" name=localhost;
         check postgres "host=elsewhere.example hostaddr=127.0.0.1 port=$p $to"
                        name=address;
@@ -154,10 +161,15 @@ $t->run(http => <<"CONF");
     }
 CONF
 
-is_check($t, $_, 'passed') for qw(name second_address localhost address
-    no_name refused uri blackhole silent primary read_write standby read_only
-    read_only_role prefer fallback any3 primary3 read_write3 standby3
-    read_only3 prefer3);
+is_check($t, $_, 'passed') for @two, qw(name localhost address no_name refused
+    uri blackhole silent primary read_write standby read_only read_only_role
+    prefer fallback any3 primary3 read_write3 standby3 read_only3 prefer3);
+
+my ($failures) = $t->get('/init?format=prometheus')->{content}
+    =~ /((?:^init_check_failures_total\{.*\n)+)/m;
+is(join('', $failures =~ /^.*check="two\d".* [1-9]\d*$/mg), '',
+    'whichever address comes first, both are tried');
+like($failures, qr/check="no_primary".* [1-9]/, 'as is counted');
 
 is_check($t, 'no_primary', 'error', 'other_role',
     qr/^the server is a standby$/);
