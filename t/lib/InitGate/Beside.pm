@@ -61,6 +61,7 @@ use constant LOCATION => <<'CONF';
         location = /beside {
             init_gate beside;
             add_header X-Worker $pid;
+            keepalive_requests 1000000;
             empty_gif;
         }
 CONF
