@@ -17,6 +17,8 @@ static char *ngx_http_gate_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static ngx_int_t ngx_http_gate_resolve_needed(ngx_conf_t *cf,
     ngx_http_gate_list_t *needed);
+static void ngx_http_gate_merge_shown(ngx_conf_t *cf,
+    ngx_http_gate_loc_conf_t *prev, ngx_http_gate_loc_conf_t *conf);
 
 static char *ngx_http_gate_init_checks(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -180,6 +182,8 @@ ngx_http_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->page_title, prev->page_title, "");
     ngx_conf_merge_str_value(conf->page_message, prev->page_message, "");
 
+    ngx_http_gate_merge_shown(cf, prev, conf);
+
     if (conf->format == NGX_CONF_UNSET_UINT) {
         conf->format = NGX_HTTP_GATE_FORMAT_AUTO;
     }
@@ -219,6 +223,41 @@ ngx_http_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     conf->decision = ngx_http_get_variable_index(cf, &name);
 
     return conf->decision == NGX_ERROR ? NGX_CONF_ERROR : NGX_CONF_OK;
+}
+
+
+/*
+ * Under "if" and "limit_except" a request keeps the content handler of the
+ * location, or gets it from here, but has the configuration of the block.
+ */
+
+static void
+ngx_http_gate_merge_shown(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *prev,
+    ngx_http_gate_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (!clcf->noname) {
+        conf->subpaths = !clcf->named;
+#if (NGX_PCRE)
+        conf->subpaths = conf->subpaths && clcf->regex == NULL;
+#endif
+        return;
+    }
+
+    if (prev->shown == NULL || clcf->handler) {
+        return;
+    }
+
+    conf->shown = prev->shown;
+    conf->handler = prev->handler;
+    conf->subpaths = prev->subpaths;
+    conf->format = prev->format;
+    conf->details = prev->details;
+
+    clcf->handler = conf->handler;
 }
 
 

@@ -78,6 +78,8 @@ typedef struct {
 
     ngx_http_gate_list_t       *needed;     /* what gates was made of */
     ngx_http_gate_list_t       *shown;      /* by init_status, init_ready */
+    ngx_http_handler_pt         handler;    /* of the one or the other */
+    ngx_flag_t                  subpaths;   /* the URI may name a check */
 
     ngx_msec_t                  hold;       /* 0: off */
     ngx_uint_t                  hold_max;   /* 0: the default */

@@ -330,6 +330,8 @@ ngx_http_gate_init_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_gate_status_handler;
 
+    glcf->handler = clcf->handler;
+
     return NGX_CONF_OK;
 }
 
@@ -414,6 +416,8 @@ ngx_http_gate_init_ready(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_gate_ready_handler;
+
+    glcf->handler = clcf->handler;
 
     return NGX_CONF_OK;
 }

@@ -81,16 +81,12 @@ ngx_http_gate_subpath(ngx_http_request_t *r, ngx_http_gate_query_t *query)
     u_char                    *slash;
     ngx_str_t                  path;
     ngx_http_core_loc_conf_t  *clcf;
+    ngx_http_gate_loc_conf_t  *glcf;
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
 
-#if (NGX_PCRE)
-    if (clcf->regex) {
-        return;
-    }
-#endif
-
-    if (clcf->named || r->uri.len <= clcf->name.len) {
+    if (!glcf->subpaths || r->uri.len <= clcf->name.len) {
         return;
     }
 
