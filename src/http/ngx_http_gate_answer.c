@@ -496,7 +496,7 @@ ngx_http_gate_send(ngx_http_request_t *r, ngx_uint_t status, ngx_str_t *type,
         length += parts[i].len;
     }
 
-    b[n - 1].last_buf = 1;
+    b[n - 1].last_buf = (r == r->main);
     b[n - 1].last_in_chain = 1;
     out[n - 1].next = NULL;
 
