@@ -19,7 +19,7 @@ ngx_gate_clock_init(ngx_gate_clock_t *clock, ngx_log_t *log)
     ngx_rbtree_init(&clock->tree, &clock->sentinel,
                     ngx_rbtree_insert_timer_value);
 
-    ngx_gate_timer_init(&clock->timer, ngx_gate_clock_ring, log);
+    ngx_gate_event_init(&clock->timer, ngx_gate_clock_ring, log);
 
     clock->ringing = 0;
 }

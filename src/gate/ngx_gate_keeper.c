@@ -194,7 +194,7 @@ ngx_gate_keeper_is_resting(ngx_gate_keeper_t *keeper)
 {
     ngx_uint_t  i;
 
-    if (!keeper->record.memory.latched || keeper->news) {
+    if (!keeper->record.latch.latched || keeper->news) {
         return 0;
     }
 
@@ -219,7 +219,7 @@ ngx_gate_keeper_verdict(ngx_gate_run_t *run)
     record = run->record;
     i = run->probe.check->index;
 
-    counted = record->standing.counts;
+    counted = record->status.up;
 
     if (ngx_gate_schedule_pen_down(keeper->schedule) != NGX_OK) {
         return;
@@ -244,7 +244,7 @@ ngx_gate_keeper_verdict(ngx_gate_run_t *run)
         ngx_gate_keeper_news(keeper);
     }
 
-    if (record->standing.counts && !counted) {
+    if (record->status.up && !counted) {
         ngx_gate_keeper_release(keeper, i);
     }
 }
@@ -258,18 +258,18 @@ ngx_gate_keeper_note(ngx_gate_run_t *run)
     ngx_uint_t                changed;
     ngx_gate_t               *gate;
     ngx_gate_result_t        *result;
-    ngx_gate_standing_t       before;
+    ngx_gate_status_t         before;
     ngx_gate_check_record_t  *record;
 
     gate = run->keeper->gate;
     record = run->record;
     result = &run->probe.result;
 
-    before = record->standing;
+    before = record->status;
 
-    if (!ngx_gate_reason_is_ours(result->reason)) {
-        ngx_gate_standing_update(&record->standing, result->verdict,
-                                 gate->rise, gate->fall);
+    if (!ngx_gate_reason_is_local(result->reason)) {
+        ngx_gate_state_update_status(&record->status, result->verdict,
+                                     gate->rise, gate->fall);
     }
 
     changed = record->result.verdict != result->verdict
@@ -283,8 +283,8 @@ ngx_gate_keeper_note(ngx_gate_run_t *run)
         record->consecutive++;
     }
 
-    changed |= before.counts != record->standing.counts
-               || before.verdict != record->standing.verdict
+    changed |= before.up != record->status.up
+               || before.verdict != record->status.verdict
                || record->result.observed != result->observed
                || record->result.expected != result->expected;
 
@@ -330,19 +330,19 @@ ngx_gate_keeper_pause(ngx_gate_run_t *run)
     pause = check->interval;
 
     if (!gate->latch
-        && ngx_gate_state_is_open(gate, run->keeper->record.memory.state))
+        && ngx_gate_state_is_open(gate, run->keeper->record.latch.state))
     {
         pause = check->interval_open;
     }
 
     if (result->verdict != NGX_GATE_ERROR
-        || ngx_gate_reason_is_ours(result->reason))
+        || ngx_gate_reason_is_local(result->reason))
     {
         run->errors = 0;
 
     } else {
-        pause = ngx_gate_pause(pause, gate->backoff, result->reason,
-                               ++run->errors);
+        pause = ngx_gate_state_backoff(pause, gate->backoff, result->reason,
+                                       ++run->errors);
     }
 
     return ngx_gate_keeper_jitter(pause);
@@ -409,7 +409,7 @@ ngx_gate_keeper_log_check(ngx_gate_run_t *run)
     }
 
     level = (result->verdict == NGX_GATE_FAILED
-             || ngx_gate_reason_is_hopeless(result->reason))
+             || ngx_gate_reason_is_permanent(result->reason))
             ? NGX_LOG_ERR : NGX_LOG_NOTICE;
 
     ngx_log_error(level, run->keeper->schedule->log, 0,
@@ -429,15 +429,15 @@ ngx_gate_keeper_needs(ngx_gate_keeper_t *keeper, ngx_uint_t i)
 
     check = ngx_gate_check_at(keeper->gate, i);
 
-    if (keeper->record.memory.latched
-        && (!check->optional || keeper->checks[i].standing.counts))
+    if (keeper->record.latch.latched
+        && (!check->optional || keeper->checks[i].status.up))
     {
         return 0;
     }
 
     return check->after == NGX_GATE_NONE
            || keeper->checks[i].attempts
-           || keeper->checks[check->after].standing.counts;
+           || keeper->checks[check->after].status.up;
 }
 
 
@@ -477,7 +477,7 @@ ngx_gate_keeper_update(ngx_gate_keeper_t *keeper, ngx_uint_t tell)
 
     keeper->news = 0;
 
-    open = ngx_gate_state_is_open(keeper->gate, keeper->record.memory.state);
+    open = ngx_gate_state_is_open(keeper->gate, keeper->record.latch.state);
     changed = ngx_gate_settle(keeper->gate, &keeper->record, keeper->checks);
 
     ngx_gate_keeper_estimate(keeper);
@@ -496,12 +496,12 @@ ngx_gate_keeper_update(ngx_gate_keeper_t *keeper, ngx_uint_t tell)
     }
 
     if (open
-        && !ngx_gate_state_is_open(keeper->gate, keeper->record.memory.state))
+        && !ngx_gate_state_is_open(keeper->gate, keeper->record.latch.state))
     {
         ngx_gate_keeper_hasten(keeper);
     }
 
-    if (keeper->record.memory.latched) {
+    if (keeper->record.latch.latched) {
         ngx_gate_keeper_tidy(keeper);
     }
 }
@@ -522,9 +522,9 @@ ngx_gate_keeper_estimate(ngx_gate_keeper_t *keeper)
     record = &keeper->record;
 
     record->eta = -1;
-    record->retry_after = ngx_gate_retry_after(-1);
+    record->retry_after = ngx_gate_state_retry_after(-1);
 
-    if (ngx_gate_state_is_open(keeper->gate, record->memory.state)) {
+    if (ngx_gate_state_is_open(keeper->gate, record->latch.state)) {
         record->eta = 0;
         record->retry_after = 0;
         return;
@@ -544,7 +544,7 @@ ngx_gate_keeper_estimate(ngx_gate_keeper_t *keeper)
     for (i = 0; i < keeper->gate->checks.nelts; i++) {
 
         if (ngx_gate_check_at(keeper->gate, i)->optional
-            || keeper->checks[i].standing.counts)
+            || keeper->checks[i].status.up)
         {
             continue;
         }
@@ -554,7 +554,7 @@ ngx_gate_keeper_estimate(ngx_gate_keeper_t *keeper)
     }
 
     record->eta = longest;
-    record->retry_after = ngx_gate_retry_after(longest);
+    record->retry_after = ngx_gate_state_retry_after(longest);
 }
 
 
@@ -566,17 +566,17 @@ ngx_gate_keeper_log_state(ngx_gate_keeper_t *keeper)
 
     record = &keeper->record;
 
-    level = (record->memory.state == NGX_GATE_STATE_FAILED
-             || record->memory.state == NGX_GATE_STATE_OVERDUE)
+    level = (record->latch.state == NGX_GATE_STATE_FAILED
+             || record->latch.state == NGX_GATE_STATE_OVERDUE)
             ? NGX_LOG_ERR : NGX_LOG_NOTICE;
 
-    if (record->memory.state == NGX_GATE_STATE_READY
-        || record->memory.state == NGX_GATE_STATE_DEGRADED)
+    if (record->latch.state == NGX_GATE_STATE_READY
+        || record->latch.state == NGX_GATE_STATE_DEGRADED)
     {
         ngx_log_error(level, keeper->schedule->log, 0,
                       "init gate \"%V\" is %V after %M.%03Ms",
                       &keeper->gate->name,
-                      &ngx_gate_state_names[record->memory.state],
+                      &ngx_gate_state_names[record->latch.state],
                       (ngx_current_msec - record->closed) / 1000,
                       (ngx_current_msec - record->closed) % 1000);
         return;
@@ -585,8 +585,8 @@ ngx_gate_keeper_log_state(ngx_gate_keeper_t *keeper)
     ngx_log_error(level, keeper->schedule->log, 0,
                   "init gate \"%V\" is %V%s",
                   &keeper->gate->name,
-                  &ngx_gate_state_names[record->memory.state],
-                  record->memory.state != NGX_GATE_STATE_OVERDUE ? ""
+                  &ngx_gate_state_names[record->latch.state],
+                  record->latch.state != NGX_GATE_STATE_OVERDUE ? ""
                   : keeper->gate->deadline_open ? ", and open all the same"
                                                 : "");
 }
@@ -602,7 +602,7 @@ ngx_gate_keeper_clocks(ngx_gate_keeper_t *keeper)
 
     ngx_gate_alarm_clear(&keeper->schedule->clock, &keeper->deadline);
 
-    if (keeper->gate->deadline && !record->memory.opened) {
+    if (keeper->gate->deadline && !record->latch.opened) {
         left = (ngx_msec_int_t) (record->due - ngx_current_msec);
 
         if (left > 0) {
@@ -611,7 +611,7 @@ ngx_gate_keeper_clocks(ngx_gate_keeper_t *keeper)
         }
     }
 
-    if (ngx_gate_state_is_open(keeper->gate, record->memory.state)) {
+    if (ngx_gate_state_is_open(keeper->gate, record->latch.state)) {
         keeper->remind = 0;
 
     } else if (keeper->remind == 0) {
@@ -659,7 +659,7 @@ ngx_gate_keeper_remind(ngx_gate_keeper_t *keeper)
     for (i = 0; i < keeper->gate->checks.nelts; i++) {
         run = &keeper->runs[i];
 
-        if (run->probe.check->optional || run->record->standing.counts) {
+        if (run->probe.check->optional || run->record->status.up) {
             continue;
         }
 

@@ -51,26 +51,26 @@ ngx_gate_settle(ngx_gate_t *gate, ngx_gate_record_t *record,
     ngx_uint_t        open, was_open, past_deadline;
     ngx_gate_state_e  before;
 
-    before = record->memory.state;
+    before = record->latch.state;
     was_open = ngx_gate_state_is_open(gate, before);
 
     past_deadline = gate->deadline
                     && (ngx_msec_int_t) (ngx_current_msec - record->due) >= 0;
 
-    ngx_gate_decide(gate, checks, &record->memory, past_deadline);
+    ngx_gate_state_compute(gate, checks, &record->latch, past_deadline);
 
-    open = ngx_gate_state_is_open(gate, record->memory.state);
+    open = ngx_gate_state_is_open(gate, record->latch.state);
 
-    if (record->memory.state == NGX_GATE_STATE_READY
-        || record->memory.state == NGX_GATE_STATE_DEGRADED)
+    if (record->latch.state == NGX_GATE_STATE_READY
+        || record->latch.state == NGX_GATE_STATE_DEGRADED)
     {
-        record->progress = NGX_GATE_WHOLE;
+        record->progress = NGX_GATE_PROGRESS_MAX;
 
     } else {
-        record->progress = ngx_gate_progress(gate, checks);
+        record->progress = ngx_gate_state_progress(gate, checks);
     }
 
-    if (record->memory.state == before) {
+    if (record->latch.state == before) {
         return 0;
     }
 
@@ -82,7 +82,7 @@ ngx_gate_settle(ngx_gate_t *gate, ngx_gate_record_t *record,
         record->closed = ngx_current_msec;
     }
 
-    ngx_gate_history_add(gate->shared, record->memory.state, ngx_gate_now());
+    ngx_gate_history_add(gate->shared, record->latch.state, ngx_gate_now());
 
     return 1;
 }
@@ -156,11 +156,11 @@ ngx_gate_seed_settle(ngx_gate_t *gate, ngx_gate_record_t *record,
         record->opened_at = opened_at;
         record->last_start = last_start;
 
-    } else if (ngx_gate_state_is_open(gate, record->memory.state)) {
+    } else if (ngx_gate_state_is_open(gate, record->latch.state)) {
         record->opened_at = ngx_gate_now();
     }
 
-    ngx_gate_history_add(gate->shared, record->memory.state, ngx_gate_now());
+    ngx_gate_history_add(gate->shared, record->latch.state, ngx_gate_now());
 }
 
 
@@ -171,7 +171,7 @@ ngx_gate_record_init(ngx_gate_t *gate, ngx_gate_record_t *record)
 
     record->progress = -1;
     record->eta = -1;
-    record->retry_after = ngx_gate_retry_after(-1);
+    record->retry_after = ngx_gate_state_retry_after(-1);
 
     record->started_at = ngx_gate_now();
 
@@ -207,7 +207,7 @@ ngx_gate_record_inherit(ngx_gate_t *gate, ngx_gate_record_t *record,
 
     } else {
 
-        if (!before.memory.opened) {
+        if (!before.latch.opened) {
             record->born = before.born;
         }
 
@@ -291,7 +291,7 @@ ngx_gate_deadline_set(ngx_gate_t *gate, ngx_gate_record_t *record)
      * still gets the time in which requests wait for the first verdicts.
      */
 
-    if (record->memory.state == NGX_GATE_STATE_STARTING
+    if (record->latch.state == NGX_GATE_STATE_STARTING
         && record->born != record->started)
     {
         age = (ngx_msec_int_t) (record->due - record->started);

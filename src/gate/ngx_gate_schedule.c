@@ -88,9 +88,9 @@ ngx_gate_schedule_start(ngx_cycle_t *cycle, ngx_array_t *gates,
 
     schedule->beat.handler = ngx_gate_schedule_beat;
 
-    ngx_gate_timer_init(&schedule->turn, ngx_gate_schedule_turn,
+    ngx_gate_event_init(&schedule->turn, ngx_gate_schedule_turn,
                         schedule->log);
-    ngx_gate_timer_init(&schedule->linger, ngx_gate_schedule_linger,
+    ngx_gate_event_init(&schedule->linger, ngx_gate_schedule_linger,
                         schedule->log);
 
     schedule->linger.cancelable = 0;

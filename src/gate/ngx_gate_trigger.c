@@ -24,7 +24,7 @@ ngx_gate_trigger_wake(ngx_gate_keeper_t *keeper)
 {
     if (keeper->trigger
         && keeper->record.trigger.state != NGX_GATE_TRIGGER_SUCCEEDED
-        && !keeper->record.memory.latched)
+        && !keeper->record.latch.latched)
     {
         ngx_gate_run_at(keeper->trigger, 0);
     }
@@ -44,11 +44,11 @@ ngx_gate_trigger_hold_back(ngx_gate_run_t *run)
     record = &run->keeper->record;
     schedule = run->keeper->schedule;
 
-    if (ngx_gate_state_is_open(gate, record->memory.state)) {
+    if (ngx_gate_state_is_open(gate, record->latch.state)) {
         return NGX_GATE_TRIGGER_POLL_OPEN;
     }
 
-    if (record->memory.state == NGX_GATE_STATE_STARTING
+    if (record->latch.state == NGX_GATE_STATE_STARTING
         && ngx_current_msec - record->started < NGX_GATE_START_WAIT)
     {
         return NGX_GATE_TRIGGER_POLL;
@@ -124,8 +124,8 @@ ngx_gate_trigger_finish(ngx_gate_run_t *run)
         record->trigger.succeeded_at = ngx_gate_now();
 
     } else {
-        pause = ngx_gate_pause(gate->interval, gate->backoff, NGX_GATE_OK,
-                               ++run->errors);
+        pause = ngx_gate_state_backoff(gate->interval, gate->backoff,
+                                       NGX_GATE_OK, ++run->errors);
         ngx_gate_run_at(run, pause);
     }
 

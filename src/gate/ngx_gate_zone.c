@@ -274,9 +274,9 @@ ngx_gate_check_publish(ngx_gate_check_shared_t *shared,
 
     ngx_memcpy(to, record, offsetof(ngx_gate_check_record_t, result.message)
                            + record->result.message_len);
-    ngx_memcpy(&to->standing, &record->standing,
+    ngx_memcpy(&to->status, &record->status,
                sizeof(ngx_gate_check_record_t)
-               - offsetof(ngx_gate_check_record_t, standing));
+               - offsetof(ngx_gate_check_record_t, status));
 
     ngx_memory_barrier();
 
@@ -310,7 +310,7 @@ ngx_gate_publish(ngx_gate_t *gate, ngx_gate_record_t *record,
 
     start = p;
     p = ngx_snprintf(start, NGX_GATE_HEADER_MAX, "%V; state=%V", &gate->name,
-                     &ngx_gate_state_names[record->memory.state]);
+                     &ngx_gate_state_names[record->latch.state]);
     record->header_len = p - start;
 
     start = p;
@@ -324,7 +324,7 @@ ngx_gate_publish(ngx_gate_t *gate, ngx_gate_record_t *record,
      * when he looks again.
      */
 
-    open = ngx_gate_state_is_open(gate, record->memory.state);
+    open = ngx_gate_state_is_open(gate, record->latch.state);
 
     ngx_memory_barrier();
 
@@ -414,7 +414,7 @@ ngx_gate_face(ngx_gate_shared_t *shared, ngx_gate_face_t *face,
 
         record = &shared->records[n & 1];
 
-        face->state = record->memory.state;
+        face->state = record->latch.state;
         face->retry_after = record->retry_after;
         face->header.len = ngx_min(record->header_len, NGX_GATE_HEADER_MAX);
 

@@ -47,7 +47,7 @@ typedef enum {
 
 
 typedef struct {
-    ngx_gate_memory_t         memory;
+    ngx_gate_latch_t          latch;
 
     ngx_int_t                 progress;     /* 1/10000, or -1 */
     int64_t                   eta;          /* ms, or -1 */

@@ -65,7 +65,7 @@ ngx_http_gate_stop(ngx_http_request_t *r, ngx_http_gate_loc_conf_t *glcf,
         return NGX_DECLINED;
     }
 
-    state = ngx_gate_published(gate->shared)->memory.state;
+    state = ngx_gate_published(gate->shared)->latch.state;
 
     if (ngx_gate_state_is_open(gate, state)) {
         /* it has opened just now */

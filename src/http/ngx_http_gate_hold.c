@@ -35,7 +35,7 @@ ngx_http_gate_hold_init(ngx_http_gate_main_conf_t *gmcf, ngx_log_t *log)
 {
     ngx_queue_init(&gmcf->held);
     ngx_queue_init(&gmcf->decided);
-    ngx_gate_timer_init(&gmcf->poll, ngx_http_gate_poll, log);
+    ngx_gate_event_init(&gmcf->poll, ngx_http_gate_poll, log);
 }
 
 
@@ -80,7 +80,7 @@ ngx_http_gate_patience(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
 
     record = ngx_gate_published(gate->shared);
 
-    if (record->memory.state == NGX_GATE_STATE_STARTING) {
+    if (record->latch.state == NGX_GATE_STATE_STARTING) {
         start = (ngx_msec_int_t) (record->started + NGX_GATE_START_WAIT
                                   - ngx_current_msec);
         patience = ngx_max(patience, start);

@@ -202,7 +202,7 @@ ngx_http_gate_query_json(ngx_http_request_t *r, ngx_http_gate_query_t *query,
                              : ngx_gate_json_size(gate));
 
         ready &= ngx_gate_state_is_open(gate,
-                                     query->reports[i].record->memory.state);
+                                     query->reports[i].record->latch.state);
     }
 
     p = ngx_pnalloc(r->pool, size);

@@ -138,10 +138,10 @@ ngx_http_gate_ready_one(ngx_http_request_t *r, ngx_http_gate_query_t *query,
     ngx_gate_check_t  *check;
 
     if (query->check.len) {
-        return report->checks[0].standing.counts;
+        return report->checks[0].status.up;
     }
 
-    if (ngx_gate_state_is_open(report->gate, report->record->memory.state)) {
+    if (ngx_gate_state_is_open(report->gate, report->record->latch.state)) {
         return 1;
     }
 
@@ -149,7 +149,7 @@ ngx_http_gate_ready_one(ngx_http_request_t *r, ngx_http_gate_query_t *query,
         check = ngx_gate_check_at(report->gate, i);
 
         if (!check->optional
-            && !report->checks[i].standing.counts
+            && !report->checks[i].status.up
             && !ngx_http_gate_is_excluded(r, report->gate, check))
         {
             return 0;

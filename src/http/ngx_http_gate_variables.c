@@ -173,7 +173,7 @@ static u_char *
 ngx_http_gate_value_state(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record)
 {
-    return ngx_sprintf(p, "%V", &ngx_gate_state_names[record->memory.state]);
+    return ngx_sprintf(p, "%V", &ngx_gate_state_names[record->latch.state]);
 }
 
 
@@ -217,7 +217,7 @@ ngx_http_gate_value_waiting(u_char *p, ngx_gate_t *gate,
 
         ngx_gate_check_read(&gate->shared->checks[i], &state);
 
-        if (!state.standing.counts) {
+        if (!state.status.up) {
             p = ngx_sprintf(p, "%s%V", p == start ? "" : ", ", &check->name);
         }
     }

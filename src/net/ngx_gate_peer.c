@@ -533,7 +533,7 @@ ngx_gate_peer_post(ngx_gate_peer_t *peer)
         return;
     }
 
-    ngx_gate_timer_init(ev, ngx_gate_peer_posted, peer->log);
+    ngx_gate_event_init(ev, ngx_gate_peer_posted, peer->log);
 
     ngx_post_event(ev, &ngx_posted_next_events);
 }

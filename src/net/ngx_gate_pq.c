@@ -134,8 +134,8 @@ ngx_gate_pq_get(ngx_gate_pq_conf_t *pcf)
 
     ngx_queue_init(&pq->questions);
 
-    ngx_gate_timer_init(&pq->timer, ngx_gate_pq_timeout, ngx_cycle->log);
-    ngx_gate_timer_init(&pq->work, ngx_gate_pq_work, ngx_cycle->log);
+    ngx_gate_event_init(&pq->timer, ngx_gate_pq_timeout, ngx_cycle->log);
+    ngx_gate_event_init(&pq->work, ngx_gate_pq_work, ngx_cycle->log);
 
     ngx_queue_insert_tail(&ngx_gate_pq_connections, &pq->queue);
 

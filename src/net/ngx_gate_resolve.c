@@ -368,7 +368,7 @@ ngx_gate_resolve_handler(ngx_resolver_ctx_t *ctx)
      * happens next might cancel one of them, so it happens later.
      */
 
-    ngx_gate_timer_init(&resolve->answered, ngx_gate_resolve_answered,
+    ngx_gate_event_init(&resolve->answered, ngx_gate_resolve_answered,
                         resolve->log);
 
     ngx_post_event(&resolve->answered, &ngx_posted_next_events);

@@ -107,12 +107,12 @@ ngx_gate_html_fragment(u_char *p, u_char *last,
     record = report->record;
 
     p = ngx_slprintf(p, last, NGX_GATE_HTML_OPEN,
-                     &ngx_gate_state_names[record->memory.state], &gate->name);
+                     &ngx_gate_state_names[record->latch.state], &gate->name);
 
     p = ngx_gate_html_progress(p, last, record);
 
     p = ngx_slprintf(p, last, NGX_GATE_HTML_NOTE,
-                     ngx_gate_html_note(record->memory.state));
+                     ngx_gate_html_note(record->latch.state));
 
     for (i = 0; i < gate->checks.nelts; i++) {
         p = ngx_gate_html_check(p, last, ngx_gate_check_at(gate, i),

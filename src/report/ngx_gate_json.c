@@ -126,7 +126,7 @@ ngx_gate_json_details(u_char *p, u_char *last,
     p = ngx_gate_json_time(p, record->deadline_at);
 
     p = ngx_sprintf(p, ",\"latched\":%s,\"carried_over\":%s",
-                    record->memory.latched ? "true" : "false",
+                    record->latch.latched ? "true" : "false",
                     record->carried_over ? "true" : "false");
 
     p = ngx_gate_json_history(p, details);
@@ -180,8 +180,8 @@ ngx_gate_json_head(u_char *p, const ngx_gate_report_t *report)
     p = ngx_sprintf(p, "{\"gate\":\"%V\",\"state\":\"%V\",\"ready\":%s,"
                        "\"progress\":",
                     &report->gate->name,
-                    &ngx_gate_state_names[record->memory.state],
-                    ngx_gate_state_is_open(report->gate, record->memory.state)
+                    &ngx_gate_state_names[record->latch.state],
+                    ngx_gate_state_is_open(report->gate, record->latch.state)
                     ? "true" : "false");
 
     if (record->progress < 0) {
@@ -419,8 +419,8 @@ ngx_gate_progress_text(u_char *p, ngx_int_t progress)
         return p;
     }
 
-    if (progress % NGX_GATE_WHOLE == 0) {
-        return ngx_sprintf(p, "%i", progress / NGX_GATE_WHOLE);
+    if (progress % NGX_GATE_PROGRESS_MAX == 0) {
+        return ngx_sprintf(p, "%i", progress / NGX_GATE_PROGRESS_MAX);
     }
 
     p = ngx_sprintf(p, "0.%04i", progress);

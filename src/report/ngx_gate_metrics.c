@@ -206,7 +206,7 @@ ngx_gate_metrics_ready(u_char *p, const ngx_gate_report_t *report,
     return ngx_sprintf(p, "init_gate_ready{gate=\"%V\"} %ui\n",
                        &report->gate->name,
                        ngx_gate_state_is_open(report->gate,
-                                              report->record->memory.state));
+                                              report->record->latch.state));
 }
 
 
@@ -219,7 +219,7 @@ ngx_gate_metrics_state(u_char *p, const ngx_gate_report_t *report,
     for (state = 0; state < NGX_GATE_STATES; state++) {
         p = ngx_sprintf(p, "init_gate_state{gate=\"%V\",state=\"%V\"} %d\n",
                         &report->gate->name, &ngx_gate_state_names[state],
-                        state == report->record->memory.state ? 1 : 0);
+                        state == report->record->latch.state ? 1 : 0);
     }
 
     return p;
@@ -233,7 +233,7 @@ ngx_gate_metrics_duration(u_char *p, const ngx_gate_report_t *report,
     ngx_msec_t  duration;
 
     duration = ngx_gate_state_is_open(report->gate,
-                                      report->record->memory.state)
+                                      report->record->latch.state)
                ? report->record->last_start
                : ngx_current_msec - report->record->closed;
 
@@ -277,7 +277,7 @@ ngx_gate_metrics_success(u_char *p, ngx_gate_t *gate, ngx_gate_check_t *check,
     ngx_gate_check_record_t *record)
 {
     return ngx_sprintf(p, "init_check_success{gate=\"%V\",check=\"%V\"} %ui\n",
-                       &gate->name, &check->name, record->standing.counts);
+                       &gate->name, &check->name, record->status.up);
 }
 
 

@@ -19,7 +19,7 @@
 
 typedef struct {
     ngx_gate_t               *gate;
-    ngx_gate_record_t        *record;    /* memory.state, progress, eta, ... */
+    ngx_gate_record_t        *record;    /* latch.state, progress, eta, ... */
     ngx_gate_check_record_t  *checks;    /* in the order of gate->checks */
 } ngx_gate_report_t;
 

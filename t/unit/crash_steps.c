@@ -271,14 +271,14 @@ unit_look_at(const char *name, ngx_uint_t step)
     /* a closed gate says why, and who waits is told last */
 
     if (!view->open
-        && ngx_gate_state_is_open(unit_gate, view->record.memory.state))
+        && ngx_gate_state_is_open(unit_gate, view->record.latch.state))
     {
         ok(0, "%s: step %u: closed, and the record says open", name, n);
     }
 
     if (view->changes != unit_before.changes
         && (view->open != unit_after.open
-            || view->record.memory.state != unit_after.record.memory.state))
+            || view->record.latch.state != unit_after.record.latch.state))
     {
         ok(0, "%s: step %u: told too early", name, n);
     }
@@ -312,7 +312,7 @@ unit_succeed(const char *name, ngx_uint_t step)
     }
 
     if (unit_gate->shared->open
-        != ngx_gate_state_is_open(unit_gate, keeper->record.memory.state))
+        != ngx_gate_state_is_open(unit_gate, keeper->record.latch.state))
     {
         ok(0, "%s: step %u: a successor leaves the flag as it was", name, n);
     }
@@ -322,7 +322,7 @@ unit_succeed(const char *name, ngx_uint_t step)
     unit_view(&unit_now);
 
     if (unit_now.open != unit_after.open
-        || unit_now.record.memory.state != unit_after.record.memory.state)
+        || unit_now.record.latch.state != unit_after.record.latch.state)
     {
         ok(0, "%s: step %u: a successor ends elsewhere", name, n);
     }

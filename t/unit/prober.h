@@ -225,7 +225,7 @@ unit_keeper(ngx_uint_t force)
     unit_schedule.nkeepers = 1;
 
     ngx_gate_clock_init(&unit_schedule.clock, &unit_silent);
-    ngx_gate_timer_init(&unit_schedule.turn, unit_turn, &unit_log);
+    ngx_gate_event_init(&unit_schedule.turn, unit_turn, &unit_log);
 
     if (force) {
         unit_zone->tended = ngx_current_msec - NGX_GATE_TENDED;
