@@ -30,7 +30,7 @@ static void ngx_gate_keeper_update(ngx_gate_keeper_t *keeper,
 static void ngx_gate_keeper_estimate(ngx_gate_keeper_t *keeper);
 static void ngx_gate_keeper_log_state(ngx_gate_keeper_t *keeper);
 static void ngx_gate_keeper_clocks(ngx_gate_keeper_t *keeper);
-static void ngx_gate_keeper_deadline(ngx_gate_alarm_t *alarm);
+static void ngx_gate_keeper_deadline(ngx_gate_timer_t *timer);
 
 
 ngx_int_t
@@ -181,7 +181,7 @@ ngx_gate_keeper_sleep(ngx_gate_keeper_t *keeper)
 
     ngx_gate_trigger_end(keeper);
 
-    ngx_gate_alarm_clear(&keeper->schedule->clock, &keeper->deadline);
+    ngx_gate_timers_del(&keeper->schedule->timers, &keeper->deadline);
 
     keeper->news = 0;
 }
@@ -374,8 +374,8 @@ ngx_gate_keeper_hasten(ngx_gate_keeper_t *keeper)
         pause = ngx_gate_keeper_jitter(run->probe.check->interval);
 
         if (run->busy
-            || !run->alarm.set
-            || (ngx_msec_int_t) (run->alarm.node.key - ngx_current_msec
+            || !run->timer.set
+            || (ngx_msec_int_t) (run->timer.node.key - ngx_current_msec
                                  - pause) <= 0
             || run->record->result.verdict == NGX_GATE_ERROR)
         {
@@ -600,14 +600,14 @@ ngx_gate_keeper_clocks(ngx_gate_keeper_t *keeper)
 
     record = &keeper->record;
 
-    ngx_gate_alarm_clear(&keeper->schedule->clock, &keeper->deadline);
+    ngx_gate_timers_del(&keeper->schedule->timers, &keeper->deadline);
 
     if (keeper->gate->deadline && !record->latch.opened) {
         left = (ngx_msec_int_t) (record->due - ngx_current_msec);
 
         if (left > 0) {
-            ngx_gate_alarm_set(&keeper->schedule->clock, &keeper->deadline,
-                               (ngx_msec_t) left);
+            ngx_gate_timers_add(&keeper->schedule->timers, &keeper->deadline,
+                                (ngx_msec_t) left);
         }
     }
 
@@ -631,11 +631,11 @@ ngx_gate_keeper_news(ngx_gate_keeper_t *keeper)
 
 
 static void
-ngx_gate_keeper_deadline(ngx_gate_alarm_t *alarm)
+ngx_gate_keeper_deadline(ngx_gate_timer_t *timer)
 {
     ngx_gate_keeper_t  *keeper;
 
-    keeper = ngx_rbtree_data(alarm, ngx_gate_keeper_t, deadline);
+    keeper = ngx_rbtree_data(timer, ngx_gate_keeper_t, deadline);
 
     ngx_gate_keeper_update(keeper, 0);
 }

@@ -19,7 +19,7 @@
 #define NGX_GATE_NO_SOCKET    ((ngx_socket_t) -2)
 
 
-static void ngx_gate_schedule_beat(ngx_gate_alarm_t *alarm);
+static void ngx_gate_schedule_beat(ngx_gate_timer_t *timer);
 static ngx_uint_t ngx_gate_schedule_is_resting(
     ngx_gate_schedule_t *schedule);
 static ngx_int_t ngx_gate_schedule_wake(ngx_gate_schedule_t *schedule);
@@ -31,7 +31,7 @@ static void ngx_gate_schedule_exiting(ngx_event_t *ev);
 static void ngx_gate_schedule_unwatch(ngx_gate_schedule_t *schedule);
 static void ngx_gate_schedule_linger(ngx_event_t *ev);
 
-static void ngx_gate_run_handler(ngx_gate_alarm_t *alarm);
+static void ngx_gate_run_handler(ngx_gate_timer_t *timer);
 static void ngx_gate_run_start(ngx_gate_run_t *run);
 static void ngx_gate_run_done(ngx_gate_probe_t *probe);
 static void ngx_gate_run_timeout(ngx_gate_run_t *run);
@@ -84,7 +84,7 @@ ngx_gate_schedule_start(ngx_cycle_t *cycle, ngx_array_t *gates,
         }
     }
 
-    ngx_gate_clock_init(&schedule->clock, schedule->log);
+    ngx_gate_timers_init(&schedule->timers, schedule->log);
 
     schedule->beat.handler = ngx_gate_schedule_beat;
 
@@ -124,12 +124,12 @@ ngx_gate_schedule_stop(ngx_gate_schedule_t *schedule)
 
 
 static void
-ngx_gate_schedule_beat(ngx_gate_alarm_t *alarm)
+ngx_gate_schedule_beat(ngx_gate_timer_t *timer)
 {
     ngx_uint_t            i;
     ngx_gate_schedule_t  *schedule;
 
-    schedule = ngx_rbtree_data(alarm, ngx_gate_schedule_t, beat);
+    schedule = ngx_rbtree_data(timer, ngx_gate_schedule_t, beat);
 
     if (!schedule->awake && ngx_gate_schedule_wake(schedule) != NGX_OK) {
         return;
@@ -147,7 +147,7 @@ ngx_gate_schedule_beat(ngx_gate_alarm_t *alarm)
     ngx_gate_zone_tend(schedule->zone, ngx_gate_schedule_is_resting(schedule));
 
     if (!schedule->zone->resting) {
-        ngx_gate_alarm_set(&schedule->clock, alarm, NGX_GATE_BEAT);
+        ngx_gate_timers_add(&schedule->timers, timer, NGX_GATE_BEAT);
     }
 }
 
@@ -182,13 +182,13 @@ ngx_gate_schedule_wake(ngx_gate_schedule_t *schedule)
 
     case NGX_AGAIN:
         schedule->claims++;
-        ngx_gate_alarm_set(&schedule->clock, &schedule->beat,
-                           NGX_GATE_CLAIM_AGAIN);
+        ngx_gate_timers_add(&schedule->timers, &schedule->beat,
+                            NGX_GATE_CLAIM_AGAIN);
         return rc;
 
     case NGX_BUSY:
-        ngx_gate_alarm_set(&schedule->clock, &schedule->beat,
-                           NGX_GATE_CLAIM_LATER);
+        ngx_gate_timers_add(&schedule->timers, &schedule->beat,
+                            NGX_GATE_CLAIM_LATER);
         return rc;
 
     default: /* NGX_DECLINED */
@@ -235,7 +235,7 @@ ngx_gate_schedule_lost(ngx_gate_schedule_t *schedule)
 {
     ngx_gate_schedule_sleep(schedule);
 
-    ngx_gate_alarm_set(&schedule->clock, &schedule->beat,
+    ngx_gate_timers_add(&schedule->timers, &schedule->beat,
                            NGX_GATE_CLAIM_LATER);
 }
 
@@ -251,7 +251,7 @@ ngx_gate_schedule_sleep(ngx_gate_schedule_t *schedule)
         ngx_gate_keeper_sleep(&schedule->keepers[i]);
     }
 
-    ngx_gate_alarm_clear(&schedule->clock, &schedule->beat);
+    ngx_gate_timers_del(&schedule->timers, &schedule->beat);
 
     if (schedule->turn.posted) {
         ngx_delete_posted_event(&schedule->turn);
@@ -396,21 +396,21 @@ ngx_gate_run_init(ngx_gate_run_t *run, ngx_gate_keeper_t *keeper,
     run->probe.done = ngx_gate_run_done;
     run->probe.data = run;
 
-    run->alarm.handler = ngx_gate_run_handler;
+    run->timer.handler = ngx_gate_run_handler;
 }
 
 
 void
 ngx_gate_run_at(ngx_gate_run_t *run, ngx_msec_t delay)
 {
-    ngx_gate_alarm_set(&run->keeper->schedule->clock, &run->alarm, delay);
+    ngx_gate_timers_add(&run->keeper->schedule->timers, &run->timer, delay);
 }
 
 
 void
 ngx_gate_run_end(ngx_gate_run_t *run)
 {
-    ngx_gate_alarm_clear(&run->keeper->schedule->clock, &run->alarm);
+    ngx_gate_timers_del(&run->keeper->schedule->timers, &run->timer);
 
     run->busy = 0;
     run->probe.check->type->cancel(&run->probe);
@@ -418,12 +418,12 @@ ngx_gate_run_end(ngx_gate_run_t *run)
 
 
 static void
-ngx_gate_run_handler(ngx_gate_alarm_t *alarm)
+ngx_gate_run_handler(ngx_gate_timer_t *timer)
 {
     ngx_msec_t       delay;
     ngx_gate_run_t  *run;
 
-    run = ngx_rbtree_data(alarm, ngx_gate_run_t, alarm);
+    run = ngx_rbtree_data(timer, ngx_gate_run_t, timer);
 
     if (run->busy) {
         ngx_gate_run_timeout(run);
@@ -433,7 +433,7 @@ ngx_gate_run_handler(ngx_gate_alarm_t *alarm)
     delay = run->hold_back ? run->hold_back(run) : 0;
 
     if (delay) {
-        ngx_gate_alarm_set(&run->keeper->schedule->clock, alarm, delay);
+        ngx_gate_timers_add(&run->keeper->schedule->timers, timer, delay);
         return;
     }
 
@@ -472,7 +472,7 @@ ngx_gate_run_done(ngx_gate_probe_t *probe)
 
     run = probe->data;
 
-    ngx_gate_alarm_clear(&run->keeper->schedule->clock, &run->alarm);
+    ngx_gate_timers_del(&run->keeper->schedule->timers, &run->timer);
 
     duration = ngx_gate_monotonic() - run->begun;
 

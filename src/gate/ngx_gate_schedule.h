@@ -14,7 +14,7 @@
 #include <ngx_gate_pen.h>
 #include <ngx_gate_ledger.h>
 #include <ngx_gate_pace.h>
-#include <ngx_gate_clock.h>
+#include <ngx_gate_timers.h>
 
 
 typedef struct ngx_gate_schedule_s  ngx_gate_schedule_t;
@@ -30,7 +30,7 @@ struct ngx_gate_run_s {
     ngx_gate_check_record_t  *record;       /* of a check */
     ngx_gate_check_shared_t  *shared;       /* of a check */
     ngx_gate_pace_t           pace;
-    ngx_gate_alarm_t          alarm;        /* the next turn, or the limit of
+    ngx_gate_timer_t          timer;        /* the next turn, or the limit of
                                                what is under way */
     ngx_log_t                 log;
     uint64_t                  begun;        /* us, of a monotonic clock */
@@ -51,7 +51,7 @@ struct ngx_gate_keeper_s {
     ngx_gate_check_record_t  *checks;
     ngx_gate_run_t           *runs;
     ngx_gate_run_t           *trigger;      /* NULL: none */
-    ngx_gate_alarm_t          deadline;
+    ngx_gate_timer_t          deadline;
     ngx_uint_t                news;         /* to be published */
     ngx_msec_t                remind;       /* pause, 0 while it is open */
     ngx_msec_t                remind_at;
@@ -69,8 +69,8 @@ struct ngx_gate_schedule_s {
     ngx_gate_keeper_t        *keepers;
     ngx_uint_t                nkeepers;
 
-    ngx_gate_clock_t          clock;        /* of all alarms here */
-    ngx_gate_alarm_t          beat;
+    ngx_gate_timers_t         timers;       /* of all timers here */
+    ngx_gate_timer_t          beat;
     ngx_event_t               turn;         /* at the end of one of the event
                                                loop: publishes, tidies up */
     ngx_event_t               linger;       /* not cancelable: requests that

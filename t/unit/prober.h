@@ -224,7 +224,7 @@ unit_keeper(ngx_uint_t force)
     unit_schedule.keepers = &unit_the_keeper;
     unit_schedule.nkeepers = 1;
 
-    ngx_gate_clock_init(&unit_schedule.clock, &unit_silent);
+    ngx_gate_timers_init(&unit_schedule.timers, &unit_silent);
     ngx_gate_event_init(&unit_schedule.turn, unit_turn, &unit_log);
 
     if (force) {
