@@ -306,8 +306,8 @@ ngx_gate_keeper_note(ngx_gate_run_t *run)
 
     record->attempts++;
 
-    ngx_gate_pace_note(&run->pace, ngx_current_msec, result->observed,
-                       result->expected);
+    ngx_gate_rate_add(&run->rate, ngx_current_msec, result->observed,
+                      result->expected);
 
     return changed;
 }
@@ -508,7 +508,7 @@ ngx_gate_keeper_update(ngx_gate_keeper_t *keeper, ngx_uint_t tell)
 
 
 /*
- * When the slowest of those checks that count will be there, by its own pace,
+ * When the slowest of those checks that count will be there, by its own rate,
  * and not before the last start had taken, where there has been one.
  */
 
@@ -549,7 +549,7 @@ ngx_gate_keeper_estimate(ngx_gate_keeper_t *keeper)
             continue;
         }
 
-        eta = ngx_gate_pace_eta(&keeper->runs[i].pace, ngx_current_msec);
+        eta = ngx_gate_rate_eta(&keeper->runs[i].rate, ngx_current_msec);
         longest = ngx_max(longest, eta);
     }
 

@@ -13,7 +13,7 @@
 #include <ngx_gate_zone.h>
 #include <ngx_gate_pen.h>
 #include <ngx_gate_ledger.h>
-#include <ngx_gate_pace.h>
+#include <ngx_gate_rate.h>
 #include <ngx_gate_timers.h>
 
 
@@ -29,7 +29,7 @@ struct ngx_gate_run_s {
     ngx_gate_keeper_t        *keeper;
     ngx_gate_check_record_t  *record;       /* of a check */
     ngx_gate_check_shared_t  *shared;       /* of a check */
-    ngx_gate_pace_t           pace;
+    ngx_gate_rate_t           rate;
     ngx_gate_timer_t          timer;        /* the next turn, or the limit of
                                                what is under way */
     ngx_log_t                 log;
