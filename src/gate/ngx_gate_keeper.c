@@ -93,7 +93,7 @@ ngx_gate_keeper_wake(ngx_gate_keeper_t *keeper)
 
     ngx_gate_read(gate->shared, &keeper->record);
 
-    if (ngx_gate_schedule_pen_down(keeper->schedule) != NGX_OK) {
+    if (ngx_gate_schedule_write_begin(keeper->schedule) != NGX_OK) {
         return;
     }
 
@@ -102,17 +102,17 @@ ngx_gate_keeper_wake(ngx_gate_keeper_t *keeper)
 
         ngx_gate_check_read(keeper->runs[i].shared, record);
 
-        if (keeper->schedule->pen.handed_on && record->attempts) {
+        if (keeper->schedule->writer.taken_over && record->attempts) {
             record->carried_over = 1;
             ngx_gate_check_publish(keeper->runs[i].shared, record);
         }
     }
 
-    if (keeper->schedule->pen.handed_on) {
+    if (keeper->schedule->writer.taken_over) {
         keeper->record.carried_over = 1;
     }
 
-    ngx_gate_pen_up(&keeper->schedule->pen);
+    ngx_gate_writer_write_end(&keeper->schedule->writer);
 
     for (i = 0; i < gate->checks.nelts; i++) {
         if (ngx_gate_keeper_needs(keeper, i)) {
@@ -153,7 +153,7 @@ ngx_gate_keeper_tidy(ngx_gate_keeper_t *keeper)
         }
     }
 
-    if (ngx_gate_schedule_pen_down(keeper->schedule) != NGX_OK) {
+    if (ngx_gate_schedule_write_begin(keeper->schedule) != NGX_OK) {
         return;
     }
 
@@ -164,7 +164,7 @@ ngx_gate_keeper_tidy(ngx_gate_keeper_t *keeper)
         }
     }
 
-    ngx_gate_pen_up(&keeper->schedule->pen);
+    ngx_gate_writer_write_end(&keeper->schedule->writer);
 
     ngx_gate_trigger_end(keeper);
 }
@@ -190,7 +190,7 @@ ngx_gate_keeper_sleep(ngx_gate_keeper_t *keeper)
 /* nothing is left to be done, or to be told */
 
 ngx_uint_t
-ngx_gate_keeper_is_resting(ngx_gate_keeper_t *keeper)
+ngx_gate_keeper_is_idle(ngx_gate_keeper_t *keeper)
 {
     ngx_uint_t  i;
 
@@ -221,7 +221,7 @@ ngx_gate_keeper_verdict(ngx_gate_run_t *run)
 
     counted = record->status.up;
 
-    if (ngx_gate_schedule_pen_down(keeper->schedule) != NGX_OK) {
+    if (ngx_gate_schedule_write_begin(keeper->schedule) != NGX_OK) {
         return;
     }
 
@@ -231,7 +231,7 @@ ngx_gate_keeper_verdict(ngx_gate_run_t *run)
 
     ngx_gate_check_publish(run->shared, record);
 
-    ngx_gate_pen_up(&keeper->schedule->pen);
+    ngx_gate_writer_write_end(&keeper->schedule->writer);
 
     if (ngx_gate_keeper_needs(keeper, i)) {
         ngx_gate_run_at(run, record->next_check - record->last_checked);
@@ -365,7 +365,7 @@ ngx_gate_keeper_hasten(ngx_gate_keeper_t *keeper)
     ngx_msec_t       pause;
     ngx_gate_run_t  *run;
 
-    if (ngx_gate_schedule_pen_down(keeper->schedule) != NGX_OK) {
+    if (ngx_gate_schedule_write_begin(keeper->schedule) != NGX_OK) {
         return;
     }
 
@@ -388,7 +388,7 @@ ngx_gate_keeper_hasten(ngx_gate_keeper_t *keeper)
         ngx_gate_run_at(run, pause);
     }
 
-    ngx_gate_pen_up(&keeper->schedule->pen);
+    ngx_gate_writer_write_end(&keeper->schedule->writer);
 }
 
 
@@ -471,7 +471,7 @@ ngx_gate_keeper_update(ngx_gate_keeper_t *keeper, ngx_uint_t tell)
 
     schedule = keeper->schedule;
 
-    if (ngx_gate_schedule_pen_down(schedule) != NGX_OK) {
+    if (ngx_gate_schedule_write_begin(schedule) != NGX_OK) {
         return;
     }
 
@@ -488,7 +488,7 @@ ngx_gate_keeper_update(ngx_gate_keeper_t *keeper, ngx_uint_t tell)
         schedule->zone->changes++;
     }
 
-    ngx_gate_pen_up(&schedule->pen);
+    ngx_gate_writer_write_end(&schedule->writer);
 
     if (changed) {
         ngx_gate_keeper_log_state(keeper);

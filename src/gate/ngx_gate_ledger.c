@@ -8,7 +8,7 @@
 #include <ngx_gate_state.h>
 #include <ngx_gate_zone.h>
 #include <ngx_gate_ledger.h>
-#include <ngx_gate_pen.h>
+#include <ngx_gate_writer.h>
 
 
 #define NGX_GATE_LEDGER_GATES      16
@@ -338,7 +338,7 @@ ngx_gate_ledger_is_in_use(ngx_gate_ledger_t *ledger,
         process = &ledger->processes[i];
 
         if (process->generation <= name->generation
-            && ngx_gate_process_is_alive(process->pid))
+            && ngx_gate_writer_process_is_alive(process->pid))
         {
             return 1;
         }
@@ -365,7 +365,7 @@ ngx_gate_ledger_enter(ngx_gate_ledger_t *ledger, ngx_array_t *gates,
         process = &ledger->processes[n];
         pid = process->pid;
 
-        if (ngx_gate_process_is_alive(pid)) {
+        if (ngx_gate_writer_process_is_alive(pid)) {
             continue;
         }
 
@@ -417,7 +417,7 @@ ngx_gate_ledger_waiting(ngx_gate_ledger_t *ledger, ngx_atomic_uint_t zone)
 
         if (process->waiting
             && process->zone == zone
-            && ngx_gate_process_is_alive(process->pid))
+            && ngx_gate_writer_process_is_alive(process->pid))
         {
             waiting += process->waiting;
         }
@@ -436,7 +436,7 @@ ngx_gate_ledger_trigger(ngx_gate_ledger_t *ledger, ngx_gate_t *gate)
     triggering = ngx_gate_ledger_triggering(ledger, gate);
     pid = *triggering;
 
-    if (ngx_gate_process_is_alive(pid)
+    if (ngx_gate_writer_process_is_alive(pid)
         || !ngx_atomic_cmp_set(triggering, pid, (ngx_atomic_uint_t) ngx_pid))
     {
         return NGX_BUSY;
@@ -514,7 +514,7 @@ ngx_gate_ledger_add_up(ngx_gate_ledger_t *ledger, ngx_uint_t account,
         sum->refused += tally->refused;
         sum->gone += tally->gone;
 
-        if (tally->held && ngx_gate_process_is_alive(process->pid)) {
+        if (tally->held && ngx_gate_writer_process_is_alive(process->pid)) {
             sum->held += tally->held;
         }
     }

@@ -20,8 +20,7 @@
 
 
 static void ngx_gate_schedule_beat(ngx_gate_timer_t *timer);
-static ngx_uint_t ngx_gate_schedule_is_resting(
-    ngx_gate_schedule_t *schedule);
+static ngx_uint_t ngx_gate_schedule_is_idle(ngx_gate_schedule_t *schedule);
 static ngx_int_t ngx_gate_schedule_wake(ngx_gate_schedule_t *schedule);
 static void ngx_gate_schedule_lost(ngx_gate_schedule_t *schedule);
 static void ngx_gate_schedule_sleep(ngx_gate_schedule_t *schedule);
@@ -65,7 +64,7 @@ ngx_gate_schedule_start(ngx_cycle_t *cycle, ngx_array_t *gates,
     schedule->ledger = ledger;
     schedule->resolver = resolver;
 
-    ngx_gate_pen_init(&schedule->pen, zone, generation);
+    ngx_gate_writer_init(&schedule->writer, zone, generation);
 
     schedule->nkeepers = gates->nelts;
     schedule->keepers = ngx_pcalloc(pool,
@@ -119,7 +118,7 @@ ngx_gate_schedule_stop(ngx_gate_schedule_t *schedule)
 
     ngx_gate_schedule_sleep(schedule);
 
-    ngx_gate_pen_release(&schedule->pen);
+    ngx_gate_writer_release(&schedule->writer);
 }
 
 
@@ -135,7 +134,7 @@ ngx_gate_schedule_beat(ngx_gate_timer_t *timer)
         return;
     }
 
-    if (!ngx_gate_pen_owns(&schedule->pen)) {
+    if (!ngx_gate_writer_owns(&schedule->writer)) {
         ngx_gate_schedule_lost(schedule);
         return;
     }
@@ -144,21 +143,22 @@ ngx_gate_schedule_beat(ngx_gate_timer_t *timer)
         ngx_gate_keeper_remind(&schedule->keepers[i]);
     }
 
-    ngx_gate_zone_tend(schedule->zone, ngx_gate_schedule_is_resting(schedule));
+    ngx_gate_writer_touch(schedule->zone, ngx_gate_schedule_is_idle(schedule));
 
-    if (!schedule->zone->resting) {
-        ngx_gate_timers_add(&schedule->timers, timer, NGX_GATE_BEAT);
+    if (!schedule->zone->idle) {
+        ngx_gate_timers_add(&schedule->timers, timer,
+                            NGX_GATE_WRITER_HEARTBEAT);
     }
 }
 
 
 static ngx_uint_t
-ngx_gate_schedule_is_resting(ngx_gate_schedule_t *schedule)
+ngx_gate_schedule_is_idle(ngx_gate_schedule_t *schedule)
 {
     ngx_uint_t  i;
 
     for (i = 0; i < schedule->nkeepers; i++) {
-        if (!ngx_gate_keeper_is_resting(&schedule->keepers[i])) {
+        if (!ngx_gate_keeper_is_idle(&schedule->keepers[i])) {
             return 0;
         }
     }
@@ -173,8 +173,8 @@ ngx_gate_schedule_wake(ngx_gate_schedule_t *schedule)
     ngx_int_t   rc;
     ngx_uint_t  i;
 
-    rc = ngx_gate_pen_claim(&schedule->pen,
-                            schedule->claims > NGX_GATE_CLAIMS);
+    rc = ngx_gate_writer_claim(&schedule->writer,
+                               schedule->claims > NGX_GATE_CLAIMS);
     switch (rc) {
 
     case NGX_OK:
@@ -200,7 +200,7 @@ ngx_gate_schedule_wake(ngx_gate_schedule_t *schedule)
     schedule->awake = 1;
     schedule->claims = 0;
 
-    ngx_gate_zone_tend(schedule->zone, 0);
+    ngx_gate_writer_touch(schedule->zone, 0);
 
     for (i = 0; i < schedule->nkeepers; i++) {
         ngx_gate_keeper_wake(&schedule->keepers[i]);
@@ -216,9 +216,9 @@ ngx_gate_schedule_wake(ngx_gate_schedule_t *schedule)
  */
 
 ngx_int_t
-ngx_gate_schedule_pen_down(ngx_gate_schedule_t *schedule)
+ngx_gate_schedule_write_begin(ngx_gate_schedule_t *schedule)
 {
-    if (ngx_gate_pen_down(&schedule->pen) == NGX_OK) {
+    if (ngx_gate_writer_write_begin(&schedule->writer) == NGX_OK) {
         return NGX_OK;
     }
 
@@ -267,7 +267,7 @@ ngx_gate_schedule_turn(ngx_event_t *ev)
 
     schedule = ngx_queue_data(ev, ngx_gate_schedule_t, turn);
 
-    if (!ngx_gate_pen_owns(&schedule->pen)) {
+    if (!ngx_gate_writer_owns(&schedule->writer)) {
         ngx_gate_schedule_lost(schedule);
         return;
     }
@@ -366,7 +366,7 @@ ngx_gate_schedule_linger(ngx_event_t *ev)
     schedule = ngx_queue_data(ev, ngx_gate_schedule_t, linger);
 
     if (schedule->awake
-        && ngx_gate_pen_owns(&schedule->pen)
+        && ngx_gate_writer_owns(&schedule->writer)
         && ngx_gate_ledger_waiting(schedule->ledger, schedule->zone->id))
     {
         ngx_add_timer(ev, NGX_GATE_LINGER);

@@ -11,7 +11,7 @@
 #include <ngx_gate.h>
 #include <ngx_gate_state.h>
 #include <ngx_gate_zone.h>
-#include <ngx_gate_pen.h>
+#include <ngx_gate_writer.h>
 #include <ngx_gate_ledger.h>
 #include <ngx_gate_rate.h>
 #include <ngx_gate_timers.h>
@@ -59,7 +59,7 @@ struct ngx_gate_keeper_s {
 
 
 struct ngx_gate_schedule_s {
-    ngx_gate_pen_t            pen;
+    ngx_gate_writer_t         writer;
     ngx_gate_zone_t          *zone;
     ngx_gate_ledger_t        *ledger;
     ngx_resolver_t           *resolver;
@@ -88,7 +88,7 @@ void ngx_gate_schedule_stop(ngx_gate_schedule_t *schedule);
 
 /* for ngx_gate_keeper.c and ngx_gate_trigger.c */
 
-ngx_int_t ngx_gate_schedule_pen_down(ngx_gate_schedule_t *schedule);
+ngx_int_t ngx_gate_schedule_write_begin(ngx_gate_schedule_t *schedule);
 void ngx_gate_run_init(ngx_gate_run_t *run, ngx_gate_keeper_t *keeper,
     ngx_gate_check_t *check, void (*finish)(ngx_gate_run_t *run));
 void ngx_gate_run_at(ngx_gate_run_t *run, ngx_msec_t delay);
@@ -104,7 +104,7 @@ void ngx_gate_keeper_turn(ngx_gate_keeper_t *keeper);
 void ngx_gate_keeper_sleep(ngx_gate_keeper_t *keeper);
 void ngx_gate_keeper_news(ngx_gate_keeper_t *keeper);
 void ngx_gate_keeper_remind(ngx_gate_keeper_t *keeper);
-ngx_uint_t ngx_gate_keeper_is_resting(ngx_gate_keeper_t *keeper);
+ngx_uint_t ngx_gate_keeper_is_idle(ngx_gate_keeper_t *keeper);
 
 
 /* the request that asks the backend to begin */

@@ -62,7 +62,7 @@ ngx_gate_trigger_hold_back(ngx_gate_run_t *run)
         return NGX_GATE_TRIGGER_POLL;
     }
 
-    if (ngx_gate_schedule_pen_down(schedule) != NGX_OK) {
+    if (ngx_gate_schedule_write_begin(schedule) != NGX_OK) {
         ngx_gate_ledger_triggered(schedule->ledger, gate);
         return NGX_GATE_TRIGGER_POLL;
     }
@@ -74,7 +74,7 @@ ngx_gate_trigger_hold_back(ngx_gate_run_t *run)
     record->trigger.last_at = ngx_gate_now();
 
     ngx_gate_publish(gate, record, run->keeper->checks);
-    ngx_gate_pen_up(&schedule->pen);
+    ngx_gate_writer_write_end(&schedule->writer);
 
     return 0;
 }

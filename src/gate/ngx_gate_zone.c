@@ -152,7 +152,7 @@ ngx_gate_zone_lay_out(ngx_gate_zone_t *zone, ngx_array_t *gates)
     gate = gates->elts;
 
     zone->id = (uint32_t) ngx_random();
-    zone->tended = ngx_current_msec;
+    zone->touched_msec = ngx_current_msec;
     zone->ngates = gates->nelts;
 
     p = (u_char *) zone + ngx_gate_align(sizeof(ngx_gate_zone_t));

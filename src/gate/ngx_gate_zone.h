@@ -114,11 +114,11 @@ struct ngx_gate_shared_s {
 
 
 typedef struct {
-    ngx_atomic_t              owner;        /* see ngx_gate_pen.h */
+    ngx_atomic_t              owner;        /* see ngx_gate_writer.h */
     ngx_atomic_t              changes;      /* of any gate's state, ever */
     volatile int64_t          heartbeat;    /* ms since the epoch */
-    ngx_atomic_t              tended;       /* the same by ngx_current_msec */
-    ngx_atomic_t              resting;      /* all is latched: no more beats */
+    ngx_atomic_t              touched_msec; /* the same by ngx_current_msec */
+    ngx_atomic_t              idle;         /* all is latched: no heartbeats */
     uint32_t                  id;           /* tells it from other zones */
 
     ngx_uint_t                ngates;

@@ -209,7 +209,7 @@ ngx_http_gate_may_hold(ngx_http_gate_main_conf_t *gmcf,
 
     /* nobody would open the gates of an old configuration any more */
 
-    if (ngx_exiting && ngx_gate_zone_owner(gmcf->zone->data) == 0) {
+    if (ngx_exiting && ngx_gate_writer_pid(gmcf->zone->data) == 0) {
         return 0;
     }
 
@@ -277,7 +277,7 @@ ngx_http_gate_poll(ngx_event_t *ev)
     changes = zone->changes;
     ngx_memory_barrier();
 
-    abandoned = ngx_exiting && !ngx_gate_zone_is_tended(zone);
+    abandoned = ngx_exiting && !ngx_gate_writer_is_alive(zone);
 
     if (changes != gmcf->seen || abandoned) {
         gmcf->seen = changes;

@@ -155,8 +155,8 @@ ngx_http_gate_query_read(ngx_http_request_t *r, ngx_gate_t *gate,
     ngx_gate_ledger_sum(gmcf->ledger->data, gate, &details->tally);
 
     details->nhistory = ngx_gate_history_read(gate->shared, details->history);
-    details->prober = ngx_gate_zone_owner(zone);
-    details->heartbeat = ngx_gate_zone_heartbeat(zone);
+    details->prober = ngx_gate_writer_pid(zone);
+    details->heartbeat = ngx_gate_writer_heartbeat(zone);
 
     return NGX_OK;
 }

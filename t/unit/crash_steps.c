@@ -129,9 +129,9 @@ unit_history(ngx_gate_verdict_e before)
     }
 
     unit_verdict(keeper, 1, before, 1);
-    ngx_gate_schedule_pen_down(&unit_schedule);
+    ngx_gate_schedule_write_begin(&unit_schedule);
     ngx_gate_publish(unit_gate, &keeper->record, keeper->checks);
-    ngx_gate_pen_up(&unit_schedule.pen);
+    ngx_gate_writer_write_end(&unit_schedule.writer);
 }
 
 

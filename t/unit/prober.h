@@ -228,13 +228,13 @@ unit_keeper(ngx_uint_t force)
     ngx_gate_event_init(&unit_schedule.turn, unit_turn, &unit_log);
 
     if (force) {
-        unit_zone->tended = ngx_current_msec - NGX_GATE_TENDED;
-        unit_zone->resting = 0;
+        unit_zone->touched_msec = ngx_current_msec - NGX_GATE_WRITER_TIMEOUT;
+        unit_zone->idle = 0;
     }
 
-    ngx_gate_pen_init(&unit_schedule.pen, unit_zone, 1);
+    ngx_gate_writer_init(&unit_schedule.writer, unit_zone, 1);
 
-    if (ngx_gate_pen_claim(&unit_schedule.pen, 0) != NGX_OK
+    if (ngx_gate_writer_claim(&unit_schedule.writer, 0) != NGX_OK
         || ngx_gate_keeper_init(&unit_the_keeper, unit_gate, &unit_schedule)
            != NGX_OK)
     {
