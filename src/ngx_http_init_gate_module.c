@@ -23,11 +23,11 @@ static void ngx_http_gate_merge_shown(ngx_conf_t *cf,
 static char *ngx_http_gate_init_checks(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-static ngx_shm_zone_t *ngx_http_gate_old_ledger(void);
+static ngx_shm_zone_t *ngx_http_gate_old_stats(void);
 static ngx_int_t ngx_http_gate_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_gate_begin(ngx_cycle_t *cycle,
     ngx_http_gate_main_conf_t *gmcf, ngx_shm_zone_t *zone,
-    ngx_shm_zone_t *ledger);
+    ngx_shm_zone_t *stats);
 static ngx_int_t ngx_http_gate_init_process(ngx_cycle_t *cycle);
 static void ngx_http_gate_exit_process(ngx_cycle_t *cycle);
 
@@ -305,10 +305,10 @@ ngx_http_gate_postconfiguration(ngx_conf_t *cf)
 
     gmcf->zone = ngx_gate_zone_add(cf, gates, digest,
                                    &ngx_http_init_gate_module);
-    gmcf->ledger = ngx_gate_ledger_add(cf, gates, ngx_http_gate_old_ledger(),
-                                       &ngx_http_init_gate_module);
+    gmcf->stats = ngx_gate_stats_add(cf, gates, ngx_http_gate_old_stats(),
+                                     &ngx_http_init_gate_module);
 
-    if (gmcf->zone == NULL || gmcf->ledger == NULL) {
+    if (gmcf->zone == NULL || gmcf->stats == NULL) {
         return NGX_ERROR;
     }
 
@@ -355,10 +355,10 @@ ngx_http_gate_init_checks(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static ngx_shm_zone_t *
-ngx_http_gate_old_ledger(void)
+ngx_http_gate_old_stats(void)
 {
     return ngx_gate_zone_find((ngx_cycle_t *) ngx_cycle,
-                              &ngx_http_init_gate_module, "init_gate_ledger:");
+                              &ngx_http_init_gate_module, "init_gate_stats:");
 }
 
 
@@ -376,13 +376,13 @@ ngx_http_gate_init_module(ngx_cycle_t *cycle)
 {
     ngx_int_t                   rc;
     ngx_cycle_t                *old;
-    ngx_shm_zone_t             *zone, *ledger;
+    ngx_shm_zone_t             *zone, *stats;
     ngx_http_gate_main_conf_t  *gmcf;
 
     old = (ngx_cycle_t *) ngx_cycle;
 
     zone = ngx_gate_zone_find(old, &ngx_http_init_gate_module, "init_gate:");
-    ledger = ngx_http_gate_old_ledger();
+    stats = ngx_http_gate_old_stats();
 
     gmcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                ngx_http_init_gate_module);
@@ -392,18 +392,18 @@ ngx_http_gate_init_module(ngx_cycle_t *cycle)
     }
 
     if (zone == NULL || ngx_process != NGX_PROCESS_SINGLE) {
-        return gmcf ? ngx_http_gate_begin(cycle, gmcf, zone, ledger) : NGX_OK;
+        return gmcf ? ngx_http_gate_begin(cycle, gmcf, zone, stats) : NGX_OK;
     }
 
     ngx_http_gate_exit_process(old);
 
     if (gmcf == NULL) {
         (void) ngx_gate_zone_keep(zone);
-        (void) ngx_gate_zone_keep(ledger);
+        (void) ngx_gate_zone_keep(stats);
         return NGX_OK;
     }
 
-    rc = ngx_http_gate_begin(cycle, gmcf, zone, ledger);
+    rc = ngx_http_gate_begin(cycle, gmcf, zone, stats);
 
     if (zone->shm.addr != gmcf->zone->shm.addr) {
         (void) ngx_gate_zone_keep(zone);
@@ -415,7 +415,7 @@ ngx_http_gate_init_module(ngx_cycle_t *cycle)
 
 static ngx_int_t
 ngx_http_gate_begin(ngx_cycle_t *cycle, ngx_http_gate_main_conf_t *gmcf,
-    ngx_shm_zone_t *zone, ngx_shm_zone_t *ledger)
+    ngx_shm_zone_t *zone, ngx_shm_zone_t *stats)
 {
     ngx_array_t  *gates;
 
@@ -426,7 +426,7 @@ ngx_http_gate_begin(ngx_cycle_t *cycle, ngx_http_gate_main_conf_t *gmcf,
      * the next reload may have counted on.
      */
 
-    gmcf->generation = ngx_gate_ledger_open(gmcf->ledger, ledger, gates);
+    gmcf->generation = ngx_gate_stats_commit(gmcf->stats, stats, gates);
 
     if (zone && zone->shm.addr == gmcf->zone->shm.addr) {
         return NGX_OK;
@@ -462,7 +462,7 @@ ngx_http_gate_init_process(ngx_cycle_t *cycle)
 
     ngx_http_gate_hold_init(gmcf, cycle->log);
 
-    gmcf->process = ngx_gate_ledger_enter(gmcf->ledger->data, gates, zone->id,
+    gmcf->process = ngx_gate_stats_attach(gmcf->stats->data, gates, zone->id,
                                           gmcf->generation);
 
     if (gmcf->process == NULL) {
@@ -476,7 +476,7 @@ ngx_http_gate_init_process(ngx_cycle_t *cycle)
     }
 
     gmcf->schedule = ngx_gate_schedule_start(cycle, gates, zone,
-                                             gmcf->ledger->data,
+                                             gmcf->stats->data,
                                              gmcf->generation, gmcf->resolver);
 
     return gmcf->schedule ? NGX_OK : NGX_ERROR;
@@ -511,6 +511,6 @@ ngx_http_gate_exit_process(ngx_cycle_t *cycle)
         ngx_http_gate_hold_end(gmcf);
     }
 
-    ngx_gate_ledger_leave(gmcf->process);
+    ngx_gate_stats_detach(gmcf->process);
     gmcf->process = NULL;
 }

@@ -40,7 +40,7 @@ static uint64_t ngx_gate_monotonic(void);
 
 ngx_gate_schedule_t *
 ngx_gate_schedule_start(ngx_cycle_t *cycle, ngx_array_t *gates,
-    ngx_gate_zone_t *zone, ngx_gate_ledger_t *ledger, ngx_uint_t generation,
+    ngx_gate_zone_t *zone, ngx_gate_stats_t *stats, ngx_uint_t generation,
     ngx_resolver_t *resolver)
 {
     ngx_uint_t            i;
@@ -61,7 +61,7 @@ ngx_gate_schedule_start(ngx_cycle_t *cycle, ngx_array_t *gates,
     schedule->pool = pool;
     schedule->log = cycle->log;
     schedule->zone = zone;
-    schedule->ledger = ledger;
+    schedule->stats = stats;
     schedule->resolver = resolver;
 
     ngx_gate_writer_init(&schedule->writer, zone, generation);
@@ -367,7 +367,7 @@ ngx_gate_schedule_linger(ngx_event_t *ev)
 
     if (schedule->awake
         && ngx_gate_writer_owns(&schedule->writer)
-        && ngx_gate_ledger_waiting(schedule->ledger, schedule->zone->id))
+        && ngx_gate_stats_waiting(schedule->stats, schedule->zone->id))
     {
         ngx_add_timer(ev, NGX_GATE_LINGER);
         return;

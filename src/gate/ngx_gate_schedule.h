@@ -12,7 +12,7 @@
 #include <ngx_gate_state.h>
 #include <ngx_gate_zone.h>
 #include <ngx_gate_writer.h>
-#include <ngx_gate_ledger.h>
+#include <ngx_gate_stats.h>
 #include <ngx_gate_rate.h>
 #include <ngx_gate_timers.h>
 
@@ -61,7 +61,7 @@ struct ngx_gate_keeper_s {
 struct ngx_gate_schedule_s {
     ngx_gate_writer_t         writer;
     ngx_gate_zone_t          *zone;
-    ngx_gate_ledger_t        *ledger;
+    ngx_gate_stats_t         *stats;
     ngx_resolver_t           *resolver;
     ngx_pool_t               *pool;
     ngx_log_t                *log;
@@ -82,7 +82,7 @@ struct ngx_gate_schedule_s {
 
 
 ngx_gate_schedule_t *ngx_gate_schedule_start(ngx_cycle_t *cycle,
-    ngx_array_t *gates, ngx_gate_zone_t *zone, ngx_gate_ledger_t *ledger,
+    ngx_array_t *gates, ngx_gate_zone_t *zone, ngx_gate_stats_t *stats,
     ngx_uint_t generation, ngx_resolver_t *resolver);
 void ngx_gate_schedule_stop(ngx_gate_schedule_t *schedule);
 

@@ -30,8 +30,8 @@ typedef enum {
 } ngx_gate_state_e;
 
 
-typedef struct ngx_gate_shared_s  ngx_gate_shared_t;  /* in ngx_gate_zone.h */
-typedef struct ngx_gate_tally_s   ngx_gate_tally_t;   /* in ngx_gate_ledger.h */
+typedef struct ngx_gate_shared_s    ngx_gate_shared_t;  /* in ngx_gate_zone.h */
+typedef struct ngx_gate_counters_s  ngx_gate_counters_t;   /* in ngx_gate_stats.h */
 
 
 struct ngx_gate_s {
@@ -55,8 +55,8 @@ struct ngx_gate_s {
 
     /* set once the shared memory is there: what requests reach for */
     ngx_gate_shared_t        *shared;
-    ngx_gate_tally_t         *tally;
-    ngx_uint_t                account;      /* its place in the ledger */
+    ngx_gate_counters_t      *counters;
+    ngx_uint_t                slot;         /* its place in the stats */
 };
 
 

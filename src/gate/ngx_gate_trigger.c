@@ -58,12 +58,12 @@ ngx_gate_trigger_hold_back(ngx_gate_run_t *run)
         return NGX_GATE_TRIGGER_POLL;
     }
 
-    if (ngx_gate_ledger_trigger(schedule->ledger, gate) != NGX_OK) {
+    if (ngx_gate_stats_lock_trigger(schedule->stats, gate) != NGX_OK) {
         return NGX_GATE_TRIGGER_POLL;
     }
 
     if (ngx_gate_schedule_write_begin(schedule) != NGX_OK) {
-        ngx_gate_ledger_triggered(schedule->ledger, gate);
+        ngx_gate_stats_unlock_trigger(schedule->stats, gate);
         return NGX_GATE_TRIGGER_POLL;
     }
 
@@ -85,7 +85,7 @@ ngx_gate_trigger_end(ngx_gate_keeper_t *keeper)
 {
     if (keeper->trigger) {
         ngx_gate_run_end(keeper->trigger);
-        ngx_gate_ledger_triggered(keeper->schedule->ledger, keeper->gate);
+        ngx_gate_stats_unlock_trigger(keeper->schedule->stats, keeper->gate);
     }
 }
 
@@ -103,7 +103,7 @@ ngx_gate_trigger_finish(ngx_gate_run_t *run)
     record = &run->keeper->record;
     result = &run->probe.result;
 
-    ngx_gate_ledger_triggered(run->keeper->schedule->ledger, gate);
+    ngx_gate_stats_unlock_trigger(run->keeper->schedule->stats, gate);
 
     before = record->trigger.state;
 

@@ -19,7 +19,7 @@ static u_char *ngx_gate_zone_lay_out_gate(ngx_gate_t *gate, u_char *p);
 
 
 #define ngx_gate_align(size)                                                  \
-    ngx_align(size, sizeof(ngx_gate_tally_t))
+    ngx_align(size, sizeof(ngx_gate_counters_t))
 
 #define ngx_gate_event(shared, n)                                             \
     (&(shared)->history[(n) % (NGX_GATE_HISTORY + 1)])

@@ -16,7 +16,7 @@
 #include <ngx_gate_state.h>
 #include <ngx_gate_conf.h>
 #include <ngx_gate_zone.h>
-#include <ngx_gate_ledger.h>
+#include <ngx_gate_stats.h>
 #include <ngx_gate_schedule.h>
 
 
@@ -46,14 +46,14 @@ typedef enum {
 typedef struct {
     ngx_gate_conf_t             gates;
     ngx_shm_zone_t             *zone;
-    ngx_shm_zone_t             *ledger;
+    ngx_shm_zone_t             *stats;
     ngx_resolver_t             *resolver;
     ngx_uint_t                  used;       /* by some location */
     ngx_uint_t                  generation; /* of this configuration */
 
     /* of this process */
     ngx_gate_schedule_t        *schedule;   /* in the worker that probes */
-    ngx_gate_ledger_process_t  *process;
+    ngx_gate_stats_process_t   *process;
     ngx_queue_t                 held;       /* requests that wait */
     ngx_queue_t                 decided;    /* that need wait no longer */
     ngx_uint_t                  nheld;

@@ -125,8 +125,8 @@ ngx_http_gate_resume(ngx_http_gate_ctx_t *ctx)
 
     for (gate = glcf->gates; *gate; gate++) {
         (void) ngx_atomic_fetch_add(*gate == ctx->gate
-                                    ? &(*gate)->tally->held_passed
-                                    : &(*gate)->tally->passed, 1);
+                                    ? &(*gate)->counters->held_passed
+                                    : &(*gate)->counters->passed, 1);
     }
 
     ngx_http_core_run_phases(r);
@@ -141,11 +141,11 @@ ngx_http_gate_refuse(ngx_http_request_t *r, ngx_http_gate_loc_conf_t *glcf,
 
     if (ctx->waited) {
         r->variables[glcf->decision] = ngx_http_gate_held_refused;
-        (void) ngx_atomic_fetch_add(&ctx->gate->tally->held_refused, 1);
+        (void) ngx_atomic_fetch_add(&ctx->gate->counters->held_refused, 1);
 
     } else {
         r->variables[glcf->decision] = ngx_http_gate_refused;
-        (void) ngx_atomic_fetch_add(&ctx->gate->tally->refused, 1);
+        (void) ngx_atomic_fetch_add(&ctx->gate->counters->refused, 1);
     }
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
@@ -270,5 +270,5 @@ ngx_http_gate_leave(void *data)
 
     r->variables[glcf->decision] = ngx_http_gate_gone;
 
-    (void) ngx_atomic_fetch_add(&ctx->gate->tally->gone, 1);
+    (void) ngx_atomic_fetch_add(&ctx->gate->counters->gone, 1);
 }

@@ -50,7 +50,7 @@ ngx_http_gate_handler(ngx_http_request_t *r)
     gate = glcf->gates;
 
     do {
-        (void) ngx_atomic_fetch_add(&(*gate)->tally->passed, 1);
+        (void) ngx_atomic_fetch_add(&(*gate)->counters->passed, 1);
 
     } while (*++gate);
 

@@ -172,7 +172,7 @@ ngx_http_gate_enqueue(ngx_http_gate_main_conf_t *gmcf,
     ngx_queue_insert_tail(&gmcf->held, &ctx->wait->queue);
     gmcf->nheld++;
 
-    (void) ngx_atomic_fetch_add(&ctx->gate->tally->held, 1);
+    (void) ngx_atomic_fetch_add(&ctx->gate->counters->held, 1);
     (void) ngx_atomic_fetch_add(&gmcf->process->waiting, 1);
 
     if (!gmcf->poll.timer_set && !gmcf->poll.posted) {
@@ -237,7 +237,7 @@ ngx_http_gate_release(ngx_http_gate_ctx_t *ctx)
     ngx_queue_remove(&ctx->wait->queue);
     gmcf->nheld--;
 
-    (void) ngx_atomic_fetch_add(&ctx->gate->tally->held, -1);
+    (void) ngx_atomic_fetch_add(&ctx->gate->counters->held, -1);
     (void) ngx_atomic_fetch_add(&gmcf->process->waiting, -1);
 }
 

@@ -152,7 +152,7 @@ ngx_http_gate_query_read(ngx_http_request_t *r, ngx_gate_t *gate,
                  &report->checks[i]);
     }
 
-    ngx_gate_ledger_sum(gmcf->ledger->data, gate, &details->tally);
+    ngx_gate_stats_sum(gmcf->stats->data, gate, &details->counters);
 
     details->nhistory = ngx_gate_history_read(gate->shared, details->history);
     details->prober = ngx_gate_writer_pid(zone);

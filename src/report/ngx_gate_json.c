@@ -133,9 +133,9 @@ ngx_gate_json_details(u_char *p, u_char *last,
 
     p = ngx_sprintf(p, ",\"held\":%uA,\"passed\":%uA,\"held_passed\":%uA,"
                        "\"held_refused\":%uA,\"refused\":%uA,\"gone\":%uA",
-                    details->tally.held, details->tally.passed,
-                    details->tally.held_passed, details->tally.held_refused,
-                    details->tally.refused, details->tally.gone);
+                    details->counters.held, details->counters.passed,
+                    details->counters.held_passed, details->counters.held_refused,
+                    details->counters.refused, details->counters.gone);
 
     p = ngx_gate_lit(p, ",\"prober\":{\"pid\":");
 

@@ -14,7 +14,7 @@
 /* what only the detailed account says */
 
 typedef struct {
-    ngx_gate_tally_t          tally;
+    ngx_gate_counters_t       counters;
     ngx_gate_event_t         *history;
     ngx_uint_t                nhistory;
     pid_t                     prober;       /* 0: nobody probes */

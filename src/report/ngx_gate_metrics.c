@@ -112,11 +112,11 @@ static ngx_gate_metrics_family_t  ngx_gate_metrics_families[] = {
 
 
 static ngx_gate_metrics_count_t  ngx_gate_metrics_counts[] = {
-    { "passed", offsetof(ngx_gate_tally_t, passed) },
-    { "held_passed", offsetof(ngx_gate_tally_t, held_passed) },
-    { "held_refused", offsetof(ngx_gate_tally_t, held_refused) },
-    { "refused", offsetof(ngx_gate_tally_t, refused) },
-    { "gone", offsetof(ngx_gate_tally_t, gone) },
+    { "passed", offsetof(ngx_gate_counters_t, passed) },
+    { "held_passed", offsetof(ngx_gate_counters_t, held_passed) },
+    { "held_refused", offsetof(ngx_gate_counters_t, held_refused) },
+    { "refused", offsetof(ngx_gate_counters_t, refused) },
+    { "gone", offsetof(ngx_gate_counters_t, gone) },
     { NULL, 0 }
 };
 
@@ -247,16 +247,16 @@ static u_char *
 ngx_gate_metrics_requests(u_char *p, const ngx_gate_report_t *report,
     const ngx_gate_details_t *details)
 {
-    const u_char              *tally;
+    const u_char              *counters;
     ngx_gate_metrics_count_t  *count;
 
-    tally = (const u_char *) &details->tally;
+    counters = (const u_char *) &details->counters;
 
     for (count = ngx_gate_metrics_counts; count->decision; count++) {
         p = ngx_sprintf(p, "init_gate_requests_total{gate=\"%V\","
                            "decision=\"%s\"} %uA\n",
                         &report->gate->name, count->decision,
-                        *(const ngx_atomic_t *) (tally + count->offset));
+                        *(const ngx_atomic_t *) (counters + count->offset));
     }
 
     return p;
@@ -268,7 +268,7 @@ ngx_gate_metrics_held(u_char *p, const ngx_gate_report_t *report,
     const ngx_gate_details_t *details)
 {
     return ngx_sprintf(p, "init_gate_held_requests{gate=\"%V\"} %uA\n",
-                       &report->gate->name, details->tally.held);
+                       &report->gate->name, details->counters.held);
 }
 
 

@@ -14,7 +14,7 @@
 #include <ngx_gate.h>
 #include <ngx_gate_state.h>
 #include <ngx_gate_zone.h>
-#include <ngx_gate_ledger.h>
+#include <ngx_gate_stats.h>
 
 
 typedef struct {
