@@ -398,15 +398,15 @@ ngx_http_gate_init_module(ngx_cycle_t *cycle)
     ngx_http_gate_exit_process(old);
 
     if (gmcf == NULL) {
-        (void) ngx_gate_zone_keep(zone);
-        (void) ngx_gate_zone_keep(stats);
+        (void) ngx_gate_zone_keep_memory(zone);
+        (void) ngx_gate_zone_keep_memory(stats);
         return NGX_OK;
     }
 
     rc = ngx_http_gate_begin(cycle, gmcf, zone, stats);
 
     if (zone->shm.addr != gmcf->zone->shm.addr) {
-        (void) ngx_gate_zone_keep(zone);
+        (void) ngx_gate_zone_keep_memory(zone);
     }
 
     return rc;

@@ -91,7 +91,7 @@ ngx_gate_keeper_wake(ngx_gate_keeper_t *keeper)
 
     gate = keeper->gate;
 
-    ngx_gate_read(gate->shared, &keeper->record);
+    ngx_gate_zone_read(gate->shared, &keeper->record);
 
     if (ngx_gate_schedule_write_begin(keeper->schedule) != NGX_OK) {
         return;
@@ -100,11 +100,11 @@ ngx_gate_keeper_wake(ngx_gate_keeper_t *keeper)
     for (i = 0; i < gate->checks.nelts; i++) {
         record = &keeper->checks[i];
 
-        ngx_gate_check_read(keeper->runs[i].shared, record);
+        ngx_gate_zone_read_check(keeper->runs[i].shared, record);
 
         if (keeper->schedule->writer.taken_over && record->attempts) {
             record->carried_over = 1;
-            ngx_gate_check_publish(keeper->runs[i].shared, record);
+            ngx_gate_zone_publish_check(keeper->runs[i].shared, record);
         }
     }
 
@@ -160,7 +160,8 @@ ngx_gate_keeper_tidy(ngx_gate_keeper_t *keeper)
     for (i = 0; i < keeper->gate->checks.nelts; i++) {
         if (keeper->checks[i].next_check && !ngx_gate_keeper_needs(keeper, i)) {
             keeper->checks[i].next_check = 0;
-            ngx_gate_check_publish(keeper->runs[i].shared, &keeper->checks[i]);
+            ngx_gate_zone_publish_check(keeper->runs[i].shared,
+                                        &keeper->checks[i]);
         }
     }
 
@@ -229,7 +230,7 @@ ngx_gate_keeper_verdict(ngx_gate_run_t *run)
 
     record->next_check = record->last_checked + ngx_gate_keeper_pause(run);
 
-    ngx_gate_check_publish(run->shared, record);
+    ngx_gate_zone_publish_check(run->shared, record);
 
     ngx_gate_writer_write_end(&keeper->schedule->writer);
 
@@ -384,7 +385,7 @@ ngx_gate_keeper_hasten(ngx_gate_keeper_t *keeper)
 
         run->record->next_check = ngx_gate_now() + pause;
 
-        ngx_gate_check_publish(run->shared, run->record);
+        ngx_gate_zone_publish_check(run->shared, run->record);
         ngx_gate_run_at(run, pause);
     }
 
@@ -481,7 +482,7 @@ ngx_gate_keeper_update(ngx_gate_keeper_t *keeper, ngx_uint_t tell)
     changed = ngx_gate_settle(keeper->gate, &keeper->record, keeper->checks);
 
     ngx_gate_keeper_estimate(keeper);
-    ngx_gate_publish(keeper->gate, &keeper->record, keeper->checks);
+    ngx_gate_zone_publish(keeper->gate, &keeper->record, keeper->checks);
 
     if (changed || tell) {
         ngx_memory_barrier();
@@ -532,9 +533,9 @@ ngx_gate_keeper_estimate(ngx_gate_keeper_t *keeper)
 
     longest = -1;
 
-    if (record->last_start) {
-        longest = (int64_t) record->last_start
-                  - (ngx_msec_int_t) (ngx_current_msec - record->closed);
+    if (record->last_startup_msec) {
+        longest = (int64_t) record->last_startup_msec
+                  - (ngx_msec_int_t) (ngx_current_msec - record->closed_msec);
 
         if (longest < 0) {
             longest = -1;
@@ -577,8 +578,8 @@ ngx_gate_keeper_log_state(ngx_gate_keeper_t *keeper)
                       "init gate \"%V\" is %V after %M.%03Ms",
                       &keeper->gate->name,
                       &ngx_gate_state_names[record->latch.state],
-                      (ngx_current_msec - record->closed) / 1000,
-                      (ngx_current_msec - record->closed) % 1000);
+                      (ngx_current_msec - record->closed_msec) / 1000,
+                      (ngx_current_msec - record->closed_msec) % 1000);
         return;
     }
 
@@ -603,7 +604,7 @@ ngx_gate_keeper_clocks(ngx_gate_keeper_t *keeper)
     ngx_gate_timers_del(&keeper->schedule->timers, &keeper->deadline);
 
     if (keeper->gate->deadline && !record->latch.opened) {
-        left = (ngx_msec_int_t) (record->due - ngx_current_msec);
+        left = (ngx_msec_int_t) (record->deadline_msec - ngx_current_msec);
 
         if (left > 0) {
             ngx_gate_timers_add(&keeper->schedule->timers, &keeper->deadline,
@@ -672,7 +673,7 @@ ngx_gate_keeper_remind(ngx_gate_keeper_t *keeper)
                       &keeper->gate->name, &run->probe.check->name,
                       &ngx_gate_verdict_names[run->record->result.verdict],
                       message.len ? ": " : "", &message,
-                      (ngx_current_msec - keeper->record.closed) / 1000);
+                      (ngx_current_msec - keeper->record.closed_msec) / 1000);
     }
 
     keeper->remind = ngx_min(keeper->remind * 2, NGX_GATE_REMIND_MAX);

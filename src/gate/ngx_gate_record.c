@@ -55,7 +55,7 @@ ngx_gate_settle(ngx_gate_t *gate, ngx_gate_record_t *record,
     was_open = ngx_gate_state_is_open(gate, before);
 
     past_deadline = gate->deadline
-                    && (ngx_msec_int_t) (ngx_current_msec - record->due) >= 0;
+                    && (ngx_msec_int_t) (ngx_current_msec - record->deadline_msec) >= 0;
 
     ngx_gate_state_compute(gate, checks, &record->latch, past_deadline);
 
@@ -76,13 +76,13 @@ ngx_gate_settle(ngx_gate_t *gate, ngx_gate_record_t *record,
 
     if (open && !was_open) {
         record->opened_at = ngx_gate_now();
-        record->last_start = ngx_max(1, ngx_current_msec - record->closed);
+        record->last_startup_msec = ngx_max(1, ngx_current_msec - record->closed_msec);
 
     } else if (was_open && !open) {
-        record->closed = ngx_current_msec;
+        record->closed_msec = ngx_current_msec;
     }
 
-    ngx_gate_history_add(gate->shared, record->latch.state, ngx_gate_now());
+    ngx_gate_zone_add_event(gate->shared, record->latch.state, ngx_gate_now());
 
     return 1;
 }
@@ -125,10 +125,10 @@ ngx_gate_seed(ngx_array_t *gates, ngx_gate_zone_t *old, ngx_log_t *log)
         ngx_gate_seed_settle(&gate[n], &record, checks, from);
 
         for (i = 0; i < gate[n].checks.nelts; i++) {
-            ngx_gate_check_publish(&gate[n].shared->checks[i], &checks[i]);
+            ngx_gate_zone_publish_check(&gate[n].shared->checks[i], &checks[i]);
         }
 
-        ngx_gate_publish(&gate[n], &record, checks);
+        ngx_gate_zone_publish(&gate[n], &record, checks);
 
         ngx_free(checks);
     }
@@ -145,22 +145,22 @@ ngx_gate_seed_settle(ngx_gate_t *gate, ngx_gate_record_t *record,
     ngx_gate_check_record_t *checks, ngx_gate_shared_t *from)
 {
     int64_t     opened_at;
-    ngx_msec_t  last_start;
+    ngx_msec_t  last_startup_msec;
 
     opened_at = record->opened_at;
-    last_start = record->last_start;
+    last_startup_msec = record->last_startup_msec;
 
     (void) ngx_gate_settle(gate, record, checks);
 
     if (from && from->open) {
         record->opened_at = opened_at;
-        record->last_start = last_start;
+        record->last_startup_msec = last_startup_msec;
 
     } else if (ngx_gate_state_is_open(gate, record->latch.state)) {
         record->opened_at = ngx_gate_now();
     }
 
-    ngx_gate_history_add(gate->shared, record->latch.state, ngx_gate_now());
+    ngx_gate_zone_add_event(gate->shared, record->latch.state, ngx_gate_now());
 }
 
 
@@ -175,9 +175,9 @@ ngx_gate_record_init(ngx_gate_t *gate, ngx_gate_record_t *record)
 
     record->started_at = ngx_gate_now();
 
-    record->born = ngx_current_msec;
-    record->started = ngx_current_msec;
-    record->closed = ngx_current_msec;
+    record->created_msec = ngx_current_msec;
+    record->started_msec = ngx_current_msec;
+    record->closed_msec = ngx_current_msec;
 }
 
 
@@ -193,11 +193,11 @@ static void
 ngx_gate_record_inherit(ngx_gate_t *gate, ngx_gate_record_t *record,
     ngx_gate_check_record_t *checks, ngx_gate_shared_t *old)
 {
-    ngx_uint_t         i, n, same;
-    ngx_gate_event_t   events[NGX_GATE_HISTORY];
-    ngx_gate_record_t  before;
+    ngx_uint_t             i, n, same;
+    ngx_gate_record_t      before;
+    ngx_gate_zone_event_t  events[NGX_GATE_HISTORY];
 
-    ngx_gate_read(old, &before);
+    ngx_gate_zone_read(old, &before);
 
     same = ngx_gate_checks_inherit(gate, checks, old);
 
@@ -208,19 +208,19 @@ ngx_gate_record_inherit(ngx_gate_t *gate, ngx_gate_record_t *record,
     } else {
 
         if (!before.latch.opened) {
-            record->born = before.born;
+            record->created_msec = before.created_msec;
         }
 
         record->started_at = before.started_at;
         record->opened_at = before.opened_at;
-        record->last_start = before.last_start;
+        record->last_startup_msec = before.last_startup_msec;
     }
 
     if (gate->trigger
         && ngx_memcmp(gate->trigger->digest, old->trigger_digest, 16) == 0)
     {
         record->trigger = before.trigger;
-        gate->shared->wanted = old->wanted;
+        gate->shared->requested = old->requested;
 
     } else {
         ngx_memzero(&record->trigger, sizeof(record->trigger));
@@ -228,10 +228,10 @@ ngx_gate_record_inherit(ngx_gate_t *gate, ngx_gate_record_t *record,
 
     ngx_gate_deadline_set(gate, record);
 
-    n = ngx_gate_history_read(old, events);
+    n = ngx_gate_zone_read_events(old, events);
 
     for (i = 0; i < n; i++) {
-        ngx_gate_history_add(gate->shared, events[i].state, events[i].at);
+        ngx_gate_zone_add_event(gate->shared, events[i].state, events[i].at);
     }
 }
 
@@ -258,7 +258,7 @@ ngx_gate_checks_inherit(ngx_gate_t *gate, ngx_gate_check_record_t *checks,
                 continue;
             }
 
-            ngx_gate_check_read(from, &checks[i]);
+            ngx_gate_zone_read_check(from, &checks[i]);
             checks[i].carried_over = (checks[i].attempts != 0);
 
             ngx_memcpy(to->failures, from->failures, sizeof(to->failures));
@@ -279,12 +279,12 @@ ngx_gate_deadline_set(ngx_gate_t *gate, ngx_gate_record_t *record)
     ngx_msec_int_t  age;
 
     if (gate->deadline == 0) {
-        record->due = 0;
+        record->deadline_msec = 0;
         record->deadline_at = 0;
         return;
     }
 
-    record->due = record->born + gate->deadline;
+    record->deadline_msec = record->created_msec + gate->deadline;
 
     /*
      * A gate that was reloaded long after its deadline, with a changed check,
@@ -292,17 +292,17 @@ ngx_gate_deadline_set(ngx_gate_t *gate, ngx_gate_record_t *record)
      */
 
     if (record->latch.state == NGX_GATE_STATE_STARTING
-        && record->born != record->started)
+        && record->created_msec != record->started_msec)
     {
-        age = (ngx_msec_int_t) (record->due - record->started);
+        age = (ngx_msec_int_t) (record->deadline_msec - record->started_msec);
 
         if (age < NGX_GATE_START_WAIT) {
-            record->due = record->started + NGX_GATE_START_WAIT;
+            record->deadline_msec = record->started_msec + NGX_GATE_START_WAIT;
         }
     }
 
     record->deadline_at = ngx_gate_now()
-                          + (ngx_msec_int_t) (record->due - ngx_current_msec);
+                          + (ngx_msec_int_t) (record->deadline_msec - ngx_current_msec);
 }
 
 

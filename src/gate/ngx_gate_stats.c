@@ -66,7 +66,7 @@ ngx_gate_stats_add(ngx_conf_t *cf, ngx_array_t *gates, ngx_shm_zone_t *old,
     name.len = ngx_sprintf(p, "init_gate_stats:%ui", capacity) - p;
 
     shm_zone = ngx_shared_memory_add(cf, &name,
-                  ngx_gate_shm_size(ngx_gate_stats_size(capacity,
+                  ngx_gate_zone_shm_size(ngx_gate_stats_size(capacity,
                                                 ngx_gate_stats_max_processes())),
                   tag);
     if (shm_zone == NULL) {
@@ -199,7 +199,7 @@ ngx_gate_stats_commit(ngx_shm_zone_t *shm_zone, ngx_shm_zone_t *old,
 
         /* without it, counting begins anew */
 
-        if (ngx_gate_zone_keep(old) == NGX_OK) {
+        if (ngx_gate_zone_keep_memory(old) == NGX_OK) {
             stats->older = older;
         }
     }

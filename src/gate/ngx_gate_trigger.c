@@ -49,12 +49,12 @@ ngx_gate_trigger_hold_back(ngx_gate_run_t *run)
     }
 
     if (record->latch.state == NGX_GATE_STATE_STARTING
-        && ngx_current_msec - record->started < NGX_GATE_START_WAIT)
+        && ngx_current_msec - record->started_msec < NGX_GATE_START_WAIT)
     {
         return NGX_GATE_TRIGGER_POLL;
     }
 
-    if (gate->trigger_on_request && !gate->shared->wanted) {
+    if (gate->trigger_on_request && !gate->shared->requested) {
         return NGX_GATE_TRIGGER_POLL;
     }
 
@@ -73,7 +73,7 @@ ngx_gate_trigger_hold_back(ngx_gate_run_t *run)
 
     record->trigger.last_at = ngx_gate_now();
 
-    ngx_gate_publish(gate, record, run->keeper->checks);
+    ngx_gate_zone_publish(gate, record, run->keeper->checks);
     ngx_gate_writer_write_end(&schedule->writer);
 
     return 0;

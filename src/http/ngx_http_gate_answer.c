@@ -27,12 +27,12 @@ static ngx_int_t ngx_http_gate_answer_page(ngx_http_request_t *r,
 static ngx_int_t ngx_http_gate_answer_grpc(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx);
 static ngx_int_t ngx_http_gate_grpc_headers(ngx_http_request_t *r,
-    ngx_gate_face_t *face);
+    ngx_gate_refusal_t *refusal);
 static ngx_int_t ngx_http_gate_face(ngx_http_request_t *r,
-    ngx_http_gate_ctx_t *ctx, ngx_gate_face_e with,
-    ngx_gate_face_t *face);
+    ngx_http_gate_ctx_t *ctx, ngx_gate_refusal_body_e type,
+    ngx_gate_refusal_t *refusal);
 static ngx_int_t ngx_http_gate_headers(ngx_http_request_t *r,
-    ngx_gate_face_t *face, u_char *end);
+    ngx_gate_refusal_t *refusal, u_char *end);
 static ngx_uint_t ngx_http_gate_retry_after(ngx_http_request_t *r,
     ngx_uint_t wait);
 
@@ -164,10 +164,10 @@ ngx_http_gate_is_grpc(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_gate_answer_native(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 {
-    ngx_gate_face_t  face;
+    ngx_gate_refusal_t  refusal;
 
     if (ngx_http_gate_keep_ctx(r, ctx) != NGX_OK
-        || ngx_http_gate_face(r, ctx, NGX_GATE_FACE_HTML, &face) != NGX_OK)
+        || ngx_http_gate_face(r, ctx, NGX_GATE_REFUSAL_HTML, &refusal) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -179,14 +179,14 @@ ngx_http_gate_answer_native(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 static ngx_int_t
 ngx_http_gate_answer_json(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 {
-    ngx_gate_face_t  face;
+    ngx_gate_refusal_t  refusal;
 
-    if (ngx_http_gate_face(r, ctx, NGX_GATE_FACE_JSON, &face) != NGX_OK) {
+    if (ngx_http_gate_face(r, ctx, NGX_GATE_REFUSAL_JSON, &refusal) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return ngx_http_gate_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                              &ngx_http_gate_json_type, &face.body, 1);
+                              &ngx_http_gate_json_type, &refusal.body, 1);
 }
 
 
@@ -195,10 +195,10 @@ ngx_http_gate_answer_json(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 static ngx_int_t
 ngx_http_gate_answer_problem(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 {
-    ngx_str_t        parts[2];
-    ngx_gate_face_t  face;
+    ngx_str_t           parts[2];
+    ngx_gate_refusal_t  refusal;
 
-    if (ngx_http_gate_face(r, ctx, NGX_GATE_FACE_JSON, &face) != NGX_OK) {
+    if (ngx_http_gate_face(r, ctx, NGX_GATE_REFUSAL_JSON, &refusal) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -206,8 +206,8 @@ ngx_http_gate_answer_problem(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 
     /* its brace stands in the first part */
 
-    parts[1].data = face.body.data + 1;
-    parts[1].len = face.body.len - 1;
+    parts[1].data = refusal.body.data + 1;
+    parts[1].len = refusal.body.len - 1;
 
     return ngx_http_gate_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                               &ngx_http_gate_problem_type, parts, 2);
@@ -220,12 +220,12 @@ static ngx_int_t
 ngx_http_gate_answer_page(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 {
     ngx_str_t                  parts[NGX_HTTP_GATE_PAGE_PARTS];
-    ngx_gate_face_t            face;
+    ngx_gate_refusal_t         refusal;
     ngx_http_gate_loc_conf_t  *glcf;
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
 
-    if (ngx_http_gate_face(r, ctx, NGX_GATE_FACE_HTML, &face) != NGX_OK) {
+    if (ngx_http_gate_face(r, ctx, NGX_GATE_REFUSAL_HTML, &refusal) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -237,7 +237,7 @@ ngx_http_gate_answer_page(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
     parts[5] = glcf->page_message.len ? glcf->page_message
                                       : ngx_gate_page_text;
     parts[6] = ngx_gate_page_fragment;
-    parts[7] = face.body;
+    parts[7] = refusal.body;
     parts[8] = ngx_gate_page_tail;
 
     return ngx_http_gate_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
@@ -250,23 +250,23 @@ ngx_http_gate_answer_page(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 
 static ngx_int_t
 ngx_http_gate_face(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
-    ngx_gate_face_e with, ngx_gate_face_t *face)
+    ngx_gate_refusal_body_e type, ngx_gate_refusal_t *refusal)
 {
     u_char  *p;
     size_t   size;
 
     /* with room for Retry-After at its end */
 
-    size = ngx_gate_face_size(ctx->gate->shared, with) + NGX_INT_T_LEN;
+    size = ngx_gate_zone_refusal_size(ctx->gate->shared, type) + NGX_INT_T_LEN;
 
     p = ngx_pnalloc(r->pool, size);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_gate_face(ctx->gate->shared, face, with, p);
+    ngx_gate_zone_read_refusal(ctx->gate->shared, refusal, type, p);
 
-    return ngx_http_gate_headers(r, face, p + size);
+    return ngx_http_gate_headers(r, refusal, p + size);
 }
 
 
@@ -275,10 +275,10 @@ ngx_http_gate_face(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
 static ngx_int_t
 ngx_http_gate_answer_grpc(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 {
-    ngx_gate_face_t  face;
+    ngx_gate_refusal_t  refusal;
 
-    if (ngx_http_gate_face(r, ctx, NGX_GATE_FACE_HTML, &face) != NGX_OK
-        || ngx_http_gate_grpc_headers(r, &face) != NGX_OK)
+    if (ngx_http_gate_face(r, ctx, NGX_GATE_REFUSAL_HTML, &refusal) != NGX_OK
+        || ngx_http_gate_grpc_headers(r, &refusal) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -299,7 +299,7 @@ ngx_http_gate_answer_grpc(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 
 
 static ngx_int_t
-ngx_http_gate_grpc_headers(ngx_http_request_t *r, ngx_gate_face_t *face)
+ngx_http_gate_grpc_headers(ngx_http_request_t *r, ngx_gate_refusal_t *refusal)
 {
     u_char           *p;
     ngx_table_elt_t  *h;
@@ -312,7 +312,7 @@ ngx_http_gate_grpc_headers(ngx_http_request_t *r, ngx_gate_face_t *face)
     ngx_str_set(&h->key, "grpc-status");
     ngx_str_set(&h->value, "14");
 
-    p = ngx_pnalloc(r->pool, sizeof("init gate ") + face->header.len
+    p = ngx_pnalloc(r->pool, sizeof("init gate ") + refusal->header.len
                              + NGX_INT_T_LEN);
     if (p == NULL) {
         return NGX_ERROR;
@@ -325,10 +325,10 @@ ngx_http_gate_grpc_headers(ngx_http_request_t *r, ngx_gate_face_t *face)
 
     ngx_str_set(&h->key, "grpc-message");
     h->value.data = p;
-    p = ngx_sprintf(p, "init gate %V", &face->header);
+    p = ngx_sprintf(p, "init gate %V", &refusal->header);
     h->value.len = p - h->value.data;
 
-    if (face->retry_after == 0) {
+    if (refusal->retry_after == 0) {
         return NGX_OK;
     }
 
@@ -339,7 +339,7 @@ ngx_http_gate_grpc_headers(ngx_http_request_t *r, ngx_gate_face_t *face)
 
     ngx_str_set(&h->key, "grpc-retry-pushback-ms");
     h->value.data = p;
-    h->value.len = ngx_sprintf(p, "%ui", face->retry_after * 1000) - p;
+    h->value.len = ngx_sprintf(p, "%ui", refusal->retry_after * 1000) - p;
 
     return NGX_OK;
 }
@@ -351,7 +351,7 @@ ngx_http_gate_grpc_headers(ngx_http_request_t *r, ngx_gate_face_t *face)
  */
 
 static ngx_int_t
-ngx_http_gate_headers(ngx_http_request_t *r, ngx_gate_face_t *face,
+ngx_http_gate_headers(ngx_http_request_t *r, ngx_gate_refusal_t *refusal,
     u_char *end)
 {
     ngx_uint_t        n;
@@ -367,10 +367,10 @@ ngx_http_gate_headers(ngx_http_request_t *r, ngx_gate_face_t *face,
     }
 
     ngx_str_set(&h->key, "X-Init-Gate");
-    h->value = face->header;
+    h->value = refusal->header;
 
-    n = ngx_http_gate_retry_after(r, face->retry_after);
-    face->retry_after = n;
+    n = ngx_http_gate_retry_after(r, refusal->retry_after);
+    refusal->retry_after = n;
 
     if (n == 0) {
         return NGX_OK;
@@ -451,7 +451,8 @@ ngx_http_gate_retry_after(ngx_http_request_t *r, ngx_uint_t wait)
             shared = (*gate)->shared;
 
             if (!shared->open) {
-                wait = ngx_max(wait, ngx_gate_published(shared)->retry_after);
+                wait = ngx_max(wait,
+                               ngx_gate_zone_published(shared)->retry_after);
             }
         }
     }

@@ -65,7 +65,7 @@ ngx_http_gate_stop(ngx_http_request_t *r, ngx_http_gate_loc_conf_t *glcf,
         return NGX_DECLINED;
     }
 
-    state = ngx_gate_published(gate->shared)->latch.state;
+    state = ngx_gate_zone_published(gate->shared)->latch.state;
 
     if (ngx_gate_state_is_open(gate, state)) {
         /* it has opened just now */
@@ -74,8 +74,8 @@ ngx_http_gate_stop(ngx_http_request_t *r, ngx_http_gate_loc_conf_t *glcf,
 
     ctx->gate = gate;
 
-    if (gate->trigger && !gate->shared->wanted) {
-        gate->shared->wanted = 1;
+    if (gate->trigger && !gate->shared->requested) {
+        gate->shared->requested = 1;
     }
 
     if (glcf->hold || state == NGX_GATE_STATE_STARTING) {

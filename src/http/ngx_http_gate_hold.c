@@ -78,10 +78,10 @@ ngx_http_gate_patience(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
 
     patience = (ngx_msec_int_t) (ctx->since + glcf->hold - ngx_current_msec);
 
-    record = ngx_gate_published(gate->shared);
+    record = ngx_gate_zone_published(gate->shared);
 
     if (record->latch.state == NGX_GATE_STATE_STARTING) {
-        start = (ngx_msec_int_t) (record->started + NGX_GATE_START_WAIT
+        start = (ngx_msec_int_t) (record->started_msec + NGX_GATE_START_WAIT
                                   - ngx_current_msec);
         patience = ngx_max(patience, start);
     }

@@ -136,7 +136,7 @@ ngx_http_gate_query_read(ngx_http_request_t *r, ngx_gate_t *gate,
     report->checks = ngx_palloc(r->pool, gate->checks.nelts
                                          * sizeof(ngx_gate_check_record_t));
     details->history = ngx_palloc(r->pool, NGX_GATE_HISTORY
-                                           * sizeof(ngx_gate_event_t));
+                                           * sizeof(ngx_gate_zone_event_t));
 
     if (report->record == NULL || report->checks == NULL
         || details->history == NULL)
@@ -144,17 +144,18 @@ ngx_http_gate_query_read(ngx_http_request_t *r, ngx_gate_t *gate,
         return NGX_ERROR;
     }
 
-    ngx_gate_read(gate->shared, report->record);
+    ngx_gate_zone_read(gate->shared, report->record);
 
     for (i = 0; i < gate->checks.nelts; i++) {
-        ngx_gate_check_read(
+        ngx_gate_zone_read_check(
                  &gate->shared->checks[ngx_gate_check_at(gate, i)->index],
                  &report->checks[i]);
     }
 
     ngx_gate_stats_sum(gmcf->stats->data, gate, &details->counters);
 
-    details->nhistory = ngx_gate_history_read(gate->shared, details->history);
+    details->nhistory = ngx_gate_zone_read_events(gate->shared,
+                                                  details->history);
     details->prober = ngx_gate_writer_pid(zone);
     details->heartbeat = ngx_gate_writer_heartbeat(zone);
 

@@ -131,7 +131,7 @@ ngx_http_gate_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
         return NGX_ERROR;
     }
 
-    ngx_gate_read(gate->shared, &record);
+    ngx_gate_zone_read(gate->shared, &record);
 
     v->data = p;
     v->len = value(p, gate, &record) - p;
@@ -215,7 +215,7 @@ ngx_http_gate_value_waiting(u_char *p, ngx_gate_t *gate,
             continue;
         }
 
-        ngx_gate_check_read(&gate->shared->checks[i], &state);
+        ngx_gate_zone_read_check(&gate->shared->checks[i], &state);
 
         if (!state.status.up) {
             p = ngx_sprintf(p, "%s%V", p == start ? "" : ", ", &check->name);

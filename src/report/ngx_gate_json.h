@@ -15,7 +15,7 @@
 
 typedef struct {
     ngx_gate_counters_t       counters;
-    ngx_gate_event_t         *history;
+    ngx_gate_zone_event_t    *history;
     ngx_uint_t                nhistory;
     pid_t                     prober;       /* 0: nobody probes */
     int64_t                   heartbeat;    /* ms since the epoch */

@@ -234,8 +234,8 @@ ngx_gate_metrics_duration(u_char *p, const ngx_gate_report_t *report,
 
     duration = ngx_gate_state_is_open(report->gate,
                                       report->record->latch.state)
-               ? report->record->last_start
-               : ngx_current_msec - report->record->closed;
+               ? report->record->last_startup_msec
+               : ngx_current_msec - report->record->closed_msec;
 
     return ngx_sprintf(p, "init_gate_duration_seconds{gate=\"%V\"} "
                           "%M.%03M\n",

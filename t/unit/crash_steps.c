@@ -20,7 +20,7 @@ typedef struct {
     ngx_gate_record_t         record;
     ngx_gate_check_record_t   checks[UNIT_CHECKS];
     ngx_uint_t                nevents;
-    ngx_gate_event_t          events[NGX_GATE_HISTORY];
+    ngx_gate_zone_event_t     events[NGX_GATE_HISTORY];
     size_t                    json_len;
     size_t                    html_len;
     u_char                    json[UNIT_BODY];
@@ -130,7 +130,7 @@ unit_history(ngx_gate_verdict_e before)
 
     unit_verdict(keeper, 1, before, 1);
     ngx_gate_schedule_write_begin(&unit_schedule);
-    ngx_gate_publish(unit_gate, &keeper->record, keeper->checks);
+    ngx_gate_zone_publish(unit_gate, &keeper->record, keeper->checks);
     ngx_gate_writer_write_end(&unit_schedule.writer);
 }
 
@@ -258,11 +258,11 @@ unit_look_at(const char *name, ngx_uint_t step)
 
     if ((view->nevents != unit_before.nevents
          || ngx_memcmp(view->events, unit_before.events,
-                       view->nevents * sizeof(ngx_gate_event_t))
+                       view->nevents * sizeof(ngx_gate_zone_event_t))
             != 0)
         && (view->nevents != unit_after.nevents
             || ngx_memcmp(view->events, unit_after.events,
-                          view->nevents * sizeof(ngx_gate_event_t))
+                          view->nevents * sizeof(ngx_gate_zone_event_t))
                != 0))
     {
         ok(0, "%s: step %u: the history is torn", name, n);
@@ -353,19 +353,20 @@ static void
 unit_view(unit_view_t *view)
 {
     ngx_uint_t        i;
-    ngx_gate_face_t   face;
+    ngx_gate_refusal_t  refusal;
     u_char            body[NGX_GATE_HEADER_MAX + UNIT_BODY];
 
     ngx_memzero(view, sizeof(unit_view_t));
 
     view->open = unit_gate->shared->open;
     view->changes = unit_zone->changes;
-    view->nevents = ngx_gate_history_read(unit_gate->shared, view->events);
+    view->nevents = ngx_gate_zone_read_events(unit_gate->shared, view->events);
 
-    ngx_gate_read(unit_gate->shared, &view->record);
+    ngx_gate_zone_read(unit_gate->shared, &view->record);
 
     for (i = 0; i < UNIT_CHECKS; i++) {
-        ngx_gate_check_read(&unit_gate->shared->checks[i], &view->checks[i]);
+        ngx_gate_zone_read_check(&unit_gate->shared->checks[i],
+                                 &view->checks[i]);
 
         view->checks[i].duration = 0;
 
@@ -378,11 +379,13 @@ unit_view(unit_view_t *view)
                     NGX_GATE_MESSAGE_MAX - view->checks[i].result.message_len);
     }
 
-    ngx_gate_face(unit_gate->shared, &face, NGX_GATE_FACE_JSON, body);
-    view->json_len = face.body.len;
-    ngx_memcpy(view->json, face.body.data, face.body.len);
+    ngx_gate_zone_read_refusal(unit_gate->shared, &refusal,
+                               NGX_GATE_REFUSAL_JSON, body);
+    view->json_len = refusal.body.len;
+    ngx_memcpy(view->json, refusal.body.data, refusal.body.len);
 
-    ngx_gate_face(unit_gate->shared, &face, NGX_GATE_FACE_HTML, body);
-    view->html_len = face.body.len;
-    ngx_memcpy(view->html, face.body.data, face.body.len);
+    ngx_gate_zone_read_refusal(unit_gate->shared, &refusal,
+                               NGX_GATE_REFUSAL_HTML, body);
+    view->html_len = refusal.body.len;
+    ngx_memcpy(view->html, refusal.body.data, refusal.body.len);
 }

@@ -64,11 +64,12 @@ unit(void)
 static ngx_uint_t
 unit_says(const char *text)
 {
-    u_char           body[NGX_GATE_HEADER_MAX + UNIT_BODY + 1];
-    ngx_gate_face_t  face;
+    u_char              body[NGX_GATE_HEADER_MAX + UNIT_BODY + 1];
+    ngx_gate_refusal_t  refusal;
 
-    ngx_gate_face(unit_gate->shared, &face, NGX_GATE_FACE_JSON, body);
-    face.body.data[face.body.len] = '\0';
+    ngx_gate_zone_read_refusal(unit_gate->shared, &refusal,
+                               NGX_GATE_REFUSAL_JSON, body);
+    refusal.body.data[refusal.body.len] = '\0';
 
-    return ngx_strstr(face.body.data, text) != NULL;
+    return ngx_strstr(refusal.body.data, text) != NULL;
 }
