@@ -432,7 +432,8 @@ ngx_http_gate_begin(ngx_cycle_t *cycle, ngx_http_gate_main_conf_t *gmcf,
         return NGX_OK;
     }
 
-    return ngx_gate_seed(gates, zone ? zone->data : NULL, cycle->log);
+    return ngx_gate_record_init_zone(gates, zone ? zone->data : NULL,
+                                     cycle->log);
 }
 
 

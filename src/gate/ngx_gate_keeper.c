@@ -291,7 +291,7 @@ ngx_gate_keeper_note(ngx_gate_run_t *run)
 
     record->result = *result;
     record->carried_over = 0;
-    record->last_checked = ngx_gate_now();
+    record->last_checked = ngx_gate_record_now();
 
     if (result->verdict == NGX_GATE_PASSED
         && before.verdict != NGX_GATE_PASSED)
@@ -383,7 +383,7 @@ ngx_gate_keeper_hasten(ngx_gate_keeper_t *keeper)
             continue;
         }
 
-        run->record->next_check = ngx_gate_now() + pause;
+        run->record->next_check = ngx_gate_record_now() + pause;
 
         ngx_gate_zone_publish_check(run->shared, run->record);
         ngx_gate_run_at(run, pause);
@@ -479,7 +479,8 @@ ngx_gate_keeper_update(ngx_gate_keeper_t *keeper, ngx_uint_t tell)
     keeper->news = 0;
 
     open = ngx_gate_state_is_open(keeper->gate, keeper->record.latch.state);
-    changed = ngx_gate_settle(keeper->gate, &keeper->record, keeper->checks);
+    changed = ngx_gate_record_recompute(keeper->gate, &keeper->record,
+                                        keeper->checks);
 
     ngx_gate_keeper_estimate(keeper);
     ngx_gate_zone_publish(keeper->gate, &keeper->record, keeper->checks);

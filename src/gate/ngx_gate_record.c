@@ -10,21 +10,23 @@
 #include <ngx_gate_record.h>
 
 
-static void ngx_gate_seed_settle(ngx_gate_t *gate, ngx_gate_record_t *record,
-    ngx_gate_check_record_t *checks, ngx_gate_shared_t *from);
+static void ngx_gate_record_compute_first(ngx_gate_t *gate,
+    ngx_gate_record_t *record, ngx_gate_check_record_t *checks,
+    ngx_gate_shared_t *from);
 static void ngx_gate_record_init(ngx_gate_t *gate, ngx_gate_record_t *record);
 static void ngx_gate_record_inherit(ngx_gate_t *gate,
     ngx_gate_record_t *record, ngx_gate_check_record_t *checks,
     ngx_gate_shared_t *old);
-static ngx_uint_t ngx_gate_checks_inherit(ngx_gate_t *gate,
+static ngx_uint_t ngx_gate_record_inherit_checks(ngx_gate_t *gate,
     ngx_gate_check_record_t *checks, ngx_gate_shared_t *old);
-static void ngx_gate_deadline_set(ngx_gate_t *gate, ngx_gate_record_t *record);
-static ngx_gate_shared_t *ngx_gate_zone_gate(ngx_gate_zone_t *zone,
+static void ngx_gate_record_set_deadline(ngx_gate_t *gate,
+    ngx_gate_record_t *record);
+static ngx_gate_shared_t *ngx_gate_record_find_shared(ngx_gate_zone_t *zone,
     ngx_str_t *name);
 
 
 int64_t
-ngx_gate_now(void)
+ngx_gate_record_now(void)
 {
     ngx_time_t  *tp;
 
@@ -35,7 +37,7 @@ ngx_gate_now(void)
 
 
 void
-ngx_gate_check_record_init(ngx_gate_check_record_t *record)
+ngx_gate_record_init_check(ngx_gate_check_record_t *record)
 {
     ngx_memzero(record, sizeof(ngx_gate_check_record_t));
 
@@ -45,7 +47,7 @@ ngx_gate_check_record_init(ngx_gate_check_record_t *record)
 
 
 ngx_uint_t
-ngx_gate_settle(ngx_gate_t *gate, ngx_gate_record_t *record,
+ngx_gate_record_recompute(ngx_gate_t *gate, ngx_gate_record_t *record,
     ngx_gate_check_record_t *checks)
 {
     ngx_uint_t        open, was_open, past_deadline;
@@ -75,21 +77,23 @@ ngx_gate_settle(ngx_gate_t *gate, ngx_gate_record_t *record,
     }
 
     if (open && !was_open) {
-        record->opened_at = ngx_gate_now();
+        record->opened_at = ngx_gate_record_now();
         record->last_startup_msec = ngx_max(1, ngx_current_msec - record->closed_msec);
 
     } else if (was_open && !open) {
         record->closed_msec = ngx_current_msec;
     }
 
-    ngx_gate_zone_add_event(gate->shared, record->latch.state, ngx_gate_now());
+    ngx_gate_zone_add_event(gate->shared, record->latch.state,
+                            ngx_gate_record_now());
 
     return 1;
 }
 
 
 ngx_int_t
-ngx_gate_seed(ngx_array_t *gates, ngx_gate_zone_t *old, ngx_log_t *log)
+ngx_gate_record_init_zone(ngx_array_t *gates, ngx_gate_zone_t *old,
+    ngx_log_t *log)
 {
     ngx_uint_t                i, n;
     ngx_gate_t               *gate;
@@ -108,21 +112,21 @@ ngx_gate_seed(ngx_array_t *gates, ngx_gate_zone_t *old, ngx_log_t *log)
         }
 
         for (i = 0; i < gate[n].checks.nelts; i++) {
-            ngx_gate_check_record_init(&checks[i]);
+            ngx_gate_record_init_check(&checks[i]);
         }
 
         ngx_gate_record_init(&gate[n], &record);
 
-        from = old ? ngx_gate_zone_gate(old, &gate[n].name) : NULL;
+        from = old ? ngx_gate_record_find_shared(old, &gate[n].name) : NULL;
 
         if (from) {
             ngx_gate_record_inherit(&gate[n], &record, checks, from);
 
         } else {
-            ngx_gate_deadline_set(&gate[n], &record);
+            ngx_gate_record_set_deadline(&gate[n], &record);
         }
 
-        ngx_gate_seed_settle(&gate[n], &record, checks, from);
+        ngx_gate_record_compute_first(&gate[n], &record, checks, from);
 
         for (i = 0; i < gate[n].checks.nelts; i++) {
             ngx_gate_zone_publish_check(&gate[n].shared->checks[i], &checks[i]);
@@ -141,7 +145,7 @@ ngx_gate_seed(ngx_array_t *gates, ngx_gate_zone_t *old, ngx_log_t *log)
    closed by the old rules may be open by the new ones */
 
 static void
-ngx_gate_seed_settle(ngx_gate_t *gate, ngx_gate_record_t *record,
+ngx_gate_record_compute_first(ngx_gate_t *gate, ngx_gate_record_t *record,
     ngx_gate_check_record_t *checks, ngx_gate_shared_t *from)
 {
     int64_t     opened_at;
@@ -150,17 +154,18 @@ ngx_gate_seed_settle(ngx_gate_t *gate, ngx_gate_record_t *record,
     opened_at = record->opened_at;
     last_startup_msec = record->last_startup_msec;
 
-    (void) ngx_gate_settle(gate, record, checks);
+    (void) ngx_gate_record_recompute(gate, record, checks);
 
     if (from && from->open) {
         record->opened_at = opened_at;
         record->last_startup_msec = last_startup_msec;
 
     } else if (ngx_gate_state_is_open(gate, record->latch.state)) {
-        record->opened_at = ngx_gate_now();
+        record->opened_at = ngx_gate_record_now();
     }
 
-    ngx_gate_zone_add_event(gate->shared, record->latch.state, ngx_gate_now());
+    ngx_gate_zone_add_event(gate->shared, record->latch.state,
+                            ngx_gate_record_now());
 }
 
 
@@ -173,7 +178,7 @@ ngx_gate_record_init(ngx_gate_t *gate, ngx_gate_record_t *record)
     record->eta = -1;
     record->retry_after = ngx_gate_state_retry_after(-1);
 
-    record->started_at = ngx_gate_now();
+    record->started_at = ngx_gate_record_now();
 
     record->created_msec = ngx_current_msec;
     record->started_msec = ngx_current_msec;
@@ -199,7 +204,7 @@ ngx_gate_record_inherit(ngx_gate_t *gate, ngx_gate_record_t *record,
 
     ngx_gate_zone_read(old, &before);
 
-    same = ngx_gate_checks_inherit(gate, checks, old);
+    same = ngx_gate_record_inherit_checks(gate, checks, old);
 
     if (same) {
         *record = before;
@@ -226,7 +231,7 @@ ngx_gate_record_inherit(ngx_gate_t *gate, ngx_gate_record_t *record,
         ngx_memzero(&record->trigger, sizeof(record->trigger));
     }
 
-    ngx_gate_deadline_set(gate, record);
+    ngx_gate_record_set_deadline(gate, record);
 
     n = ngx_gate_zone_read_events(old, events);
 
@@ -239,8 +244,8 @@ ngx_gate_record_inherit(ngx_gate_t *gate, ngx_gate_record_t *record,
 /* returns whether all checks, and only these, were there before */
 
 static ngx_uint_t
-ngx_gate_checks_inherit(ngx_gate_t *gate, ngx_gate_check_record_t *checks,
-    ngx_gate_shared_t *old)
+ngx_gate_record_inherit_checks(ngx_gate_t *gate,
+    ngx_gate_check_record_t *checks, ngx_gate_shared_t *old)
 {
     ngx_uint_t                i, n, found;
     ngx_gate_check_shared_t  *to, *from;
@@ -274,7 +279,7 @@ ngx_gate_checks_inherit(ngx_gate_t *gate, ngx_gate_check_record_t *checks,
 
 
 static void
-ngx_gate_deadline_set(ngx_gate_t *gate, ngx_gate_record_t *record)
+ngx_gate_record_set_deadline(ngx_gate_t *gate, ngx_gate_record_t *record)
 {
     ngx_msec_int_t  age;
 
@@ -301,13 +306,13 @@ ngx_gate_deadline_set(ngx_gate_t *gate, ngx_gate_record_t *record)
         }
     }
 
-    record->deadline_at = ngx_gate_now()
+    record->deadline_at = ngx_gate_record_now()
                           + (ngx_msec_int_t) (record->deadline_msec - ngx_current_msec);
 }
 
 
 static ngx_gate_shared_t *
-ngx_gate_zone_gate(ngx_gate_zone_t *zone, ngx_str_t *name)
+ngx_gate_record_find_shared(ngx_gate_zone_t *zone, ngx_str_t *name)
 {
     ngx_uint_t          i;
     ngx_gate_shared_t  *shared;

@@ -71,7 +71,7 @@ ngx_gate_trigger_hold_back(ngx_gate_run_t *run)
         record->trigger.state = NGX_GATE_TRIGGER_RUNNING;
     }
 
-    record->trigger.last_at = ngx_gate_now();
+    record->trigger.last_at = ngx_gate_record_now();
 
     ngx_gate_zone_publish(gate, record, run->keeper->checks);
     ngx_gate_writer_write_end(&schedule->writer);
@@ -121,7 +121,7 @@ ngx_gate_trigger_finish(ngx_gate_run_t *run)
     }
 
     if (record->trigger.state == NGX_GATE_TRIGGER_SUCCEEDED) {
-        record->trigger.succeeded_at = ngx_gate_now();
+        record->trigger.succeeded_at = ngx_gate_record_now();
 
     } else {
         pause = ngx_gate_state_backoff(gate->interval, gate->backoff,

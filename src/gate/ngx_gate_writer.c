@@ -157,7 +157,7 @@ ngx_gate_writer_pid(ngx_gate_zone_t *zone)
 void
 ngx_gate_writer_touch(ngx_gate_zone_t *zone, ngx_uint_t idle)
 {
-    zone->heartbeat = ngx_gate_now();
+    zone->heartbeat = ngx_gate_record_now();
     zone->touched_msec = ngx_current_msec;
     zone->idle = idle;
 }
@@ -172,7 +172,7 @@ int64_t
 ngx_gate_writer_heartbeat(ngx_gate_zone_t *zone)
 {
     if (zone->idle && ngx_gate_writer_owner_is_alive(zone->owner)) {
-        return ngx_gate_now();
+        return ngx_gate_record_now();
     }
 
     return zone->heartbeat;

@@ -103,7 +103,7 @@ unit_begin(void)
     ngx_slab_init(shpool);
 
     if (shm_zone->init(shm_zone, NULL) != NGX_OK
-        || ngx_gate_seed(&unit_gates, NULL, &unit_log) != NGX_OK)
+        || ngx_gate_record_init_zone(&unit_gates, NULL, &unit_log) != NGX_OK)
     {
         exit(2);
     }
