@@ -175,7 +175,7 @@ struct ngx_gate_probe_s {
  *         from within ngx_gate_probe_end().
  *
  * Every timer a type sets is cancelable.  The time limit of a run is not the
- * type's business: the schedule calls cancel() and records "timeout", naming
+ * type's business: the prober calls cancel() and records "timeout", naming
  * the step in probe->log->action.
  */
 

@@ -476,11 +476,10 @@ ngx_http_gate_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    gmcf->schedule = ngx_gate_schedule_start(cycle, gates, zone,
-                                             gmcf->stats->data,
-                                             gmcf->generation, gmcf->resolver);
+    gmcf->prober = ngx_gate_prober_start(cycle, gates, zone, gmcf->stats->data,
+                                         gmcf->generation, gmcf->resolver);
 
-    return gmcf->schedule ? NGX_OK : NGX_ERROR;
+    return gmcf->prober ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -496,10 +495,10 @@ ngx_http_gate_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
-    if (gmcf->schedule) {
-        ngx_gate_schedule_stop(gmcf->schedule);
-        ngx_destroy_pool(gmcf->schedule->pool);
-        gmcf->schedule = NULL;
+    if (gmcf->prober) {
+        ngx_gate_prober_stop(gmcf->prober);
+        ngx_destroy_pool(gmcf->prober->pool);
+        gmcf->prober = NULL;
     }
 
     if (gmcf->process == NULL) {

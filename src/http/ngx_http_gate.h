@@ -17,7 +17,7 @@
 #include <ngx_gate_conf.h>
 #include <ngx_gate_zone.h>
 #include <ngx_gate_stats.h>
-#include <ngx_gate_schedule.h>
+#include <ngx_gate_prober.h>
 
 
 typedef enum {
@@ -52,7 +52,7 @@ typedef struct {
     ngx_uint_t                  generation; /* of this configuration */
 
     /* of this process */
-    ngx_gate_schedule_t        *schedule;   /* in the worker that probes */
+    ngx_gate_prober_t          *prober;     /* in the worker that probes */
     ngx_gate_stats_process_t   *process;
     ngx_queue_t                 held;       /* requests that wait */
     ngx_queue_t                 decided;    /* that need wait no longer */

@@ -3,7 +3,7 @@
  * What a client prefers by headers that nginx has no place for.
  *
  * "Prefer: wait=10" (RFC 7240) is for how many seconds it would wait; the
- * waiting page asks with wait=0, since it wants to tell how things stand.
+ * waiting page asks with wait=0, since it wants to notify how things stand.
  * By "Sec-Fetch-Mode" a browser says that somebody is looking.
  */
 

@@ -156,7 +156,7 @@ ngx_http_gate_query_read(ngx_http_request_t *r, ngx_gate_t *gate,
 
     details->nhistory = ngx_gate_zone_read_events(gate->shared,
                                                   details->history);
-    details->prober = ngx_gate_writer_pid(zone);
+    details->prober_pid = ngx_gate_writer_pid(zone);
     details->heartbeat = ngx_gate_writer_heartbeat(zone);
 
     return NGX_OK;

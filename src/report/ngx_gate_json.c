@@ -139,8 +139,8 @@ ngx_gate_json_details(u_char *p, u_char *last,
 
     p = ngx_gate_lit(p, ",\"prober\":{\"pid\":");
 
-    if (details->prober) {
-        p = ngx_sprintf(p, "%P", details->prober);
+    if (details->prober_pid) {
+        p = ngx_sprintf(p, "%P", details->prober_pid);
 
     } else {
         p = ngx_gate_lit(p, "null");

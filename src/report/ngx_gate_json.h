@@ -17,7 +17,7 @@ typedef struct {
     ngx_gate_counters_t       counters;
     ngx_gate_zone_event_t    *history;
     ngx_uint_t                nhistory;
-    pid_t                     prober;       /* 0: nobody probes */
+    pid_t                     prober_pid;   /* 0: no worker probes */
     int64_t                   heartbeat;    /* ms since the epoch */
 } ngx_gate_details_t;
 

@@ -162,17 +162,17 @@ unit_check_is_torn(void)
 static void
 unit_write_on(ngx_uint_t n)
 {
-    ngx_gate_keeper_t  *keeper;
+    ngx_gate_runner_t  *runner;
 
     do {
-        keeper = unit_keeper(0);
-    } while (keeper == NULL);
+        runner = unit_runner(0);
+    } while (runner == NULL);
 
     for (n++; /* void */ ; n++) {
         ngx_time_update();
 
-        unit_verdict(keeper, 0, NGX_GATE_PASSED, n);
-        unit_verdict(keeper, 1, NGX_GATE_WAITING + n % 3, n);
+        unit_verdict(runner, 0, NGX_GATE_PASSED, n);
+        unit_verdict(runner, 1, NGX_GATE_WAITING + n % 3, n);
 
         unit_found->written = n;
     }

@@ -62,7 +62,7 @@ unit_steps(const char *name, ngx_gate_verdict_e before,
 {
     pid_t               pid;
     ngx_uint_t          steps;
-    ngx_gate_keeper_t  *keeper;
+    ngx_gate_runner_t  *runner;
 
     unit_begin();
     unit_new = verdict;
@@ -87,14 +87,14 @@ unit_steps(const char *name, ngx_gate_verdict_e before,
     pid = unit_fork();
 
     if (pid == 0) {
-        keeper = unit_keeper(1);
+        runner = unit_runner(1);
 
         if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == -1) {
             _exit(9);
         }
 
         raise(SIGSTOP);
-        unit_verdict(keeper, 1, verdict, 2);
+        unit_verdict(runner, 1, verdict, 2);
         _exit(0);
     }
 
@@ -118,20 +118,20 @@ static void
 unit_history(ngx_gate_verdict_e before)
 {
     ngx_uint_t          i;
-    ngx_gate_keeper_t  *keeper;
+    ngx_gate_runner_t  *runner;
 
-    keeper = unit_keeper(0);
-    unit_verdict(keeper, 0, NGX_GATE_PASSED, 1);
+    runner = unit_runner(0);
+    unit_verdict(runner, 0, NGX_GATE_PASSED, 1);
 
     for (i = 0; i < NGX_GATE_HISTORY; i++) {
-        unit_verdict(keeper, 1, NGX_GATE_PASSED, 1);
-        unit_verdict(keeper, 1, NGX_GATE_WAITING, 1);
+        unit_verdict(runner, 1, NGX_GATE_PASSED, 1);
+        unit_verdict(runner, 1, NGX_GATE_WAITING, 1);
     }
 
-    unit_verdict(keeper, 1, before, 1);
-    ngx_gate_schedule_write_begin(&unit_schedule);
-    ngx_gate_zone_publish(unit_gate, &keeper->record, keeper->checks);
-    ngx_gate_writer_write_end(&unit_schedule.writer);
+    unit_verdict(runner, 1, before, 1);
+    ngx_gate_prober_write_begin(&unit_prober);
+    ngx_gate_zone_publish(unit_gate, &runner->record, runner->checks);
+    ngx_gate_writer_write_end(&unit_prober.writer);
 }
 
 
@@ -145,7 +145,7 @@ unit_undisturbed(ngx_gate_verdict_e verdict)
     pid = unit_fork();
 
     if (pid == 0) {
-        unit_verdict(unit_keeper(1), 1, verdict, 2);
+        unit_verdict(unit_runner(1), 1, verdict, 2);
         _exit(0);
     }
 
@@ -292,15 +292,15 @@ unit_succeed(const char *name, ngx_uint_t step)
 {
     unsigned            n;
     ngx_uint_t          i, changes;
-    ngx_gate_keeper_t  *keeper;
+    ngx_gate_runner_t  *runner;
 
     n = step;
 
     changes = unit_zone->changes;
 
-    keeper = unit_keeper(1);
+    runner = unit_runner(1);
 
-    if (keeper == NULL) {
+    if (runner == NULL) {
         ok(0, "%s: step %u: a successor cannot take over", name, n);
         return;
     }
@@ -312,12 +312,12 @@ unit_succeed(const char *name, ngx_uint_t step)
     }
 
     if (unit_gate->shared->open
-        != ngx_gate_state_is_open(unit_gate, keeper->record.latch.state))
+        != ngx_gate_state_is_open(unit_gate, runner->record.latch.state))
     {
         ok(0, "%s: step %u: a successor leaves the flag as it was", name, n);
     }
 
-    unit_verdict(keeper, 1, unit_new, 2);
+    unit_verdict(runner, 1, unit_new, 2);
 
     unit_view(&unit_now);
 
