@@ -90,6 +90,10 @@ void ngx_gate_prober_stop(ngx_gate_prober_t *prober);
 /* for ngx_gate_runner.c and ngx_gate_trigger.c */
 
 ngx_int_t ngx_gate_prober_write_begin(ngx_gate_prober_t *prober);
+
+
+/* the run of a probe: ngx_gate_run.c */
+
 void ngx_gate_run_init(ngx_gate_run_t *run, ngx_gate_runner_t *runner,
     ngx_gate_check_t *check, void (*finish)(ngx_gate_run_t *run));
 void ngx_gate_run_schedule(ngx_gate_run_t *run, ngx_msec_t delay);
