@@ -12,7 +12,8 @@
 static u_char *ngx_gate_progress_number(u_char *p, u_char *last, int64_t *n);
 static u_char *ngx_gate_progress_blanks(u_char *p, u_char *last);
 static ngx_int_t ngx_gate_progress_ends(u_char *p, u_char *last);
-static void ngx_gate_progress_text(u_char *p, u_char *last, ngx_str_t *text);
+static void ngx_gate_json_format_progress(u_char *p, u_char *last,
+    ngx_str_t *text);
 
 
 #define ngx_gate_progress_is_space(ch)                                        \
@@ -34,7 +35,7 @@ ngx_gate_progress_parse(ngx_str_t *content, ngx_gate_progress_t *progress)
 
     last = content->data + content->len;
 
-    ngx_gate_progress_text(content->data, last, &progress->text);
+    ngx_gate_json_format_progress(content->data, last, &progress->text);
 
     end = ngx_gate_progress_number(progress->text.data, last, &n);
     if (end == NULL) {
@@ -74,7 +75,7 @@ ngx_gate_progress_parse(ngx_str_t *content, ngx_gate_progress_t *progress)
         p++;
     }
 
-    ngx_gate_progress_text(p, last, &rest);
+    ngx_gate_json_format_progress(p, last, &rest);
 
     if (rest.len) {
         progress->text = rest;
@@ -134,7 +135,7 @@ ngx_gate_progress_ends(u_char *p, u_char *last)
 
 
 static void
-ngx_gate_progress_text(u_char *p, u_char *last, ngx_str_t *text)
+ngx_gate_json_format_progress(u_char *p, u_char *last, ngx_str_t *text)
 {
     while (p < last && ngx_gate_progress_is_space(*p)) {
         p++;

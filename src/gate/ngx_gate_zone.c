@@ -305,7 +305,7 @@ ngx_gate_zone_publish(ngx_gate_t *gate, ngx_gate_record_t *record,
     n = shared->published + 1;
 
     start = shared->bodies[n & 1];
-    p = ngx_gate_json(start, start + shared->json_size, &report);
+    p = ngx_gate_json_gate(start, start + shared->json_size, &report);
     record->json_len = p - start;
 
     start = p;

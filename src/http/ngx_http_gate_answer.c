@@ -229,16 +229,16 @@ ngx_http_gate_answer_page(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    parts[0] = ngx_gate_page_head;
-    parts[1] = glcf->page_title.len ? glcf->page_title : ngx_gate_page_title;
-    parts[2] = ngx_gate_page_heading;
+    parts[0] = ngx_gate_html_page_head;
+    parts[1] = glcf->page_title.len ? glcf->page_title : ngx_gate_html_page_title;
+    parts[2] = ngx_gate_html_page_heading;
     parts[3] = parts[1];
-    parts[4] = ngx_gate_page_message;
+    parts[4] = ngx_gate_html_page_message;
     parts[5] = glcf->page_message.len ? glcf->page_message
-                                      : ngx_gate_page_text;
-    parts[6] = ngx_gate_page_fragment;
+                                      : ngx_gate_html_page_text;
+    parts[6] = ngx_gate_html_page_fragment;
     parts[7] = refusal.body;
-    parts[8] = ngx_gate_page_tail;
+    parts[8] = ngx_gate_html_page_tail;
 
     return ngx_http_gate_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                               &ngx_http_gate_html_type, parts,

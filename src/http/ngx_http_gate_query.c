@@ -10,7 +10,8 @@
 static ngx_int_t ngx_http_gate_query_one(ngx_http_request_t *r,
     ngx_http_gate_query_t *query, ngx_gate_t *gate);
 static ngx_int_t ngx_http_gate_query_read(ngx_http_request_t *r,
-    ngx_gate_t *gate, ngx_gate_report_t *report, ngx_gate_details_t *details);
+    ngx_gate_t *gate, ngx_gate_report_t *report,
+    ngx_gate_report_details_t *details);
 static ngx_gate_t *ngx_http_gate_query_narrow(ngx_http_request_t *r,
     ngx_gate_t *gate, ngx_uint_t i);
 
@@ -53,7 +54,8 @@ ngx_http_gate_query(ngx_http_request_t *r, ngx_http_gate_query_t *query)
     for (n = 0; query->gates[n]; n++) { /* void */ }
 
     query->reports = ngx_palloc(r->pool, (n + 1) * sizeof(ngx_gate_report_t));
-    query->details = ngx_palloc(r->pool, (n + 1) * sizeof(ngx_gate_details_t));
+    query->details = ngx_palloc(r->pool,
+                                (n + 1) * sizeof(ngx_gate_report_details_t));
 
     if (query->reports == NULL || query->details == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -122,7 +124,7 @@ ngx_http_gate_query_one(ngx_http_request_t *r, ngx_http_gate_query_t *query,
 
 static ngx_int_t
 ngx_http_gate_query_read(ngx_http_request_t *r, ngx_gate_t *gate,
-    ngx_gate_report_t *report, ngx_gate_details_t *details)
+    ngx_gate_report_t *report, ngx_gate_report_details_t *details)
 {
     ngx_uint_t                  i;
     ngx_gate_zone_t            *zone;
@@ -227,7 +229,7 @@ ngx_http_gate_query_json(ngx_http_request_t *r, ngx_http_gate_query_t *query,
                                       &query->details[i]);
 
         } else {
-            p = ngx_gate_json(p, last, &query->reports[i]);
+            p = ngx_gate_json_gate(p, last, &query->reports[i]);
         }
     }
 

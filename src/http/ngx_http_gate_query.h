@@ -20,7 +20,7 @@ typedef struct {
     ngx_str_t                   check;      /* ?check=, or empty */
     ngx_uint_t                  n;
     ngx_gate_report_t          *reports;
-    ngx_gate_details_t         *details;
+    ngx_gate_report_details_t  *details;
 } ngx_http_gate_query_t;
 
 

@@ -40,7 +40,7 @@ ngx_http_gate_status_handler(ngx_http_request_t *r)
 
     if (format == NGX_HTTP_GATE_FORMAT_HTML) {
         return ngx_http_gate_query_send(r, NGX_HTTP_OK, format,
-                                        &ngx_gate_dashboard);
+                                        &ngx_gate_html_dashboard);
     }
 
     ngx_memzero(&query, sizeof(ngx_http_gate_query_t));

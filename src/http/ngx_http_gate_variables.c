@@ -183,7 +183,7 @@ static u_char *
 ngx_http_gate_value_progress(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record)
 {
-    return ngx_gate_progress_text(p, record->progress);
+    return ngx_gate_json_format_progress(p, record->progress);
 }
 
 

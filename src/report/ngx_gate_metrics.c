@@ -17,7 +17,7 @@
 
 
 typedef u_char *(*ngx_gate_metrics_gate_pt)(u_char *p,
-    const ngx_gate_report_t *report, const ngx_gate_details_t *details);
+    const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
 typedef u_char *(*ngx_gate_metrics_check_pt)(u_char *p, ngx_gate_t *gate,
     ngx_gate_check_t *check, ngx_gate_check_record_t *record);
 
@@ -38,15 +38,15 @@ typedef struct {
 
 
 static u_char *ngx_gate_metrics_ready(u_char *p,
-    const ngx_gate_report_t *report, const ngx_gate_details_t *details);
+    const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
 static u_char *ngx_gate_metrics_state(u_char *p,
-    const ngx_gate_report_t *report, const ngx_gate_details_t *details);
+    const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
 static u_char *ngx_gate_metrics_duration(u_char *p,
-    const ngx_gate_report_t *report, const ngx_gate_details_t *details);
+    const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
 static u_char *ngx_gate_metrics_requests(u_char *p,
-    const ngx_gate_report_t *report, const ngx_gate_details_t *details);
+    const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
 static u_char *ngx_gate_metrics_held(u_char *p,
-    const ngx_gate_report_t *report, const ngx_gate_details_t *details);
+    const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
 static u_char *ngx_gate_metrics_success(u_char *p, ngx_gate_t *gate,
     ngx_gate_check_t *check, ngx_gate_check_record_t *record);
 static u_char *ngx_gate_metrics_verdict(u_char *p, ngx_gate_t *gate,
@@ -150,7 +150,7 @@ ngx_gate_metrics_size(const ngx_gate_report_t *reports, ngx_uint_t n)
 
 u_char *
 ngx_gate_metrics(u_char *p, u_char *last, const ngx_gate_report_t *reports,
-    const ngx_gate_details_t *details, ngx_uint_t n)
+    const ngx_gate_report_details_t *details, ngx_uint_t n)
 {
     ngx_uint_t                  i, k;
     ngx_gate_t                 *gate;
@@ -201,7 +201,7 @@ ngx_gate_metrics(u_char *p, u_char *last, const ngx_gate_report_t *reports,
 
 static u_char *
 ngx_gate_metrics_ready(u_char *p, const ngx_gate_report_t *report,
-    const ngx_gate_details_t *details)
+    const ngx_gate_report_details_t *details)
 {
     return ngx_sprintf(p, "init_gate_ready{gate=\"%V\"} %ui\n",
                        &report->gate->name,
@@ -212,7 +212,7 @@ ngx_gate_metrics_ready(u_char *p, const ngx_gate_report_t *report,
 
 static u_char *
 ngx_gate_metrics_state(u_char *p, const ngx_gate_report_t *report,
-    const ngx_gate_details_t *details)
+    const ngx_gate_report_details_t *details)
 {
     ngx_uint_t  state;
 
@@ -228,7 +228,7 @@ ngx_gate_metrics_state(u_char *p, const ngx_gate_report_t *report,
 
 static u_char *
 ngx_gate_metrics_duration(u_char *p, const ngx_gate_report_t *report,
-    const ngx_gate_details_t *details)
+    const ngx_gate_report_details_t *details)
 {
     ngx_msec_t  duration;
 
@@ -245,7 +245,7 @@ ngx_gate_metrics_duration(u_char *p, const ngx_gate_report_t *report,
 
 static u_char *
 ngx_gate_metrics_requests(u_char *p, const ngx_gate_report_t *report,
-    const ngx_gate_details_t *details)
+    const ngx_gate_report_details_t *details)
 {
     const u_char              *counters;
     ngx_gate_metrics_count_t  *count;
@@ -265,7 +265,7 @@ ngx_gate_metrics_requests(u_char *p, const ngx_gate_report_t *report,
 
 static u_char *
 ngx_gate_metrics_held(u_char *p, const ngx_gate_report_t *report,
-    const ngx_gate_details_t *details)
+    const ngx_gate_report_details_t *details)
 {
     return ngx_sprintf(p, "init_gate_held_requests{gate=\"%V\"} %uA\n",
                        &report->gate->name, details->counters.held);

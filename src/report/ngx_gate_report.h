@@ -24,4 +24,15 @@ typedef struct {
 } ngx_gate_report_t;
 
 
+/* what is in the detailed report only */
+
+typedef struct {
+    ngx_gate_counters_t       counters;
+    ngx_gate_zone_event_t    *history;
+    ngx_uint_t                nhistory;
+    pid_t                     prober_pid;   /* 0: no worker probes */
+    int64_t                   heartbeat;    /* ms since the epoch */
+} ngx_gate_report_details_t;
+
+
 #endif /* _NGX_GATE_REPORT_H_INCLUDED_ */
