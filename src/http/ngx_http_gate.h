@@ -159,12 +159,12 @@ ngx_int_t ngx_http_gate_hold(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
     ngx_msec_t patience);
 void ngx_http_gate_release(ngx_http_gate_ctx_t *ctx);
 
-/* answer */
+/* response */
 
-ngx_int_t ngx_http_gate_answer(ngx_http_request_t *r,
+ngx_int_t ngx_http_gate_response_refuse(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx);
-ngx_int_t ngx_http_gate_uncached(ngx_http_request_t *r);
-ngx_int_t ngx_http_gate_send(ngx_http_request_t *r, ngx_uint_t status,
+ngx_int_t ngx_http_gate_response_no_store(ngx_http_request_t *r);
+ngx_int_t ngx_http_gate_response_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *type, ngx_str_t *parts, ngx_uint_t n);
 
 /* prefer */
@@ -210,7 +210,7 @@ extern ngx_module_t  ngx_http_init_gate_module;
 /* a refusal has four of them: where there is room, it costs no call */
 
 static ngx_inline ngx_table_elt_t *
-ngx_http_gate_header(ngx_http_request_t *r)
+ngx_http_gate_add_header(ngx_http_request_t *r)
 {
     ngx_list_t       *headers;
     ngx_list_part_t  *part;

@@ -156,7 +156,7 @@ ngx_http_gate_refuse(ngx_http_request_t *r, ngx_http_gate_loc_conf_t *glcf,
 
     r->err_status = 0;
 
-    ngx_http_finalize_request(r, ngx_http_gate_answer(r, ctx));
+    ngx_http_finalize_request(r, ngx_http_gate_response_refuse(r, ctx));
 }
 
 

@@ -246,10 +246,10 @@ ngx_int_t
 ngx_http_gate_query_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_http_gate_format_e format, ngx_str_t *body)
 {
-    if (ngx_http_gate_uncached(r) != NGX_OK) {
+    if (ngx_http_gate_response_no_store(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_gate_send(r, status, &ngx_http_gate_types[format], body,
-                              1);
+    return ngx_http_gate_response_send(r, status, &ngx_http_gate_types[format],
+                                       body, 1);
 }

@@ -1,6 +1,6 @@
 
 /*
- * What a refused client gets.
+ * The responses of refused requests.
  */
 
 
@@ -8,50 +8,50 @@
 #include <ngx_gate_html.h>
 
 
-#define NGX_HTTP_GATE_PAGE_PARTS  9
-#define NGX_HTTP_GATE_GOLDEN      2654435769u    /* 2^32 by the golden ratio */
+#define NGX_HTTP_GATE_RESPONSE_PAGE_PARTS  9
+#define NGX_HTTP_GATE_RESPONSE_GOLDEN  2654435769u /* 2^32 by the golden ratio */
 
 
-static ngx_http_gate_format_e ngx_http_gate_format(ngx_http_request_t *r,
-    ngx_http_gate_loc_conf_t *glcf);
-static ngx_uint_t ngx_http_gate_wants_page(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_gate_is_grpc(ngx_http_request_t *r);
-static ngx_int_t ngx_http_gate_answer_native(ngx_http_request_t *r,
+static ngx_http_gate_format_e ngx_http_gate_response_format(
+    ngx_http_request_t *r, ngx_http_gate_loc_conf_t *glcf);
+static ngx_uint_t ngx_http_gate_response_wants_page(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_gate_response_is_grpc(ngx_http_request_t *r);
+static ngx_int_t ngx_http_gate_response_send_native(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx);
-static ngx_int_t ngx_http_gate_answer_json(ngx_http_request_t *r,
+static ngx_int_t ngx_http_gate_response_send_json(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx);
-static ngx_int_t ngx_http_gate_answer_problem(ngx_http_request_t *r,
+static ngx_int_t ngx_http_gate_response_send_problem(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx);
-static ngx_int_t ngx_http_gate_answer_page(ngx_http_request_t *r,
+static ngx_int_t ngx_http_gate_response_send_page(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx);
-static ngx_int_t ngx_http_gate_answer_grpc(ngx_http_request_t *r,
+static ngx_int_t ngx_http_gate_response_send_grpc(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx);
-static ngx_int_t ngx_http_gate_grpc_headers(ngx_http_request_t *r,
+static ngx_int_t ngx_http_gate_response_grpc_headers(ngx_http_request_t *r,
     ngx_gate_refusal_t *refusal);
-static ngx_int_t ngx_http_gate_face(ngx_http_request_t *r,
+static ngx_int_t ngx_http_gate_response_read(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx, ngx_gate_refusal_body_e type,
     ngx_gate_refusal_t *refusal);
-static ngx_int_t ngx_http_gate_headers(ngx_http_request_t *r,
+static ngx_int_t ngx_http_gate_response_headers(ngx_http_request_t *r,
     ngx_gate_refusal_t *refusal, u_char *end);
-static ngx_uint_t ngx_http_gate_retry_after(ngx_http_request_t *r,
+static ngx_uint_t ngx_http_gate_response_retry_after(ngx_http_request_t *r,
     ngx_uint_t wait);
 
 
-static ngx_str_t  ngx_http_gate_json_type = ngx_string("application/json");
-static ngx_str_t  ngx_http_gate_problem_type =
+static ngx_str_t  ngx_http_gate_response_json_type = ngx_string("application/json");
+static ngx_str_t  ngx_http_gate_response_problem_type =
     ngx_string("application/problem+json");
-static ngx_str_t  ngx_http_gate_html_type =
+static ngx_str_t  ngx_http_gate_response_html_type =
     ngx_string("text/html; charset=utf-8");
-static ngx_str_t  ngx_http_gate_grpc_type = ngx_string("application/grpc");
+static ngx_str_t  ngx_http_gate_response_grpc_type = ngx_string("application/grpc");
 
-static ngx_str_t  ngx_http_gate_problem =
+static ngx_str_t  ngx_http_gate_response_problem =
     ngx_string("{\"type\":\"about:blank\",\"title\":\"Service Unavailable\","
                "\"status\":503,\"detail\":\"The service behind this address "
                "has not finished initialising.\",");
 
 
 ngx_int_t
-ngx_http_gate_answer(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
+ngx_http_gate_response_refuse(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 {
     ngx_int_t                  rc;
     ngx_http_gate_loc_conf_t  *glcf;
@@ -59,7 +59,7 @@ ngx_http_gate_answer(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
 
     if (glcf->response == NGX_HTTP_GATE_RESPONSE_OFF) {
-        return ngx_http_gate_answer_native(r, ctx);
+        return ngx_http_gate_response_send_native(r, ctx);
     }
 
     /* nobody shall be asked to send a body for which there is no use */
@@ -72,25 +72,26 @@ ngx_http_gate_answer(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
         r->keepalive = 0;
     }
 
-    switch (ngx_http_gate_format(r, glcf)) {
+    switch (ngx_http_gate_response_format(r, glcf)) {
 
     case NGX_HTTP_GATE_FORMAT_HTML:
-        return ngx_http_gate_answer_page(r, ctx);
+        return ngx_http_gate_response_send_page(r, ctx);
 
     case NGX_HTTP_GATE_FORMAT_PROBLEM:
-        return ngx_http_gate_answer_problem(r, ctx);
+        return ngx_http_gate_response_send_problem(r, ctx);
 
     case NGX_HTTP_GATE_FORMAT_GRPC:
-        return ngx_http_gate_answer_grpc(r, ctx);
+        return ngx_http_gate_response_send_grpc(r, ctx);
 
     default:
-        return ngx_http_gate_answer_json(r, ctx);
+        return ngx_http_gate_response_send_json(r, ctx);
     }
 }
 
 
 static ngx_http_gate_format_e
-ngx_http_gate_format(ngx_http_request_t *r, ngx_http_gate_loc_conf_t *glcf)
+ngx_http_gate_response_format(ngx_http_request_t *r,
+    ngx_http_gate_loc_conf_t *glcf)
 {
     ngx_http_gate_format_e  format;
 
@@ -105,7 +106,7 @@ ngx_http_gate_format(ngx_http_request_t *r, ngx_http_gate_loc_conf_t *glcf)
 
     default:
 
-        if (r->headers_in.content_type && ngx_http_gate_is_grpc(r)) {
+        if (r->headers_in.content_type && ngx_http_gate_response_is_grpc(r)) {
             return NGX_HTTP_GATE_FORMAT_GRPC;
         }
 
@@ -117,7 +118,7 @@ ngx_http_gate_format(ngx_http_request_t *r, ngx_http_gate_loc_conf_t *glcf)
                                       NGX_HTTP_GATE_OFFERS_REFUSAL);
     }
 
-    if (format == NGX_HTTP_GATE_FORMAT_HTML && !ngx_http_gate_wants_page(r)) {
+    if (format == NGX_HTTP_GATE_FORMAT_HTML && !ngx_http_gate_response_wants_page(r)) {
         format = NGX_HTTP_GATE_FORMAT_JSON;
     }
 
@@ -128,7 +129,7 @@ ngx_http_gate_format(ngx_http_request_t *r, ngx_http_gate_loc_conf_t *glcf)
 /* whether somebody is looking: no form, no WebSocket, no fetch() */
 
 static ngx_uint_t
-ngx_http_gate_wants_page(ngx_http_request_t *r)
+ngx_http_gate_response_wants_page(ngx_http_request_t *r)
 {
     return (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
            && r->headers_in.upgrade == NULL
@@ -137,16 +138,16 @@ ngx_http_gate_wants_page(ngx_http_request_t *r)
 
 
 static ngx_uint_t
-ngx_http_gate_is_grpc(ngx_http_request_t *r)
+ngx_http_gate_response_is_grpc(ngx_http_request_t *r)
 {
     size_t      len;
     ngx_str_t  *value;
 
     value = &r->headers_in.content_type->value;
-    len = ngx_http_gate_grpc_type.len;
+    len = ngx_http_gate_response_grpc_type.len;
 
     if (value->len < len
-        || ngx_strncasecmp(value->data, ngx_http_gate_grpc_type.data, len)
+        || ngx_strncasecmp(value->data, ngx_http_gate_response_grpc_type.data, len)
            != 0)
     {
         return 0;
@@ -162,12 +163,13 @@ ngx_http_gate_is_grpc(ngx_http_request_t *r)
 /* nginx's own page, or the one of error_page */
 
 static ngx_int_t
-ngx_http_gate_answer_native(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
+ngx_http_gate_response_send_native(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx)
 {
     ngx_gate_refusal_t  refusal;
 
     if (ngx_http_gate_keep_ctx(r, ctx) != NGX_OK
-        || ngx_http_gate_face(r, ctx, NGX_GATE_REFUSAL_HTML, &refusal) != NGX_OK)
+        || ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_HTML, &refusal) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -177,55 +179,60 @@ ngx_http_gate_answer_native(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 
 
 static ngx_int_t
-ngx_http_gate_answer_json(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
+ngx_http_gate_response_send_json(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx)
 {
     ngx_gate_refusal_t  refusal;
 
-    if (ngx_http_gate_face(r, ctx, NGX_GATE_REFUSAL_JSON, &refusal) != NGX_OK) {
+    if (ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_JSON, &refusal) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_gate_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                              &ngx_http_gate_json_type, &refusal.body, 1);
+    return ngx_http_gate_response_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                       &ngx_http_gate_response_json_type,
+                                       &refusal.body, 1);
 }
 
 
 /* RFC 9457: the members of the JSON body become extensions */
 
 static ngx_int_t
-ngx_http_gate_answer_problem(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
+ngx_http_gate_response_send_problem(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx)
 {
     ngx_str_t           parts[2];
     ngx_gate_refusal_t  refusal;
 
-    if (ngx_http_gate_face(r, ctx, NGX_GATE_REFUSAL_JSON, &refusal) != NGX_OK) {
+    if (ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_JSON, &refusal) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    parts[0] = ngx_http_gate_problem;
+    parts[0] = ngx_http_gate_response_problem;
 
     /* its brace stands in the first part */
 
     parts[1].data = refusal.body.data + 1;
     parts[1].len = refusal.body.len - 1;
 
-    return ngx_http_gate_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                              &ngx_http_gate_problem_type, parts, 2);
+    return ngx_http_gate_response_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                       &ngx_http_gate_response_problem_type,
+                                       parts, 2);
 }
 
 
 /* what is constant is sent from where it stands */
 
 static ngx_int_t
-ngx_http_gate_answer_page(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
+ngx_http_gate_response_send_page(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx)
 {
-    ngx_str_t                  parts[NGX_HTTP_GATE_PAGE_PARTS];
+    ngx_str_t                  parts[NGX_HTTP_GATE_RESPONSE_PAGE_PARTS];
     ngx_gate_refusal_t         refusal;
     ngx_http_gate_loc_conf_t  *glcf;
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
 
-    if (ngx_http_gate_face(r, ctx, NGX_GATE_REFUSAL_HTML, &refusal) != NGX_OK) {
+    if (ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_HTML, &refusal) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -240,16 +247,17 @@ ngx_http_gate_answer_page(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
     parts[7] = refusal.body;
     parts[8] = ngx_gate_html_page_tail;
 
-    return ngx_http_gate_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                              &ngx_http_gate_html_type, parts,
-                              NGX_HTTP_GATE_PAGE_PARTS);
+    return ngx_http_gate_response_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                       &ngx_http_gate_response_html_type,
+                                       parts,
+                                       NGX_HTTP_GATE_RESPONSE_PAGE_PARTS);
 }
 
 
-/* reads it, and says so in the headers of every refusal */
+/* reads the refusal, and adds its headers */
 
 static ngx_int_t
-ngx_http_gate_face(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
+ngx_http_gate_response_read(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
     ngx_gate_refusal_body_e type, ngx_gate_refusal_t *refusal)
 {
     u_char  *p;
@@ -266,26 +274,27 @@ ngx_http_gate_face(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
 
     ngx_gate_zone_read_refusal(ctx->gate->shared, refusal, type, p);
 
-    return ngx_http_gate_headers(r, refusal, p + size);
+    return ngx_http_gate_response_headers(r, refusal, p + size);
 }
 
 
 /* "Trailers-Only": a status of gRPC's own, behind an HTTP status of 200 */
 
 static ngx_int_t
-ngx_http_gate_answer_grpc(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
+ngx_http_gate_response_send_grpc(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx)
 {
     ngx_gate_refusal_t  refusal;
 
-    if (ngx_http_gate_face(r, ctx, NGX_GATE_REFUSAL_HTML, &refusal) != NGX_OK
-        || ngx_http_gate_grpc_headers(r, &refusal) != NGX_OK)
+    if (ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_HTML, &refusal) != NGX_OK
+        || ngx_http_gate_response_grpc_headers(r, &refusal) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_type = ngx_http_gate_grpc_type;
-    r->headers_out.content_type_len = ngx_http_gate_grpc_type.len;
+    r->headers_out.content_type = ngx_http_gate_response_grpc_type;
+    r->headers_out.content_type_len = ngx_http_gate_response_grpc_type.len;
     r->headers_out.content_length_n = -1;
 
     r->header_only = 1;
@@ -299,12 +308,13 @@ ngx_http_gate_answer_grpc(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 
 
 static ngx_int_t
-ngx_http_gate_grpc_headers(ngx_http_request_t *r, ngx_gate_refusal_t *refusal)
+ngx_http_gate_response_grpc_headers(ngx_http_request_t *r,
+    ngx_gate_refusal_t *refusal)
 {
     u_char           *p;
     ngx_table_elt_t  *h;
 
-    h = ngx_http_gate_header(r);
+    h = ngx_http_gate_add_header(r);
     if (h == NULL) {
         return NGX_ERROR;
     }
@@ -318,7 +328,7 @@ ngx_http_gate_grpc_headers(ngx_http_request_t *r, ngx_gate_refusal_t *refusal)
         return NGX_ERROR;
     }
 
-    h = ngx_http_gate_header(r);
+    h = ngx_http_gate_add_header(r);
     if (h == NULL) {
         return NGX_ERROR;
     }
@@ -332,7 +342,7 @@ ngx_http_gate_grpc_headers(ngx_http_request_t *r, ngx_gate_refusal_t *refusal)
         return NGX_OK;
     }
 
-    h = ngx_http_gate_header(r);
+    h = ngx_http_gate_add_header(r);
     if (h == NULL) {
         return NGX_ERROR;
     }
@@ -347,21 +357,21 @@ ngx_http_gate_grpc_headers(ngx_http_request_t *r, ngx_gate_refusal_t *refusal)
 
 /*
  * Those that every refusal has.  The seconds to Retry-After are written in
- * front of end; then retry_after is what the client was told, 0 if nothing.
+ * front of end; retry_after is set to them, or to 0 without the header.
  */
 
 static ngx_int_t
-ngx_http_gate_headers(ngx_http_request_t *r, ngx_gate_refusal_t *refusal,
-    u_char *end)
+ngx_http_gate_response_headers(ngx_http_request_t *r,
+    ngx_gate_refusal_t *refusal, u_char *end)
 {
     ngx_uint_t        n;
     ngx_table_elt_t  *h;
 
-    if (ngx_http_gate_uncached(r) != NGX_OK) {
+    if (ngx_http_gate_response_no_store(r) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    h = ngx_http_gate_header(r);
+    h = ngx_http_gate_add_header(r);
     if (h == NULL) {
         return NGX_ERROR;
     }
@@ -369,14 +379,14 @@ ngx_http_gate_headers(ngx_http_request_t *r, ngx_gate_refusal_t *refusal,
     ngx_str_set(&h->key, "X-Init-Gate");
     h->value = refusal->header;
 
-    n = ngx_http_gate_retry_after(r, refusal->retry_after);
+    n = ngx_http_gate_response_retry_after(r, refusal->retry_after);
     refusal->retry_after = n;
 
     if (n == 0) {
         return NGX_OK;
     }
 
-    h = ngx_http_gate_header(r);
+    h = ngx_http_gate_add_header(r);
     if (h == NULL) {
         return NGX_ERROR;
     }
@@ -396,14 +406,14 @@ ngx_http_gate_headers(ngx_http_request_t *r, ngx_gate_refusal_t *refusal,
 }
 
 
-/* every answer of ours is of this moment, and for this client */
+/* a response depends on the moment and on the client */
 
 ngx_int_t
-ngx_http_gate_uncached(ngx_http_request_t *r)
+ngx_http_gate_response_no_store(ngx_http_request_t *r)
 {
     ngx_table_elt_t  *h;
 
-    h = ngx_http_gate_header(r);
+    h = ngx_http_gate_add_header(r);
     if (h == NULL) {
         return NGX_ERROR;
     }
@@ -411,7 +421,7 @@ ngx_http_gate_uncached(ngx_http_request_t *r)
     ngx_str_set(&h->key, "Cache-Control");
     ngx_str_set(&h->value, "no-store");
 
-    h = ngx_http_gate_header(r);
+    h = ngx_http_gate_add_header(r);
     if (h == NULL) {
         return NGX_ERROR;
     }
@@ -429,7 +439,7 @@ ngx_http_gate_uncached(ngx_http_request_t *r)
  */
 
 static ngx_uint_t
-ngx_http_gate_retry_after(ngx_http_request_t *r, ngx_uint_t wait)
+ngx_http_gate_response_retry_after(ngx_http_request_t *r, ngx_uint_t wait)
 {
     uint32_t                    n;
     ngx_gate_t                **gate;
@@ -462,15 +472,15 @@ ngx_http_gate_retry_after(ngx_http_request_t *r, ngx_uint_t wait)
     /* the multiples of the golden ratio spread more evenly than chance does */
 
     n = (uint32_t) (r->connection->number + r->connection->requests);
-    n *= NGX_HTTP_GATE_GOLDEN;
+    n *= NGX_HTTP_GATE_RESPONSE_GOLDEN;
 
     return wait + (n >> 8) % (wait + 1);
 }
 
 
 ngx_int_t
-ngx_http_gate_send(ngx_http_request_t *r, ngx_uint_t status, ngx_str_t *type,
-    ngx_str_t *parts, ngx_uint_t n)
+ngx_http_gate_response_send(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *type, ngx_str_t *parts, ngx_uint_t n)
 {
     off_t         length;
     ngx_buf_t    *b;
