@@ -16,7 +16,7 @@ static void *ngx_http_gate_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_gate_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static ngx_int_t ngx_http_gate_resolve_needed(ngx_conf_t *cf,
-    ngx_http_gate_list_t *needed);
+    ngx_http_gate_list_t *list);
 static void ngx_http_gate_merge_shown(ngx_conf_t *cf,
     ngx_http_gate_loc_conf_t *prev, ngx_http_gate_loc_conf_t *conf);
 
@@ -192,24 +192,24 @@ ngx_http_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->details = 0;
     }
 
-    if (conf->needed == NULL) {
-        conf->needed = prev->needed;
+    if (conf->gate_list == NULL) {
+        conf->gate_list = prev->gate_list;
     }
 
     /* an unknown name is told of wherever it stands, in force or not */
 
-    if (ngx_http_gate_resolve_needed(cf, prev->needed) != NGX_OK
-        || ngx_http_gate_resolve_needed(cf, conf->needed) != NGX_OK)
+    if (ngx_http_gate_resolve_needed(cf, prev->gate_list) != NGX_OK
+        || ngx_http_gate_resolve_needed(cf, conf->gate_list) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
 
-    if (conf->shown) {
-        return ngx_http_gate_list_resolve(cf, conf->shown) == NGX_OK
+    if (conf->status_list) {
+        return ngx_http_gate_list_resolve(cf, conf->status_list) == NGX_OK
                ? NGX_CONF_OK : NGX_CONF_ERROR;
     }
 
-    if (conf->needed == NULL || conf->needed->names->nelts == 0) {
+    if (conf->gate_list == NULL || conf->gate_list->names->nelts == 0) {
         return NGX_CONF_OK;
     }
 
@@ -219,7 +219,7 @@ ngx_http_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     gmcf->used = 1;
 
-    conf->gates = conf->needed->gates;
+    conf->gates = conf->gate_list->gates;
     conf->decision = ngx_http_get_variable_index(cf, &name);
 
     return conf->decision == NGX_ERROR ? NGX_CONF_ERROR : NGX_CONF_OK;
@@ -251,7 +251,7 @@ ngx_http_gate_merge_shown(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *prev,
         return;
     }
 
-    conf->shown = prev->shown;
+    conf->status_list = prev->shown;
     conf->handler = prev->handler;
     conf->subpaths = prev->subpaths;
     conf->format = prev->format;
@@ -264,13 +264,13 @@ ngx_http_gate_merge_shown(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *prev,
 /* "off" has no names */
 
 static ngx_int_t
-ngx_http_gate_resolve_needed(ngx_conf_t *cf, ngx_http_gate_list_t *needed)
+ngx_http_gate_resolve_needed(ngx_conf_t *cf, ngx_http_gate_list_t *list)
 {
-    if (needed == NULL || needed->names->nelts == 0) {
+    if (list == NULL || list->names->nelts == 0) {
         return NGX_OK;
     }
 
-    return ngx_http_gate_list_resolve(cf, needed);
+    return ngx_http_gate_list_resolve(cf, list);
 }
 
 
@@ -508,7 +508,7 @@ ngx_http_gate_exit_process(ngx_cycle_t *cycle)
     /* without a master, nobody waits until requests have ended */
 
     if (ngx_process == NGX_PROCESS_SINGLE) {
-        ngx_http_gate_hold_end(gmcf);
+        ngx_http_gate_hold_end_all(gmcf);
     }
 
     ngx_gate_stats_detach(gmcf->process);

@@ -54,11 +54,11 @@ typedef struct {
     /* of this process */
     ngx_gate_prober_t          *prober;     /* in the worker that probes */
     ngx_gate_stats_process_t   *process;
-    ngx_queue_t                 held;       /* requests that wait */
-    ngx_queue_t                 decided;    /* that need wait no longer */
+    ngx_queue_t                 held_queue; /* requests that wait */
+    ngx_queue_t                 decided_queue; /* that wait no longer */
     ngx_uint_t                  nheld;
-    ngx_event_t                 poll;       /* while requests are held */
-    ngx_atomic_uint_t           seen;       /* of the changes of the zone */
+    ngx_event_t                 poll_event; /* while requests are held */
+    ngx_atomic_uint_t           seen_changes; /* of the zone */
 } ngx_http_gate_main_conf_t;
 
 
@@ -76,8 +76,8 @@ typedef struct {
     ngx_gate_t                **gates;      /* that requests need, or NULL */
     ngx_int_t                   decision;   /* index of a variable */
 
-    ngx_http_gate_list_t       *needed;     /* what gates was made of */
-    ngx_http_gate_list_t       *shown;      /* by init_status, init_ready */
+    ngx_http_gate_list_t       *gate_list;  /* of init_gate */
+    ngx_http_gate_list_t       *status_list; /* by init_status, init_ready */
     ngx_http_handler_pt         handler;    /* of the one or the other */
     ngx_flag_t                  subpaths;   /* the URI may name a check */
 
@@ -96,25 +96,25 @@ typedef struct {
 
 /* of a request that met a closed gate */
 
-typedef struct ngx_http_gate_wait_s  ngx_http_gate_wait_t;
+typedef struct ngx_http_gate_hold_entry_s  ngx_http_gate_hold_entry_t;
 
 typedef struct {
     ngx_http_request_t         *request;
     ngx_gate_t                 *gate;       /* the one that was closed */
-    ngx_http_gate_loc_conf_t   *passed;     /* where it has been let in */
-    ngx_http_gate_wait_t       *wait;
-    ngx_msec_t                  since;
-    ngx_msec_t                  held;
-    unsigned                    waiting:1;
-    unsigned                    waited:1;
+    ngx_http_gate_loc_conf_t   *passed_conf; /* of the location it passed */
+    ngx_http_gate_hold_entry_t  *entry;
+    ngx_msec_t                  start_msec;
+    ngx_msec_t                  held_msec;
+    unsigned                    queued:1;     /* held now */
+    unsigned                    was_held:1;
     unsigned                    refused:1;
-    unsigned                    kept:1;
+    unsigned                    saved:1;
 } ngx_http_gate_ctx_t;
 
 
-struct ngx_http_gate_wait_s {
+struct ngx_http_gate_hold_entry_s {
     ngx_queue_t                 queue;
-    ngx_event_t                 timer;      /* the end of its patience */
+    ngx_event_t                 timer;      /* the end of its hold */
     ngx_http_gate_ctx_t        *ctx;
 };
 
@@ -138,26 +138,28 @@ ngx_int_t ngx_http_gate_list_resolve(ngx_conf_t *cf,
 
 ngx_int_t ngx_http_gate_handler(ngx_http_request_t *r);
 
+/* ctx */
+
+ngx_http_gate_ctx_t *ngx_http_gate_ctx_get(ngx_http_request_t *r);
+ngx_http_gate_ctx_t *ngx_http_gate_ctx_create(ngx_http_request_t *r);
+ngx_int_t ngx_http_gate_ctx_save(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx);
+
 /* closed */
 
-ngx_int_t ngx_http_gate_stop(ngx_http_request_t *r,
+ngx_int_t ngx_http_gate_closed_handler(ngx_http_request_t *r,
     ngx_http_gate_loc_conf_t *glcf, ngx_gate_t *gate);
-ngx_gate_t *ngx_http_gate_closed(ngx_gate_t **gates);
-ngx_http_gate_ctx_t *ngx_http_gate_get_ctx(ngx_http_request_t *r);
-void ngx_http_gate_resume(ngx_http_gate_ctx_t *ctx);
-void ngx_http_gate_leave(void *data);
-ngx_int_t ngx_http_gate_keep_ctx(ngx_http_request_t *r,
-    ngx_http_gate_ctx_t *ctx);
+ngx_gate_t *ngx_http_gate_closed_find(ngx_gate_t **gates);
+void ngx_http_gate_closed_resume(ngx_http_gate_ctx_t *ctx);
 
 /* hold */
 
 void ngx_http_gate_hold_init(ngx_http_gate_main_conf_t *gmcf, ngx_log_t *log);
-void ngx_http_gate_hold_end(ngx_http_gate_main_conf_t *gmcf);
-ngx_msec_int_t ngx_http_gate_patience(ngx_http_request_t *r,
+void ngx_http_gate_hold_end_all(ngx_http_gate_main_conf_t *gmcf);
+ngx_msec_int_t ngx_http_gate_hold_time_left(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx, ngx_gate_t *gate);
-ngx_int_t ngx_http_gate_hold(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
-    ngx_msec_t patience);
-void ngx_http_gate_release(ngx_http_gate_ctx_t *ctx);
+ngx_int_t ngx_http_gate_hold_request(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx, ngx_msec_t time_left);
 
 /* response */
 

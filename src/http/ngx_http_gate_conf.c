@@ -44,12 +44,12 @@ ngx_http_gate_init_gate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t   *value;
     ngx_uint_t   i;
 
-    if (glcf->needed) {
+    if (glcf->gate_list) {
         return "is duplicate";
     }
 
-    glcf->needed = ngx_http_gate_list(cf);
-    if (glcf->needed == NULL) {
+    glcf->gate_list = ngx_http_gate_list(cf);
+    if (glcf->gate_list == NULL) {
         return NGX_CONF_ERROR;
     }
 
@@ -69,7 +69,7 @@ ngx_http_gate_init_gate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return NGX_CONF_ERROR;
         }
 
-        if (ngx_http_gate_list_add(glcf->needed, &value[i]) != NGX_OK) {
+        if (ngx_http_gate_list_add(glcf->gate_list, &value[i]) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
     }
@@ -292,12 +292,12 @@ ngx_http_gate_init_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_uint_t                 i;
     ngx_http_core_loc_conf_t  *clcf;
 
-    if (glcf->shown) {
+    if (glcf->status_list) {
         return "is duplicate, or beside \"init_ready\"";
     }
 
-    glcf->shown = ngx_http_gate_list(cf);
-    if (glcf->shown == NULL) {
+    glcf->status_list = ngx_http_gate_list(cf);
+    if (glcf->status_list == NULL) {
         return NGX_CONF_ERROR;
     }
 
@@ -309,7 +309,7 @@ ngx_http_gate_init_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             rc = ngx_http_gate_status_param(glcf, &value[i]);
 
         } else {
-            rc = ngx_http_gate_list_add(glcf->shown, &value[i]);
+            rc = ngx_http_gate_list_add(glcf->status_list, &value[i]);
         }
 
         if (rc == NGX_DECLINED) {
@@ -388,12 +388,12 @@ ngx_http_gate_init_ready(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_uint_t                 i;
     ngx_http_core_loc_conf_t  *clcf;
 
-    if (glcf->shown) {
+    if (glcf->status_list) {
         return "is duplicate, or beside \"init_status\"";
     }
 
-    glcf->shown = ngx_http_gate_list(cf);
-    if (glcf->shown == NULL) {
+    glcf->status_list = ngx_http_gate_list(cf);
+    if (glcf->status_list == NULL) {
         return NGX_CONF_ERROR;
     }
 
@@ -409,7 +409,7 @@ ngx_http_gate_init_ready(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return NGX_CONF_ERROR;
         }
 
-        if (ngx_http_gate_list_add(glcf->shown, &value[i]) != NGX_OK) {
+        if (ngx_http_gate_list_add(glcf->status_list, &value[i]) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
     }

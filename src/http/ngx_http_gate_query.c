@@ -49,7 +49,7 @@ ngx_http_gate_query(ngx_http_request_t *r, ngx_http_gate_query_t *query)
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
 
-    query->gates = glcf->shown->gates;
+    query->gates = glcf->status_list->gates;
 
     for (n = 0; query->gates[n]; n++) { /* void */ }
 

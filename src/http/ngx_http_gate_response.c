@@ -168,7 +168,7 @@ ngx_http_gate_response_send_native(ngx_http_request_t *r,
 {
     ngx_gate_refusal_t  refusal;
 
-    if (ngx_http_gate_keep_ctx(r, ctx) != NGX_OK
+    if (ngx_http_gate_ctx_save(r, ctx) != NGX_OK
         || ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_HTML, &refusal) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

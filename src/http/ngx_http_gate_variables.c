@@ -91,7 +91,7 @@ ngx_http_gate_of(ngx_http_request_t *r)
     ngx_http_gate_ctx_t       *ctx;
     ngx_http_gate_loc_conf_t  *glcf;
 
-    ctx = ngx_http_gate_get_ctx(r->main);
+    ctx = ngx_http_gate_ctx_get(r->main);
 
     if (ctx && ctx->gate) {
         return ctx->gate;
@@ -103,7 +103,7 @@ ngx_http_gate_of(ngx_http_request_t *r)
         return NULL;
     }
 
-    gate = ngx_http_gate_closed(glcf->gates);
+    gate = ngx_http_gate_closed_find(glcf->gates);
 
     return gate ? gate : glcf->gates[0];
 }
@@ -236,14 +236,14 @@ ngx_http_gate_variable_held(ngx_http_request_t *r,
     ngx_msec_t            ms;
     ngx_http_gate_ctx_t  *ctx;
 
-    ctx = ngx_http_gate_get_ctx(r->main);
+    ctx = ngx_http_gate_ctx_get(r->main);
 
-    if (ctx == NULL || !ctx->waited) {
+    if (ctx == NULL || !ctx->was_held) {
         v->not_found = 1;
         return NGX_OK;
     }
 
-    ms = ctx->waiting ? ngx_current_msec - ctx->since : ctx->held;
+    ms = ctx->queued ? ngx_current_msec - ctx->start_msec : ctx->held_msec;
 
     p = ngx_pnalloc(r->pool, NGX_TIME_T_LEN + 4);
     if (p == NULL) {
