@@ -9,83 +9,84 @@
 #include <ngx_gate_record.h>
 
 
-static ngx_int_t ngx_http_gate_add_handler(ngx_http_core_main_conf_t *cmcf);
-static ngx_int_t ngx_http_gate_postconfiguration(ngx_conf_t *cf);
-static void *ngx_http_gate_create_main_conf(ngx_conf_t *cf);
-static void *ngx_http_gate_create_loc_conf(ngx_conf_t *cf);
-static char *ngx_http_gate_merge_loc_conf(ngx_conf_t *cf, void *parent,
+static ngx_int_t ngx_http_init_gate_add_handler(
+    ngx_http_core_main_conf_t *cmcf);
+static ngx_int_t ngx_http_init_gate_postconfiguration(ngx_conf_t *cf);
+static void *ngx_http_init_gate_create_main_conf(ngx_conf_t *cf);
+static void *ngx_http_init_gate_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
-static ngx_int_t ngx_http_gate_resolve_needed(ngx_conf_t *cf,
+static ngx_int_t ngx_http_init_gate_resolve(ngx_conf_t *cf,
     ngx_http_gate_list_t *list);
 static void ngx_http_gate_merge_shown(ngx_conf_t *cf,
     ngx_http_gate_loc_conf_t *prev, ngx_http_gate_loc_conf_t *conf);
 
-static char *ngx_http_gate_init_checks(ngx_conf_t *cf, ngx_command_t *cmd,
+static char *ngx_http_init_gate_checks(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-static ngx_shm_zone_t *ngx_http_gate_old_stats(void);
-static ngx_int_t ngx_http_gate_init_module(ngx_cycle_t *cycle);
-static ngx_int_t ngx_http_gate_begin(ngx_cycle_t *cycle,
+static ngx_shm_zone_t *ngx_http_init_gate_old_stats(void);
+static ngx_int_t ngx_http_init_gate_init_module(ngx_cycle_t *cycle);
+static ngx_int_t ngx_http_init_gate_commit(ngx_cycle_t *cycle,
     ngx_http_gate_main_conf_t *gmcf, ngx_shm_zone_t *zone,
     ngx_shm_zone_t *stats);
-static ngx_int_t ngx_http_gate_init_process(ngx_cycle_t *cycle);
-static void ngx_http_gate_exit_process(ngx_cycle_t *cycle);
+static ngx_int_t ngx_http_init_gate_init_process(ngx_cycle_t *cycle);
+static void ngx_http_init_gate_exit_process(ngx_cycle_t *cycle);
 
 
-static ngx_command_t  ngx_http_gate_commands[] = {
+static ngx_command_t  ngx_http_init_gate_commands[] = {
 
     { ngx_string("init_checks"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
-      ngx_http_gate_init_checks,
+      ngx_http_init_gate_checks,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("init_gate"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
-      ngx_http_gate_init_gate,
+      ngx_http_gate_conf_init_gate,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("init_hold"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
-      ngx_http_gate_init_hold,
+      ngx_http_gate_conf_init_hold,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("init_response"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_gate_init_response,
+      ngx_http_gate_conf_init_response,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("init_retry_after"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_gate_init_retry_after,
+      ngx_http_gate_conf_init_retry_after,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("init_page"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
-      ngx_http_gate_init_page,
+      ngx_http_gate_conf_init_page,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("init_status"),
       NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
-      ngx_http_gate_init_status,
+      ngx_http_gate_conf_init_status,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("init_ready"),
       NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
-      ngx_http_gate_init_ready,
+      ngx_http_gate_conf_init_ready,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -95,38 +96,38 @@ static ngx_command_t  ngx_http_gate_commands[] = {
 
 
 static ngx_http_module_t  ngx_http_init_gate_module_ctx = {
-    ngx_http_gate_add_variables,           /* preconfiguration */
-    ngx_http_gate_postconfiguration,       /* postconfiguration */
+    ngx_http_gate_variables_add,           /* preconfiguration */
+    ngx_http_init_gate_postconfiguration,       /* postconfiguration */
 
-    ngx_http_gate_create_main_conf,        /* create main configuration */
+    ngx_http_init_gate_create_main_conf,        /* create main configuration */
     NULL,                                  /* init main configuration */
 
     NULL,                                  /* create server configuration */
     NULL,                                  /* merge server configuration */
 
-    ngx_http_gate_create_loc_conf,         /* create location configuration */
-    ngx_http_gate_merge_loc_conf           /* merge location configuration */
+    ngx_http_init_gate_create_loc_conf,         /* create location configuration */
+    ngx_http_init_gate_merge_loc_conf           /* merge location configuration */
 };
 
 
 ngx_module_t  ngx_http_init_gate_module = {
     NGX_MODULE_V1,
     &ngx_http_init_gate_module_ctx,        /* module context */
-    ngx_http_gate_commands,                /* module directives */
+    ngx_http_init_gate_commands,                /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    ngx_http_gate_init_module,             /* init module */
-    ngx_http_gate_init_process,            /* init process */
+    ngx_http_init_gate_init_module,             /* init module */
+    ngx_http_init_gate_init_process,            /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    ngx_http_gate_exit_process,            /* exit process */
+    ngx_http_init_gate_exit_process,            /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
 
 
 static void *
-ngx_http_gate_create_main_conf(ngx_conf_t *cf)
+ngx_http_init_gate_create_main_conf(ngx_conf_t *cf)
 {
     ngx_http_gate_main_conf_t  *gmcf;
 
@@ -144,7 +145,7 @@ ngx_http_gate_create_main_conf(ngx_conf_t *cf)
 
 
 static void *
-ngx_http_gate_create_loc_conf(ngx_conf_t *cf)
+ngx_http_init_gate_create_loc_conf(ngx_conf_t *cf)
 {
     ngx_http_gate_loc_conf_t  *glcf;
 
@@ -165,7 +166,7 @@ ngx_http_gate_create_loc_conf(ngx_conf_t *cf)
 
 
 static char *
-ngx_http_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
     ngx_http_gate_loc_conf_t *prev = parent;
     ngx_http_gate_loc_conf_t *conf = child;
@@ -198,14 +199,14 @@ ngx_http_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     /* an unknown name is told of wherever it stands, in force or not */
 
-    if (ngx_http_gate_resolve_needed(cf, prev->gate_list) != NGX_OK
-        || ngx_http_gate_resolve_needed(cf, conf->gate_list) != NGX_OK)
+    if (ngx_http_init_gate_resolve(cf, prev->gate_list) != NGX_OK
+        || ngx_http_init_gate_resolve(cf, conf->gate_list) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
 
     if (conf->status_list) {
-        return ngx_http_gate_list_resolve(cf, conf->status_list) == NGX_OK
+        return ngx_http_gate_conf_resolve_list(cf, conf->status_list) == NGX_OK
                ? NGX_CONF_OK : NGX_CONF_ERROR;
     }
 
@@ -264,18 +265,18 @@ ngx_http_gate_merge_shown(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *prev,
 /* "off" has no names */
 
 static ngx_int_t
-ngx_http_gate_resolve_needed(ngx_conf_t *cf, ngx_http_gate_list_t *list)
+ngx_http_init_gate_resolve(ngx_conf_t *cf, ngx_http_gate_list_t *list)
 {
     if (list == NULL || list->names->nelts == 0) {
         return NGX_OK;
     }
 
-    return ngx_http_gate_list_resolve(cf, list);
+    return ngx_http_gate_conf_resolve_list(cf, list);
 }
 
 
 static ngx_int_t
-ngx_http_gate_postconfiguration(ngx_conf_t *cf)
+ngx_http_init_gate_postconfiguration(ngx_conf_t *cf)
 {
     u_char                      digest[16];
     ngx_array_t                *gates;
@@ -305,14 +306,14 @@ ngx_http_gate_postconfiguration(ngx_conf_t *cf)
 
     gmcf->zone = ngx_gate_zone_add(cf, gates, digest,
                                    &ngx_http_init_gate_module);
-    gmcf->stats = ngx_gate_stats_add(cf, gates, ngx_http_gate_old_stats(),
+    gmcf->stats = ngx_gate_stats_add(cf, gates, ngx_http_init_gate_old_stats(),
                                      &ngx_http_init_gate_module);
 
     if (gmcf->zone == NULL || gmcf->stats == NULL) {
         return NGX_ERROR;
     }
 
-    return gmcf->used ? ngx_http_gate_add_handler(cmcf) : NGX_OK;
+    return gmcf->used ? ngx_http_init_gate_add_handler(cmcf) : NGX_OK;
 }
 
 
@@ -323,7 +324,7 @@ ngx_http_gate_postconfiguration(ngx_conf_t *cf)
  */
 
 static ngx_int_t
-ngx_http_gate_add_handler(ngx_http_core_main_conf_t *cmcf)
+ngx_http_init_gate_add_handler(ngx_http_core_main_conf_t *cmcf)
 {
     ngx_array_t          *handlers;
     ngx_http_handler_pt  *h;
@@ -346,7 +347,7 @@ ngx_http_gate_add_handler(ngx_http_core_main_conf_t *cmcf)
 
 
 static char *
-ngx_http_gate_init_checks(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_init_gate_checks(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_gate_main_conf_t *gmcf = conf;
 
@@ -355,7 +356,7 @@ ngx_http_gate_init_checks(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static ngx_shm_zone_t *
-ngx_http_gate_old_stats(void)
+ngx_http_init_gate_old_stats(void)
 {
     return ngx_gate_zone_find((ngx_cycle_t *) ngx_cycle,
                               &ngx_http_init_gate_module, "init_gate_stats:");
@@ -372,7 +373,7 @@ ngx_http_gate_old_stats(void)
  */
 
 static ngx_int_t
-ngx_http_gate_init_module(ngx_cycle_t *cycle)
+ngx_http_init_gate_init_module(ngx_cycle_t *cycle)
 {
     ngx_int_t                   rc;
     ngx_cycle_t                *old;
@@ -382,7 +383,7 @@ ngx_http_gate_init_module(ngx_cycle_t *cycle)
     old = (ngx_cycle_t *) ngx_cycle;
 
     zone = ngx_gate_zone_find(old, &ngx_http_init_gate_module, "init_gate:");
-    stats = ngx_http_gate_old_stats();
+    stats = ngx_http_init_gate_old_stats();
 
     gmcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                ngx_http_init_gate_module);
@@ -392,10 +393,11 @@ ngx_http_gate_init_module(ngx_cycle_t *cycle)
     }
 
     if (zone == NULL || ngx_process != NGX_PROCESS_SINGLE) {
-        return gmcf ? ngx_http_gate_begin(cycle, gmcf, zone, stats) : NGX_OK;
+        return gmcf ? ngx_http_init_gate_commit(cycle, gmcf, zone,
+                                                stats) : NGX_OK;
     }
 
-    ngx_http_gate_exit_process(old);
+    ngx_http_init_gate_exit_process(old);
 
     if (gmcf == NULL) {
         (void) ngx_gate_zone_keep_memory(zone);
@@ -403,7 +405,7 @@ ngx_http_gate_init_module(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    rc = ngx_http_gate_begin(cycle, gmcf, zone, stats);
+    rc = ngx_http_init_gate_commit(cycle, gmcf, zone, stats);
 
     if (zone->shm.addr != gmcf->zone->shm.addr) {
         (void) ngx_gate_zone_keep_memory(zone);
@@ -414,7 +416,7 @@ ngx_http_gate_init_module(ngx_cycle_t *cycle)
 
 
 static ngx_int_t
-ngx_http_gate_begin(ngx_cycle_t *cycle, ngx_http_gate_main_conf_t *gmcf,
+ngx_http_init_gate_commit(ngx_cycle_t *cycle, ngx_http_gate_main_conf_t *gmcf,
     ngx_shm_zone_t *zone, ngx_shm_zone_t *stats)
 {
     ngx_array_t  *gates;
@@ -438,7 +440,7 @@ ngx_http_gate_begin(ngx_cycle_t *cycle, ngx_http_gate_main_conf_t *gmcf,
 
 
 static ngx_int_t
-ngx_http_gate_init_process(ngx_cycle_t *cycle)
+ngx_http_init_gate_init_process(ngx_cycle_t *cycle)
 {
     ngx_array_t                *gates;
     ngx_gate_zone_t            *zone;
@@ -484,7 +486,7 @@ ngx_http_gate_init_process(ngx_cycle_t *cycle)
 
 
 static void
-ngx_http_gate_exit_process(ngx_cycle_t *cycle)
+ngx_http_init_gate_exit_process(ngx_cycle_t *cycle)
 {
     ngx_http_gate_main_conf_t  *gmcf;
 

@@ -121,17 +121,21 @@ struct ngx_http_gate_hold_entry_s {
 
 /* conf */
 
-char *ngx_http_gate_init_gate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_gate_init_hold(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_gate_init_response(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_http_gate_conf_init_gate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_gate_init_retry_after(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_http_gate_conf_init_hold(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_gate_init_page(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_gate_init_status(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_http_gate_conf_init_response(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_gate_init_ready(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-ngx_int_t ngx_http_gate_list_resolve(ngx_conf_t *cf,
+char *ngx_http_gate_conf_init_retry_after(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_gate_conf_init_page(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_gate_conf_init_status(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_gate_conf_init_ready(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_int_t ngx_http_gate_conf_resolve_list(ngx_conf_t *cf,
     ngx_http_gate_list_t *list);
 
 /* handler */
@@ -181,15 +185,15 @@ ngx_uint_t ngx_http_gate_prefer_page(ngx_http_request_t *r);
  * metrics and text, too.  The first one wins where the client does not care.
  */
 
-#define NGX_HTTP_GATE_OFFERS_REFUSAL  3
-#define NGX_HTTP_GATE_OFFERS_STATUS   5
+#define NGX_HTTP_GATE_ACCEPT_REFUSAL  3
+#define NGX_HTTP_GATE_ACCEPT_STATUS   5
 
-ngx_http_gate_format_e ngx_http_gate_accept(ngx_str_t *value,
+ngx_http_gate_format_e ngx_http_gate_accept_format(ngx_str_t *value,
     ngx_uint_t offers);
 
 /* what most clients say, and quickly read */
 
-#define ngx_http_gate_accepts_anything(r)                                     \
+#define ngx_http_gate_accept_is_any(r)                                        \
     ((r)->headers_in.accept == NULL                                           \
      || ((r)->headers_in.accept->value.len == 3                               \
          && ngx_memcmp((r)->headers_in.accept->value.data, "*/*", 3) == 0))
@@ -199,11 +203,11 @@ ngx_http_gate_format_e ngx_http_gate_accept(ngx_str_t *value,
 ngx_int_t ngx_http_gate_status_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_gate_ready_handler(ngx_http_request_t *r);
 
-extern ngx_conf_enum_t  ngx_http_gate_formats[];
+extern ngx_conf_enum_t  ngx_http_gate_conf_formats[];
 
 /* variables */
 
-ngx_int_t ngx_http_gate_add_variables(ngx_conf_t *cf);
+ngx_int_t ngx_http_gate_variables_add(ngx_conf_t *cf);
 
 
 extern ngx_module_t  ngx_http_init_gate_module;

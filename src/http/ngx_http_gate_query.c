@@ -7,9 +7,9 @@
 #include <ngx_http_gate_query.h>
 
 
-static ngx_int_t ngx_http_gate_query_one(ngx_http_request_t *r,
+static ngx_int_t ngx_http_gate_query_add_gate(ngx_http_request_t *r,
     ngx_http_gate_query_t *query, ngx_gate_t *gate);
-static ngx_int_t ngx_http_gate_query_read(ngx_http_request_t *r,
+static ngx_int_t ngx_http_gate_query_read_gate(ngx_http_request_t *r,
     ngx_gate_t *gate, ngx_gate_report_t *report,
     ngx_gate_report_details_t *details);
 static ngx_gate_t *ngx_http_gate_query_narrow(ngx_http_request_t *r,
@@ -18,7 +18,7 @@ static ngx_gate_t *ngx_http_gate_query_narrow(ngx_http_request_t *r,
 
 /* in the order of ngx_http_gate_format_e */
 
-static ngx_str_t  ngx_http_gate_types[] = {
+static ngx_str_t  ngx_http_gate_query_types[] = {
     ngx_string("application/json"),
     ngx_string("application/json"),
     ngx_string("text/html; charset=utf-8"),
@@ -40,7 +40,7 @@ ngx_http_gate_query_begin(ngx_http_request_t *r)
 
 
 ngx_int_t
-ngx_http_gate_query(ngx_http_request_t *r, ngx_http_gate_query_t *query)
+ngx_http_gate_query_read(ngx_http_request_t *r, ngx_http_gate_query_t *query)
 {
     ngx_int_t                    rc;
     ngx_uint_t                   n;
@@ -68,7 +68,7 @@ ngx_http_gate_query(ngx_http_request_t *r, ngx_http_gate_query_t *query)
             continue;
         }
 
-        rc = ngx_http_gate_query_one(r, query, *gate);
+        rc = ngx_http_gate_query_add_gate(r, query, *gate);
 
         if (rc != NGX_OK) {
             return rc;
@@ -84,8 +84,8 @@ ngx_http_gate_query(ngx_http_request_t *r, ngx_http_gate_query_t *query)
 
 
 static ngx_int_t
-ngx_http_gate_query_one(ngx_http_request_t *r, ngx_http_gate_query_t *query,
-    ngx_gate_t *gate)
+ngx_http_gate_query_add_gate(ngx_http_request_t *r,
+    ngx_http_gate_query_t *query, ngx_gate_t *gate)
 {
     ngx_uint_t  i;
 
@@ -109,8 +109,8 @@ ngx_http_gate_query_one(ngx_http_request_t *r, ngx_http_gate_query_t *query,
         }
     }
 
-    if (ngx_http_gate_query_read(r, gate, &query->reports[query->n],
-                                 &query->details[query->n])
+    if (ngx_http_gate_query_read_gate(r, gate, &query->reports[query->n],
+                                      &query->details[query->n])
         != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -123,7 +123,7 @@ ngx_http_gate_query_one(ngx_http_request_t *r, ngx_http_gate_query_t *query,
 
 
 static ngx_int_t
-ngx_http_gate_query_read(ngx_http_request_t *r, ngx_gate_t *gate,
+ngx_http_gate_query_read_gate(ngx_http_request_t *r, ngx_gate_t *gate,
     ngx_gate_report_t *report, ngx_gate_report_details_t *details)
 {
     ngx_uint_t                  i;
@@ -250,6 +250,7 @@ ngx_http_gate_query_send(ngx_http_request_t *r, ngx_uint_t status,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_gate_response_send(r, status, &ngx_http_gate_types[format],
+    return ngx_http_gate_response_send(r, status,
+                                       &ngx_http_gate_query_types[format],
                                        body, 1);
 }

@@ -110,12 +110,12 @@ ngx_http_gate_response_format(ngx_http_request_t *r,
             return NGX_HTTP_GATE_FORMAT_GRPC;
         }
 
-        if (ngx_http_gate_accepts_anything(r)) {
+        if (ngx_http_gate_accept_is_any(r)) {
             return NGX_HTTP_GATE_FORMAT_JSON;
         }
 
-        format = ngx_http_gate_accept(&r->headers_in.accept->value,
-                                      NGX_HTTP_GATE_OFFERS_REFUSAL);
+        format = ngx_http_gate_accept_format(&r->headers_in.accept->value,
+                                             NGX_HTTP_GATE_ACCEPT_REFUSAL);
     }
 
     if (format == NGX_HTTP_GATE_FORMAT_HTML && !ngx_http_gate_response_wants_page(r)) {

@@ -11,62 +11,62 @@
 
 /* writes a value of a gate, or of its record, for which there is room */
 
-typedef u_char *(*ngx_http_gate_value_pt)(u_char *p, ngx_gate_t *gate,
-    ngx_gate_record_t *record);
+typedef u_char *(*ngx_http_gate_variables_write_pt)(u_char *p,
+    ngx_gate_t *gate, ngx_gate_record_t *record);
 
 
-static ngx_gate_t *ngx_http_gate_of(ngx_http_request_t *r);
-static ngx_int_t ngx_http_gate_variable(ngx_http_request_t *r,
+static ngx_gate_t *ngx_http_gate_variables_gate(ngx_http_request_t *r);
+static ngx_int_t ngx_http_gate_variables_get(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static size_t ngx_http_gate_value_size(ngx_gate_t *gate);
-static u_char *ngx_http_gate_value_name(u_char *p, ngx_gate_t *gate,
+static size_t ngx_http_gate_variables_size(ngx_gate_t *gate);
+static u_char *ngx_http_gate_variables_write_name(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record);
-static u_char *ngx_http_gate_value_state(u_char *p, ngx_gate_t *gate,
+static u_char *ngx_http_gate_variables_write_state(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record);
-static u_char *ngx_http_gate_value_progress(u_char *p, ngx_gate_t *gate,
-    ngx_gate_record_t *record);
-static u_char *ngx_http_gate_value_retry_after(u_char *p, ngx_gate_t *gate,
-    ngx_gate_record_t *record);
-static u_char *ngx_http_gate_value_waiting(u_char *p, ngx_gate_t *gate,
-    ngx_gate_record_t *record);
-static ngx_int_t ngx_http_gate_variable_held(ngx_http_request_t *r,
+static u_char *ngx_http_gate_variables_write_progress(u_char *p,
+    ngx_gate_t *gate, ngx_gate_record_t *record);
+static u_char *ngx_http_gate_variables_write_retry_after(u_char *p,
+    ngx_gate_t *gate, ngx_gate_record_t *record);
+static u_char *ngx_http_gate_variables_write_waiting(u_char *p,
+    ngx_gate_t *gate, ngx_gate_record_t *record);
+static ngx_int_t ngx_http_gate_variables_held(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_gate_variable_decision(ngx_http_request_t *r,
+static ngx_int_t ngx_http_gate_variables_decision(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 
 
 static ngx_http_variable_t  ngx_http_gate_variables[] = {
 
-    { ngx_string("init_gate"), NULL, ngx_http_gate_variable,
-      (uintptr_t) ngx_http_gate_value_name, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("init_gate"), NULL, ngx_http_gate_variables_get,
+      (uintptr_t) ngx_http_gate_variables_write_name, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("init_gate_state"), NULL, ngx_http_gate_variable,
-      (uintptr_t) ngx_http_gate_value_state, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("init_gate_state"), NULL, ngx_http_gate_variables_get,
+      (uintptr_t) ngx_http_gate_variables_write_state, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("init_gate_progress"), NULL, ngx_http_gate_variable,
-      (uintptr_t) ngx_http_gate_value_progress, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("init_gate_progress"), NULL, ngx_http_gate_variables_get,
+      (uintptr_t) ngx_http_gate_variables_write_progress, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("init_gate_retry_after"), NULL, ngx_http_gate_variable,
-      (uintptr_t) ngx_http_gate_value_retry_after, NGX_HTTP_VAR_NOCACHEABLE,
+    { ngx_string("init_gate_retry_after"), NULL, ngx_http_gate_variables_get,
+      (uintptr_t) ngx_http_gate_variables_write_retry_after, NGX_HTTP_VAR_NOCACHEABLE,
       0 },
 
-    { ngx_string("init_gate_waiting"), NULL, ngx_http_gate_variable,
-      (uintptr_t) ngx_http_gate_value_waiting, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("init_gate_waiting"), NULL, ngx_http_gate_variables_get,
+      (uintptr_t) ngx_http_gate_variables_write_waiting, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("init_gate_held"), NULL, ngx_http_gate_variable_held, 0,
+    { ngx_string("init_gate_held"), NULL, ngx_http_gate_variables_held, 0,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     /* set by the handler, see there */
 
     { ngx_string("init_gate_decision"), NULL,
-      ngx_http_gate_variable_decision, 0, 0, 0 },
+      ngx_http_gate_variables_decision, 0, 0, 0 },
 
       ngx_http_null_variable
 };
 
 
 ngx_int_t
-ngx_http_gate_add_variables(ngx_conf_t *cf)
+ngx_http_gate_variables_add(ngx_conf_t *cf)
 {
     ngx_http_variable_t  *var, *v;
 
@@ -85,7 +85,7 @@ ngx_http_gate_add_variables(ngx_conf_t *cf)
 
 
 static ngx_gate_t *
-ngx_http_gate_of(ngx_http_request_t *r)
+ngx_http_gate_variables_gate(ngx_http_request_t *r)
 {
     ngx_gate_t                *gate;
     ngx_http_gate_ctx_t       *ctx;
@@ -110,23 +110,23 @@ ngx_http_gate_of(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_http_gate_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
-    uintptr_t data)
+ngx_http_gate_variables_get(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_http_gate_value_pt value = (ngx_http_gate_value_pt) data;
+    ngx_http_gate_variables_write_pt value = (ngx_http_gate_variables_write_pt) data;
 
     u_char             *p;
     ngx_gate_t         *gate;
     ngx_gate_record_t   record;
 
-    gate = ngx_http_gate_of(r);
+    gate = ngx_http_gate_variables_gate(r);
 
     if (gate == NULL) {
         v->not_found = 1;
         return NGX_OK;
     }
 
-    p = ngx_pnalloc(r->pool, ngx_http_gate_value_size(gate));
+    p = ngx_pnalloc(r->pool, ngx_http_gate_variables_size(gate));
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -146,7 +146,7 @@ ngx_http_gate_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 /* the longest value is that of all names, each with a comma and a blank */
 
 static size_t
-ngx_http_gate_value_size(ngx_gate_t *gate)
+ngx_http_gate_variables_size(ngx_gate_t *gate)
 {
     size_t      size;
     ngx_uint_t  i;
@@ -162,7 +162,7 @@ ngx_http_gate_value_size(ngx_gate_t *gate)
 
 
 static u_char *
-ngx_http_gate_value_name(u_char *p, ngx_gate_t *gate,
+ngx_http_gate_variables_write_name(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record)
 {
     return ngx_sprintf(p, "%V", &gate->name);
@@ -170,7 +170,7 @@ ngx_http_gate_value_name(u_char *p, ngx_gate_t *gate,
 
 
 static u_char *
-ngx_http_gate_value_state(u_char *p, ngx_gate_t *gate,
+ngx_http_gate_variables_write_state(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record)
 {
     return ngx_sprintf(p, "%V", &ngx_gate_state_names[record->latch.state]);
@@ -180,7 +180,7 @@ ngx_http_gate_value_state(u_char *p, ngx_gate_t *gate,
 /* nothing while it is unknown */
 
 static u_char *
-ngx_http_gate_value_progress(u_char *p, ngx_gate_t *gate,
+ngx_http_gate_variables_write_progress(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record)
 {
     return ngx_gate_json_format_progress(p, record->progress);
@@ -188,7 +188,7 @@ ngx_http_gate_value_progress(u_char *p, ngx_gate_t *gate,
 
 
 static u_char *
-ngx_http_gate_value_retry_after(u_char *p, ngx_gate_t *gate,
+ngx_http_gate_variables_write_retry_after(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record)
 {
     return ngx_sprintf(p, "%ui", record->retry_after);
@@ -198,7 +198,7 @@ ngx_http_gate_value_retry_after(u_char *p, ngx_gate_t *gate,
 /* the names of the required checks that have not passed */
 
 static u_char *
-ngx_http_gate_value_waiting(u_char *p, ngx_gate_t *gate,
+ngx_http_gate_variables_write_waiting(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record)
 {
     u_char                   *start;
@@ -229,7 +229,7 @@ ngx_http_gate_value_waiting(u_char *p, ngx_gate_t *gate,
 /* seconds with milliseconds, as $request_time */
 
 static ngx_int_t
-ngx_http_gate_variable_held(ngx_http_request_t *r,
+ngx_http_gate_variables_held(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     u_char               *p;
@@ -261,7 +261,7 @@ ngx_http_gate_variable_held(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_gate_variable_decision(ngx_http_request_t *r,
+ngx_http_gate_variables_decision(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     v->not_found = 1;
