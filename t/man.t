@@ -41,7 +41,7 @@ my $source = source('*.c') . source('*/*.c');
 
 my %tables = (
     directives => [strings($source, 'ngx_command_t')],
-    'directives of a gate' => [strings($source, 'ngx_gate_directive_t')],
+    'directives of a gate' => [strings($source, 'ngx_gate_conf_directive_t')],
     parameters => [strings($source, 'ngx_gate_param_t'),
         $source =~ /ngx_gate_\w+_param_str\("(\w+)"/g,
         source('net/ngx_gate_tls.h') =~ /\{ ngx_string\("(\w+)"\)/g],

@@ -391,7 +391,7 @@ ngx_gate_http_judge(ngx_gate_http_t *http)
         text.data = http->body ? http->body : (u_char *) "";
         text.len = http->body_len;
 
-        rc = ngx_gate_match(http->conf->match, &text);
+        rc = ngx_gate_match_exec(http->conf->match, &text);
     }
 
 #else

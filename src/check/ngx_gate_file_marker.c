@@ -298,7 +298,7 @@ ngx_gate_file_match(ngx_gate_file_run_t *run, ngx_str_t *content)
 #if (NGX_PCRE)
     if (rc == NGX_OK && conf->match) {
         wanted = &conf->pattern;
-        rc = ngx_gate_match(conf->match, content);
+        rc = ngx_gate_match_exec(conf->match, content);
     }
 #endif
 

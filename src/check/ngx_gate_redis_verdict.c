@@ -336,7 +336,7 @@ ngx_gate_redis_judge_value(ngx_gate_redis_run_t *run, ngx_str_t *text)
 
     if (conf->match) {
 
-        switch (ngx_gate_match(conf->match, text)) {
+        switch (ngx_gate_match_exec(conf->match, text)) {
 
         case NGX_OK:
             return ngx_gate_redis_passed(run);
