@@ -18,7 +18,7 @@ static char *ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static ngx_int_t ngx_http_init_gate_resolve(ngx_conf_t *cf,
     ngx_http_gate_list_t *list);
-static void ngx_http_gate_merge_shown(ngx_conf_t *cf,
+static void ngx_http_init_gate_merge_status_list(ngx_conf_t *cf,
     ngx_http_gate_loc_conf_t *prev, ngx_http_gate_loc_conf_t *conf);
 
 static char *ngx_http_init_gate_checks(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -183,7 +183,7 @@ ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->page_title, prev->page_title, "");
     ngx_conf_merge_str_value(conf->page_message, prev->page_message, "");
 
-    ngx_http_gate_merge_shown(cf, prev, conf);
+    ngx_http_init_gate_merge_status_list(cf, prev, conf);
 
     if (conf->format == NGX_CONF_UNSET_UINT) {
         conf->format = NGX_HTTP_GATE_FORMAT_AUTO;
@@ -233,7 +233,7 @@ ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
  */
 
 static void
-ngx_http_gate_merge_shown(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *prev,
+ngx_http_init_gate_merge_status_list(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *prev,
     ngx_http_gate_loc_conf_t *conf)
 {
     ngx_http_core_loc_conf_t  *clcf;
@@ -248,11 +248,11 @@ ngx_http_gate_merge_shown(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *prev,
         return;
     }
 
-    if (prev->shown == NULL || clcf->handler) {
+    if (prev->status_list == NULL || clcf->handler) {
         return;
     }
 
-    conf->status_list = prev->shown;
+    conf->status_list = prev->status_list;
     conf->handler = prev->handler;
     conf->subpaths = prev->subpaths;
     conf->format = prev->format;
