@@ -5,8 +5,8 @@
  */
 
 
-#ifndef _NGX_GATE_TREE_H_INCLUDED_
-#define _NGX_GATE_TREE_H_INCLUDED_
+#ifndef _NGX_GATE_CHECK_FILE_TREE_H_INCLUDED_
+#define _NGX_GATE_CHECK_FILE_TREE_H_INCLUDED_
 
 
 #include <ngx_gate.h>
@@ -15,41 +15,42 @@
 
 /* one open directory for each level; what lies deeper is not counted */
 
-#define NGX_GATE_TREE_DEPTH  64
+#define NGX_GATE_CHECK_FILE_TREE_DEPTH  64
 
 
 typedef struct {
     DIR                      *dir;
     size_t                    len;         /* of its path */
-} ngx_gate_tree_level_t;
+} ngx_gate_check_file_tree_level_t;
 
 
-typedef struct ngx_gate_tree_s  ngx_gate_tree_t;
+typedef struct ngx_gate_check_file_tree_s  ngx_gate_check_file_tree_t;
 
-struct ngx_gate_tree_s {
+struct ngx_gate_check_file_tree_s {
     void                     *ident[4];    /* a connection, for debug logs */
 
     /* in */
     ngx_str_t                *root;        /* ends in a zero byte */
     ngx_str_t                *glob;        /* too; empty: any name */
-    int64_t                   enough;      /* stop there */
+    int64_t                   limit;       /* stop there */
     ngx_msec_t                deadline;    /* pause then, complete or not */
     ngx_log_t                *log;
     void                     *data;
-    void                    (*handler)(ngx_gate_tree_t *tree, ngx_int_t rc);
+    void                    (*handler)(ngx_gate_check_file_tree_t *tree,
+                                       ngx_int_t rc);
 
     /* out: "path" is the one at fault, of the error or the first closed */
     int64_t                   found;
     ngx_err_t                 err;
     char                     *call;        /* that failed with err */
-    ngx_uint_t                closed;      /* directories we may not read */
-    ngx_uint_t                deeper;      /* directories beyond the depth */
+    ngx_uint_t                denied;      /* directories we may not read */
+    ngx_uint_t                too_deep;    /* directories beyond the depth */
     size_t                    path_len;
     u_char                    path[NGX_GATE_MESSAGE_MAX];
 
     /* private */
     ngx_uint_t                depth;       /* 0: no walk is under way */
-    ngx_gate_tree_level_t     levels[NGX_GATE_TREE_DEPTH];
+    ngx_gate_check_file_tree_level_t  levels[NGX_GATE_CHECK_FILE_TREE_DEPTH];
     size_t                    current_len;
     u_char                    current[NGX_GATE_MESSAGE_MAX];
     ngx_event_t               event;
@@ -64,11 +65,11 @@ struct ngx_gate_tree_s {
  * NGX_AGAIN: the handler will be called with one of these, once.
  */
 
-ngx_int_t ngx_gate_tree_count(ngx_gate_tree_t *tree);
+ngx_int_t ngx_gate_check_file_tree_count(ngx_gate_check_file_tree_t *tree);
 
 /* gives up the walk, if there is one, and lets go of its directories */
 
-void ngx_gate_tree_close(ngx_gate_tree_t *tree);
+void ngx_gate_check_file_tree_close(ngx_gate_check_file_tree_t *tree);
 
 
-#endif /* _NGX_GATE_TREE_H_INCLUDED_ */
+#endif /* _NGX_GATE_CHECK_FILE_TREE_H_INCLUDED_ */

@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_GATE_PROGRESS_H_INCLUDED_
-#define _NGX_GATE_PROGRESS_H_INCLUDED_
+#ifndef _NGX_GATE_CHECK_FILE_PROGRESS_TEXT_H_INCLUDED_
+#define _NGX_GATE_CHECK_FILE_PROGRESS_TEXT_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -16,11 +16,11 @@ typedef struct {
     int64_t                   observed;     /* -1: no numbers are told */
     int64_t                   expected;     /* -1, or above 0 */
     ngx_str_t                 text;         /* what follows, or all of it */
-} ngx_gate_progress_t;
+} ngx_gate_check_file_progress_text_t;
 
 
-void ngx_gate_progress_parse(ngx_str_t *content,
-    ngx_gate_progress_t *progress);
+void ngx_gate_check_file_progress_text_parse(ngx_str_t *content,
+    ngx_gate_check_file_progress_text_t *progress);
 
 
-#endif /* _NGX_GATE_PROGRESS_H_INCLUDED_ */
+#endif /* _NGX_GATE_CHECK_FILE_PROGRESS_TEXT_H_INCLUDED_ */
