@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_GATE_HTTP_CONF_H_INCLUDED_
-#define _NGX_GATE_HTTP_CONF_H_INCLUDED_
+#ifndef _NGX_GATE_CHECK_HTTP_H_INCLUDED_
+#define _NGX_GATE_CHECK_HTTP_H_INCLUDED_
 
 
 #include <ngx_gate.h>
@@ -16,7 +16,7 @@
 typedef struct {
     ngx_uint_t                first;
     ngx_uint_t                last;
-} ngx_gate_http_range_t;
+} ngx_gate_check_http_range_t;
 
 
 typedef struct {
@@ -24,18 +24,18 @@ typedef struct {
     ngx_gate_tls_t            tls;
     ngx_str_t                 method;
     ngx_str_t                 host;
-    ngx_array_t              *status;       /* of ngx_gate_http_range_t */
+    ngx_array_t              *status;       /* of ngx_gate_check_http_range_t */
     ngx_array_t              *headers;      /* of ngx_str_t */
     ngx_regex_t              *match;
     ngx_str_t                 authorization;
     ngx_str_t                 request;
     ngx_uint_t                head;
-} ngx_gate_http_conf_t;
+} ngx_gate_check_http_conf_t;
 
 
-extern ngx_gate_param_t  ngx_gate_http_params[];
+extern ngx_gate_param_t  ngx_gate_check_http_conf_params[];
 
-char *ngx_gate_http_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check);
+char *ngx_gate_check_http_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check);
 
 
-#endif /* _NGX_GATE_HTTP_CONF_H_INCLUDED_ */
+#endif /* _NGX_GATE_CHECK_HTTP_H_INCLUDED_ */

@@ -9,64 +9,65 @@
 #include <ngx_core.h>
 #include <ngx_gate.h>
 #include <ngx_gate_param.h>
-#include <ngx_gate_http_conf.h>
+#include <ngx_gate_check_http.h>
 
 
-#define NGX_GATE_HTTP_AGENT  "nginx-init-gate/" NGX_GATE_VERSION
+#define NGX_GATE_CHECK_HTTP_CONF_AGENT  "nginx-init-gate/" NGX_GATE_VERSION
 
 
-static char *ngx_gate_http_set_status(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_gate_param_t *param, ngx_str_t *value);
-static char *ngx_gate_http_set_header(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_gate_param_t *param, ngx_str_t *value);
-static u_char *ngx_gate_http_range(u_char *p, u_char *last,
-    ngx_gate_http_range_t *range);
-static char *ngx_gate_http_method(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_gate_http_conf_t *hcf);
-static char *ngx_gate_http_userinfo(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_gate_http_conf_t *hcf);
-static char *ngx_gate_http_request(ngx_conf_t *cf, ngx_gate_http_conf_t *hcf);
-static ngx_uint_t ngx_gate_http_has_header(ngx_gate_http_conf_t *hcf,
-    const char *name);
-static size_t ngx_gate_http_token_len(u_char *data, size_t len);
-static ngx_uint_t ngx_gate_http_is_clean(ngx_str_t *text);
-static ngx_uint_t ngx_gate_http_says_close(ngx_str_t *header);
+static char *ngx_gate_check_http_conf_set_status(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_param_t *param, ngx_str_t *value);
+static char *ngx_gate_check_http_conf_set_header(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_param_t *param, ngx_str_t *value);
+static u_char *ngx_gate_check_http_conf_range(u_char *p, u_char *last,
+    ngx_gate_check_http_range_t *range);
+static char *ngx_gate_check_http_conf_method(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_check_http_conf_t *conf);
+static char *ngx_gate_check_http_conf_userinfo(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_check_http_conf_t *conf);
+static char *ngx_gate_check_http_conf_request(ngx_conf_t *cf,
+    ngx_gate_check_http_conf_t *conf);
+static ngx_uint_t ngx_gate_check_http_conf_has_header(
+    ngx_gate_check_http_conf_t *conf, const char *name);
+static size_t ngx_gate_check_http_conf_token_len(u_char *data, size_t len);
+static ngx_uint_t ngx_gate_check_http_conf_is_line(ngx_str_t *text);
+static ngx_uint_t ngx_gate_check_http_conf_is_close(ngx_str_t *header);
 
 
-ngx_gate_param_t  ngx_gate_http_params[] = {
+ngx_gate_param_t  ngx_gate_check_http_conf_params[] = {
 
     { ngx_string("status"),
       NGX_GATE_PARAM_CHECK,
-      ngx_gate_http_set_status,
-      offsetof(ngx_gate_http_conf_t, status),
+      ngx_gate_check_http_conf_set_status,
+      offsetof(ngx_gate_check_http_conf_t, status),
       "a list of status codes from 200 to 599 and ranges,"
       " as in 200-299,304" },
 
     { ngx_string("match"),
       NGX_GATE_PARAM_CHECK,
       ngx_gate_param_set_regex,
-      offsetof(ngx_gate_http_conf_t, match),
+      offsetof(ngx_gate_check_http_conf_t, match),
       "a regular expression" },
 
     { ngx_string("header"),
       NGX_GATE_PARAM_MULTI,
-      ngx_gate_http_set_header,
-      offsetof(ngx_gate_http_conf_t, headers),
+      ngx_gate_check_http_conf_set_header,
+      offsetof(ngx_gate_check_http_conf_t, headers),
       "\"Name: value\"" },
 
     { ngx_string("host"),
       0,
       ngx_gate_param_set_str,
-      offsetof(ngx_gate_http_conf_t, host),
+      offsetof(ngx_gate_check_http_conf_t, host),
       "a name" },
 
     { ngx_string("method"),
       0,
       ngx_gate_param_set_str,
-      offsetof(ngx_gate_http_conf_t, method),
+      offsetof(ngx_gate_check_http_conf_t, method),
       "GET or HEAD, in a trigger any method" },
 
-      ngx_gate_tls_params(ngx_gate_http_conf_t, tls),
+      ngx_gate_tls_params(ngx_gate_check_http_conf_t, tls),
 
       ngx_gate_param_end
 };
@@ -74,7 +75,7 @@ ngx_gate_param_t  ngx_gate_http_params[] = {
 
 /* headers that belong to the connection, or have a parameter of their own */
 
-static const char  *ngx_gate_http_own_headers[] = {
+static const char  *ngx_gate_check_http_conf_own_headers[] = {
     "Host",
     "Connection",
     "Content-Length",
@@ -86,16 +87,16 @@ static const char  *ngx_gate_http_own_headers[] = {
 
 
 static char *
-ngx_gate_http_set_status(ngx_conf_t *cf, ngx_gate_check_t *check,
+ngx_gate_check_http_conf_set_status(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_param_t *param, ngx_str_t *value)
 {
-    u_char                 *p, *last;
-    ngx_array_t           **list;
-    ngx_gate_http_range_t  *range;
+    u_char                       *p, *last;
+    ngx_array_t                 **list;
+    ngx_gate_check_http_range_t  *range;
 
     list = (ngx_array_t **) ((char *) check->conf + param->offset);
 
-    *list = ngx_array_create(cf->pool, 2, sizeof(ngx_gate_http_range_t));
+    *list = ngx_array_create(cf->pool, 2, sizeof(ngx_gate_check_http_range_t));
     if (*list == NULL) {
         return NGX_CONF_ERROR;
     }
@@ -109,7 +110,7 @@ ngx_gate_http_set_status(ngx_conf_t *cf, ngx_gate_check_t *check,
             return NGX_CONF_ERROR;
         }
 
-        p = ngx_gate_http_range(p, last, range);
+        p = ngx_gate_check_http_conf_range(p, last, range);
 
         if (p == last) {
             return NGX_CONF_OK;
@@ -127,7 +128,8 @@ ngx_gate_http_set_status(ngx_conf_t *cf, ngx_gate_check_t *check,
 /* "200" or "200-299"; returns what comes after it, or NULL */
 
 static u_char *
-ngx_gate_http_range(u_char *p, u_char *last, ngx_gate_http_range_t *range)
+ngx_gate_check_http_conf_range(u_char *p, u_char *last,
+    ngx_gate_check_http_range_t *range)
 {
     ngx_int_t  n;
 
@@ -169,7 +171,7 @@ ngx_gate_http_range(u_char *p, u_char *last, ngx_gate_http_range_t *range)
 /* the value may be a secret, and is shown nowhere */
 
 static char *
-ngx_gate_http_set_header(ngx_conf_t *cf, ngx_gate_check_t *check,
+ngx_gate_check_http_conf_set_header(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_param_t *param, ngx_str_t *value)
 {
     size_t         len;
@@ -177,7 +179,7 @@ ngx_gate_http_set_header(ngx_conf_t *cf, ngx_gate_check_t *check,
     const char   **own;
     ngx_array_t  **headers;
 
-    len = ngx_gate_http_token_len(value->data, value->len);
+    len = ngx_gate_check_http_conf_token_len(value->data, value->len);
 
     if (len == 0 || len == value->len || value->data[len] != ':') {
         return ngx_gate_param_error(cf, check, "invalid value of parameter "
@@ -188,12 +190,12 @@ ngx_gate_http_set_header(ngx_conf_t *cf, ngx_gate_check_t *check,
     name.data = value->data;
     name.len = len;
 
-    if (!ngx_gate_http_is_clean(value)) {
+    if (!ngx_gate_check_http_conf_is_line(value)) {
         return ngx_gate_param_error(cf, check, "invalid character in the "
                                     "value of \"header=%V:\"", &name);
     }
 
-    for (own = ngx_gate_http_own_headers; *own; own++) {
+    for (own = ngx_gate_check_http_conf_own_headers; *own; own++) {
 
         if (ngx_strlen(*own) == len
             && ngx_strncasecmp((u_char *) *own, name.data, len) == 0)
@@ -204,10 +206,10 @@ ngx_gate_http_set_header(ngx_conf_t *cf, ngx_gate_check_t *check,
 
     /* the one thing that may be said of the connection */
 
-    if (*own && !ngx_gate_http_says_close(value)) {
+    if (*own && !ngx_gate_check_http_conf_is_close(value)) {
         return ngx_gate_param_error(cf, check, "\"header=%V:\" is not "
                                     "allowed%s", &name,
-                                    own == ngx_gate_http_own_headers
+                                    own == ngx_gate_check_http_conf_own_headers
                                     ? ", use \"host=\"" : "");
     }
 
@@ -232,14 +234,14 @@ ngx_gate_http_set_header(ngx_conf_t *cf, ngx_gate_check_t *check,
 
 
 char *
-ngx_gate_http_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
+ngx_gate_check_http_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
 {
-    char                  *err;
-    ngx_gate_http_url_t   *url;
-    ngx_gate_http_conf_t  *hcf;
+    char                        *err;
+    ngx_gate_http_url_t         *url;
+    ngx_gate_check_http_conf_t  *conf;
 
-    hcf = check->conf;
-    url = &hcf->url;
+    conf = check->conf;
+    url = &conf->url;
 
     err = ngx_gate_http_url_parse(cf, url, &check->target);
 
@@ -250,44 +252,44 @@ ngx_gate_http_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
         return ngx_gate_param_error(cf, check, "the URL %s", err);
     }
 
-    if (!ngx_gate_http_is_clean(&hcf->host)
-        || ngx_strlchr(hcf->host.data, hcf->host.data + hcf->host.len, ' ')
-        || ngx_strlchr(hcf->host.data, hcf->host.data + hcf->host.len, '/'))
+    if (!ngx_gate_check_http_conf_is_line(&conf->host)
+        || ngx_strlchr(conf->host.data, conf->host.data + conf->host.len, ' ')
+        || ngx_strlchr(conf->host.data, conf->host.data + conf->host.len, '/'))
     {
         return ngx_gate_param_error(cf, check, "invalid value of parameter "
                                     "\"host\", it must be a name, with a port"
                                     " or without");
     }
 
-    if (ngx_gate_http_method(cf, check, hcf) != NGX_CONF_OK
-        || ngx_gate_http_userinfo(cf, check, hcf) != NGX_CONF_OK)
+    if (ngx_gate_check_http_conf_method(cf, check, conf) != NGX_CONF_OK
+        || ngx_gate_check_http_conf_userinfo(cf, check, conf) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
     }
 
     if (url->tls) {
-        url->endpoint.tls = &hcf->tls;
-        err = ngx_gate_tls_init(cf, check, &hcf->tls, &url->endpoint.host);
+        url->endpoint.tls = &conf->tls;
+        err = ngx_gate_tls_init(cf, check, &conf->tls, &url->endpoint.host);
 
     } else {
-        err = ngx_gate_tls_refuse(cf, check, &hcf->tls, "an https:// URL");
+        err = ngx_gate_tls_refuse(cf, check, &conf->tls, "an https:// URL");
     }
 
     if (err != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
-    return ngx_gate_http_request(cf, hcf);
+    return ngx_gate_check_http_conf_request(cf, conf);
 }
 
 
 static char *
-ngx_gate_http_method(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_gate_http_conf_t *hcf)
+ngx_gate_check_http_conf_method(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_check_http_conf_t *conf)
 {
     ngx_str_t  *method;
 
-    method = &hcf->method;
+    method = &conf->method;
 
     if (method->len == 0) {
 
@@ -299,12 +301,12 @@ ngx_gate_http_method(ngx_conf_t *cf, ngx_gate_check_t *check,
         }
     }
 
-    hcf->head = (method->len == 4
-                 && ngx_strncmp(method->data, "HEAD", 4) == 0);
+    conf->head = (method->len == 4
+                  && ngx_strncmp(method->data, "HEAD", 4) == 0);
 
     if (check->trigger) {
 
-        if (ngx_gate_http_token_len(method->data, method->len)
+        if (ngx_gate_check_http_conf_token_len(method->data, method->len)
             != method->len)
         {
             return ngx_gate_param_error(cf, check, "invalid value \"%V\" of "
@@ -315,7 +317,7 @@ ngx_gate_http_method(ngx_conf_t *cf, ngx_gate_check_t *check,
         return NGX_CONF_OK;
     }
 
-    if (!hcf->head
+    if (!conf->head
         && (method->len != 3 || ngx_strncmp(method->data, "GET", 3) != 0))
     {
         return ngx_gate_param_error(cf, check, "invalid value \"%V\" of "
@@ -323,7 +325,7 @@ ngx_gate_http_method(ngx_conf_t *cf, ngx_gate_check_t *check,
                                     "HEAD", method);
     }
 
-    if (hcf->head && hcf->match) {
+    if (conf->head && conf->match) {
         return ngx_gate_param_error(cf, check, "parameter \"match\" conflicts "
                                     "with \"method=HEAD\", whose answer has "
                                     "no body");
@@ -336,19 +338,19 @@ ngx_gate_http_method(ngx_conf_t *cf, ngx_gate_check_t *check,
 /* "user:password@" becomes "Authorization: Basic ..." */
 
 static char *
-ngx_gate_http_userinfo(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_gate_http_conf_t *hcf)
+ngx_gate_check_http_conf_userinfo(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_check_http_conf_t *conf)
 {
     u_char     *src, *dst;
     ngx_str_t  *info, plain;
 
-    info = &hcf->url.userinfo;
+    info = &conf->url.userinfo;
 
     if (info->data == NULL) {
         return NGX_CONF_OK;
     }
 
-    if (ngx_gate_http_has_header(hcf, "Authorization")) {
+    if (ngx_gate_check_http_conf_has_header(conf, "Authorization")) {
         return ngx_gate_param_error(cf, check, "\"header=Authorization:\" "
                                     "conflicts with the user in the URL");
     }
@@ -369,39 +371,40 @@ ngx_gate_http_userinfo(ngx_conf_t *cf, ngx_gate_check_t *check,
 
     plain.len = dst - plain.data;
 
-    hcf->authorization.data = ngx_pnalloc(cf->pool,
-                                          ngx_base64_encoded_length(plain.len));
-    if (hcf->authorization.data == NULL) {
+    conf->authorization.data = ngx_pnalloc(cf->pool,
+                                        ngx_base64_encoded_length(plain.len));
+    if (conf->authorization.data == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    ngx_encode_base64(&hcf->authorization, &plain);
+    ngx_encode_base64(&conf->authorization, &plain);
 
     return NGX_CONF_OK;
 }
 
 
 static char *
-ngx_gate_http_request(ngx_conf_t *cf, ngx_gate_http_conf_t *hcf)
+ngx_gate_check_http_conf_request(ngx_conf_t *cf,
+    ngx_gate_check_http_conf_t *conf)
 {
     size_t       len;
     u_char      *p, *last;
     ngx_str_t   *host, *header;
     ngx_uint_t   i, n;
 
-    host = hcf->host.len ? &hcf->host : &hcf->url.host;
-    header = hcf->headers ? hcf->headers->elts : NULL;
-    n = hcf->headers ? hcf->headers->nelts : 0;
+    host = conf->host.len ? &conf->host : &conf->url.host;
+    header = conf->headers ? conf->headers->elts : NULL;
+    n = conf->headers ? conf->headers->nelts : 0;
 
     len = sizeof(" / HTTP/1.1" CRLF
                  "Host: " CRLF
-                 "User-Agent: " NGX_GATE_HTTP_AGENT CRLF
+                 "User-Agent: " NGX_GATE_CHECK_HTTP_CONF_AGENT CRLF
                  "Accept: */*" CRLF
                  "Authorization: Basic " CRLF
                  "Content-Length: 0" CRLF
                  CRLF)
-          + hcf->method.len + hcf->url.uri.len + host->len
-          + hcf->authorization.len;
+          + conf->method.len + conf->url.uri.len + host->len
+          + conf->authorization.len;
 
     for (i = 0; i < n; i++) {
         len += header[i].len + 2;
@@ -412,25 +415,27 @@ ngx_gate_http_request(ngx_conf_t *cf, ngx_gate_http_conf_t *hcf)
         return NGX_CONF_ERROR;
     }
 
-    hcf->request.data = p;
+    conf->request.data = p;
     last = p + len;
 
     p = ngx_slprintf(p, last, "%V %s%V HTTP/1.1" CRLF "Host: %V" CRLF,
-                     &hcf->method,
-                     hcf->url.uri.len && hcf->url.uri.data[0] == '/' ? "" : "/",
-                     &hcf->url.uri, host);
+                     &conf->method,
+                     conf->url.uri.len
+                     && conf->url.uri.data[0] == '/' ? "" : "/",
+                     &conf->url.uri, host);
 
-    if (!ngx_gate_http_has_header(hcf, "User-Agent")) {
-        p = ngx_slprintf(p, last, "User-Agent: " NGX_GATE_HTTP_AGENT CRLF);
+    if (!ngx_gate_check_http_conf_has_header(conf, "User-Agent")) {
+        p = ngx_slprintf(p, last,
+                         "User-Agent: " NGX_GATE_CHECK_HTTP_CONF_AGENT CRLF);
     }
 
-    if (!ngx_gate_http_has_header(hcf, "Accept")) {
+    if (!ngx_gate_check_http_conf_has_header(conf, "Accept")) {
         p = ngx_slprintf(p, last, "Accept: */*" CRLF);
     }
 
-    if (hcf->authorization.len) {
+    if (conf->authorization.len) {
         p = ngx_slprintf(p, last, "Authorization: Basic %V" CRLF,
-                         &hcf->authorization);
+                         &conf->authorization);
     }
 
     for (i = 0; i < n; i++) {
@@ -439,36 +444,37 @@ ngx_gate_http_request(ngx_conf_t *cf, ngx_gate_http_conf_t *hcf)
 
     /* a method with a meaning for a body that has none */
 
-    if (!hcf->head
-        && (hcf->method.len != 3
-            || ngx_strncmp(hcf->method.data, "GET", 3) != 0))
+    if (!conf->head
+        && (conf->method.len != 3
+            || ngx_strncmp(conf->method.data, "GET", 3) != 0))
     {
         p = ngx_slprintf(p, last, "Content-Length: 0" CRLF);
     }
 
     p = ngx_slprintf(p, last, CRLF);
 
-    hcf->request.len = p - hcf->request.data;
+    conf->request.len = p - conf->request.data;
 
     return NGX_CONF_OK;
 }
 
 
 static ngx_uint_t
-ngx_gate_http_has_header(ngx_gate_http_conf_t *hcf, const char *name)
+ngx_gate_check_http_conf_has_header(ngx_gate_check_http_conf_t *conf,
+    const char *name)
 {
     size_t       len;
     ngx_str_t   *header;
     ngx_uint_t   i;
 
-    if (hcf->headers == NULL) {
+    if (conf->headers == NULL) {
         return 0;
     }
 
     len = ngx_strlen(name);
-    header = hcf->headers->elts;
+    header = conf->headers->elts;
 
-    for (i = 0; i < hcf->headers->nelts; i++) {
+    for (i = 0; i < conf->headers->nelts; i++) {
         if (header[i].len > len && header[i].data[len] == ':'
             && ngx_strncasecmp(header[i].data, (u_char *) name, len) == 0)
         {
@@ -483,7 +489,7 @@ ngx_gate_http_has_header(ngx_gate_http_conf_t *hcf, const char *name)
 /* how much of it is a token, such as a method or the name of a header */
 
 static size_t
-ngx_gate_http_token_len(u_char *data, size_t len)
+ngx_gate_check_http_conf_token_len(u_char *data, size_t len)
 {
     u_char  ch;
     size_t  i;
@@ -509,7 +515,7 @@ ngx_gate_http_token_len(u_char *data, size_t len)
 /* of what would end the line */
 
 static ngx_uint_t
-ngx_gate_http_is_clean(ngx_str_t *text)
+ngx_gate_check_http_conf_is_line(ngx_str_t *text)
 {
     size_t  i;
 
@@ -526,7 +532,7 @@ ngx_gate_http_is_clean(ngx_str_t *text)
 
 
 static ngx_uint_t
-ngx_gate_http_says_close(ngx_str_t *header)
+ngx_gate_check_http_conf_is_close(ngx_str_t *header)
 {
     size_t   len;
     u_char  *p, *last;
