@@ -4,8 +4,8 @@
  */
 
 
-#ifndef _NGX_GATE_SQL_H_INCLUDED_
-#define _NGX_GATE_SQL_H_INCLUDED_
+#ifndef _NGX_GATE_CHECK_SQL_H_INCLUDED_
+#define _NGX_GATE_CHECK_SQL_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -15,7 +15,7 @@
 typedef struct {
     ngx_str_t                 text;      /* as it was written */
     char                     *quoted;    /* every part in quotes */
-} ngx_gate_sql_name_t;
+} ngx_gate_check_sql_name_t;
 
 
 /*
@@ -23,8 +23,8 @@ typedef struct {
  * here can be nothing but a name in SQL.  NULL, or what is wrong.
  */
 
-char *ngx_gate_sql_names(ngx_pool_t *pool, ngx_str_t *list, ngx_uint_t parts,
-    ngx_array_t **names);
+char *ngx_gate_check_sql_names(ngx_pool_t *pool, ngx_str_t *list,
+    ngx_uint_t parts, ngx_array_t **names);
 
 
-#endif /* _NGX_GATE_SQL_H_INCLUDED_ */
+#endif /* _NGX_GATE_CHECK_SQL_H_INCLUDED_ */

@@ -4,26 +4,26 @@
  */
 
 
-#include <ngx_gate_sql.h>
+#include <ngx_gate_check_sql.h>
 
 
-#define NGX_GATE_SQL_PART_MAX  63     /* longer ones PostgreSQL cuts */
+#define NGX_GATE_CHECK_SQL_PART_MAX  63    /* longer ones PostgreSQL cuts */
 
 
-static u_char *ngx_gate_sql_name(u_char *p, u_char *last, ngx_uint_t parts,
-    u_char **dst);
-static u_char *ngx_gate_sql_part(u_char *p, u_char *last, u_char **dst);
-static u_char *ngx_gate_sql_quoted(u_char *p, u_char *last, u_char **dst);
+static u_char *ngx_gate_check_sql_name(u_char *p, u_char *last,
+    ngx_uint_t parts, u_char **dst);
+static u_char *ngx_gate_check_sql_part(u_char *p, u_char *last, u_char **dst);
+static u_char *ngx_gate_check_sql_quoted(u_char *p, u_char *last, u_char **dst);
 
 
 char *
-ngx_gate_sql_names(ngx_pool_t *pool, ngx_str_t *list, ngx_uint_t parts,
+ngx_gate_check_sql_names(ngx_pool_t *pool, ngx_str_t *list, ngx_uint_t parts,
     ngx_array_t **names)
 {
-    u_char               *p, *dst, *end, *last;
-    ngx_gate_sql_name_t  *name;
+    u_char                     *p, *dst, *end, *last;
+    ngx_gate_check_sql_name_t  *name;
 
-    *names = ngx_array_create(pool, 4, sizeof(ngx_gate_sql_name_t));
+    *names = ngx_array_create(pool, 4, sizeof(ngx_gate_check_sql_name_t));
 
     /* quotes around each of the characters is the longest that can become */
 
@@ -44,7 +44,7 @@ ngx_gate_sql_names(ngx_pool_t *pool, ngx_str_t *list, ngx_uint_t parts,
 
         name->quoted = (char *) dst;
 
-        end = ngx_gate_sql_name(p, last, parts, &dst);
+        end = ngx_gate_check_sql_name(p, last, parts, &dst);
 
         if (end == NULL || (end < last && *end != ',')) {
             return "is not a list of names as in SQL";
@@ -65,10 +65,10 @@ ngx_gate_sql_names(ngx_pool_t *pool, ngx_str_t *list, ngx_uint_t parts,
 
 
 static u_char *
-ngx_gate_sql_name(u_char *p, u_char *last, ngx_uint_t parts, u_char **dst)
+ngx_gate_check_sql_name(u_char *p, u_char *last, ngx_uint_t parts, u_char **dst)
 {
     for ( ;; ) {
-        p = ngx_gate_sql_part(p, last, dst);
+        p = ngx_gate_check_sql_part(p, last, dst);
 
         if (p == NULL || p == last || *p != '.') {
             return p;
@@ -86,13 +86,13 @@ ngx_gate_sql_name(u_char *p, u_char *last, ngx_uint_t parts, u_char **dst)
 /* a name without quotes is folded, as the server would do */
 
 static u_char *
-ngx_gate_sql_part(u_char *p, u_char *last, u_char **dst)
+ngx_gate_check_sql_part(u_char *p, u_char *last, u_char **dst)
 {
     u_char   ch;
     u_char  *start, *out;
 
     if (p < last && *p == '"') {
-        return ngx_gate_sql_quoted(p + 1, last, dst);
+        return ngx_gate_check_sql_quoted(p + 1, last, dst);
     }
 
     start = p;
@@ -112,7 +112,7 @@ ngx_gate_sql_part(u_char *p, u_char *last, u_char **dst)
         break;
     }
 
-    if (p == start || p - start > NGX_GATE_SQL_PART_MAX) {
+    if (p == start || p - start > NGX_GATE_CHECK_SQL_PART_MAX) {
         return NULL;
     }
 
@@ -124,7 +124,7 @@ ngx_gate_sql_part(u_char *p, u_char *last, u_char **dst)
 
 
 static u_char *
-ngx_gate_sql_quoted(u_char *p, u_char *last, u_char **dst)
+ngx_gate_check_sql_quoted(u_char *p, u_char *last, u_char **dst)
 {
     u_char  *start, *out;
 
@@ -149,7 +149,7 @@ ngx_gate_sql_quoted(u_char *p, u_char *last, u_char **dst)
             continue;
         }
 
-        if (p == start || p - start > 2 * NGX_GATE_SQL_PART_MAX) {
+        if (p == start || p - start > 2 * NGX_GATE_CHECK_SQL_PART_MAX) {
             return NULL;
         }
 

@@ -9,55 +9,56 @@
  */
 
 
-#include <ngx_gate_migrations.h>
+#include <ngx_gate_check_migrations.h>
 
 
 /* rows of digits in the order of numbers, anything else as bytes */
 
-#define NGX_GATE_MIGRATIONS_KEY(v)                                            \
+#define NGX_GATE_CHECK_MIGRATIONS_KEY(v)                                      \
     "(CASE WHEN " v " ~ '^[0-9]+$' THEN lpad(" v ", 64, '0') ELSE " v         \
     " END COLLATE \"C\")"
 
 /* Flyway's versions: 1.10 is after 1.9, and 1.0 is 1 */
 
-#define NGX_GATE_MIGRATIONS_DOTTED(v)                                         \
+#define NGX_GATE_CHECK_MIGRATIONS_DOTTED(v)                                   \
     "string_to_array(regexp_replace(" v ", '(\\.0+)+$', ''), '.')::numeric[]"
 
 /* a row for each migration, and versions of digits */
 
-#define NGX_GATE_MIGRATIONS_ROWS                                              \
+#define NGX_GATE_CHECK_MIGRATIONS_ROWS                                        \
     ", v AS (SELECT version::text AS n,"                                      \
-    " " NGX_GATE_MIGRATIONS_KEY("version::text") " AS k FROM t)"              \
+    " " NGX_GATE_CHECK_MIGRATIONS_KEY("version::text") " AS k FROM t)"        \
     " SELECT (SELECT n FROM v ORDER BY k DESC LIMIT 1),"                      \
     " bool_or(n = $1::text),"                                                 \
-    " bool_or(k > " NGX_GATE_MIGRATIONS_KEY("$1::text") ")"                   \
+    " bool_or(k > " NGX_GATE_CHECK_MIGRATIONS_KEY("$1::text") ")"             \
     " FROM v"
 
 
-static ngx_int_t ngx_gate_migrations_is_number(ngx_str_t *version);
-static ngx_int_t ngx_gate_migrations_is_digits(ngx_str_t *version);
-static ngx_int_t ngx_gate_migrations_is_dotted(ngx_str_t *version);
-static ngx_int_t ngx_gate_migrations_is_diesel(ngx_str_t *version);
-static ngx_int_t ngx_gate_migrations_is_heads(ngx_str_t *version);
-static ngx_int_t ngx_gate_migrations_is_apps(ngx_str_t *version);
-static ngx_int_t ngx_gate_migrations_is_efcore(ngx_str_t *version);
-static ngx_int_t ngx_gate_migrations_is_text(ngx_str_t *version);
-static ngx_int_t ngx_gate_migrations_is_list(ngx_str_t *version,
+static ngx_int_t ngx_gate_check_migrations_is_number(ngx_str_t *version);
+static ngx_int_t ngx_gate_check_migrations_is_digits(ngx_str_t *version);
+static ngx_int_t ngx_gate_check_migrations_is_dotted(ngx_str_t *version);
+static ngx_int_t ngx_gate_check_migrations_is_diesel(ngx_str_t *version);
+static ngx_int_t ngx_gate_check_migrations_is_heads(ngx_str_t *version);
+static ngx_int_t ngx_gate_check_migrations_is_apps(ngx_str_t *version);
+static ngx_int_t ngx_gate_check_migrations_is_efcore(ngx_str_t *version);
+static ngx_int_t ngx_gate_check_migrations_is_text(ngx_str_t *version);
+static ngx_int_t ngx_gate_check_migrations_is_list(ngx_str_t *version,
     ngx_int_t (*is_item)(u_char *p, u_char *last));
-static ngx_int_t ngx_gate_migrations_is_head(u_char *p, u_char *last);
-static ngx_int_t ngx_gate_migrations_is_app(u_char *p, u_char *last);
+static ngx_int_t ngx_gate_check_migrations_is_head(u_char *p, u_char *last);
+static ngx_int_t ngx_gate_check_migrations_is_app(u_char *p, u_char *last);
 
-static ngx_uint_t ngx_gate_migrations_is_running(ngx_str_t *row);
-static ngx_uint_t ngx_gate_migrations_has_lock(ngx_str_t *locks, uint32_t id);
-static uint32_t ngx_gate_migrations_lock_id(u_char *data, size_t len);
-static ngx_uint_t ngx_gate_migrations_is_true(ngx_str_t *value);
+static ngx_uint_t ngx_gate_check_migrations_is_running(ngx_str_t *row);
+static ngx_uint_t ngx_gate_check_migrations_has_lock(ngx_str_t *locks,
+    uint32_t id);
+static uint32_t ngx_gate_check_migrations_lock_id(u_char *data, size_t len);
+static ngx_uint_t ngx_gate_check_migrations_is_true(ngx_str_t *value);
 
-static void ngx_cdecl ngx_gate_migrations_found(
-    ngx_gate_migrations_found_t *found, ngx_gate_verdict_e verdict,
+static void ngx_cdecl ngx_gate_check_migrations_result(
+    ngx_gate_check_migrations_result_t *result, ngx_gate_verdict_e verdict,
     ngx_gate_reason_e reason, const char *fmt, ...);
 
 
-static ngx_gate_migrations_t  ngx_gate_migrations[] = {
+static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
 
     /*
      * One row.  It is dirty while a migration runs and after one has failed;
@@ -66,7 +67,7 @@ static ngx_gate_migrations_t  ngx_gate_migrations[] = {
 
     { ngx_string("golang-migrate"),
       { "schema_migrations", NULL }, NULL,
-      ngx_gate_migrations_is_number, "a number, as in 42",
+      ngx_gate_check_migrations_is_number, "a number, as in 42",
       1,
       " SELECT (max(version) FILTER (WHERE version >= 0))::text,"
       " max(version) >= $1::text::numeric,"
@@ -88,7 +89,7 @@ static ngx_gate_migrations_t  ngx_gate_migrations[] = {
 
     { ngx_string("goose"),
       { "goose_db_version", NULL }, NULL,
-      ngx_gate_migrations_is_number, "a number, as in 42",
+      ngx_gate_check_migrations_is_number, "a number, as in 42",
       1,
       ", v AS (SELECT DISTINCT ON (version_id) version_id, is_applied FROM t"
       "  ORDER BY version_id, (j->>'id')::bigint DESC NULLS LAST,"
@@ -111,16 +112,16 @@ static ngx_gate_migrations_t  ngx_gate_migrations[] = {
 
     { ngx_string("flyway"),
       { "flyway_schema_history", NULL }, NULL,
-      ngx_gate_migrations_is_dotted, "numbers, as in 1.10.2",
+      ngx_gate_check_migrations_is_dotted, "numbers, as in 1.10.2",
       1,
       ", h AS (SELECT DISTINCT ON (version) version, success,"
       "  coalesce(j->>'type', '') AS type FROM t WHERE version IS NOT NULL"
       "  ORDER BY version, (j->>'installed_rank')::bigint DESC NULLS LAST),"
       " v AS (SELECT version,"
-      "  " NGX_GATE_MIGRATIONS_DOTTED("version") " AS n FROM h"
+      "  " NGX_GATE_CHECK_MIGRATIONS_DOTTED("version") " AS n FROM h"
       "  WHERE success AND type !~ '^(UNDO|DELETE|SCHEMA)'"
       "  AND version ~ '^[0-9]+(\\.[0-9]+)*$'),"
-      " w AS (SELECT " NGX_GATE_MIGRATIONS_DOTTED("$1::text") " AS n)"
+      " w AS (SELECT " NGX_GATE_CHECK_MIGRATIONS_DOTTED("$1::text") " AS n)"
       " SELECT coalesce("
       "  (SELECT version FROM v ORDER BY n DESC LIMIT 1),"
       "  (SELECT 'repeatable ' || coalesce(j->>'description', 'migrations')"
@@ -137,7 +138,7 @@ static ngx_gate_migrations_t  ngx_gate_migrations[] = {
 
     { ngx_string("liquibase"),
       { "databasechangelog", NULL }, "databasechangeloglock",
-      ngx_gate_migrations_is_text, "a tag or the id of a changeset",
+      ngx_gate_check_migrations_is_text, "a tag or the id of a changeset",
       0,
       ", v AS (SELECT id::text, tag::text,"
       "  (j->>'orderexecuted')::bigint AS n FROM t"
@@ -156,7 +157,7 @@ static ngx_gate_migrations_t  ngx_gate_migrations[] = {
 
     { ngx_string("alembic"),
       { "alembic_version", NULL }, NULL,
-      ngx_gate_migrations_is_heads,
+      ngx_gate_check_migrations_is_heads,
       "the id of a revision, or several with commas",
       0,
       ", v AS (SELECT array_agg(version_num::text ORDER BY version_num) AS n"
@@ -169,7 +170,7 @@ static ngx_gate_migrations_t  ngx_gate_migrations[] = {
 
     { ngx_string("django"),
       { "django_migrations", NULL }, NULL,
-      ngx_gate_migrations_is_apps,
+      ngx_gate_check_migrations_is_apps,
       "app.name, or several with commas, as in shop.0003_prices",
       0,
       ", v AS (SELECT app::text, app || '.' || name AS n,"
@@ -188,23 +189,23 @@ static ngx_gate_migrations_t  ngx_gate_migrations[] = {
 
     { ngx_string("rails"),
       { "schema_migrations", NULL }, NULL,
-      ngx_gate_migrations_is_digits, "digits, as in 20240131120000",
+      ngx_gate_check_migrations_is_digits, "digits, as in 20240131120000",
       1,
-      NGX_GATE_MIGRATIONS_ROWS,
+      NGX_GATE_CHECK_MIGRATIONS_ROWS,
       NULL },
 
     { ngx_string("dbmate"),
       { "schema_migrations", NULL }, NULL,
-      ngx_gate_migrations_is_digits, "digits, as in 20240131120000",
+      ngx_gate_check_migrations_is_digits, "digits, as in 20240131120000",
       1,
-      NGX_GATE_MIGRATIONS_ROWS,
+      NGX_GATE_CHECK_MIGRATIONS_ROWS,
       NULL },
 
     { ngx_string("ecto"),
       { "schema_migrations", NULL }, NULL,
-      ngx_gate_migrations_is_number, "a number, as in 20240131120000",
+      ngx_gate_check_migrations_is_number, "a number, as in 20240131120000",
       1,
-      NGX_GATE_MIGRATIONS_ROWS,
+      NGX_GATE_CHECK_MIGRATIONS_ROWS,
       NULL },
 
     /*
@@ -214,7 +215,7 @@ static ngx_gate_migrations_t  ngx_gate_migrations[] = {
 
     { ngx_string("prisma"),
       { "_prisma_migrations", NULL }, NULL,
-      ngx_gate_migrations_is_text, "the name of a migration",
+      ngx_gate_check_migrations_is_text, "the name of a migration",
       0,
       ", v AS (SELECT migration_name::text AS n FROM t"
       "  WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL),"
@@ -231,7 +232,7 @@ static ngx_gate_migrations_t  ngx_gate_migrations[] = {
 
     { ngx_string("sqlx"),
       { "_sqlx_migrations", NULL }, NULL,
-      ngx_gate_migrations_is_number, "a number, as in 20240131120000",
+      ngx_gate_check_migrations_is_number, "a number, as in 20240131120000",
       1,
       " SELECT (max(version) FILTER (WHERE success))::text,"
       " max(version) FILTER (WHERE success) >= $1::text::numeric,"
@@ -245,7 +246,7 @@ static ngx_gate_migrations_t  ngx_gate_migrations[] = {
 
     { ngx_string("efcore"),
       { "\"__EFMigrationsHistory\"", NULL }, NULL,
-      ngx_gate_migrations_is_efcore,
+      ngx_gate_check_migrations_is_efcore,
       "an identifier, as in 20240131120000_Prices",
       1,
       ", v AS (SELECT \"MigrationId\"::text COLLATE \"C\" AS n FROM t)"
@@ -260,7 +261,7 @@ static ngx_gate_migrations_t  ngx_gate_migrations[] = {
 
     { ngx_string("knex"),
       { "knex_migrations", NULL }, "knex_migrations_lock",
-      ngx_gate_migrations_is_text, "the name of a migration",
+      ngx_gate_check_migrations_is_text, "the name of a migration",
       0,
       ", v AS (SELECT name::text AS n, (j->>'id')::bigint AS i FROM t),"
       " w AS (SELECT n, i FROM v WHERE n = $1::text"
@@ -273,7 +274,7 @@ static ngx_gate_migrations_t  ngx_gate_migrations[] = {
 
     { ngx_string("typeorm"),
       { "migrations", NULL }, NULL,
-      ngx_gate_migrations_is_text, "the name of a migration",
+      ngx_gate_check_migrations_is_text, "the name of a migration",
       0,
       ", v AS (SELECT name::text AS n, (j->>'id')::bigint AS i,"
       "  j->>'timestamp' AS s FROM t),"
@@ -285,9 +286,9 @@ static ngx_gate_migrations_t  ngx_gate_migrations[] = {
 
     { ngx_string("diesel"),
       { "__diesel_schema_migrations", NULL }, NULL,
-      ngx_gate_migrations_is_diesel, "digits, as in 2024-01-31-120000",
+      ngx_gate_check_migrations_is_diesel, "digits, as in 2024-01-31-120000",
       1,
-      NGX_GATE_MIGRATIONS_ROWS,
+      NGX_GATE_CHECK_MIGRATIONS_ROWS,
       NULL },
 
     /*
@@ -298,17 +299,18 @@ static ngx_gate_migrations_t  ngx_gate_migrations[] = {
     { ngx_string("atlas"),
       { "atlas_schema_revisions.atlas_schema_revisions",
         "atlas_schema_revisions" }, NULL,
-      ngx_gate_migrations_is_text, "a version, as in 20240131120000",
+      ngx_gate_check_migrations_is_text, "a version, as in 20240131120000",
       1,
       ", r AS (SELECT version::text AS n, applied < total AS partial,"
       "  coalesce(j->>'error', '') <> '' AS failed,"
-      "  " NGX_GATE_MIGRATIONS_KEY("version::text") " AS k FROM t"
+      "  " NGX_GATE_CHECK_MIGRATIONS_KEY("version::text") " AS k FROM t"
       "  WHERE left(version::text, 1) <> '.'),"
       " v AS (SELECT n, k FROM r WHERE NOT partial AND NOT failed),"
       " u AS (SELECT n, k, failed FROM r WHERE partial OR failed)"
       " SELECT (SELECT n FROM v ORDER BY k DESC LIMIT 1),"
-      " (SELECT max(k) >= " NGX_GATE_MIGRATIONS_KEY("$1::text") " FROM v),"
-      " (SELECT max(k) > " NGX_GATE_MIGRATIONS_KEY("$1::text") " FROM v),"
+      " (SELECT max(k) >= " NGX_GATE_CHECK_MIGRATIONS_KEY("$1::text") " FROM "
+      "v),"
+      " (SELECT max(k) > " NGX_GATE_CHECK_MIGRATIONS_KEY("$1::text") " FROM v),"
       " (SELECT CASE WHEN bool_or(failed) THEN 'dirty'"
       "  WHEN count(*) > 0 THEN 'running' END FROM u),"
       " (SELECT n FROM u ORDER BY failed DESC, k LIMIT 1)",
@@ -316,19 +318,20 @@ static ngx_gate_migrations_t  ngx_gate_migrations[] = {
 };
 
 
-#define NGX_GATE_MIGRATIONS_N                                                 \
-    (sizeof(ngx_gate_migrations) / sizeof(ngx_gate_migrations_t))
+#define NGX_GATE_CHECK_MIGRATIONS_NTOOLS                                      \
+    (sizeof(ngx_gate_check_migrations_tools)                                  \
+     / sizeof(ngx_gate_check_migrations_tool_t))
 
 
-ngx_gate_migrations_t *
-ngx_gate_migrations_find(ngx_str_t *name)
+ngx_gate_check_migrations_tool_t *
+ngx_gate_check_migrations_find(ngx_str_t *name)
 {
-    ngx_uint_t              i;
-    ngx_gate_migrations_t  *tool;
+    ngx_uint_t                         i;
+    ngx_gate_check_migrations_tool_t  *tool;
 
-    tool = ngx_gate_migrations;
+    tool = ngx_gate_check_migrations_tools;
 
-    for (i = 0; i < NGX_GATE_MIGRATIONS_N; i++) {
+    for (i = 0; i < NGX_GATE_CHECK_MIGRATIONS_NTOOLS; i++) {
         if (tool[i].name.len == name->len
             && ngx_strncmp(tool[i].name.data, name->data, name->len) == 0)
         {
@@ -341,13 +344,13 @@ ngx_gate_migrations_find(ngx_str_t *name)
 
 
 u_char *
-ngx_gate_migrations_names(u_char *p, u_char *last)
+ngx_gate_check_migrations_names(u_char *p, u_char *last)
 {
     ngx_uint_t  i;
 
-    for (i = 0; i < NGX_GATE_MIGRATIONS_N; i++) {
+    for (i = 0; i < NGX_GATE_CHECK_MIGRATIONS_NTOOLS; i++) {
         p = ngx_slprintf(p, last, "%s\"%V\"", i ? ", " : "",
-                         &ngx_gate_migrations[i].name);
+                         &ngx_gate_check_migrations_tools[i].name);
     }
 
     return p;
@@ -355,139 +358,150 @@ ngx_gate_migrations_names(u_char *p, u_char *last)
 
 
 void
-ngx_gate_migrations_decide(ngx_gate_migrations_want_t *want, ngx_str_t *row,
-    ngx_gate_migrations_found_t *found)
+ngx_gate_check_migrations_evaluate(ngx_gate_check_migrations_conf_t *conf,
+    ngx_str_t *row, ngx_gate_check_migrations_result_t *result)
 {
     ngx_str_t   *newest, *subject;
     ngx_uint_t   reached, ahead;
 
-    newest = &row[NGX_GATE_MIGRATIONS_NEWEST];
-    subject = &row[NGX_GATE_MIGRATIONS_SUBJECT];
-    reached = ngx_gate_migrations_is_true(&row[NGX_GATE_MIGRATIONS_REACHED]);
-    ahead = ngx_gate_migrations_is_true(&row[NGX_GATE_MIGRATIONS_AHEAD]);
+    newest = &row[NGX_GATE_CHECK_MIGRATIONS_NEWEST];
+    subject = &row[NGX_GATE_CHECK_MIGRATIONS_SUBJECT];
+    reached = ngx_gate_check_migrations_is_true(
+                                      &row[NGX_GATE_CHECK_MIGRATIONS_REACHED]);
+    ahead = ngx_gate_check_migrations_is_true(
+                                        &row[NGX_GATE_CHECK_MIGRATIONS_AHEAD]);
 
-    if (ngx_gate_migrations_is_running(row)) {
+    if (ngx_gate_check_migrations_is_running(row)) {
 
-        ngx_gate_migrations_found(found, NGX_GATE_RUNNING,
-                                  NGX_GATE_IN_PROGRESS,
-                                  "migration%s%V is running%s%V",
-                                  subject->len ? " " : "", subject,
-                                  want->version.len ? ", wants " : "",
-                                  &want->version);
+        ngx_gate_check_migrations_result(result, NGX_GATE_RUNNING,
+                                         NGX_GATE_IN_PROGRESS,
+                                         "migration%s%V is running%s%V",
+                                         subject->len ? " " : "", subject,
+                                         conf->version.len ? ", wants " : "",
+                                         &conf->version);
         return;
     }
 
-    if (row[NGX_GATE_MIGRATIONS_STATE].len) {
+    if (row[NGX_GATE_CHECK_MIGRATIONS_STATE].len) {
 
-        ngx_gate_migrations_found(found, NGX_GATE_FAILED, NGX_GATE_DIRTY,
-                                  "migration%s%V broke off%s%V",
-                                  subject->len ? " " : "", subject,
-                                  want->version.len ? ", wants " : "",
-                                  &want->version);
+        ngx_gate_check_migrations_result(result, NGX_GATE_FAILED,
+                                         NGX_GATE_DIRTY,
+                                         "migration%s%V broke off%s%V",
+                                         subject->len ? " " : "", subject,
+                                         conf->version.len ? ", wants " : "",
+                                         &conf->version);
         return;
     }
 
     if (newest->len == 0) {
-        ngx_gate_migrations_none(want, found);
+        ngx_gate_check_migrations_none(conf, result);
         return;
     }
 
-    if (want->version.len == 0) {
-        ngx_gate_migrations_found(found, NGX_GATE_PASSED, NGX_GATE_OK,
-                                  "at %V", newest);
+    if (conf->version.len == 0) {
+        ngx_gate_check_migrations_result(result, NGX_GATE_PASSED, NGX_GATE_OK,
+                                         "at %V", newest);
         return;
     }
 
-    if (!reached && want->tool->ordered) {
-        ngx_gate_migrations_found(found, NGX_GATE_WAITING, NGX_GATE_BEHIND,
-                                  ahead ? "at %V, but %V is missing"
-                                        : "at %V, wants %V",
-                                  newest, &want->version);
+    if (!reached && conf->tool->ordered) {
+        ngx_gate_check_migrations_result(result, NGX_GATE_WAITING,
+                                         NGX_GATE_BEHIND,
+                                         ahead ? "at %V, but %V is missing"
+                                               : "at %V, wants %V",
+                                         newest, &conf->version);
         return;
     }
 
     if (!reached) {
-        ngx_gate_migrations_found(found, NGX_GATE_WAITING,
-                                  NGX_GATE_OTHER_REVISION,
-                                  "at %V, wants %V", newest, &want->version);
+        ngx_gate_check_migrations_result(result, NGX_GATE_WAITING,
+                                         NGX_GATE_OTHER_REVISION,
+                                         "at %V, wants %V", newest,
+                                         &conf->version);
         return;
     }
 
-    if (ahead && want->exact) {
-        ngx_gate_migrations_found(found, NGX_GATE_WAITING, NGX_GATE_AHEAD,
-                                  "at %V, wants exactly %V",
-                                  newest, &want->version);
+    if (ahead && conf->exact) {
+        ngx_gate_check_migrations_result(result, NGX_GATE_WAITING,
+                                         NGX_GATE_AHEAD,
+                                         "at %V, wants exactly %V",
+                                         newest, &conf->version);
         return;
     }
 
-    ngx_gate_migrations_found(found, NGX_GATE_PASSED, NGX_GATE_OK,
-                              "at %V, wants %V", newest, &want->version);
+    ngx_gate_check_migrations_result(result, NGX_GATE_PASSED, NGX_GATE_OK,
+                                     "at %V, wants %V", newest, &conf->version);
 }
 
 
 void
-ngx_gate_migrations_none(ngx_gate_migrations_want_t *want,
-    ngx_gate_migrations_found_t *found)
+ngx_gate_check_migrations_none(ngx_gate_check_migrations_conf_t *conf,
+    ngx_gate_check_migrations_result_t *result)
 {
-    ngx_gate_migrations_found(found, NGX_GATE_WAITING, NGX_GATE_UNINITIALIZED,
-                              "no migration of %V has run%s%V",
-                              &want->tool->name,
-                              want->version.len ? ", wants " : "",
-                              &want->version);
+    ngx_gate_check_migrations_result(result, NGX_GATE_WAITING,
+                                     NGX_GATE_UNINITIALIZED,
+                                     "no migration of %V has run%s%V",
+                                     &conf->tool->name,
+                                     conf->version.len ? ", wants " : "",
+                                     &conf->version);
 }
 
 
 void
-ngx_gate_migrations_locked(ngx_gate_migrations_want_t *want, ngx_str_t *row,
-    ngx_msec_t held, ngx_gate_migrations_found_t *found)
+ngx_gate_check_migrations_locked(ngx_gate_check_migrations_conf_t *conf,
+    ngx_str_t *row, ngx_msec_t held,
+    ngx_gate_check_migrations_result_t *result)
 {
     ngx_str_t   *holder, *since;
     ngx_uint_t   stale;
 
-    holder = &row[NGX_GATE_MIGRATIONS_HOLDER];
-    since = &row[NGX_GATE_MIGRATIONS_SINCE];
+    holder = &row[NGX_GATE_CHECK_MIGRATIONS_HOLDER];
+    since = &row[NGX_GATE_CHECK_MIGRATIONS_SINCE];
 
     /*
      * The time in the lock may be that of another time zone, so that only a
      * long one says something.
      */
 
-    stale = ngx_gate_migrations_is_true(&row[NGX_GATE_MIGRATIONS_OLD])
-            || held >= NGX_GATE_MIGRATIONS_STALE;
+    stale = ngx_gate_check_migrations_is_true(
+                                           &row[NGX_GATE_CHECK_MIGRATIONS_OLD])
+            || held >= NGX_GATE_CHECK_MIGRATIONS_STALE;
 
-    ngx_gate_migrations_found(found,
-                              stale ? NGX_GATE_FAILED : NGX_GATE_RUNNING,
-                              stale ? NGX_GATE_STALE_LOCK
-                                    : NGX_GATE_IN_PROGRESS,
-                              "\"%s\" is locked%s%V%s%V%s",
-                              want->tool->lock_table,
-                              holder->len ? " by " : "", holder,
-                              since->len ? " since " : "", since,
-                              stale ? ", for too long" : "");
+    ngx_gate_check_migrations_result(result,
+                                     stale ? NGX_GATE_FAILED : NGX_GATE_RUNNING,
+                                     stale ? NGX_GATE_STALE_LOCK
+                                           : NGX_GATE_IN_PROGRESS,
+                                     "\"%s\" is locked%s%V%s%V%s",
+                                     conf->tool->lock_table,
+                                     holder->len ? " by " : "", holder,
+                                     since->len ? " since " : "", since,
+                                     stale ? ", for too long" : "");
 }
 
 
 static ngx_uint_t
-ngx_gate_migrations_is_running(ngx_str_t *row)
+ngx_gate_check_migrations_is_running(ngx_str_t *row)
 {
     size_t       len;
     u_char      *p, buf[NGX_MAX_ERROR_STR];
+    uint32_t     id;
     ngx_str_t   *state, *schema, *locks, *database;
 
-    state = &row[NGX_GATE_MIGRATIONS_STATE];
+    state = &row[NGX_GATE_CHECK_MIGRATIONS_STATE];
 
     if (state->len == 7 && ngx_strncmp(state->data, "running", 7) == 0) {
         return 1;
     }
 
-    locks = &row[NGX_GATE_MIGRATIONS_LOCKS];
+    locks = &row[NGX_GATE_CHECK_MIGRATIONS_LOCKS];
 
     if (locks->len == 0) {
         return 0;
     }
 
     if (state->len == 0
-        && ngx_gate_migrations_is_true(&row[NGX_GATE_MIGRATIONS_REACHED]))
+        && ngx_gate_check_migrations_is_true(
+                                      &row[NGX_GATE_CHECK_MIGRATIONS_REACHED]))
     {
         return 0;
     }
@@ -497,43 +511,41 @@ ngx_gate_migrations_is_running(ngx_str_t *row)
      * age: "schema", "table", "database"; "schema", "database"; "database".
      */
 
-    schema = &row[NGX_GATE_MIGRATIONS_SCHEMA];
-    database = &row[NGX_GATE_MIGRATIONS_DATABASE];
+    schema = &row[NGX_GATE_CHECK_MIGRATIONS_SCHEMA];
+    database = &row[NGX_GATE_CHECK_MIGRATIONS_DATABASE];
 
     p = ngx_slprintf(buf, buf + sizeof(buf), "%V%Zschema_migrations%Z%V",
                      schema, database);
     len = p - buf;
+    id = ngx_gate_check_migrations_lock_id(buf, len);
 
-    if (ngx_gate_migrations_has_lock(locks,
-                                     ngx_gate_migrations_lock_id(buf, len)))
-    {
+    if (ngx_gate_check_migrations_has_lock(locks, id)) {
         return 1;
     }
 
     p = ngx_slprintf(buf, buf + sizeof(buf), "%V%Z%V", schema, database);
     len = p - buf;
+    id = ngx_gate_check_migrations_lock_id(buf, len);
 
-    if (ngx_gate_migrations_has_lock(locks,
-                                     ngx_gate_migrations_lock_id(buf, len)))
-    {
+    if (ngx_gate_check_migrations_has_lock(locks, id)) {
         return 1;
     }
 
-    return ngx_gate_migrations_has_lock(locks,
-                        ngx_gate_migrations_lock_id(database->data,
-                                                    database->len));
+    return ngx_gate_check_migrations_has_lock(locks,
+                        ngx_gate_check_migrations_lock_id(database->data,
+                                                          database->len));
 }
 
 
 static uint32_t
-ngx_gate_migrations_lock_id(u_char *data, size_t len)
+ngx_gate_check_migrations_lock_id(u_char *data, size_t len)
 {
     return ngx_crc32_long(data, len) * 1486364155u;
 }
 
 
 static ngx_uint_t
-ngx_gate_migrations_has_lock(ngx_str_t *locks, uint32_t id)
+ngx_gate_check_migrations_has_lock(ngx_str_t *locks, uint32_t id)
 {
     size_t   len;
     u_char  *p, *last, *end, text[NGX_INT32_LEN];
@@ -562,43 +574,43 @@ ngx_gate_migrations_has_lock(ngx_str_t *locks, uint32_t id)
 
 
 static ngx_uint_t
-ngx_gate_migrations_is_true(ngx_str_t *value)
+ngx_gate_check_migrations_is_true(ngx_str_t *value)
 {
     return value->len == 1 && value->data[0] == 't';
 }
 
 
 static void ngx_cdecl
-ngx_gate_migrations_found(ngx_gate_migrations_found_t *found,
+ngx_gate_check_migrations_result(ngx_gate_check_migrations_result_t *result,
     ngx_gate_verdict_e verdict, ngx_gate_reason_e reason, const char *fmt,
     ...)
 {
     u_char   *last;
     va_list   args;
 
-    found->verdict = verdict;
-    found->reason = reason;
+    result->verdict = verdict;
+    result->reason = reason;
 
     va_start(args, fmt);
-    last = ngx_vslprintf(found->message.data,
-                         found->message.data + found->message.len, fmt, args);
+    last = ngx_vslprintf(result->message.data,
+                         result->message.data + result->message.len, fmt, args);
     va_end(args);
 
-    found->message.len = last - found->message.data;
+    result->message.len = last - result->message.data;
 }
 
 
 static ngx_int_t
-ngx_gate_migrations_is_number(ngx_str_t *version)
+ngx_gate_check_migrations_is_number(ngx_str_t *version)
 {
     /* as a bigint */
 
-    return ngx_gate_migrations_is_digits(version) && version->len <= 18;
+    return ngx_gate_check_migrations_is_digits(version) && version->len <= 18;
 }
 
 
 static ngx_int_t
-ngx_gate_migrations_is_digits(ngx_str_t *version)
+ngx_gate_check_migrations_is_digits(ngx_str_t *version)
 {
     size_t  i;
 
@@ -613,7 +625,7 @@ ngx_gate_migrations_is_digits(ngx_str_t *version)
 
 
 static ngx_int_t
-ngx_gate_migrations_is_dotted(ngx_str_t *version)
+ngx_gate_check_migrations_is_dotted(ngx_str_t *version)
 {
     u_char      ch;
     size_t      i;
@@ -647,7 +659,7 @@ ngx_gate_migrations_is_dotted(ngx_str_t *version)
 
 
 static ngx_int_t
-ngx_gate_migrations_is_diesel(ngx_str_t *version)
+ngx_gate_check_migrations_is_diesel(ngx_str_t *version)
 {
     u_char  *p;
     size_t   i;
@@ -664,12 +676,12 @@ ngx_gate_migrations_is_diesel(ngx_str_t *version)
 
     version->len = p - version->data;
 
-    return ngx_gate_migrations_is_digits(version);
+    return ngx_gate_check_migrations_is_digits(version);
 }
 
 
 static ngx_int_t
-ngx_gate_migrations_is_efcore(ngx_str_t *version)
+ngx_gate_check_migrations_is_efcore(ngx_str_t *version)
 {
     ngx_str_t  stamp;
 
@@ -677,35 +689,37 @@ ngx_gate_migrations_is_efcore(ngx_str_t *version)
     stamp.len = ngx_min(version->len, 14);
 
     return stamp.len == 14
-           && ngx_gate_migrations_is_digits(&stamp)
+           && ngx_gate_check_migrations_is_digits(&stamp)
            && (version->len == 14
                || (version->len > 15 && version->data[14] == '_'));
 }
 
 
 static ngx_int_t
-ngx_gate_migrations_is_text(ngx_str_t *version)
+ngx_gate_check_migrations_is_text(ngx_str_t *version)
 {
     return version->len > 0;
 }
 
 
 static ngx_int_t
-ngx_gate_migrations_is_heads(ngx_str_t *version)
+ngx_gate_check_migrations_is_heads(ngx_str_t *version)
 {
-    return ngx_gate_migrations_is_list(version, ngx_gate_migrations_is_head);
+    return ngx_gate_check_migrations_is_list(version,
+                                             ngx_gate_check_migrations_is_head);
 }
 
 
 static ngx_int_t
-ngx_gate_migrations_is_apps(ngx_str_t *version)
+ngx_gate_check_migrations_is_apps(ngx_str_t *version)
 {
-    return ngx_gate_migrations_is_list(version, ngx_gate_migrations_is_app);
+    return ngx_gate_check_migrations_is_list(version,
+                                             ngx_gate_check_migrations_is_app);
 }
 
 
 static ngx_int_t
-ngx_gate_migrations_is_list(ngx_str_t *version,
+ngx_gate_check_migrations_is_list(ngx_str_t *version,
     ngx_int_t (*is_item)(u_char *p, u_char *last))
 {
     u_char  *p, *end, *last;
@@ -732,7 +746,7 @@ ngx_gate_migrations_is_list(ngx_str_t *version,
 /* Alembic's own ways to name a revision are not in the table */
 
 static ngx_int_t
-ngx_gate_migrations_is_head(u_char *p, u_char *last)
+ngx_gate_check_migrations_is_head(u_char *p, u_char *last)
 {
     size_t        len;
     const char  **name;
@@ -758,7 +772,7 @@ ngx_gate_migrations_is_head(u_char *p, u_char *last)
 
 
 static ngx_int_t
-ngx_gate_migrations_is_app(u_char *p, u_char *last)
+ngx_gate_check_migrations_is_app(u_char *p, u_char *last)
 {
     u_char  *dot;
 
