@@ -7,38 +7,38 @@
 
 #include <ngx_gate_check_redis.h>
 #include <ngx_gate_param.h>
-#include <ngx_gate_redis_target.h>
+#include <ngx_gate_check_redis_target.h>
 
 
 /* of a value that is to be a number */
-#define NGX_GATE_REDIS_NUMBER_MAX  64
+#define NGX_GATE_CHECK_REDIS_CONF_NUMBER_MAX  64
 
 
-static char *ngx_gate_redis_conf_conflicts(ngx_conf_t *cf,
+static char *ngx_gate_check_redis_conf_conflicts(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_uint_t match);
-static char *ngx_gate_redis_conf_target(ngx_conf_t *cf,
+static char *ngx_gate_check_redis_conf_target(ngx_conf_t *cf,
     ngx_gate_check_t *check);
-static char *ngx_gate_redis_conf_login(ngx_conf_t *cf,
-    ngx_gate_check_t *check, ngx_gate_redis_target_t *target);
-static char *ngx_gate_redis_conf_tls(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_gate_redis_target_t *target);
-static char *ngx_gate_redis_conf_sentinels(ngx_conf_t *cf,
-    ngx_gate_redis_conf_t *conf, ngx_gate_redis_target_t *target);
-static ngx_int_t ngx_gate_redis_conf_commands(ngx_conf_t *cf,
-    ngx_gate_redis_conf_t *conf, ngx_uint_t match);
-static ngx_int_t ngx_gate_redis_conf_field_commands(ngx_conf_t *cf,
-    ngx_gate_redis_conf_t *conf);
-static ngx_int_t ngx_gate_redis_conf_key_commands(ngx_conf_t *cf,
-    ngx_gate_redis_conf_t *conf, ngx_uint_t match);
-static ngx_int_t ngx_gate_redis_conf_command(ngx_conf_t *cf,
+static char *ngx_gate_check_redis_conf_login(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_check_redis_target_t *target);
+static char *ngx_gate_check_redis_conf_tls(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_check_redis_target_t *target);
+static char *ngx_gate_check_redis_conf_sentinels(ngx_conf_t *cf,
+    ngx_gate_check_redis_conf_t *conf, ngx_gate_check_redis_target_t *target);
+static ngx_int_t ngx_gate_check_redis_conf_commands(ngx_conf_t *cf,
+    ngx_gate_check_redis_conf_t *conf, ngx_uint_t match);
+static ngx_int_t ngx_gate_check_redis_conf_field_commands(ngx_conf_t *cf,
+    ngx_gate_check_redis_conf_t *conf);
+static ngx_int_t ngx_gate_check_redis_conf_key_commands(ngx_conf_t *cf,
+    ngx_gate_check_redis_conf_t *conf, ngx_uint_t match);
+static ngx_int_t ngx_gate_check_redis_conf_command(ngx_conf_t *cf,
     ngx_str_t *command, const char *name, ngx_str_t *key, ngx_str_t *field);
 
 
 char *
-ngx_gate_redis_conf_init(ngx_conf_t *cf, ngx_gate_check_t *check)
+ngx_gate_check_redis_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
 {
-    ngx_uint_t              match;
-    ngx_gate_redis_conf_t  *conf;
+    ngx_uint_t                    match;
+    ngx_gate_check_redis_conf_t  *conf;
 
     conf = check->conf;
 
@@ -48,9 +48,9 @@ ngx_gate_redis_conf_init(ngx_conf_t *cf, ngx_gate_check_t *check)
     match = 0;
 #endif
 
-    if (ngx_gate_redis_conf_conflicts(cf, check, match) != NGX_CONF_OK
-        || ngx_gate_redis_conf_target(cf, check) != NGX_CONF_OK
-        || ngx_gate_redis_conf_commands(cf, conf, match) != NGX_OK)
+    if (ngx_gate_check_redis_conf_conflicts(cf, check, match) != NGX_CONF_OK
+        || ngx_gate_check_redis_conf_target(cf, check) != NGX_CONF_OK
+        || ngx_gate_check_redis_conf_commands(cf, conf, match) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -60,11 +60,11 @@ ngx_gate_redis_conf_init(ngx_conf_t *cf, ngx_gate_check_t *check)
 
 
 static char *
-ngx_gate_redis_conf_conflicts(ngx_conf_t *cf, ngx_gate_check_t *check,
+ngx_gate_check_redis_conf_conflicts(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_uint_t match)
 {
-    const char             *param;
-    ngx_gate_redis_conf_t  *conf;
+    const char                   *param;
+    ngx_gate_check_redis_conf_t  *conf;
 
     conf = check->conf;
 
@@ -108,16 +108,16 @@ ngx_gate_redis_conf_conflicts(ngx_conf_t *cf, ngx_gate_check_t *check,
 
 
 static char *
-ngx_gate_redis_conf_target(ngx_conf_t *cf, ngx_gate_check_t *check)
+ngx_gate_check_redis_conf_target(ngx_conf_t *cf, ngx_gate_check_t *check)
 {
-    char                     *err;
-    ngx_gate_redis_conf_t    *conf;
-    ngx_gate_redis_target_t   target;
+    char                          *err;
+    ngx_gate_check_redis_conf_t   *conf;
+    ngx_gate_check_redis_target_t  target;
 
     conf = check->conf;
 
-    err = ngx_gate_redis_target_parse(cf, &check->target, conf->sentinel.len,
-                                      &target);
+    err = ngx_gate_check_redis_target_parse(cf, &check->target,
+                                            conf->sentinel.len, &target);
 
     if (err) {
         return ngx_gate_param_error(cf, check, "the target %s", err);
@@ -128,8 +128,8 @@ ngx_gate_redis_conf_target(ngx_conf_t *cf, ngx_gate_check_t *check)
                                     "a target of hosts");
     }
 
-    if (ngx_gate_redis_conf_login(cf, check, &target) != NGX_CONF_OK
-        || ngx_gate_redis_conf_tls(cf, check, &target) != NGX_CONF_OK)
+    if (ngx_gate_check_redis_conf_login(cf, check, &target) != NGX_CONF_OK
+        || ngx_gate_check_redis_conf_tls(cf, check, &target) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -137,7 +137,7 @@ ngx_gate_redis_conf_target(ngx_conf_t *cf, ngx_gate_check_t *check)
     conf->server.endpoint = target.servers[0];
 
     if (conf->sentinel.len) {
-        return ngx_gate_redis_conf_sentinels(cf, conf, &target);
+        return ngx_gate_check_redis_conf_sentinels(cf, conf, &target);
     }
 
     return NGX_CONF_OK;
@@ -147,11 +147,11 @@ ngx_gate_redis_conf_target(ngx_conf_t *cf, ngx_gate_check_t *check)
 /* what may be said in the target or by a parameter */
 
 static char *
-ngx_gate_redis_conf_login(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_gate_redis_target_t *target)
+ngx_gate_check_redis_conf_login(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_check_redis_target_t *target)
 {
-    const char             *twice;
-    ngx_gate_redis_conf_t  *conf;
+    const char                   *twice;
+    ngx_gate_check_redis_conf_t  *conf;
 
     conf = check->conf;
 
@@ -184,7 +184,7 @@ ngx_gate_redis_conf_login(ngx_conf_t *cf, ngx_gate_check_t *check,
     }
 
     if (conf->db.len) {
-        target->database = ngx_gate_redis_database(&conf->db);
+        target->database = ngx_gate_check_redis_target_database(&conf->db);
 
         if (target->database == NGX_GATE_NONE) {
             return ngx_gate_param_error(cf, check, "invalid value \"%V\" of "
@@ -204,12 +204,12 @@ ngx_gate_redis_conf_login(ngx_conf_t *cf, ngx_gate_check_t *check,
 /* one context for all servers; the name to verify is each one's own */
 
 static char *
-ngx_gate_redis_conf_tls(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_gate_redis_target_t *target)
+ngx_gate_check_redis_conf_tls(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_check_redis_target_t *target)
 {
-    ngx_uint_t              i;
-    ngx_gate_tls_t         *tls;
-    ngx_gate_redis_conf_t  *conf;
+    ngx_uint_t                    i;
+    ngx_gate_tls_t               *tls;
+    ngx_gate_check_redis_conf_t  *conf;
 
     conf = check->conf;
 
@@ -252,8 +252,8 @@ ngx_gate_redis_conf_tls(ngx_conf_t *cf, ngx_gate_check_t *check,
 
 
 static char *
-ngx_gate_redis_conf_sentinels(ngx_conf_t *cf, ngx_gate_redis_conf_t *conf,
-    ngx_gate_redis_target_t *target)
+ngx_gate_check_redis_conf_sentinels(ngx_conf_t *cf,
+    ngx_gate_check_redis_conf_t *conf, ngx_gate_check_redis_target_t *target)
 {
     ngx_str_t   words[3];
     ngx_uint_t  i;
@@ -275,7 +275,7 @@ ngx_gate_redis_conf_sentinels(ngx_conf_t *cf, ngx_gate_redis_conf_t *conf,
     ngx_str_set(&words[1], "get-master-addr-by-name");
     words[2] = conf->sentinel;
 
-    if (ngx_gate_resp_command(cf->pool, &conf->ask_sentinel, words, 3)
+    if (ngx_gate_resp_command(cf->pool, &conf->sentinel_command, words, 3)
         != NGX_OK)
     {
         return NGX_CONF_ERROR;
@@ -286,8 +286,8 @@ ngx_gate_redis_conf_sentinels(ngx_conf_t *cf, ngx_gate_redis_conf_t *conf,
 
 
 static ngx_int_t
-ngx_gate_redis_conf_commands(ngx_conf_t *cf, ngx_gate_redis_conf_t *conf,
-    ngx_uint_t match)
+ngx_gate_check_redis_conf_commands(ngx_conf_t *cf,
+    ngx_gate_check_redis_conf_t *conf, ngx_uint_t match)
 {
     ngx_uint_t  text;
 
@@ -296,65 +296,67 @@ ngx_gate_redis_conf_commands(ngx_conf_t *cf, ngx_gate_redis_conf_t *conf,
     conf->any_value = !conf->value.len && !match;
 
     if (conf->key.len == 0) {
-        conf->question = NGX_GATE_REDIS_PING;
-        return ngx_gate_redis_conf_command(cf, &conf->ask_first, "PING", NULL,
-                                           NULL);
+        conf->test = NGX_GATE_CHECK_REDIS_PING;
+        return ngx_gate_check_redis_conf_command(cf, &conf->first_command,
+                                                 "PING", NULL, NULL);
     }
 
     if (conf->field.len) {
-        conf->question = (text || conf->min) ? NGX_GATE_REDIS_FIELD_VALUE
-                                             : NGX_GATE_REDIS_FIELD;
-        conf->kind = NGX_GATE_REDIS_HASH;
+        conf->test = (text || conf->min) ? NGX_GATE_CHECK_REDIS_FIELD_VALUE
+                                         : NGX_GATE_CHECK_REDIS_FIELD;
+        conf->key_type = NGX_GATE_CHECK_REDIS_HASH;
 
     } else if (conf->min) {
-        conf->question = NGX_GATE_REDIS_COUNT;
-        conf->kind = NGX_GATE_REDIS_KINDS;
+        conf->test = NGX_GATE_CHECK_REDIS_COUNT;
+        conf->key_type = NGX_GATE_CHECK_REDIS_TYPES;
 
     } else if (text) {
-        conf->question = NGX_GATE_REDIS_VALUE;
-        conf->kind = NGX_GATE_REDIS_STRING;
+        conf->test = NGX_GATE_CHECK_REDIS_VALUE;
+        conf->key_type = NGX_GATE_CHECK_REDIS_STRING;
 
     } else {
-        conf->question = NGX_GATE_REDIS_EXISTS;
-        return ngx_gate_redis_conf_command(cf, &conf->ask_first, "EXISTS",
-                                           &conf->key, NULL);
+        conf->test = NGX_GATE_CHECK_REDIS_EXISTS;
+        return ngx_gate_check_redis_conf_command(cf, &conf->first_command,
+                                                 "EXISTS", &conf->key, NULL);
     }
 
-    if (ngx_gate_redis_conf_command(cf, &conf->ask_first, "TYPE", &conf->key,
-                                    NULL)
+    if (ngx_gate_check_redis_conf_command(cf, &conf->first_command, "TYPE",
+                                          &conf->key, NULL)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return conf->field.len ? ngx_gate_redis_conf_field_commands(cf, conf)
-                           : ngx_gate_redis_conf_key_commands(cf, conf, match);
+    return conf->field.len ? ngx_gate_check_redis_conf_field_commands(cf, conf)
+                           : ngx_gate_check_redis_conf_key_commands(cf, conf,
+                                                                    match);
 }
 
 
 static ngx_int_t
-ngx_gate_redis_conf_field_commands(ngx_conf_t *cf,
-    ngx_gate_redis_conf_t *conf)
+ngx_gate_check_redis_conf_field_commands(ngx_conf_t *cf,
+    ngx_gate_check_redis_conf_t *conf)
 {
     const char  *name;
 
-    name = (conf->question == NGX_GATE_REDIS_FIELD) ? "HEXISTS" : "HGET";
+    name = (conf->test == NGX_GATE_CHECK_REDIS_FIELD) ? "HEXISTS" : "HGET";
 
-    if (ngx_gate_redis_conf_command(cf, &conf->ask[NGX_GATE_REDIS_HASH], name,
-                                    &conf->key, &conf->field)
+    if (ngx_gate_check_redis_conf_command(
+                          cf, &conf->commands[NGX_GATE_CHECK_REDIS_HASH], name,
+                          &conf->key, &conf->field)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return ngx_gate_redis_conf_command(cf, &conf->ask_size, "HSTRLEN",
-                                       &conf->key, &conf->field);
+    return ngx_gate_check_redis_conf_command(cf, &conf->size_command, "HSTRLEN",
+                                             &conf->key, &conf->field);
 }
 
 
 static ngx_int_t
-ngx_gate_redis_conf_key_commands(ngx_conf_t *cf, ngx_gate_redis_conf_t *conf,
-    ngx_uint_t match)
+ngx_gate_check_redis_conf_key_commands(ngx_conf_t *cf,
+    ngx_gate_check_redis_conf_t *conf, ngx_uint_t match)
 {
     u_char      number[NGX_SIZE_T_LEN];
     size_t      size;
@@ -368,10 +370,10 @@ ngx_gate_redis_conf_key_commands(ngx_conf_t *cf, ngx_gate_redis_conf_t *conf,
     /* one byte more than what is wanted, or shown, tells the two apart */
 
     size = ngx_max(conf->value.len, conf->failed.len);
-    size = ngx_max(size, NGX_GATE_REDIS_SHOW_MAX) + 1;
+    size = ngx_max(size, NGX_GATE_CHECK_REDIS_SHOW_MAX) + 1;
 
     if (conf->min) {
-        size = ngx_max(size, NGX_GATE_REDIS_NUMBER_MAX);
+        size = ngx_max(size, NGX_GATE_CHECK_REDIS_CONF_NUMBER_MAX);
     }
 
     if (match) {
@@ -384,17 +386,18 @@ ngx_gate_redis_conf_key_commands(ngx_conf_t *cf, ngx_gate_redis_conf_t *conf,
     words[3].data = number;
     words[3].len = ngx_sprintf(number, "%uz", size - 1) - number;
 
-    if (ngx_gate_resp_command(cf->pool, &conf->ask[NGX_GATE_REDIS_STRING],
+    if (ngx_gate_resp_command(cf->pool,
+                              &conf->commands[NGX_GATE_CHECK_REDIS_STRING],
                               words, 4)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    for (i = NGX_GATE_REDIS_HASH; i < NGX_GATE_REDIS_KINDS; i++) {
+    for (i = NGX_GATE_CHECK_REDIS_HASH; i < NGX_GATE_CHECK_REDIS_TYPES; i++) {
 
-        if (ngx_gate_redis_conf_command(cf, &conf->ask[i], lengths[i],
-                                        &conf->key, NULL)
+        if (ngx_gate_check_redis_conf_command(cf, &conf->commands[i],
+                                              lengths[i], &conf->key, NULL)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -406,7 +409,7 @@ ngx_gate_redis_conf_key_commands(ngx_conf_t *cf, ngx_gate_redis_conf_t *conf,
 
 
 static ngx_int_t
-ngx_gate_redis_conf_command(ngx_conf_t *cf, ngx_str_t *command,
+ngx_gate_check_redis_conf_command(ngx_conf_t *cf, ngx_str_t *command,
     const char *name, ngx_str_t *key, ngx_str_t *field)
 {
     ngx_str_t   words[3];

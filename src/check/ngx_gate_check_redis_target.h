@@ -11,18 +11,18 @@
  */
 
 
-#ifndef _NGX_GATE_REDIS_TARGET_H_INCLUDED_
-#define _NGX_GATE_REDIS_TARGET_H_INCLUDED_
+#ifndef _NGX_GATE_CHECK_REDIS_TARGET_H_INCLUDED_
+#define _NGX_GATE_CHECK_REDIS_TARGET_H_INCLUDED_
 
 
 #include <ngx_gate.h>
 #include <ngx_gate_peer.h>
 
 
-#define NGX_GATE_REDIS_PORT           6379
-#define NGX_GATE_REDIS_SENTINEL_PORT  26379
+#define NGX_GATE_CHECK_REDIS_TARGET_PORT           6379
+#define NGX_GATE_CHECK_REDIS_TARGET_SENTINEL_PORT  26379
 
-#define NGX_GATE_REDIS_SERVERS_MAX    16
+#define NGX_GATE_CHECK_REDIS_TARGET_SERVERS_MAX  16
 
 
 typedef struct {
@@ -31,8 +31,8 @@ typedef struct {
     ngx_str_t                 password;
     ngx_uint_t                database;    /* NGX_GATE_NONE: none given */
     ngx_uint_t                nservers;
-    ngx_gate_endpoint_t       servers[NGX_GATE_REDIS_SERVERS_MAX];
-} ngx_gate_redis_target_t;
+    ngx_gate_endpoint_t       servers[NGX_GATE_CHECK_REDIS_TARGET_SERVERS_MAX];
+} ngx_gate_check_redis_target_t;
 
 
 /*
@@ -40,12 +40,12 @@ typedef struct {
  * since any part of it may turn out to be a password.
  */
 
-char *ngx_gate_redis_target_parse(ngx_conf_t *cf, ngx_str_t *text,
-    ngx_uint_t sentinels, ngx_gate_redis_target_t *target);
+char *ngx_gate_check_redis_target_parse(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_uint_t sentinels, ngx_gate_check_redis_target_t *target);
 
 /* NGX_GATE_NONE: not the number of a database */
 
-ngx_uint_t ngx_gate_redis_database(ngx_str_t *text);
+ngx_uint_t ngx_gate_check_redis_target_database(ngx_str_t *text);
 
 
-#endif /* _NGX_GATE_REDIS_TARGET_H_INCLUDED_ */
+#endif /* _NGX_GATE_CHECK_REDIS_TARGET_H_INCLUDED_ */

@@ -4,37 +4,39 @@
  */
 
 
-#include <ngx_gate_redis_target.h>
+#include <ngx_gate_check_redis_target.h>
 
 
-#define NGX_GATE_REDIS_DATABASE_MAX  0x7fffffff
+#define NGX_GATE_CHECK_REDIS_TARGET_DATABASE_MAX  0x7fffffff
 
 
 typedef struct {
     ngx_str_t                 text;
     ngx_uint_t                tls;
-} ngx_gate_redis_scheme_t;
+} ngx_gate_check_redis_target_scheme_t;
 
 
-static ngx_uint_t ngx_gate_redis_target_scheme(ngx_str_t *rest,
+static ngx_uint_t ngx_gate_check_redis_target_scheme(ngx_str_t *rest,
     ngx_uint_t *tls);
-static char *ngx_gate_redis_target_unix(ngx_conf_t *cf, ngx_str_t *rest,
-    ngx_gate_redis_target_t *target);
-static char *ngx_gate_redis_target_hosts(ngx_conf_t *cf, ngx_str_t *rest,
-    ngx_uint_t sentinels, ngx_gate_redis_target_t *target);
-static char *ngx_gate_redis_target_host(ngx_conf_t *cf, ngx_str_t *text,
-    ngx_uint_t sentinels, ngx_gate_redis_target_t *target);
-static char *ngx_gate_redis_target_query(ngx_str_t *rest,
-    ngx_gate_redis_target_t *target);
-static char *ngx_gate_redis_target_path(ngx_str_t *rest, ngx_str_t *hosts,
-    ngx_gate_redis_target_t *target);
-static char *ngx_gate_redis_target_user(ngx_conf_t *cf, ngx_str_t *hosts,
-    ngx_gate_redis_target_t *target);
-static char *ngx_gate_redis_target_decode(ngx_conf_t *cf, ngx_str_t *text,
+static char *ngx_gate_check_redis_target_unix(ngx_conf_t *cf, ngx_str_t *rest,
+    ngx_gate_check_redis_target_t *target);
+static char *ngx_gate_check_redis_target_hosts(ngx_conf_t *cf, ngx_str_t *rest,
+    ngx_uint_t sentinels, ngx_gate_check_redis_target_t *target);
+static char *ngx_gate_check_redis_target_host(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_uint_t sentinels, ngx_gate_check_redis_target_t *target);
+static char *ngx_gate_check_redis_target_query(ngx_str_t *rest,
+    ngx_gate_check_redis_target_t *target);
+static char *ngx_gate_check_redis_target_path(ngx_str_t *rest, ngx_str_t *hosts,
+    ngx_gate_check_redis_target_t *target);
+static char *ngx_gate_check_redis_target_user(ngx_conf_t *cf, ngx_str_t *hosts,
+    ngx_gate_check_redis_target_t *target);
+static char *ngx_gate_check_redis_target_decode(ngx_conf_t *cf, ngx_str_t *text,
     ngx_str_t *decoded);
 
 
-static ngx_gate_redis_scheme_t  ngx_gate_redis_schemes[] = {
+static ngx_gate_check_redis_target_scheme_t
+    ngx_gate_check_redis_target_schemes[] = {
+
     { ngx_string("redis://"), 0 },
     { ngx_string("rediss://"), 1 },
     { ngx_null_string, 0 }
@@ -42,25 +44,25 @@ static ngx_gate_redis_scheme_t  ngx_gate_redis_schemes[] = {
 
 
 char *
-ngx_gate_redis_target_parse(ngx_conf_t *cf, ngx_str_t *text,
-    ngx_uint_t sentinels, ngx_gate_redis_target_t *target)
+ngx_gate_check_redis_target_parse(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_uint_t sentinels, ngx_gate_check_redis_target_t *target)
 {
     char       *err;
     ngx_str_t   rest;
 
-    ngx_memzero(target, sizeof(ngx_gate_redis_target_t));
+    ngx_memzero(target, sizeof(ngx_gate_check_redis_target_t));
     target->database = NGX_GATE_NONE;
 
     rest = *text;
 
-    err = ngx_gate_redis_target_query(&rest, target);
+    err = ngx_gate_check_redis_target_query(&rest, target);
 
     if (err) {
         return err;
     }
 
-    if (ngx_gate_redis_target_scheme(&rest, &target->tls)) {
-        return ngx_gate_redis_target_hosts(cf, &rest, sentinels, target);
+    if (ngx_gate_check_redis_target_scheme(&rest, &target->tls)) {
+        return ngx_gate_check_redis_target_hosts(cf, &rest, sentinels, target);
     }
 
     if (rest.len >= 5 && ngx_strncasecmp(rest.data, (u_char *) "unix:", 5) == 0)
@@ -68,11 +70,11 @@ ngx_gate_redis_target_parse(ngx_conf_t *cf, ngx_str_t *text,
         rest.data += 5;
         rest.len -= 5;
 
-        return ngx_gate_redis_target_unix(cf, &rest, target);
+        return ngx_gate_check_redis_target_unix(cf, &rest, target);
     }
 
     if (sentinels) {
-        return ngx_gate_redis_target_hosts(cf, &rest, sentinels, target);
+        return ngx_gate_check_redis_target_hosts(cf, &rest, sentinels, target);
     }
 
     return "begins with none of \"redis://\", \"rediss://\" and \"unix:\"";
@@ -80,12 +82,14 @@ ngx_gate_redis_target_parse(ngx_conf_t *cf, ngx_str_t *text,
 
 
 static ngx_uint_t
-ngx_gate_redis_target_scheme(ngx_str_t *rest, ngx_uint_t *tls)
+ngx_gate_check_redis_target_scheme(ngx_str_t *rest, ngx_uint_t *tls)
 {
-    ngx_gate_redis_scheme_t  *scheme;
+    ngx_gate_check_redis_target_scheme_t  *scheme;
 
-    for (scheme = ngx_gate_redis_schemes; scheme->text.len; scheme++) {
-
+    for (scheme = ngx_gate_check_redis_target_schemes;
+         scheme->text.len;
+         scheme++)
+    {
         if (rest->len < scheme->text.len
             || ngx_strncasecmp(rest->data, scheme->text.data,
                                scheme->text.len)
@@ -107,8 +111,8 @@ ngx_gate_redis_target_scheme(ngx_str_t *rest, ngx_uint_t *tls)
 
 
 static char *
-ngx_gate_redis_target_unix(ngx_conf_t *cf, ngx_str_t *rest,
-    ngx_gate_redis_target_t *target)
+ngx_gate_check_redis_target_unix(ngx_conf_t *cf, ngx_str_t *rest,
+    ngx_gate_check_redis_target_t *target)
 {
     char       *err;
     u_char     *p;
@@ -136,7 +140,7 @@ ngx_gate_redis_target_unix(ngx_conf_t *cf, ngx_str_t *rest,
             return "has no absolute path of a socket after \"unix:\"";
         }
 
-        err = ngx_gate_redis_target_user(cf, &text, target);
+        err = ngx_gate_check_redis_target_user(cf, &text, target);
 
         if (err) {
             return err;
@@ -166,20 +170,20 @@ ngx_gate_redis_target_unix(ngx_conf_t *cf, ngx_str_t *rest,
 
 
 static char *
-ngx_gate_redis_target_hosts(ngx_conf_t *cf, ngx_str_t *rest,
-    ngx_uint_t sentinels, ngx_gate_redis_target_t *target)
+ngx_gate_check_redis_target_hosts(ngx_conf_t *cf, ngx_str_t *rest,
+    ngx_uint_t sentinels, ngx_gate_check_redis_target_t *target)
 {
     char       *err;
     u_char     *p;
     ngx_str_t   hosts, host;
 
-    err = ngx_gate_redis_target_path(rest, &hosts, target);
+    err = ngx_gate_check_redis_target_path(rest, &hosts, target);
 
     if (err) {
         return err;
     }
 
-    err = ngx_gate_redis_target_user(cf, &hosts, target);
+    err = ngx_gate_check_redis_target_user(cf, &hosts, target);
 
     if (err) {
         return err;
@@ -191,7 +195,7 @@ ngx_gate_redis_target_hosts(ngx_conf_t *cf, ngx_str_t *rest,
         host.data = hosts.data;
         host.len = p ? (size_t) (p - hosts.data) : hosts.len;
 
-        err = ngx_gate_redis_target_host(cf, &host, sentinels, target);
+        err = ngx_gate_check_redis_target_host(cf, &host, sentinels, target);
 
         if (err || p == NULL) {
             return err;
@@ -204,13 +208,13 @@ ngx_gate_redis_target_hosts(ngx_conf_t *cf, ngx_str_t *rest,
 
 
 static char *
-ngx_gate_redis_target_host(ngx_conf_t *cf, ngx_str_t *text,
-    ngx_uint_t sentinels, ngx_gate_redis_target_t *target)
+ngx_gate_check_redis_target_host(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_uint_t sentinels, ngx_gate_check_redis_target_t *target)
 {
     in_port_t             port;
     ngx_gate_endpoint_t  *endpoint;
 
-    if (target->nservers == NGX_GATE_REDIS_SERVERS_MAX) {
+    if (target->nservers == NGX_GATE_CHECK_REDIS_TARGET_SERVERS_MAX) {
         return "has more than 16 servers";
     }
 
@@ -222,7 +226,8 @@ ngx_gate_redis_target_host(ngx_conf_t *cf, ngx_str_t *text,
         return "mixes hosts and sockets";
     }
 
-    port = sentinels ? NGX_GATE_REDIS_SENTINEL_PORT : NGX_GATE_REDIS_PORT;
+    port = sentinels ? NGX_GATE_CHECK_REDIS_TARGET_SENTINEL_PORT
+           : NGX_GATE_CHECK_REDIS_TARGET_PORT;
 
     endpoint = &target->servers[target->nservers++];
 
@@ -233,7 +238,8 @@ ngx_gate_redis_target_host(ngx_conf_t *cf, ngx_str_t *text,
 /* "?db=3" */
 
 static char *
-ngx_gate_redis_target_query(ngx_str_t *rest, ngx_gate_redis_target_t *target)
+ngx_gate_check_redis_target_query(ngx_str_t *rest,
+    ngx_gate_check_redis_target_t *target)
 {
     u_char     *p;
     ngx_str_t   number;
@@ -254,7 +260,7 @@ ngx_gate_redis_target_query(ngx_str_t *rest, ngx_gate_redis_target_t *target)
                "\"%3F\" in a password)";
     }
 
-    target->database = ngx_gate_redis_database(&number);
+    target->database = ngx_gate_check_redis_target_database(&number);
 
     if (target->database == NGX_GATE_NONE) {
         return "has an invalid number of a database";
@@ -269,8 +275,8 @@ ngx_gate_redis_target_query(ngx_str_t *rest, ngx_gate_redis_target_t *target)
 /* cuts off "/3", or "/" alone */
 
 static char *
-ngx_gate_redis_target_path(ngx_str_t *rest, ngx_str_t *hosts,
-    ngx_gate_redis_target_t *target)
+ngx_gate_check_redis_target_path(ngx_str_t *rest, ngx_str_t *hosts,
+    ngx_gate_check_redis_target_t *target)
 {
     u_char     *p, *last;
     ngx_str_t   number;
@@ -304,7 +310,7 @@ ngx_gate_redis_target_path(ngx_str_t *rest, ngx_str_t *hosts,
     number.data = p;
     number.len = last - p;
 
-    target->database = ngx_gate_redis_database(&number);
+    target->database = ngx_gate_check_redis_target_database(&number);
 
     if (target->database == NGX_GATE_NONE) {
         return "has an invalid number of a database";
@@ -317,8 +323,8 @@ ngx_gate_redis_target_path(ngx_str_t *rest, ngx_str_t *hosts,
 /* cuts off "user:password@" */
 
 static char *
-ngx_gate_redis_target_user(ngx_conf_t *cf, ngx_str_t *hosts,
-    ngx_gate_redis_target_t *target)
+ngx_gate_check_redis_target_user(ngx_conf_t *cf, ngx_str_t *hosts,
+    ngx_gate_check_redis_target_t *target)
 {
     char       *err;
     u_char     *p, *at, *last;
@@ -349,7 +355,8 @@ ngx_gate_redis_target_user(ngx_conf_t *cf, ngx_str_t *hosts,
             return "has an empty password";
         }
 
-        err = ngx_gate_redis_target_decode(cf, &password, &target->password);
+        err = ngx_gate_check_redis_target_decode(cf, &password,
+                                                 &target->password);
 
         if (err) {
             return err;
@@ -359,12 +366,12 @@ ngx_gate_redis_target_user(ngx_conf_t *cf, ngx_str_t *hosts,
         return "has neither user nor password in front of \"@\"";
     }
 
-    return ngx_gate_redis_target_decode(cf, &user, &target->user);
+    return ngx_gate_check_redis_target_decode(cf, &user, &target->user);
 }
 
 
 static char *
-ngx_gate_redis_target_decode(ngx_conf_t *cf, ngx_str_t *text,
+ngx_gate_check_redis_target_decode(ngx_conf_t *cf, ngx_str_t *text,
     ngx_str_t *decoded)
 {
     u_char     *p, *last;
@@ -402,13 +409,13 @@ ngx_gate_redis_target_decode(ngx_conf_t *cf, ngx_str_t *text,
 
 
 ngx_uint_t
-ngx_gate_redis_database(ngx_str_t *text)
+ngx_gate_check_redis_target_database(ngx_str_t *text)
 {
     ngx_int_t  n;
 
     n = ngx_atoi(text->data, text->len);
 
-    if (n == NGX_ERROR || n > NGX_GATE_REDIS_DATABASE_MAX) {
+    if (n == NGX_ERROR || n > NGX_GATE_CHECK_REDIS_TARGET_DATABASE_MAX) {
         return NGX_GATE_NONE;
     }
 
