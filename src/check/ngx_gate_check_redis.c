@@ -172,7 +172,7 @@ ngx_gate_check_redis_cancel(ngx_gate_probe_t *probe)
     state->address_known = 0;
     state->asking = 0;
 
-    ngx_gate_redis_leave(&state->session);
+    ngx_gate_redis_detach(&state->session);
 }
 
 
@@ -203,7 +203,7 @@ ngx_gate_check_redis_send(ngx_gate_check_redis_state_t *state)
 
     state->session.handler = ngx_gate_check_redis_handler;
 
-    if (ngx_gate_redis_ask(&state->session, server, commands, n) != NGX_OK) {
+    if (ngx_gate_redis_send(&state->session, server, commands, n) != NGX_OK) {
         ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
                            "no memory");
     }
@@ -386,8 +386,8 @@ ngx_gate_check_redis_redirect(ngx_gate_check_redis_state_t *state,
              : &conf->server.endpoint;
 
     if (rc == NGX_OK) {
-        rc = ngx_gate_redis_server_found(&state->address, &conf->server, source,
-                                         &host, port);
+        rc = ngx_gate_redis_server_set_address(&state->address, &conf->server,
+                                               source, &host, port);
     }
 
     /* a node that does not own the slot may know one that is just handed on */
@@ -466,7 +466,7 @@ ngx_gate_check_redis_send_sentinel(ngx_gate_check_redis_state_t *state)
 
     command = &conf->sentinel_command;
 
-    if (ngx_gate_redis_ask(&state->session, &server, &command, 1) != NGX_OK) {
+    if (ngx_gate_redis_send(&state->session, &server, &command, 1) != NGX_OK) {
         state->sentinel_asked = 0;
         ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
                            "no memory");
@@ -558,7 +558,7 @@ ngx_gate_check_redis_sentinel_reply(ngx_gate_check_redis_state_t *state,
                         reply->element[1]->len);
 
         if (port > 0 && port < 65536 && host.len
-            && ngx_gate_redis_server_found(&state->address, &conf->server,
+            && ngx_gate_redis_server_set_address(&state->address, &conf->server,
                             &conf->sentinels[state->sentinel
                                              % conf->nsentinels].endpoint,
                             &host, (in_port_t) port)

@@ -83,7 +83,7 @@ typedef struct {
     ngx_gate_redis_session_t  session;
 
     /* lasts from run to run */
-    ngx_gate_redis_found_t    address;      /* the server's address, if it */
+    ngx_gate_redis_server_address_t  address; /* the server's address, if it */
     ngx_uint_t                address_known; /* had to be found first */
     ngx_gate_check_redis_type_e  key_type;  /* of the key when last seen */
     ngx_uint_t                size_known;   /* the field is known to be small */

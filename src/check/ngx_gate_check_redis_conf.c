@@ -217,7 +217,7 @@ ngx_gate_check_redis_conf_tls(ngx_conf_t *cf, ngx_gate_check_t *check,
         return ngx_gate_tls_refuse(cf, check, &conf->tls, "\"rediss://\"");
     }
 
-    conf->server.one_name = (conf->tls.name.len != 0);
+    conf->server.fixed_name = (conf->tls.name.len != 0);
 
     if (ngx_gate_tls_init(cf, check, &conf->tls, &target->servers[0].host)
         != NGX_CONF_OK)
@@ -240,7 +240,7 @@ ngx_gate_check_redis_conf_tls(ngx_conf_t *cf, ngx_gate_check_t *check,
     for (i = 0; i < target->nservers; i++) {
         tls[i] = conf->tls;
 
-        if (!conf->server.one_name) {
+        if (!conf->server.fixed_name) {
             tls[i].name = target->servers[i].host;
         }
 
@@ -268,7 +268,7 @@ ngx_gate_check_redis_conf_sentinels(ngx_conf_t *cf,
 
     for (i = 0; i < target->nservers; i++) {
         conf->sentinels[i].endpoint = target->servers[i];
-        conf->sentinels[i].one_name = conf->server.one_name;
+        conf->sentinels[i].fixed_name = conf->server.fixed_name;
     }
 
     ngx_str_set(&words[0], "SENTINEL");

@@ -529,7 +529,7 @@ static ngx_int_t
 ngx_gate_check_redis_verdict_unexpected(ngx_gate_check_redis_state_t *state,
     redisReply *reply, const char *command)
 {
-    ngx_gate_redis_distrust(&state->session);
+    ngx_gate_redis_invalidate(&state->session);
 
     ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, NGX_GATE_PROTOCOL,
                        "%s in reply to %s", ngx_gate_resp_type(reply),
