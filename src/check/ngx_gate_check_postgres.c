@@ -25,7 +25,7 @@ typedef ngx_int_t (*ngx_gate_check_postgres_handler_pt)(
 
 struct ngx_gate_check_postgres_state_s {
     ngx_gate_probe_t         *probe;
-    ngx_gate_pq_question_t    query;
+    ngx_gate_pq_query_t       query;
 
     /* who judges the answer to which statement of the question */
     ngx_gate_check_postgres_handler_pt  handlers[NGX_GATE_PQ_STATEMENTS];
@@ -51,7 +51,7 @@ static ngx_int_t ngx_gate_check_postgres_send(
 static void ngx_gate_check_postgres_add(ngx_gate_check_postgres_state_t *state,
     ngx_gate_pq_statement_t *statement,
     ngx_gate_check_postgres_handler_pt handler);
-static void ngx_gate_check_postgres_handler(ngx_gate_pq_question_t *q);
+static void ngx_gate_check_postgres_handler(ngx_gate_pq_query_t *q);
 static ngx_int_t ngx_gate_check_postgres_result(
     ngx_gate_check_postgres_state_t *state,
     ngx_gate_check_postgres_handler_pt handler, PGresult *result);
@@ -146,7 +146,7 @@ ngx_gate_check_postgres_cancel(ngx_gate_probe_t *probe)
     ngx_gate_check_postgres_state_t *state = probe->state;
 
     if (state) {
-        ngx_gate_pq_leave(&state->query);
+        ngx_gate_pq_detach(&state->query);
         state->known = 0;
     }
 }
@@ -156,7 +156,7 @@ static ngx_int_t
 ngx_gate_check_postgres_send(ngx_gate_check_postgres_state_t *state,
     ngx_uint_t lookup, ngx_uint_t rest)
 {
-    ngx_gate_pq_question_t          *q;
+    ngx_gate_pq_query_t             *q;
     ngx_gate_check_postgres_conf_t  *conf;
 
     conf = state->probe->check->conf;
@@ -177,7 +177,7 @@ ngx_gate_check_postgres_send(ngx_gate_check_postgres_state_t *state,
     }
 
     if (!rest) {
-        return ngx_gate_pq_ask(q);
+        return ngx_gate_pq_send(q);
     }
 
     if (conf->migration.tool) {
@@ -188,7 +188,7 @@ ngx_gate_check_postgres_send(ngx_gate_check_postgres_state_t *state,
         }
 
         if (state->migrations == NULL) {
-            return ngx_gate_pq_ask(q);
+            return ngx_gate_pq_send(q);
         }
 
         ngx_gate_check_postgres_add(state, state->migrations,
@@ -205,7 +205,7 @@ ngx_gate_check_postgres_send(ngx_gate_check_postgres_state_t *state,
                                     ngx_gate_check_postgres_query_handler);
     }
 
-    return ngx_gate_pq_ask(q);
+    return ngx_gate_pq_send(q);
 }
 
 
@@ -224,7 +224,7 @@ ngx_gate_check_postgres_add(ngx_gate_check_postgres_state_t *state,
 
 
 static void
-ngx_gate_check_postgres_handler(ngx_gate_pq_question_t *q)
+ngx_gate_check_postgres_handler(ngx_gate_pq_query_t *q)
 {
     ngx_gate_check_postgres_state_t *state = q->data;
 
@@ -292,7 +292,7 @@ ngx_gate_check_postgres_result_error(ngx_gate_check_postgres_state_t *state,
     const char         *code;
     ngx_gate_reason_e   reason;
 
-    reason = ngx_gate_pq_result_reason(result, error, &len);
+    reason = ngx_gate_pq_error_result_reason(result, error, &len);
 
     code = libpq.PQresultErrorField(result, PG_DIAG_SQLSTATE);
 

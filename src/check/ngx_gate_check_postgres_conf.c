@@ -137,7 +137,7 @@ ngx_gate_check_postgres_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
     conf->pq.conninfo = check->target;
 
     if (ngx_gate_check_postgres_conf_conflicts(cf, check, conf) != NGX_CONF_OK
-        || ngx_gate_pq_parse(cf, check, &conf->pq) != NGX_CONF_OK)
+        || ngx_gate_pq_conf_parse(cf, check, &conf->pq) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
     }

@@ -227,11 +227,11 @@ fuzz_message(ngx_str_t *text)
     u_char      error[NGX_GATE_PQ_ERROR_MAX];
     ngx_uint_t  answered;
 
-    (void) ngx_gate_pq_text_reason((char *) text->data, error, &len,
-                                   &answered);
+    (void) ngx_gate_pq_error_text_reason((char *) text->data, error, &len,
+                                         &answered);
     fuzz_assert(len <= sizeof(error));
 
-    (void) ngx_gate_pq_state_reason((char *) text->data);
+    (void) ngx_gate_pq_error_sqlstate_reason((char *) text->data);
 }
 
 
@@ -277,7 +277,7 @@ fuzz_conninfo(ngx_conf_t *cf, ngx_str_t *text)
         pcf.conninfo.len = ngx_sprintf(p, forms[i], text->data, text->data)
                            - p - 1;
 
-        (void) ngx_gate_pq_parse(cf, &check, &pcf);
+        (void) ngx_gate_pq_conf_parse(cf, &check, &pcf);
     }
 }
 

@@ -222,8 +222,8 @@ unit_errors(void)
     ngx_gate_reason_e  reason;
 
     for (i = 0; i < sizeof(unit_texts) / sizeof(unit_texts[0]); i++) {
-        reason = ngx_gate_pq_text_reason(unit_texts[i].text, error, &len,
-                                         &answered);
+        reason = ngx_gate_pq_error_text_reason(unit_texts[i].text, error, &len,
+                                               &answered);
 
         ok(reason == unit_texts[i].reason
                && answered == unit_texts[i].answered
@@ -232,7 +232,7 @@ unit_errors(void)
     }
 
     for (i = 0; i < sizeof(unit_states) / sizeof(unit_states[0]); i++) {
-        ok(ngx_gate_pq_state_reason(unit_states[i].state)
+        ok(ngx_gate_pq_error_sqlstate_reason(unit_states[i].state)
                == unit_states[i].reason,
            "SQLSTATE %s", unit_states[i].state);
     }
