@@ -183,7 +183,8 @@ ngx_gate_check_http_read(ngx_gate_check_http_state_t *state)
     in = state->peer.in;
 
     for ( ;; ) {
-        rc = ngx_gate_http_parse(&state->parser, &in->pos, in->last, &piece);
+        rc = ngx_gate_http_parser_parse(&state->parser, &in->pos, in->last,
+                                        &piece);
 
         if (rc != NGX_OK || !ngx_gate_check_http_needs_body(state)) {
             break;
@@ -207,7 +208,7 @@ ngx_gate_check_http_read(ngx_gate_check_http_state_t *state)
     }
 
     if (rc != NGX_DONE
-        && (!ngx_gate_http_has_status(&state->parser)
+        && (!ngx_gate_http_parser_has_status(&state->parser)
             || ngx_gate_check_http_needs_body(state)))
     {
         if (rc == NGX_ERROR) {
@@ -254,7 +255,7 @@ ngx_gate_check_http_drain(ngx_gate_check_http_state_t *state)
     parser = &state->parser;
 
     do {
-        rc = ngx_gate_http_parse(parser, &in->pos, in->last, &piece);
+        rc = ngx_gate_http_parser_parse(parser, &in->pos, in->last, &piece);
 
         if (rc == NGX_OK) {
             state->drained += piece.len;
@@ -262,13 +263,13 @@ ngx_gate_check_http_drain(ngx_gate_check_http_state_t *state)
 
     } while (rc == NGX_OK);
 
-    if (rc == NGX_DONE && ngx_gate_http_keepalive(parser)) {
+    if (rc == NGX_DONE && ngx_gate_http_parser_keepalive(parser)) {
         ngx_gate_peer_keep(&state->peer);
         return;
     }
 
     if (rc != NGX_AGAIN
-        || !ngx_gate_http_keepalive(parser)
+        || !ngx_gate_http_parser_keepalive(parser)
         || state->drained > NGX_GATE_CHECK_HTTP_DRAIN_MAX
         || parser->left > NGX_GATE_CHECK_HTTP_DRAIN_MAX)
     {
@@ -285,7 +286,7 @@ ngx_gate_check_http_closed(ngx_gate_check_http_state_t *state)
         return;
     }
 
-    if (ngx_gate_http_parse_end(&state->parser) != NGX_DONE) {
+    if (ngx_gate_http_parser_eof(&state->parser) != NGX_DONE) {
         ngx_gate_check_http_error(state, NGX_GATE_RESET, state->parser.error);
         return;
     }

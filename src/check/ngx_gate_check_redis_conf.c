@@ -214,7 +214,7 @@ ngx_gate_check_redis_conf_tls(ngx_conf_t *cf, ngx_gate_check_t *check,
     conf = check->conf;
 
     if (!target->tls) {
-        return ngx_gate_tls_refuse(cf, check, &conf->tls, "\"rediss://\"");
+        return ngx_gate_tls_reject(cf, check, &conf->tls, "\"rediss://\"");
     }
 
     conf->server.fixed_name = (conf->tls.name.len != 0);

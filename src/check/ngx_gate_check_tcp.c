@@ -83,7 +83,7 @@ ngx_gate_check_tcp_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
     }
 
     if (!conf->use_tls) {
-        return ngx_gate_tls_refuse(cf, check, &conf->tls, "\"tls\"");
+        return ngx_gate_tls_reject(cf, check, &conf->tls, "\"tls\"");
     }
 
     conf->endpoint.tls = &conf->tls;

@@ -127,7 +127,7 @@ ngx_gate_redis_server_set_address(ngx_gate_redis_server_address_t *addr,
 
     address = host->len ? *host : source->host;
 
-    if (address.len == 0 || address.len > NGX_GATE_HOST_MAX) {
+    if (address.len == 0 || address.len > NGX_GATE_ENDPOINT_HOST_MAX) {
         return NGX_ERROR;
     }
 
@@ -203,7 +203,7 @@ ngx_gate_redis_server_is_name(ngx_str_t *host)
     socklen_t       socklen;
     ngx_sockaddr_t  sa;
 
-    return ngx_gate_address_parse(host, 0, &sa, &socklen) != NGX_OK;
+    return ngx_gate_endpoint_parse_address(host, 0, &sa, &socklen) != NGX_OK;
 }
 
 

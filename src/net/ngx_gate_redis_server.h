@@ -14,7 +14,7 @@
 
 
 #define NGX_GATE_REDIS_SERVER_ADDRESS_MAX                                     \
-    (NGX_GATE_HOST_MAX + sizeof("[]:65535") - 1)
+    (NGX_GATE_ENDPOINT_HOST_MAX + sizeof("[]:65535") - 1)
 
 
 typedef struct {
@@ -33,7 +33,7 @@ typedef struct {
     ngx_gate_redis_server_t   server;
     ngx_gate_tls_t            tls;
     u_char                    text[NGX_GATE_REDIS_SERVER_ADDRESS_MAX];
-    u_char                    name[NGX_GATE_HOST_MAX];
+    u_char                    name[NGX_GATE_ENDPOINT_HOST_MAX];
 } ngx_gate_redis_server_address_t;
 
 

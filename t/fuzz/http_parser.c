@@ -41,7 +41,7 @@ answer(u_char *data, size_t size, size_t step, ngx_uint_t head)
 
         do {
             piece = pos;
-            out.rc = ngx_gate_http_parse(&parser, &pos, last, &body);
+            out.rc = ngx_gate_http_parser_parse(&parser, &pos, last, &body);
 
             if (pos < piece || pos > last) {
                 ngx_abort();
@@ -57,7 +57,7 @@ answer(u_char *data, size_t size, size_t step, ngx_uint_t head)
                 ngx_abort();
             }
 
-            if (!ngx_gate_http_has_status(&parser)) {
+            if (!ngx_gate_http_parser_has_status(&parser)) {
                 ngx_abort();
             }
 
@@ -85,8 +85,8 @@ answer(u_char *data, size_t size, size_t step, ngx_uint_t head)
 
     out.status = parser.status;
     out.taken = pos - data;
-    out.end = ngx_gate_http_parse_end(&parser);
-    out.keepalive = ngx_gate_http_keepalive(&parser);
+    out.end = ngx_gate_http_parser_eof(&parser);
+    out.keepalive = ngx_gate_http_parser_keepalive(&parser);
 
     if (out.end == NGX_DONE && (out.status < 101 || out.status > 999)) {
         ngx_abort();

@@ -2,12 +2,12 @@
 /*
  * A log for connections to peers that may be down for hours.  What nginx
  * itself would say of each attempt (at err or crit) is kept back, the last
- * line of it to be had by hush->text; alerts, our own bugs, pass.
+ * line of it to be had by capture->text; alerts, our own bugs, pass.
  */
 
 
-#ifndef _NGX_GATE_HUSH_H_INCLUDED_
-#define _NGX_GATE_HUSH_H_INCLUDED_
+#ifndef _NGX_GATE_LOG_CAPTURE_H_INCLUDED_
+#define _NGX_GATE_LOG_CAPTURE_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -19,10 +19,11 @@ typedef struct {
     ngx_log_t                *outer;    /* NULL: the cycle's */
     ngx_str_t                 text;
     u_char                    buf[256];
-} ngx_gate_hush_t;
+} ngx_gate_log_capture_t;
 
 
-void ngx_gate_hush_init(ngx_gate_hush_t *hush, ngx_log_t *outer);
+void ngx_gate_log_capture_init(ngx_gate_log_capture_t *capture,
+    ngx_log_t *outer);
 
 
-#endif /* _NGX_GATE_HUSH_H_INCLUDED_ */
+#endif /* _NGX_GATE_LOG_CAPTURE_H_INCLUDED_ */

@@ -5,8 +5,8 @@
  */
 
 
-#ifndef _NGX_GATE_PEER_STEPS_H_INCLUDED_
-#define _NGX_GATE_PEER_STEPS_H_INCLUDED_
+#ifndef _NGX_GATE_PEER_CONNECT_H_INCLUDED_
+#define _NGX_GATE_PEER_CONNECT_H_INCLUDED_
 
 
 #include <ngx_gate_peer.h>
@@ -14,10 +14,10 @@
 
 /* tries the addresses of peer->resolve; leads to ready() or to fail() */
 
-void ngx_gate_peer_try(ngx_gate_peer_t *peer);
-void ngx_gate_peer_established(ngx_gate_peer_t *peer);
+void ngx_gate_peer_connect_next(ngx_gate_peer_t *peer);
+void ngx_gate_peer_connect_established(ngx_gate_peer_t *peer);
 
-void ngx_gate_peer_ready(ngx_gate_peer_t *peer);
+void ngx_gate_peer_connected(ngx_gate_peer_t *peer);
 
 /* has the handler, or the next step, called from the event loop */
 
@@ -34,14 +34,14 @@ void ngx_gate_peer_fail(ngx_gate_peer_t *peer);
 
 /* all of it, for what a system call said of a connection in use */
 
-void ngx_gate_peer_broken(ngx_gate_peer_t *peer, ngx_err_t err,
+void ngx_gate_peer_connection_error(ngx_gate_peer_t *peer, ngx_err_t err,
     const char *call);
 
 /* first thing in an event: nginx may want the connection closed */
 
-ngx_uint_t ngx_gate_peer_stopping(ngx_gate_peer_t *peer);
+ngx_uint_t ngx_gate_peer_is_closing(ngx_gate_peer_t *peer);
 
 void ngx_gate_peer_disconnect(ngx_gate_peer_t *peer);
 
 
-#endif /* _NGX_GATE_PEER_STEPS_H_INCLUDED_ */
+#endif /* _NGX_GATE_PEER_CONNECT_H_INCLUDED_ */
