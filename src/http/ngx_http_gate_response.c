@@ -9,7 +9,10 @@
 
 
 #define NGX_HTTP_GATE_RESPONSE_PAGE_PARTS  9
-#define NGX_HTTP_GATE_RESPONSE_GOLDEN  2654435769u /* 2^32 by the golden ratio */
+
+/* 2^32 by the golden ratio */
+
+#define NGX_HTTP_GATE_RESPONSE_GOLDEN      2654435769u
 
 
 static ngx_http_gate_format_e ngx_http_gate_response_format(
@@ -37,12 +40,14 @@ static ngx_uint_t ngx_http_gate_response_retry_after(ngx_http_request_t *r,
     ngx_uint_t wait);
 
 
-static ngx_str_t  ngx_http_gate_response_json_type = ngx_string("application/json");
+static ngx_str_t  ngx_http_gate_response_json_type =
+    ngx_string("application/json");
 static ngx_str_t  ngx_http_gate_response_problem_type =
     ngx_string("application/problem+json");
 static ngx_str_t  ngx_http_gate_response_html_type =
     ngx_string("text/html; charset=utf-8");
-static ngx_str_t  ngx_http_gate_response_grpc_type = ngx_string("application/grpc");
+static ngx_str_t  ngx_http_gate_response_grpc_type =
+    ngx_string("application/grpc");
 
 static ngx_str_t  ngx_http_gate_response_problem =
     ngx_string("{\"type\":\"about:blank\",\"title\":\"Service Unavailable\","
@@ -118,7 +123,9 @@ ngx_http_gate_response_format(ngx_http_request_t *r,
                                              NGX_HTTP_GATE_ACCEPT_REFUSAL);
     }
 
-    if (format == NGX_HTTP_GATE_FORMAT_HTML && !ngx_http_gate_response_wants_page(r)) {
+    if (format == NGX_HTTP_GATE_FORMAT_HTML
+        && !ngx_http_gate_response_wants_page(r))
+    {
         format = NGX_HTTP_GATE_FORMAT_JSON;
     }
 
@@ -147,7 +154,8 @@ ngx_http_gate_response_is_grpc(ngx_http_request_t *r)
     len = ngx_http_gate_response_grpc_type.len;
 
     if (value->len < len
-        || ngx_strncasecmp(value->data, ngx_http_gate_response_grpc_type.data, len)
+        || ngx_strncasecmp(value->data, ngx_http_gate_response_grpc_type.data,
+                           len)
            != 0)
     {
         return 0;
@@ -169,7 +177,8 @@ ngx_http_gate_response_send_native(ngx_http_request_t *r,
     ngx_gate_refusal_t  refusal;
 
     if (ngx_http_gate_ctx_save(r, ctx) != NGX_OK
-        || ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_HTML, &refusal) != NGX_OK)
+        || ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_HTML, &refusal)
+           != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -184,7 +193,9 @@ ngx_http_gate_response_send_json(ngx_http_request_t *r,
 {
     ngx_gate_refusal_t  refusal;
 
-    if (ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_JSON, &refusal) != NGX_OK) {
+    if (ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_JSON, &refusal)
+        != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -203,7 +214,9 @@ ngx_http_gate_response_send_problem(ngx_http_request_t *r,
     ngx_str_t           parts[2];
     ngx_gate_refusal_t  refusal;
 
-    if (ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_JSON, &refusal) != NGX_OK) {
+    if (ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_JSON, &refusal)
+        != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -232,12 +245,15 @@ ngx_http_gate_response_send_page(ngx_http_request_t *r,
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
 
-    if (ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_HTML, &refusal) != NGX_OK) {
+    if (ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_HTML, &refusal)
+        != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     parts[0] = ngx_gate_html_page_head;
-    parts[1] = glcf->page_title.len ? glcf->page_title : ngx_gate_html_page_title;
+    parts[1] = glcf->page_title.len ? glcf->page_title
+                                    : ngx_gate_html_page_title;
     parts[2] = ngx_gate_html_page_heading;
     parts[3] = parts[1];
     parts[4] = ngx_gate_html_page_message;
@@ -286,7 +302,8 @@ ngx_http_gate_response_send_grpc(ngx_http_request_t *r,
 {
     ngx_gate_refusal_t  refusal;
 
-    if (ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_HTML, &refusal) != NGX_OK
+    if (ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_HTML, &refusal)
+        != NGX_OK
         || ngx_http_gate_response_grpc_headers(r, &refusal) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -347,8 +347,8 @@ unit_rise_and_fall(void)
 
         for (j = 0; verdict[j]; j++) {
             ngx_gate_state_update_status(&status,
-                                         ngx_strchr(letters, verdict[j]) - letters,
-                                         table[i].rise, table[i].fall);
+                                     ngx_strchr(letters, verdict[j]) - letters,
+                                     table[i].rise, table[i].fall);
 
             n += (status.up == (ngx_uint_t) (table[i].counts[j] - '0'));
         }
