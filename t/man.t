@@ -8,7 +8,7 @@ use lib "$FindBin::Bin/lib";
 use InitGate;
 
 my $top = "$FindBin::Bin/..";
-my $page = "$top/doc/ngx_http_init_gate_module.7";
+my $page = "$top/docs/man/ngx_http_init_gate_module.7";
 
 my @said = grep { !/mandoc\.db|: STYLE: referenced manual not found/ }
     qx(mandoc -T lint -W style $page 2>&1);

@@ -8,7 +8,7 @@ use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Browser;
 
-my ($policy) = `$FindBin::Bin/../tools/csp waiting`;
+my ($policy) = `$FindBin::Bin/../docs/tools/csp waiting`;
 chomp $policy;
 
 open my $readme, '<', "$FindBin::Bin/../README.md" or die "README.md: $!";

@@ -77,7 +77,7 @@ like(slurp('conf-examples/quick-start/nginx.conf'),
 # JSON
 
 my $schema = JSON::Validator->new
-    ->schema("file://$top/schema/init-gate.schema.json");
+    ->schema("file://$top/docs/schema/init-gate.schema.json");
 
 my @json = blocks(slurp('README.md'), 'json');
 is_deeply([$schema->validate(JSON::PP::decode_json($_->[1]))], [],
