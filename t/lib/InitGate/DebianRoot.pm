@@ -1,8 +1,8 @@
-package InitGate::Root;
+package InitGate::DebianRoot;
 
 # A fresh minimal Debian, of the release that tools/test --release tests.
 #
-#     my $root = InitGate::Root->new;
+#     my $root = InitGate::DebianRoot->new;
 #     my ($status, $said) = $root->run('apt-get', 'update');
 #     $root->run_ok(\@command, $name)     offline: a network of loopback only
 #     $root->online_ok(\@command, $name)
@@ -10,8 +10,8 @@ package InitGate::Root;
 #     $root->script(@blocks)              a command that runs them there
 #     $root->read($path), $root->write($path, $text), $root->glob($pattern)
 #
-#     InitGate::Root::commands($title)    what a section of README.md says
-#     InitGate::Root::commands_after($page, $sentence)
+#     InitGate::DebianRoot::commands($title)    what a section of README.md says
+#     InitGate::DebianRoot::commands_after($page, $sentence)
 #
 # It is thrown away at the end.
 
