@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
-# README.md and the pages beside it: nginx takes every configuration in them,
-# the JSON is what the schema says, and what they link to is there.
+# README.md, docs/ and the other pages: nginx accepts every configuration in
+# them, the JSON matches the schema, links and anchors lead somewhere, and
+# commands, files and tests that they name exist.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -9,25 +10,33 @@ use InitGate;
 use JSON::Validator;
 
 my $top = "$FindBin::Bin/..";
-my @pages = qw(README.md SECURITY.md docs/bench.md docs/faults.md
-    conf-examples/README.md conf-examples/kubernetes/README.md);
 
-sub slurp { local (@ARGV, $/) = "$top/$_[0]"; scalar <> }
+chdir $top;
+
+my @pages = grep { !m{/node_modules/} } sort map { s{^\./}{}r }
+    split /\n/, `find . -name '*.md' ! -path './build*' ! -path './debian/*'`;
+
+sub slurp { local (@ARGV, $/) = $_[0]; scalar <> }
+
+my %text = map { $_ => slurp($_) } @pages;
+
+# [line, text] of each fenced block of a language
 
 sub blocks {
-    my ($text, $language) = @_;
+    my ($page, $language) = @_;
 
     my @blocks;
 
-    while ($text =~ /^```$language\n(.*?)^```$/msg) {
-        push @blocks, [1 + (substr($text, 0, $-[1]) =~ tr/\n//), $1];
+    while ($text{$page} =~ /^```$language\n(.*?)^```$/msg) {
+        push @blocks,
+            [1 + (substr($text{$page}, 0, $-[1]) =~ tr/\n//), $1];
     }
 
     return @blocks;
 }
 
 
-# each configuration where it belongs, with the gate that it speaks of
+# each configuration, in the context where it belongs
 
 my $t = InitGate->new;
 my ($certificate) = $t->certificate('localhost');
@@ -36,10 +45,11 @@ sub complete {
     my ($text) = @_;
 
     $text =~ s{\bca=\S+\.pem}{ca=$certificate}g;
+    $text =~ s{^error_log .*}{error_log $t->{dir}/other.log notice;}mg;
 
     return $1 if $text =~ /^http \{\n(.*)^\}$/ms;
 
-    # checks alone are one or the other
+    # checks alone: a gate for each
 
     if ($text =~ /^check /m) {
         my $n = 0;
@@ -53,51 +63,139 @@ sub complete {
     return $text;
 }
 
-my $taken = 0;
+my $accepted = 0;
 
 for my $page (@pages) {
-    for my $block (blocks(slurp($page), 'nginx')) {
+    for my $block (blocks($page, 'nginx')) {
         my ($line, $text) = @$block;
         my ($status, $said) = $t->conf_error(complete($text));
 
-        is($status, 0, "$page:$line: taken") or diag $said;
-        $taken++;
+        is($status, 0, "$page:$line: accepted by nginx -t") or diag $said;
+        $accepted++;
     }
 }
 
-cmp_ok($taken, '>', 15, 'there are configurations');
+cmp_ok($accepted, '>', 20, 'number of configurations');
 
-# the first one is that of an example, which is run
+# some are files of conf-examples/, which are run
 
-my ($example) = blocks(slurp('README.md'), 'nginx');
-like(slurp('conf-examples/quick-start/nginx.conf'),
-    qr/^(?:#.*\n)+\n\Q$example->[1]\E\z/, 'that of the quick start');
+sub file_ok {
+    my ($page, $language, $file) = @_;
+
+    my $text = slurp($file) =~ s/\A(?:#.*\n)+\n//r;
+    ok((grep { $_->[1] eq $text } blocks($page, $language)),
+        "$page: contains $file");
+}
+
+file_ok('docs/getting-started.md', 'nginx', 'conf-examples/quick-start/nginx.conf');
+file_ok('docs/waiting-page.md', 'html', 'conf-examples/own-page/soon.html');
+
+
+# README.md: a front page; its commands are in docs/install.md, which
+# t/release/install.t and tools/test-docker run
+
+cmp_ok($text{'README.md'} =~ tr/\n//, '<=', 200, 'README.md: a front page');
+
+for my $block (blocks('README.md', 'sh')) {
+    my ($line, $text) = @$block;
+
+    ok((grep { index($_->[1], $text) == 0 } blocks('docs/install.md', 'sh')),
+        "README.md:$line: a block of docs/install.md");
+}
+
+
+# shell
+
+for my $page (@pages) {
+    for my $block (blocks($page, 'sh')) {
+        my ($line, $text) = @$block;
+
+        $t->write('block.sh', $text);
+        is(system('sh', '-n', $t->path('block.sh')), 0, "$page:$line: sh -n");
+    }
+}
+
+
+# Perl: tests, which pass
+
+my $perl = 0;
+
+for my $page (@pages) {
+    for my $block (blocks($page, 'perl')) {
+        my ($line, $text) = @$block;
+
+        # not by write(), which fills in placeholders
+        open my $file, '>', $t->path('block.t') or die $!;
+        print $file $text;
+        close $file or die $!;
+
+        my $said = qx($^X -I$top/t/lib $t->{dir}/block.t 2>&1);
+
+        is($?, 0, "$page:$line: passes") or diag $said;
+        $perl++;
+    }
+}
+
+is($perl, 1, 'a test to begin with');
 
 
 # JSON
 
 my $schema = JSON::Validator->new
     ->schema("file://$top/docs/schema/init-gate.schema.json");
-
-my @json = blocks(slurp('README.md'), 'json');
-is_deeply([$schema->validate(JSON::PP::decode_json($_->[1]))], [],
-    "README.md:$_->[0]: as the schema says") for @json;
-is(scalar @json, 1, 'the body of a refusal');
-
-
-# links: headings as they become anchors, and files
-
-sub anchors {
-    my ($text) = @_;
-
-    $text =~ s/^```.*?^```$//msg;
-
-    return map { $_ => 1 } map { s/[^\w\- ]//gr =~ tr/A-Z /a-z-/r }
-        $text =~ /^#+ (.*)$/mg;
-}
+my $json = 0;
 
 for my $page (@pages) {
-    my $text = slurp($page);
+    for my $block (blocks($page, 'json')) {
+        my ($line, $text) = @$block;
+
+        is_deeply([$schema->validate(JSON::PP::decode_json($text))], [],
+            "$page:$line: matches the schema");
+        $json++;
+    }
+}
+
+is($json, 1, 'the body of a refusal');
+
+
+# languages of blocks that are not tested
+
+is_deeply([map { my $page = $_;
+    map { "$page: $_" } grep { !/^(?:nginx|sh|perl|json|html)?$/ }
+    $text{$page} =~ /^```([^\n]*)\n.*?^```$/msg } @pages], [],
+    'every block is tested');
+
+
+# links: files, and headings as they become anchors
+
+sub anchors {
+    my ($page) = @_;
+
+    my $text = $text{$page} =~ s/^```.*?^```$//msgr;
+    my %anchors;
+
+    for my $heading ($text =~ /^#+ (.*)$/mg) {
+        my $anchor = lc($heading =~ s/[^\w\- ]//gr) =~ tr/ /-/r;
+
+        my $n = $anchors{$anchor}++;
+        $anchors{"$anchor-$n"} = 1 if $n;
+    }
+
+    return \%anchors;
+}
+
+sub normal {
+    my ($path) = @_;
+
+    1 while $path =~ s{(^|/)(?!\.\./)[^/]+/\.\./}{$1};
+
+    return $path;
+}
+
+my %linked;
+
+for my $page (@pages) {
+    my $text = $text{$page} =~ s/^```.*?^```$//msgr;
     my ($dir) = $page =~ m{^(.*/)};
     my @broken;
 
@@ -105,37 +203,49 @@ for my $page (@pages) {
         next if $link =~ m{^https?://};
 
         my ($path, $anchor) = $link =~ /^([^#]*)#?(.*)$/;
-        my $file = $path eq '' ? $page : ($dir // '') . $path;
+        my $file = $path eq '' ? $page : normal(($dir // '') . $path);
 
-        push @broken, $link
-            if !-e "$top/$file" || $anchor ne '' && !{ anchors(slurp($file)) }
-                ->{$anchor};
+        $linked{$file} = 1 if $file ne $page;
+
+        push @broken, $link if !-e $file
+            || $anchor ne '' && !($text{$file} && anchors($file)->{$anchor});
     }
 
-    is_deeply(\@broken, [], "$page: its links lead somewhere");
+    is_deeply(\@broken, [], "$page: links");
 }
 
+is_deeply([grep { !$linked{$_} && $_ ne 'README.md' } @pages], [],
+    'a link to every page');
 
-# every command of tools/ and every target of make that they tell of;
-# "modules" is nginx's
+my $index = $text{'docs/README.md'};
 
-my $text = join '', map { slurp($_) } @pages;
+is_deeply([grep { my $page = $_; m{^docs/(.*)} && $1 ne 'README.md'
+        && index($index, "]($1)") < 0 } @pages], [],
+    'docs/README.md: every page of docs/');
+
+
+# commands, targets of make ("modules" is nginx's), files and tests
+
+my $all = join '', map { $text{$_} } @pages;
 my $makefile = slurp('Makefile');
 
-is_deeply([grep { !-x "$top/$_" && !-f "$top/$_" }
-    $text =~ m{(?<![\w/.-])(tools/[\w-]+)}g], [], 'tools');
+is_deeply([grep { !-x && !-f }
+    $all =~ m{(?<![\w/.-])((?:docs/)?tools/[\w.-]*\w)}g], [], 'tools');
 is_deeply([grep { $makefile !~ /^(?:\w+ )*$_(?: \w+)*:/m && $_ ne 'modules' }
-    $text =~ /(?:^ +|`|sudo )make ([a-z]+)\b/mg], [], 'targets of make');
+    $all =~ /(?:^ +|^|`|sudo )make ([a-z]+)\b/mg], [], 'targets of make');
+is_deeply([grep { !-e && !/foo/ }
+    $all =~ m{(?<![\w/.-])((?:src|t|bench)/[\w/]+\.(?:[chlt]|pm|pl))\b}g], [],
+    'sources and tests');
 
 
-# every example is told of, and run by a test
+# every example is in the index, and run by a test
 
-my @examples = map { m{([^/]+)/$} } glob "$top/conf-examples/*/";
-my $tests = join '', map { slurp("t/$_") } grep { !/readme/ }
-    map { m{([^/]+)$} } glob "$top/t/*.t";
-my $index = slurp('conf-examples/README.md');
+my @examples = map { m{([^/]+)/$} } glob 'conf-examples/*/';
+my $tests = join '', map { slurp($_) } grep { !/docs/ } glob 't/*.t';
+my $list = $text{'conf-examples/README.md'};
 
-is_deeply([grep { $index !~ /\(\Q$_\E\// } @examples], [], 'examples: told of');
+is_deeply([grep { $list !~ /\(\Q$_\E\// } @examples], [],
+    'examples: in the index');
 is_deeply([grep { $tests !~ /\b\Q$_\E\// } @examples], [], 'examples: run');
 
 done_testing;

@@ -1,7 +1,6 @@
 #!/usr/bin/perl
 
-# The man page is well-formed, and in it as in README.md nothing that there is
-# is missing.
+# The man page is well-formed, and it and docs/ are complete.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -72,6 +71,7 @@ sub all_in {
 }
 
 all_in('the man page', $text, \%tables);
-all_in('README.md', slurp("$top/README.md"), { %tables, %more });
+all_in('docs/', slurp(glob "$top/docs/*.md $top/docs/checks/*.md"),
+    { %tables, %more });
 
 done_testing;

@@ -11,9 +11,10 @@ use InitGate::Browser;
 my ($policy) = `$FindBin::Bin/../docs/tools/csp waiting`;
 chomp $policy;
 
-open my $readme, '<', "$FindBin::Bin/../README.md" or die "README.md: $!";
-ok((grep { index($_, qq{"$policy"}) >= 0 } <$readme>),
-   'the README has the policy that the page needs');
+my $page = "$FindBin::Bin/../docs/waiting-page.md";
+open my $docs, '<', $page or die "$page: $!";
+ok((grep { index($_, qq{"$policy"}) >= 0 } <$docs>),
+   'docs/waiting-page.md: the policy that the page needs');
 
 (my $deaf = $policy) =~ s/; connect-src.*//;
 

@@ -1,5 +1,5 @@
-# README.md, "Installing", and conf-examples/README.md, word by word, in Debians
-# that have nothing.
+# docs/install.md and conf-examples/README.md, word by word, in Debians that
+# have nothing.
 
 use strict;
 use warnings;
@@ -38,7 +38,8 @@ SH
 
 # the package
 
-my @blocks = InitGate::DebianRoot::commands('As a Debian package');
+my @blocks = InitGate::DebianRoot::commands('docs/install.md',
+    'Debian package');
 is(scalar @blocks, 3, 'the blocks of the package');
 
 my $root = machine();
@@ -64,7 +65,7 @@ like($said, qr/test is successful.* 503 .*X-Init-Gate: app;/s, 'works');
 
 # from source
 
-@blocks = InitGate::DebianRoot::commands('From source');
+@blocks = InitGate::DebianRoot::commands('docs/install.md', 'From source');
 is(scalar @blocks, 2, 'the blocks of the source');
 
 $root = machine();

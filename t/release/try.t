@@ -1,4 +1,4 @@
-# README.md, "Try it", in a Debian that has nothing but sh and apt: tools/demo
+# README.md, "Try it": in a Debian that has nothing but sh and apt: tools/demo
 # with a terminal and without, and tools/test.
 
 use strict;
