@@ -11,9 +11,9 @@ use InitGate::Browser;
 my ($policy) = `$FindBin::Bin/../docs/tools/csp waiting`;
 chomp $policy;
 
-my $page = "$FindBin::Bin/../docs/waiting-page.md";
-open my $docs, '<', $page or die "$page: $!";
-ok((grep { index($_, qq{"$policy"}) >= 0 } <$docs>),
+my $docs = "$FindBin::Bin/../docs/waiting-page.md";
+open my $file, '<', $docs or die "$docs: $!";
+ok((grep { index($_, qq{"$policy"}) >= 0 } <$file>),
    'docs/waiting-page.md: the policy that the page needs');
 
 (my $deaf = $policy) =~ s/; connect-src.*//;
