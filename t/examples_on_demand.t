@@ -27,7 +27,7 @@ $t->wait_for(sub {
 $t->wait_for(sub { gate()->{checks}[0]{attempts} > 1 }, 'two probes');
 is(gate()->{trigger}{state}, 'idle', 'nobody came, nothing began');
 is($t->get('/alive')->{status}, 200, 'nginx is there');
-is($t->get('/initialise')->{status}, 404, 'not for clients');
+is($t->get('/initialize')->{status}, 404, 'not for clients');
 ok(!-e $t->path('app/.progress'), 'nothing has been initialised');
 $t->restricted_ok('/init');
 
@@ -35,14 +35,14 @@ my $answer = $t->get('/', timeout => 15);
 is($answer->{content}, "hello\n", 'the first one waits, and is served');
 
 is(gate()->{trigger}{state}, 'succeeded', 'the application was asked');
-is(scalar(() = $t->read('command.log') =~ /POST \/initialise/g), 1, 'once');
+is(scalar(() = $t->read('command.log') =~ /POST \/initialize/g), 1, 'once');
 
 # ready at once from now on, and nobody is asked again
 
 $t->quit;
 $t->run;
 is($t->get('/')->{status}, 200, 'after a restart');
-is(scalar(() = $t->read('command.log') =~ /POST \/initialise/g), 1,
+is(scalar(() = $t->read('command.log') =~ /POST \/initialize/g), 1,
     'still once');
 
 done_testing;

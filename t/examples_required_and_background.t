@@ -39,7 +39,7 @@ sub check {
 
 $ENV{PAUSE} = 0.03;
 $ENV{VECTORS} = 60;
-$t->command_ok($t->file('initialise'), $dir, 'the catalogue');
+$t->command_ok($t->file('initialize'), $dir, 'the catalogue');
 
 $t->wait_for(sub { $t->get('/')->{status} == 200 }, 'the gate to open');
 

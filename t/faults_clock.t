@@ -7,7 +7,7 @@
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
-use InitGate::Beside;
+use InitGate::Latency;
 use InitGate::Checks 'check';
 use InitGate::Fake;
 use List::Util qw(min);
@@ -18,7 +18,7 @@ plan(skip_all => 'the sanitizer must come first') if InitGate::is_linked_in();
 my $t = InitGate->new(workers => 1);
 my $library = $t->path('clock.so');
 
-system("cc -O1 -shared -fPIC -o $library $FindBin::Bin/clock.c -ldl")
+system("cc -O1 -shared -fPIC -o $library $FindBin::Bin/preload/wall_clock.c -ldl")
     && die 'cc failed';
 chmod 0755, $library;
 
@@ -43,7 +43,7 @@ my $asked = InitGate::Fake->new(sub {
 });
 my $silent = InitGate::Fake->new(sub { $_[0]->hang });
 
-my $http = InitGate::Beside::GATE . <<"CONF";
+my $http = InitGate::Latency::GATE . <<"CONF";
     init_checks app {
         check http http://127.0.0.1:@{[$asked->port]}/  name=steady;
         check http http://127.0.0.1:@{[$silent->port]}/  name=silent;
@@ -57,7 +57,7 @@ my $http = InitGate::Beside::GATE . <<"CONF";
     }
     server {
         listen 127.0.0.1:%%PORT_8080%%;
-@{[InitGate::Beside::LOCATION]}
+@{[InitGate::Latency::LOCATION]}
         location / { init_gate app;  init_hold 1500ms;  empty_gif; }
         location = /init { init_status details=on; }
     }
@@ -70,7 +70,7 @@ my $started = time;
     $t->run(http => $http);
 }
 
-my $beside = InitGate::Beside->new($t);
+my $beside = InitGate::Latency->new($t);
 
 sub attempts { map { check($t, $_)->{attempts} } qw(steady silent) }
 sub today { substr check($t, 'steady')->{last_checked}, 0, 10 }

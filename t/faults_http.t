@@ -6,7 +6,7 @@
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
-use InitGate::Beside;
+use InitGate::Latency;
 use InitGate::DNS;
 use InitGate::Fake;
 

@@ -7,7 +7,7 @@
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
-use InitGate::Beside;
+use InitGate::Latency;
 use InitGate::Fake;
 use Time::HiRes qw(time);
 
@@ -30,14 +30,14 @@ sub conf {
         "        check file %%DIR%%/app name=f$_;",
     ) } 1 .. 20;
 
-    return InitGate::Beside::GATE . <<"CONF";
+    return InitGate::Latency::GATE . <<"CONF";
     init_checks app {
         interval 100ms 100ms;  backoff 100ms;  timeout 500ms;  latch off;
 $checks
     }
     server {
         listen 127.0.0.1:%%PORT_8080%%;
-@{[InitGate::Beside::LOCATION]}
+@{[InitGate::Latency::LOCATION]}
         location = /init { init_status details=on; }
         location = /ready { init_ready; }
     }
@@ -47,7 +47,7 @@ CONF
 $t->write('app');
 $t->run(http => conf(1));
 
-my $beside = InitGate::Beside->new($t, keepalive => 0);
+my $beside = InitGate::Latency->new($t, keepalive => 0);
 
 sub ready {
     $t->wait_for(sub { $t->get('/ready')->{status} == 200 }, 'all gates');

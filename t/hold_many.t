@@ -7,8 +7,8 @@
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
-use InitGate::Beside;
-use InitGate::Crowd;
+use InitGate::Latency;
+use InitGate::ManyClients;
 
 my $n = $ENV{TEST_HELD} // 2000;
 
@@ -17,7 +17,7 @@ my $n = $ENV{TEST_HELD} // 2000;
 my $t = InitGate->new(quit => 5, level => 'notice', descriptors => 1,
     main => 'worker_rlimit_nofile 20000;',
     events => "worker_connections @{[$n * 2 + 200]};",
-    http => InitGate::Beside::GATE . <<"CONF");
+    http => InitGate::Latency::GATE . <<"CONF");
     log_format held '\$msec \$pid \$init_gate_decision';
 
     init_checks app { check file %%DIR%%/app;  interval 20ms; }
@@ -25,7 +25,7 @@ my $t = InitGate->new(quit => 5, level => 'notice', descriptors => 1,
     server {
         listen 127.0.0.1:%%PORT_8080%% backlog=4096 reuseport;
         access_log %%DIR%%/held.log held;
-@{[InitGate::Beside::LOCATION]}
+@{[InitGate::Latency::LOCATION]}
         location / { init_gate app;  init_hold 60s max=100000;  empty_gif; }
         location = /init { init_status details=on;  access_log off; }
     }
@@ -35,7 +35,7 @@ $t->run;
 
 sub gate { $t->json('/init')->{gates}[1] }
 
-my $beside = InitGate::Beside->new($t);
+my $beside = InitGate::Latency->new($t);
 
 $t->wait_for(sub { gate()->{state} eq 'initializing' }, 'a verdict');
 my %descriptors = map { $_ => scalar(() = $t->descriptors($_)) } $t->workers;
@@ -43,7 +43,7 @@ my %descriptors = map { $_ => scalar(() = $t->descriptors($_)) } $t->workers;
 # they leave
 
 $beside->begin;
-my $crowd = InitGate::Crowd->new($t, $n / 2);
+my $crowd = InitGate::ManyClients->new($t, $n / 2);
 $t->wait_for(sub { gate()->{held} == $n / 2 }, 'all to wait', 20);
 $crowd->leave;
 $t->wait_for(sub { gate()->{held} == 0 }, 'all to go', 20);
@@ -57,7 +57,7 @@ $t->wait_for(sub {
 # they are served
 
 $beside->begin;
-$crowd = InitGate::Crowd->new($t, $n);
+$crowd = InitGate::ManyClients->new($t, $n);
 $t->wait_for(sub { gate()->{held} == $n }, 'all to wait', 60);
 $t->write('app');
 

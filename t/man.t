@@ -1,14 +1,13 @@
 #!/usr/bin/perl
 
-# The man page is well-formed, and in it as in README.md nothing that there is
-# is missing.
+# The man page is well-formed, and it and docs/ are complete.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 
 my $top = "$FindBin::Bin/..";
-my $page = "$top/doc/ngx_http_init_gate_module.7";
+my $page = "$top/docs/man/ngx_http_init_gate_module.7";
 
 my @said = grep { !/mandoc\.db|: STYLE: referenced manual not found/ }
     qx(mandoc -T lint -W style $page 2>&1);
@@ -72,6 +71,7 @@ sub all_in {
 }
 
 all_in('the man page', $text, \%tables);
-all_in('README.md', slurp("$top/README.md"), { %tables, %more });
+all_in('docs/', slurp(glob "$top/docs/*.md $top/docs/checks/*.md"),
+    { %tables, %more });
 
 done_testing;

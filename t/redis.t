@@ -15,7 +15,7 @@ my $server = $t->redis;
 my $redis = Redis->new($server->connect_info);
 my $url = "redis://gate:word\@127.0.0.1:" . $redis->info->{tcp_port};
 
-# all that the README says is needed
+# all that docs/checks/redis.md names
 
 $redis->acl(qw(SETUSER gate on >word ~* +ping +select +type +exists +getrange
     +hexists +hstrlen +hget +hlen +llen +scard +zcard +xlen));

@@ -22,7 +22,7 @@ is_deeply([sort keys %built], [sort keys %there], 'config: every source');
 
 # the closed lists: in the C tables and in the JSON Schema
 
-my $defs = decode_json(slurp('schema/init-gate.schema.json'))->{'$defs'};
+my $defs = decode_json(slurp('docs/schema/init-gate.schema.json'))->{'$defs'};
 my $gate = slurp('src/gate/ngx_gate.c')
     . slurp('src/gate/ngx_gate_state.c');
 

@@ -1,4 +1,4 @@
-# README.md, "Building": with nginx's own sources, and with what may be left
+# docs/install.md, "Any nginx": with nginx's own sources, and with what may be left
 # out, in a Debian that has nothing.
 
 use strict;
@@ -7,9 +7,9 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Test::More;
-use InitGate::Root;
+use InitGate::DebianRoot;
 
-my $root = InitGate::Root->new;
+my $root = InitGate::DebianRoot->new;
 my $at = $root->checkout =~ s/^\Q$root->{dir}\E//r;
 my $install = 'apt-get -q -y install --no-install-recommends';
 
@@ -27,8 +27,8 @@ mkdir nginx
 tar -C nginx --strip-components=1 -xf nginx_*.orig.tar.*
 SH
 
-my $commands = InitGate::Root::commands_after('README.md',
-    "With nginx's own sources") =~ s{/path/to/nginx-init-gate}{$at}gr;
+my $commands = InitGate::DebianRoot::commands_after('docs/install.md',
+    'A module fits the version of nginx') =~ s{/path/to/nginx-init-gate}{$at}gr;
 
 
 # what is missing is named, with its package

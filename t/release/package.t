@@ -6,7 +6,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Test::More;
-use InitGate::Root;
+use InitGate::DebianRoot;
 
 my $name = 'libnginx-mod-http-init-gate';
 my $enabled = '/etc/nginx/modules-enabled/50-mod-http-init-gate.conf';
@@ -15,7 +15,7 @@ my @apt = (@quiet, qw(apt-get -q -y -o Dpkg::Use-Pty=0));
 
 # built, twice: the second one is newer
 
-my $builder = InitGate::Root->new;
+my $builder = InitGate::DebianRoot->new;
 my $checkout = $builder->checkout;
 my $at = '/src/nginx-init-gate';
 
@@ -63,7 +63,7 @@ my ($newer) = $builder->glob("$at/build-deb/${name}_*.deb");
 
 # installed on a machine that has nothing
 
-my $root = InitGate::Root->new;
+my $root = InitGate::DebianRoot->new;
 my %from = ('old.deb' => '/old.deb', 'new.deb' => $newer);
 
 for my $to (sort keys %from) {

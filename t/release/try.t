@@ -1,4 +1,4 @@
-# README.md, "Try it", in a Debian that has nothing but sh and apt: tools/demo
+# README.md, "Try it": in a Debian that has nothing but sh and apt: tools/demo
 # with a terminal and without, and tools/test.
 
 use strict;
@@ -7,9 +7,9 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Test::More;
-use InitGate::Root;
+use InitGate::DebianRoot;
 
-my $root = InitGate::Root->new;
+my $root = InitGate::DebianRoot->new;
 my $at = $root->checkout =~ s/^\Q$root->{dir}\E//r;
 
 sub left {

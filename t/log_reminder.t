@@ -26,7 +26,7 @@ CONF
 
 my $library = $t->path('reminder.so');
 
-system("cc -O1 -shared -fPIC -o $library $FindBin::Bin/reminder.c")
+system("cc -O1 -shared -fPIC -o $library $FindBin::Bin/preload/monotonic_clock.c")
     && die 'cc failed';
 chmod 0755, $library;
 

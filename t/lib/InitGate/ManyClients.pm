@@ -1,8 +1,8 @@
-package InitGate::Crowd;
+package InitGate::ManyClients;
 
 # Many clients at once, each with one request that may wait.
 #
-#     my $crowd = InitGate::Crowd->new($t, 1000);
+#     my $crowd = InitGate::ManyClients->new($t, 1000);
 #     $t->wait_for(sub { held() == 1000 }, 'all to wait');
 #     $t->write('marker');
 #     my %answers = $crowd->answers;      # a status, or "lost", to how many

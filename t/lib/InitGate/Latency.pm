@@ -1,21 +1,21 @@
-package InitGate::Beside;
+package InitGate::Latency;
 
 # Ordinary requests beside a fault, and the same requests without it: two
 # nginx, one of which is in trouble, and a client that asks one and the other
 # by turns, so that whatever else the machine is busy with hits both alike.
 #
-#     use InitGate::Beside;
+#     use InitGate::Latency;
 #
 #     my $t = InitGate->new(workers => 1, level => 'notice',
-#         http => InitGate::Beside::GATE . <<"CONF");
+#         http => InitGate::Latency::GATE . <<"CONF");
 #             init_checks app { ... }
 #             server {
 #                 listen 127.0.0.1:%%PORT_8080%%;
-#                 @{[InitGate::Beside::LOCATION]}
+#                 @{[InitGate::Latency::LOCATION]}
 #             }
 #     CONF
 #
-#     my $beside = InitGate::Beside->new($t->run);
+#     my $beside = InitGate::Latency->new($t->run);
 #     $beside->begin;
 #     ...                             # the fault
 #     $beside->more(500);

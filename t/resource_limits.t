@@ -8,7 +8,7 @@
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
-use InitGate::Beside;
+use InitGate::Latency;
 use InitGate::Checks 'check';
 use InitGate::Fake;
 
@@ -25,7 +25,7 @@ sub server {
 
     $t->write('marker');
     $t->write('slow', 'x' x 9999);
-    $t->run(http => InitGate::Beside::GATE . <<"CONF");
+    $t->run(http => InitGate::Latency::GATE . <<"CONF");
     init_checks app {
         check http http://127.0.0.1:$http/;
         check file %%DIR%%/marker  contains=x;
@@ -33,7 +33,7 @@ sub server {
     }
     server {
         listen 127.0.0.1:%%PORT_8080%%;
-@{[InitGate::Beside::LOCATION]}
+@{[InitGate::Latency::LOCATION]}
         location / { init_gate app;  empty_gif; }
         location = /slow { limit_rate 10;  alias %%DIR%%/slow; }
         location = /init { init_status details=on;  keepalive_timeout 300s; }
@@ -56,7 +56,7 @@ sub fill {
     my @history = map { $_->{state} } @{$t->json('/init')->{gates}[1]{history}};
     my $errors = $t->log_count(qr/check "http" error/);
 
-    my $beside = InitGate::Beside->new($t)->begin;
+    my $beside = InitGate::Latency->new($t)->begin;
     my @others;
 
     $t->wait_for(sub {

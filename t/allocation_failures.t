@@ -15,7 +15,7 @@ plan(skip_all => 'x86-64, and the module loaded') if InitGate::is_linked_in()
 my $t = InitGate->new(workers => 1);
 my $library = $t->path('allocations.so');
 
-system("cc -O1 -shared -fPIC -o $library $FindBin::Bin/allocations.c -ldl")
+system("cc -O1 -shared -fPIC -o $library $FindBin::Bin/preload/allocations.c -ldl")
     && die 'cc failed';
 chmod 0755, $library;
 

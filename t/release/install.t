@@ -1,5 +1,5 @@
-# README.md, "Installing", and conf-examples/README.md, word by word, in Debians
-# that have nothing.
+# docs/install.md and conf-examples/README.md, word by word, in Debians that
+# have nothing.
 
 use strict;
 use warnings;
@@ -7,7 +7,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Test::More;
-use InitGate::Root;
+use InitGate::DebianRoot;
 
 my $at = '/src/nginx-init-gate';
 
@@ -17,7 +17,7 @@ my $at = '/src/nginx-init-gate';
 # one of loopback only.
 
 sub machine {
-    my $root = InitGate::Root->new;
+    my $root = InitGate::DebianRoot->new;
 
     $root->checkout;
     $root->write('/usr/local/bin/sudo', "#!/bin/sh\nexec \"\$\@\"\n");
@@ -38,7 +38,8 @@ SH
 
 # the package
 
-my @blocks = InitGate::Root::commands('As a Debian package');
+my @blocks = InitGate::DebianRoot::commands('docs/install.md',
+    'Debian package');
 is(scalar @blocks, 3, 'the blocks of the package');
 
 my $root = machine();
@@ -57,14 +58,14 @@ unlike($root->read('/var/log/nginx/error.log'), qr/\[(?:alert|crit|emerg)\]/,
 
 unlink "$root->{dir}/var/lib/app/.initialized";
 $said = $root->run_ok($root->script(
-    InitGate::Root::commands_after('conf-examples/README.md', 'To try one'),
+    InitGate::DebianRoot::commands_after('conf-examples/README.md', 'To try one'),
     "curl -i http://localhost/\n"), 'an example as it is');
 like($said, qr/test is successful.* 503 .*X-Init-Gate: app;/s, 'works');
 
 
 # from source
 
-@blocks = InitGate::Root::commands('From source');
+@blocks = InitGate::DebianRoot::commands('docs/install.md', 'From source');
 is(scalar @blocks, 2, 'the blocks of the source');
 
 $root = machine();

@@ -8,7 +8,7 @@
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
-use InitGate::Crowd;
+use InitGate::ManyClients;
 use InitGate::Load;
 use Time::HiRes qw(time sleep);
 
@@ -49,7 +49,7 @@ sub started {
 sub crowd {
     my ($n) = @_;
 
-    my $crowd = InitGate::Crowd->new($t, $n);
+    my $crowd = InitGate::ManyClients->new($t, $n);
     $t->wait_for(sub { gate()->{held} == $n }, 'all to wait', 20);
 
     return $crowd;

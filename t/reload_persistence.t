@@ -2,7 +2,7 @@
 
 # What a gate remembers after a reload with the checks as they were and with
 # one changed, after the death of its prober, an upgrade and a restart: the
-# table in README.md, "What survives".
+# table in docs/operations.md, "Reload, restart, upgrade".
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -1,8 +1,8 @@
-package InitGate::Root;
+package InitGate::DebianRoot;
 
 # A fresh minimal Debian, of the release that tools/test --release tests.
 #
-#     my $root = InitGate::Root->new;
+#     my $root = InitGate::DebianRoot->new;
 #     my ($status, $said) = $root->run('apt-get', 'update');
 #     $root->run_ok(\@command, $name)     offline: a network of loopback only
 #     $root->online_ok(\@command, $name)
@@ -10,8 +10,8 @@ package InitGate::Root;
 #     $root->script(@blocks)              a command that runs them there
 #     $root->read($path), $root->write($path, $text), $root->glob($pattern)
 #
-#     InitGate::Root::commands($title)    what a section of README.md says
-#     InitGate::Root::commands_after($page, $sentence)
+#     InitGate::DebianRoot::commands($page, $title)  the blocks of a section
+#     InitGate::DebianRoot::commands_after($page, $sentence)
 #
 # It is thrown away at the end.
 
@@ -140,8 +140,8 @@ sub glob {
 }
 
 
-# what README.md tells to type: the blocks of a section, and the lines behind
-# a sentence of it or of another page
+# what a page tells to type: the blocks of a section, and the lines behind a
+# sentence
 
 sub page {
     my ($name) = @_;
@@ -154,10 +154,10 @@ sub page {
 
 
 sub commands {
-    my ($title) = @_;
+    my ($name, $title) = @_;
 
-    my ($section) = page('README.md') =~ /^### \Q$title\E\n(.*?)^##/ms
-        or die "README.md has no \"$title\"";
+    my ($section) = page($name) =~ /^## \Q$title\E\n(.*?)^## /ms
+        or die "$name has no \"$title\"";
 
     return $section =~ /^```sh\n(.*?)^```/msg;
 }
