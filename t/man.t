@@ -30,7 +30,7 @@ sub strings {
 sub table {
     my ($table) = @_;
 
-    my ($text) = source('gate/ngx_gate.c')
+    my ($text) = source('gate/ngx_gate{,_state}.c')
         =~ /^ngx_str_t  \Q$table\E\[\] = \{\n(.*?)^\};/ms;
 
     return grep { $_ ne 'none' } $text =~ /ngx_string\("(\w+)"\)/g;
@@ -40,7 +40,7 @@ my $source = source('*.c') . source('*/*.c');
 
 my %tables = (
     directives => [strings($source, 'ngx_command_t')],
-    'directives of a gate' => [strings($source, 'ngx_gate_directive_t')],
+    'directives of a gate' => [strings($source, 'ngx_gate_conf_directive_t')],
     parameters => [strings($source, 'ngx_gate_param_t'),
         $source =~ /ngx_gate_\w+_param_str\("(\w+)"/g,
         source('net/ngx_gate_tls.h') =~ /\{ ngx_string\("(\w+)"\)/g],

@@ -23,7 +23,8 @@ is_deeply([sort keys %built], [sort keys %there], 'config: every source');
 # the closed lists: in the C tables and in the JSON Schema
 
 my $defs = decode_json(slurp('docs/schema/init-gate.schema.json'))->{'$defs'};
-my $gate = slurp('src/gate/ngx_gate.c');
+my $gate = slurp('src/gate/ngx_gate.c')
+    . slurp('src/gate/ngx_gate_state.c');
 
 for (['state', 'ngx_gate_state_names'], ['verdict', 'ngx_gate_verdict_names'],
      ['reason', 'ngx_gate_reason_names'])

@@ -12,7 +12,7 @@
 
 /* where one interval is given, the one of an open gate is so much longer */
 
-#define NGX_GATE_INTERVAL_OPEN  5
+#define NGX_GATE_CONF_INTERVAL_OPEN  5
 
 
 typedef struct {
@@ -30,15 +30,15 @@ typedef struct {
     char                   *(*set)(ngx_conf_t *cf, ngx_gate_t *gate,
                                    void *value);
     size_t                    offset;       /* of the value in the gate */
-} ngx_gate_directive_t;
+} ngx_gate_conf_directive_t;
 
 
 static ngx_gate_t *ngx_gate_conf_add(ngx_conf_t *cf, ngx_gate_conf_t *conf,
     ngx_str_t *name);
-static char *ngx_gate_conf_line(ngx_conf_t *cf, ngx_command_t *dummy,
+static char *ngx_gate_conf_directive(ngx_conf_t *cf, ngx_command_t *dummy,
     void *conf);
 static char *ngx_gate_conf_set(ngx_conf_t *cf, ngx_gate_t *gate,
-    ngx_gate_directive_t *directive);
+    ngx_gate_conf_directive_t *directive);
 static char *ngx_gate_conf_set_check(ngx_conf_t *cf, ngx_gate_t *gate,
     void *value);
 static char *ngx_gate_conf_set_trigger(ngx_conf_t *cf, ngx_gate_t *gate,
@@ -58,7 +58,7 @@ static char *ngx_gate_conf_time(ngx_conf_t *cf, ngx_uint_t i,
 static void ngx_gate_conf_defaults(ngx_gate_t *gate);
 
 
-static ngx_gate_directive_t  ngx_gate_directives[] = {
+static ngx_gate_conf_directive_t  ngx_gate_conf_directives[] = {
 
     { ngx_string("check"), 2, NGX_GATE_NONE,
       ngx_gate_conf_set_check, 0 },
@@ -121,7 +121,7 @@ ngx_gate_conf_block(ngx_conf_t *cf, ngx_gate_conf_t *conf)
     ngx_md5_update(&conf->md5, "{", 1);
 
     save = *cf;
-    cf->handler = ngx_gate_conf_line;
+    cf->handler = ngx_gate_conf_directive;
     cf->handler_conf = (void *) &ctx;
 
     rv = ngx_conf_parse(cf, NULL);
@@ -140,7 +140,7 @@ ngx_gate_conf_block(ngx_conf_t *cf, ngx_gate_conf_t *conf)
 
     ngx_gate_conf_defaults(ctx.gate);
 
-    return ngx_gate_conf_after(cf, ctx.gate);
+    return ngx_gate_conf_check_after(cf, ctx.gate);
 }
 
 
@@ -194,12 +194,12 @@ ngx_gate_conf_add(ngx_conf_t *cf, ngx_gate_conf_t *conf, ngx_str_t *name)
 
 
 static char *
-ngx_gate_conf_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
+ngx_gate_conf_directive(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
 {
-    ngx_str_t             *value;
-    ngx_uint_t             i, n;
-    ngx_gate_conf_ctx_t   *ctx;
-    ngx_gate_directive_t  *directive;
+    ngx_str_t                  *value;
+    ngx_uint_t                  i, n;
+    ngx_gate_conf_ctx_t        *ctx;
+    ngx_gate_conf_directive_t  *directive;
 
     ctx = conf;
     value = cf->args->elts;
@@ -214,7 +214,7 @@ ngx_gate_conf_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
         ngx_md5_update(&ctx->conf->md5, i == n ? ";" : "\0", 1);
     }
 
-    for (directive = ngx_gate_directives; directive->set; directive++) {
+    for (directive = ngx_gate_conf_directives; directive->set; directive++) {
         if (ngx_gate_str_eq(&directive->name, &value[0])) {
             return ngx_gate_conf_set(cf, ctx->gate, directive);
         }
@@ -232,7 +232,7 @@ ngx_gate_conf_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
 
 static char *
 ngx_gate_conf_set(ngx_conf_t *cf, ngx_gate_t *gate,
-    ngx_gate_directive_t *directive)
+    ngx_gate_conf_directive_t *directive)
 {
     char        *rv;
     ngx_uint_t   n;
@@ -263,14 +263,14 @@ ngx_gate_conf_set(ngx_conf_t *cf, ngx_gate_t *gate,
 static char *
 ngx_gate_conf_set_check(ngx_conf_t *cf, ngx_gate_t *gate, void *value)
 {
-    return ngx_gate_conf_check(cf, gate);
+    return ngx_gate_conf_check_add(cf, gate);
 }
 
 
 static char *
 ngx_gate_conf_set_trigger(ngx_conf_t *cf, ngx_gate_t *gate, void *value)
 {
-    return ngx_gate_conf_trigger(cf, gate);
+    return ngx_gate_conf_check_add_trigger(cf, gate);
 }
 
 
@@ -286,7 +286,7 @@ ngx_gate_conf_set_interval(ngx_conf_t *cf, ngx_gate_t *gate, void *value)
     }
 
     if (cf->args->nelts == 2) {
-        gate->interval_open = gate->interval * NGX_GATE_INTERVAL_OPEN;
+        gate->interval_open = gate->interval * NGX_GATE_CONF_INTERVAL_OPEN;
         return NGX_CONF_OK;
     }
 
@@ -443,7 +443,8 @@ ngx_gate_conf_defaults(ngx_gate_t *gate)
         check = ngx_gate_check_at(gate, i);
 
         if (check->interval) {
-            check->interval_open = check->interval * NGX_GATE_INTERVAL_OPEN;
+            check->interval_open = check->interval
+                                   * NGX_GATE_CONF_INTERVAL_OPEN;
 
         } else {
             check->interval = gate->interval;

@@ -34,9 +34,9 @@ ngx_gate_t *ngx_gate_conf_find(ngx_gate_conf_t *conf, ngx_str_t *name);
 
 /* for ngx_gate_conf.c: the lines that are checks, and "after=" of them all */
 
-char *ngx_gate_conf_check(ngx_conf_t *cf, ngx_gate_t *gate);
-char *ngx_gate_conf_trigger(ngx_conf_t *cf, ngx_gate_t *gate);
-char *ngx_gate_conf_after(ngx_conf_t *cf, ngx_gate_t *gate);
+char *ngx_gate_conf_check_add(ngx_conf_t *cf, ngx_gate_t *gate);
+char *ngx_gate_conf_check_add_trigger(ngx_conf_t *cf, ngx_gate_t *gate);
+char *ngx_gate_conf_check_after(ngx_conf_t *cf, ngx_gate_t *gate);
 
 
 #endif /* _NGX_GATE_CONF_H_INCLUDED_ */

@@ -11,20 +11,20 @@
 #include <ngx_gate_param.h>
 
 
-#define NGX_GATE_CHECKS_MAX  10000
+#define NGX_GATE_CONF_CHECKS_MAX  10000
 
 
 static char *ngx_gate_conf_check_type(ngx_conf_t *cf, ngx_str_t *name,
     ngx_gate_check_type_t **type);
 static ngx_uint_t ngx_gate_conf_check_find(ngx_gate_t *gate, ngx_str_t *name);
-static char *ngx_gate_conf_trigger_on(ngx_conf_t *cf, ngx_gate_t *gate,
+static char *ngx_gate_conf_check_trigger_on(ngx_conf_t *cf, ngx_gate_t *gate,
     ngx_str_t *words, ngx_uint_t *n);
-static ngx_uint_t ngx_gate_conf_is_cycle(ngx_gate_t *gate, ngx_uint_t i);
+static ngx_uint_t ngx_gate_conf_check_is_cycle(ngx_gate_t *gate, ngx_uint_t i);
 
 
 /* the table of types: a new one is one line here */
 
-static ngx_gate_check_type_t  *ngx_gate_check_types[] = {
+static ngx_gate_check_type_t  *ngx_gate_conf_check_types[] = {
     &ngx_gate_check_file,
 #if (NGX_GATE_POSTGRES)
     &ngx_gate_check_postgres,
@@ -39,7 +39,7 @@ static ngx_gate_check_type_t  *ngx_gate_check_types[] = {
 
 
 char *
-ngx_gate_conf_check(ngx_conf_t *cf, ngx_gate_t *gate)
+ngx_gate_conf_check_add(ngx_conf_t *cf, ngx_gate_t *gate)
 {
     ngx_str_t         *value;
     ngx_gate_check_t  *check;
@@ -70,7 +70,7 @@ ngx_gate_conf_check(ngx_conf_t *cf, ngx_gate_t *gate)
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_gate_params_parse(cf, check, &value[3], cf->args->nelts - 3)
+    if (ngx_gate_param_parse_all(cf, check, &value[3], cf->args->nelts - 3)
         != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
@@ -84,10 +84,10 @@ ngx_gate_conf_check(ngx_conf_t *cf, ngx_gate_t *gate)
         return NGX_CONF_ERROR;
     }
 
-    if (gate->checks.nelts > NGX_GATE_CHECKS_MAX) {
+    if (gate->checks.nelts > NGX_GATE_CONF_CHECKS_MAX) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "more than %d checks in init_checks \"%V\"",
-                           NGX_GATE_CHECKS_MAX, &gate->name);
+                           NGX_GATE_CONF_CHECKS_MAX, &gate->name);
         return NGX_CONF_ERROR;
     }
 
@@ -102,9 +102,9 @@ ngx_gate_conf_check_type(ngx_conf_t *cf, ngx_str_t *name,
     ngx_str_t   hidden;
     ngx_uint_t  i;
 
-    for (i = 0; ngx_gate_check_types[i]; i++) {
+    for (i = 0; ngx_gate_conf_check_types[i]; i++) {
 
-        *type = ngx_gate_check_types[i];
+        *type = ngx_gate_conf_check_types[i];
 
         if (ngx_gate_str_eq(&(*type)->name, name)) {
             return NGX_CONF_OK;
@@ -162,7 +162,7 @@ ngx_gate_conf_check_find(ngx_gate_t *gate, ngx_str_t *name)
 /* a trigger is an http check that is run by other rules */
 
 char *
-ngx_gate_conf_trigger(ngx_conf_t *cf, ngx_gate_t *gate)
+ngx_gate_conf_check_add_trigger(ngx_conf_t *cf, ngx_gate_t *gate)
 {
     char              *rv;
     ngx_str_t         *value, *words;
@@ -192,13 +192,13 @@ ngx_gate_conf_trigger(ngx_conf_t *cf, ngx_gate_t *gate)
         return NGX_CONF_ERROR;
     }
 
-    rv = ngx_gate_conf_trigger_on(cf, gate, words, &n);
+    rv = ngx_gate_conf_check_trigger_on(cf, gate, words, &n);
 
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
-    if (ngx_gate_params_parse(cf, check, words, n) != NGX_CONF_OK) {
+    if (ngx_gate_param_parse_all(cf, check, words, n) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -213,8 +213,8 @@ ngx_gate_conf_trigger(ngx_conf_t *cf, ngx_gate_t *gate)
 /* its own parameter; words are those of the http check */
 
 static char *
-ngx_gate_conf_trigger_on(ngx_conf_t *cf, ngx_gate_t *gate, ngx_str_t *words,
-    ngx_uint_t *n)
+ngx_gate_conf_check_trigger_on(ngx_conf_t *cf, ngx_gate_t *gate,
+    ngx_str_t *words, ngx_uint_t *n)
 {
     ngx_str_t   *value;
     ngx_uint_t   i, on;
@@ -254,7 +254,7 @@ ngx_gate_conf_trigger_on(ngx_conf_t *cf, ngx_gate_t *gate, ngx_str_t *words,
 /* a check may wait for one that stands further down */
 
 char *
-ngx_gate_conf_after(ngx_conf_t *cf, ngx_gate_t *gate)
+ngx_gate_conf_check_after(ngx_conf_t *cf, ngx_gate_t *gate)
 {
     ngx_uint_t         i;
     ngx_gate_check_t  *check;
@@ -281,7 +281,7 @@ ngx_gate_conf_after(ngx_conf_t *cf, ngx_gate_t *gate)
     for (i = 0; i < gate->checks.nelts; i++) {
         check = ngx_gate_check_at(gate, i);
 
-        if (ngx_gate_conf_is_cycle(gate, i)) {
+        if (ngx_gate_conf_check_is_cycle(gate, i)) {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "check \"%V\" of init_checks \"%V\" would wait for "
                           "itself by \"after=%V\" in %V:%ui", &check->name,
@@ -296,7 +296,7 @@ ngx_gate_conf_after(ngx_conf_t *cf, ngx_gate_t *gate)
 
 
 static ngx_uint_t
-ngx_gate_conf_is_cycle(ngx_gate_t *gate, ngx_uint_t i)
+ngx_gate_conf_check_is_cycle(ngx_gate_t *gate, ngx_uint_t i)
 {
     ngx_uint_t  n, steps;
 

@@ -85,7 +85,7 @@ ngx_gate_match_cleanup(void *data)
 
 
 ngx_int_t
-ngx_gate_match(ngx_regex_t *regex, ngx_str_t *text)
+ngx_gate_match_exec(ngx_regex_t *regex, ngx_str_t *text)
 {
     int  rc;
 
@@ -191,7 +191,7 @@ ngx_gate_match_compile(ngx_conf_t *cf, ngx_regex_compile_t *rc)
 
 
 ngx_int_t
-ngx_gate_match(ngx_regex_t *regex, ngx_str_t *text)
+ngx_gate_match_exec(ngx_regex_t *regex, ngx_str_t *text)
 {
     ngx_int_t  rc;
 

@@ -23,7 +23,7 @@ ngx_int_t ngx_gate_match_compile(ngx_conf_t *cf, ngx_regex_compile_t *rc);
  * telling, the expression took too many steps on this text.
  */
 
-ngx_int_t ngx_gate_match(ngx_regex_t *regex, ngx_str_t *text);
+ngx_int_t ngx_gate_match_exec(ngx_regex_t *regex, ngx_str_t *text);
 
 #endif
 

@@ -53,7 +53,7 @@ static void ngx_gate_param_digest(ngx_gate_check_t *check, const char *role,
  * it has a default, and leaves out the rest.
  */
 
-static ngx_gate_param_t  ngx_gate_params_common[] = {
+static ngx_gate_param_t  ngx_gate_param_common[] = {
 
     { ngx_string("name"),
       NGX_GATE_PARAM_CHECK,
@@ -91,7 +91,7 @@ static ngx_gate_param_t  ngx_gate_params_common[] = {
 
 
 char *
-ngx_gate_params_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
+ngx_gate_param_parse_all(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_str_t *words, ngx_uint_t n)
 {
     ngx_str_t          name, value;
@@ -137,7 +137,7 @@ ngx_gate_param_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
     for (i = 0; i < n; i++) {
         ngx_gate_param_split(&words[i], &name, &value);
 
-        param = ngx_gate_param_find(ngx_gate_params_common, &name);
+        param = ngx_gate_param_find(ngx_gate_param_common, &name);
 
         if (param == NULL) {
             param = ngx_gate_param_find(check->type->params, &name);
@@ -245,7 +245,7 @@ ngx_gate_param_unknown(ngx_conf_t *cf, ngx_gate_check_t *check,
     last = list + NGX_GATE_PARAM_LIST_MAX;
 
     p = ngx_gate_param_list(list, last, check, check->type->params);
-    p = ngx_gate_param_list(p, last, check, ngx_gate_params_common);
+    p = ngx_gate_param_list(p, last, check, ngx_gate_param_common);
 
     return ngx_gate_param_error(cf, check,
                                 "unknown parameter \"%V\"%s, allowed are"

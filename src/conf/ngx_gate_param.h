@@ -53,7 +53,7 @@ char *ngx_gate_param_set_path(ngx_conf_t *cf, ngx_gate_check_t *check,
                                                       relative to the prefix */
 char *ngx_gate_param_set_regex(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_param_t *param, ngx_str_t *value);    /* ngx_regex_t *, for
-                                                      ngx_gate_match() */
+                                                      ngx_gate_match_exec() */
 
 /*
  * Logs at emerg, with file and line, ending in: in check "schema" of type
@@ -69,7 +69,7 @@ ngx_uint_t ngx_gate_param_is_name(ngx_str_t *value);
 
 /* all the words of "check TYPE TARGET ..." after TARGET */
 
-char *ngx_gate_params_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
+char *ngx_gate_param_parse_all(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_str_t *words, ngx_uint_t n);
 
 
