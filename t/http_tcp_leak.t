@@ -1,13 +1,13 @@
 #!/usr/bin/perl
 
-# Thousands of probes that fail, in every way there is: no descriptor, no
-# connection of nginx's and no memory stays behind, and requests do not wait.
+# Thousands of http and tcp probes that fail, in all ways: no descriptor, no
+# connection of the worker and no memory is left, and requests are not delayed.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Fake;
-use Time::HiRes qw(time);
+use InitGate::Latency;
 
 my $t = InitGate->new(quit => 2, workers => 1,
     events => 'worker_connections 48;');
@@ -15,7 +15,7 @@ my $dir = $t->dir;
 
 my ($cert, $key) = $t->certificate('localhost');
 
-# connected and silent, for ever
+# accepts connections and never responds
 my $silent = InitGate::Fake->silent(backlog => 4096)->port;
 my $blackhole = InitGate::Fake->blackhole->port;
 
@@ -41,7 +41,7 @@ my $checks = join "\n", map { 'check ' . $_ . ' name=c' . $n++ . ';' } @checks;
 
 $t->write('body', 'y' x 100000);
 
-# the peers are another nginx, so that the one under test is counted alone
+# the peers are another nginx, whose descriptors do not count
 
 $t->port($_) for 1 .. 3;
 
@@ -60,7 +60,7 @@ $peer->run(http => <<"CONF");
     }
 CONF
 
-$t->run(http => <<"CONF");
+$t->run(level => 'notice', http => InitGate::Latency::GATE . <<"CONF");
     init_checks app {
 $checks
         interval 10ms;
@@ -70,7 +70,7 @@ $checks
 
     server {
         listen 127.0.0.1:%%PORT_8080%%;
-        location / { return 200; }
+@{[InitGate::Latency::LOCATION]}
         location = /init { init_status app details=on; }
     }
 CONF
@@ -81,7 +81,7 @@ my $probes = sub {
     my $all = 0;
     my $least = 1e9;
 
-    for (@{$t->json('/init')->{gates}[0]{checks}}) {
+    for (@{$t->gate('app')->{checks}}) {
         $all += $_->{attempts};
         $least = $_->{attempts} if $least > $_->{attempts};
     }
@@ -92,7 +92,7 @@ my $probes = sub {
 my $some = sub {
     my ($more) = @_;
     my ($from) = $probes->();
-    $t->wait_for(sub { ($probes->())[0] > $from + $more }, "$more probes", 30);
+    $t->wait_for(sub { ($probes->())[0] > $from + $more }, "$more probes");
 };
 
 $some->(500);
@@ -102,35 +102,25 @@ my $descriptors = () = $t->descriptors($worker);
 
 $some->(2500);
 
-cmp_ok(($probes->())[1], '>', 20, 'each check has failed often');
+cmp_ok(($probes->())[1], '>', 20, 'probes: many of each check');
 cmp_ok(scalar(() = $t->descriptors($worker)), '<=', $descriptors + 8,
-    'descriptors');
+    'many probes: descriptors');
 
 SKIP: {
     skip 'memory is counted otherwise', 1 if !$t->memory_counts;
-    cmp_ok($t->memory($worker), '<', $memory + 1024, 'memory');
+    cmp_ok($t->memory($worker), '<', $memory + 1024, 'many probes: memory');
 }
 
 my %reasons = map { $_->{name} => "$_->{verdict} $_->{reason}" }
-    @{$t->json('/init')->{gates}[0]{checks}};
+    @{$t->gate('app')->{checks}};
 
 is(join(', ', map { $reasons{"c$_"} } 0 .. $#checks), join(', ',
     'error refused', 'error refused', 'error tls', 'error tls',
     'error refused', 'waiting bad_status', 'waiting mismatch', 'error reset',
     'waiting bad_status', 'error reset', 'waiting bad_status',
-    'error timeout', 'error timeout', 'error timeout'), 'each in its way');
+    'error timeout', 'error timeout', 'error timeout'),
+        'many probes: verdicts');
 
-my @took;
-
-for (1 .. 200) {
-    my $start = time;
-    $t->get('/');
-    push @took, time - $start;
-}
-
-@took = sort { $a <=> $b } @took;
-
-cmp_ok($took[100], '<', patience(0.02), 'half of all requests');
-cmp_ok($took[-1], '<', patience(0.5), 'and the slowest one');
+InitGate::Latency->new($t)->begin->more(200)->end('probes that fail');
 
 done_testing;

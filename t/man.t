@@ -11,7 +11,7 @@ my $page = "$top/docs/man/ngx_http_init_gate_module.7";
 
 my @said = grep { !/mandoc\.db|: STYLE: referenced manual not found/ }
     qx(mandoc -T lint -W style $page 2>&1);
-is(join('', @said), '', 'well-formed');
+is(join('', @said), '', 'mandoc: no findings');
 
 my $text = qx(mandoc -T ascii $page);
 $text =~ s/.\x08//g;
@@ -49,7 +49,7 @@ my %tables = (
     variables => [map { "\$$_" } strings($source, 'ngx_http_variable_t')],
 );
 
-# lists that are too long for a man page; words that would be found anyway
+# lists that are too long for a man page; words that occur in other places
 
 my %more = (
     metrics => [source('report/ngx_gate_metrics.c') =~ /"(init_\w+)[" {]/g],
@@ -63,7 +63,7 @@ sub all_in {
     for my $name (sort keys %$tables) {
         my @words = @{$tables->{$name}};
 
-        cmp_ok(scalar @words, '>', 4, "there are $name");
+        cmp_ok(scalar @words, '>', 4, "sources: $name found");
         is(join(' ', grep { ref ? $text !~ $_
                 : $text !~ /(?<![\w\$])\Q$_\E(?!\w)/ } @words), '',
             "$where: all $name");

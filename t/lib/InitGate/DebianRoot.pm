@@ -13,7 +13,7 @@ package InitGate::DebianRoot;
 #     InitGate::DebianRoot::commands($page, $title)  the blocks of a section
 #     InitGate::DebianRoot::commands_after($page, $sentence)
 #
-# It is thrown away at the end.
+# It is removed at the end.
 
 use strict;
 use warnings;
@@ -26,7 +26,7 @@ use Test::More;
 our $release = $ENV{INIT_GATE_RELEASE}
     // plan(skip_all => 'for tools/test --release');
 
-# what is interrupted cleans up, too
+# END blocks run after a signal, too
 $SIG{INT} = $SIG{TERM} = sub { exit 1 };
 
 my $top = Cwd::abs_path(File::Basename::dirname(__FILE__) . '/../../..');
@@ -140,7 +140,7 @@ sub glob {
 }
 
 
-# what a page tells to type: the blocks of a section, and the lines behind a
+# the commands of a page: the blocks of a section, and the lines after a
 # sentence
 
 sub page {

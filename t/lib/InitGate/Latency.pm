@@ -1,8 +1,8 @@
 package InitGate::Latency;
 
-# Ordinary requests beside a fault, and the same requests without it: two
-# nginx, one of which is in trouble, and a client that asks one and the other
-# by turns, so that whatever else the machine is busy with hits both alike.
+# The latency of ordinary requests during a fault, and of the same requests
+# without it: a client sends requests to two instances of nginx in turn, one of
+# which has the fault, so that the load of the machine affects both alike.
 #
 #     use InitGate::Latency;
 #
@@ -15,35 +15,37 @@ package InitGate::Latency;
 #             }
 #     CONF
 #
-#     my $beside = InitGate::Latency->new($t->run);
-#     $beside->begin;
+#     my $latency = InitGate::Latency->new($t->run);
+#     $latency->begin;
 #     ...                             # the fault
-#     $beside->more(500);
-#     $beside->end('a fault');        # tests that nobody noticed
+#     $latency->more(500);
+#     $latency->end('a fault');       # tests the latency
 #
-# new($t, keepalive => 1)   starts the other one, with as many workers; the
-#               client keeps its connections in use all the time, or has a new
-#               one for each request (0)
-# begin         the client starts
-# more(N)       waits for so many more pairs of requests
-# end(NAME, lost => N)      the client ends: every request was served, but for
-#               N in killed workers; and the slowest beside the fault took but
-#               a few milliseconds more than the slowest without it
+# new($t, keepalive => 1)   starts the other instance, with as many workers; the
+#               client keeps its connections busy, or opens one for each
+#               request (0)
+# begin         starts the client
+# more(N)       waits for N more pairs of requests
+# end(LABEL, lost => N)     stops the client: every request was served, except
+#               N in killed workers, and the slowest one during the fault took
+#               only a few milliseconds longer than the slowest one without it
 #
-# beside_peers($t, N, NAME => [CHECK, VERDICT, REASON], ...)
+# latency_with_checks($t, N, NAME => [CHECK, VERDICT, REASON], ...)
 #               runs $t with N checks of each kind (%d in CHECK is the number
-#               of one), waits until they have ended twice as they should,
-#               tests that nobody noticed, and returns the object
+#               of the check), waits until each has ended twice as expected,
+#               tests the latency, and returns the object
+# ended($t, NAME, VERDICT [, REASON])
+#               tests that the last two probes of the check ended like this
 #
-# What counts is the time that a request took less the time for which its
-# worker or the client was ready to run and had no processor: a worker that
-# blocks does not want one.
+# The time that counts is the duration of a request without the time for which
+# its worker or the client was ready to run and had no processor: a worker that
+# blocks is not ready to run.
 
 use strict;
 use warnings;
 
 use InitGate;
-use InitGate::Checks 'check';
+use InitGate::Clock qw(waited);
 use IO::Select;
 use IO::Socket::INET;
 use POSIX ();
@@ -51,15 +53,15 @@ use Socket qw(IPPROTO_TCP TCP_NODELAY);
 use Time::HiRes qw(time sleep);
 
 use Exporter 'import';
-our @EXPORT = qw(beside_peers ended);
+our @EXPORT = qw(latency_with_checks ended);
 
 use constant GATE => <<'CONF';
-    init_checks beside { check file /  name=beside; }
+    init_checks latency { check file /  name=latency; }
 CONF
 
 use constant LOCATION => <<'CONF';
-        location = /beside {
-            init_gate beside;
+        location = /latency {
+            init_gate latency;
             add_header X-Worker $pid;
             keepalive_requests 1000000;
             empty_gif;
@@ -86,7 +88,7 @@ CONF
     push @all, $self;
 
     for my $side (qw(with without)) {
-        $t->wait_for(sub { $self->{$side}->get('/beside')->{status} == 200 },
+        $t->wait_for(sub { $self->{$side}->get('/latency')->{status} == 200 },
             'ordinary requests');
     }
 
@@ -97,7 +99,11 @@ CONF
 sub begin {
     my ($self) = @_;
 
-    $self->{file} = $self->{t}->path('beside.' . ++$self->{turn});
+    $self->{file} = $self->{t}->path('latency.' . ++$self->{turn});
+
+    # a signal would interrupt a request
+    pipe $self->{stopped}, $self->{stop} or die "pipe: $!";
+
     $self->{pid} = fork // die "fork: $!";
 
     if ($self->{pid} == 0) {
@@ -113,19 +119,18 @@ sub begin {
 sub client {
     my ($self) = @_;
 
-    my $stop = 0;
-    local $SIG{TERM} = sub { $stop = 1 };
-    local $SIG{INT} = 'DEFAULT';
+    local $SIG{INT} = local $SIG{TERM} = 'DEFAULT';
 
+    my $stop = IO::Select->new($self->{stopped});
     open my $out, '>:raw', $self->{file} or die "$self->{file}: $!";
     my (%socket, %workers);
 
-    until ($stop) {
+    until ($stop->can_read(0)) {
         my @sides = qw(with without);
         @sides = reverse @sides if rand() < 0.5;
 
         for my $side (@sides) {
-            my %before = map { $_ => scalar waited($_) } $$,
+            my %before = map { $_ => waited($_) } $$,
                 keys %{$workers{$side}};
             my $begun = time;
 
@@ -153,38 +158,26 @@ sub client {
 }
 
 
-# seconds that it was ready to run, and was not run
-
-sub waited {
-    my ($pid) = @_;
-
-    open my $fh, '<', "/proc/$pid/schedstat" or return;
-    my (undef, $waited) = split ' ', <$fh> // return;
-
-    return $waited / 1e9;
-}
-
-
 # what became of a request, and in which worker
 
 sub ask {
     my ($self, $side, $socket) = @_;
 
-    $$socket //= $self->connect($side) // return 'barred';
+    $$socket //= $self->connect($side) // return 'no_connection';
 
     # with the first line of the next one, so that no connection is ever idle:
     # nginx closes those when it has need of them
 
     syswrite $$socket, $self->{keepalive}
-        ? "Host: localhost\r\n\r\nGET /beside HTTP/1.1\r\n"
+        ? "Host: localhost\r\n\r\nGET /latency HTTP/1.1\r\n"
         : "Host: localhost\r\nConnection: close\r\n\r\n";
 
     my $select = IO::Select->new($$socket);
-    my $end = time + InitGate::patience(10);
+    my $end = time + InitGate::patience(60);
     my $got = '';
 
     while (time < $end) {
-        next if !$select->can_read(1);
+        $select->can_read($end - time) or last;
         sysread $$socket, $got, 65536, length $got or last;
 
         next if $got !~ m{^HTTP/1\.1 (\d+).*?\r\n\r\n}s;
@@ -210,7 +203,7 @@ sub connect {
         PeerAddr => '127.0.0.1:' . $self->{$side}->port(8080)) // return;
 
     setsockopt $socket, IPPROTO_TCP, TCP_NODELAY, 1;
-    syswrite $socket, "GET /beside HTTP/1.1\r\n";
+    syswrite $socket, "GET /latency HTTP/1.1\r\n";
 
     return $socket;
 }
@@ -251,7 +244,7 @@ sub more {
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    $self->{t}->wait_for(sub { $pairs->() >= $goal }, "$n more requests", 20);
+    $self->{t}->wait_for(sub { $pairs->() >= $goal }, "$n more requests", 300);
 
     return $self;
 }
@@ -263,7 +256,7 @@ sub stop {
     my $pid = delete $self->{pid} // return;
 
     local $?;
-    kill 'TERM', $pid;
+    syswrite $self->{stop}, 'x';
     waitpid $pid, 0;
 }
 
@@ -302,7 +295,7 @@ sub end {
 }
 
 
-sub beside_peers {
+sub latency_with_checks {
     my ($t, $n, %kind) = @_;
 
     my $checks = join "\n", map {
@@ -349,11 +342,11 @@ sub ended {
 
     my $check;
     my $done = $t->wait_for(sub {
-        $check = check($t, $name);
+        $check = $t->check($name);
         return ($check->{verdict} // '') eq $verdict
             && ($check->{reason} // '') eq ($reason // '')
             && 2 <= grep { $_->[0] eq $verdict } @{$check->{recent}};
-    }, "$name to end as it should", 20);
+    }, "$name: the expected verdict twice");
 
     ok($done, join ' ', "$name:", $verdict, $reason // ())
         or diag join ', ', map { $_ // '-' }
@@ -363,7 +356,8 @@ sub ended {
 
 END {
     if ($$ == $owner) {
-        $_->stop for @all;
+        local $?;
+        kill 'KILL', grep { defined } map { $_->{pid} } @all;
     }
 }
 
