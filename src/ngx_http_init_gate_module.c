@@ -223,7 +223,18 @@ ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     conf->gates = conf->gate_list->gates;
     conf->decision = ngx_http_get_variable_index(cf, &name);
 
-    return conf->decision == NGX_ERROR ? NGX_CONF_ERROR : NGX_CONF_OK;
+    if (conf->decision == NGX_ERROR) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memcpy(conf->passed.text, "passed", sizeof("passed"));
+    conf->passed.conf = conf;
+
+    conf->passed_value.valid = 1;
+    conf->passed_value.len = sizeof("passed") - 1;
+    conf->passed_value.data = conf->passed.text;
+
+    return NGX_CONF_OK;
 }
 
 

@@ -433,6 +433,10 @@ ngx_http_gate_hold_cleanup(void *data)
 
     ngx_http_gate_hold_dequeue(ctx);
 
+    if (r->internal) {
+        ngx_http_gate_count_withdraw(r, ctx, glcf);
+    }
+
     r->variables[glcf->decision] = ngx_http_gate_hold_gone;
 
     (void) ngx_atomic_fetch_add(&ctx->gate->counters->gone, 1);
