@@ -403,6 +403,10 @@ ngx_http_init_gate_init_module(ngx_cycle_t *cycle)
         gmcf = NULL;
     }
 
+    if (gmcf) {
+        ngx_gate_wake_init(cycle->log);
+    }
+
     if (zone == NULL || ngx_process != NGX_PROCESS_SINGLE) {
         return gmcf ? ngx_http_init_gate_commit(cycle, gmcf, zone,
                                                 stats) : NGX_OK;
@@ -513,6 +517,8 @@ ngx_http_init_gate_exit_process(ngx_cycle_t *cycle)
         ngx_destroy_pool(gmcf->prober->pool);
         gmcf->prober = NULL;
     }
+
+    ngx_http_gate_hold_stop(gmcf);
 
     if (gmcf->process == NULL) {
         return;

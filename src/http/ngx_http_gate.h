@@ -17,6 +17,7 @@
 #include <ngx_gate_conf.h>
 #include <ngx_gate_zone.h>
 #include <ngx_gate_stats.h>
+#include <ngx_gate_wake.h>
 #include <ngx_gate_prober.h>
 
 
@@ -59,6 +60,7 @@ typedef struct {
     ngx_uint_t                  nheld;
     ngx_event_t                 poll_event; /* while requests are held */
     ngx_atomic_uint_t           seen_changes;
+    ngx_connection_t           *wake;       /* NULL: the timer polls alone */
 } ngx_http_gate_main_conf_t;
 
 
@@ -184,6 +186,7 @@ void ngx_http_gate_closed_resume(ngx_http_gate_ctx_t *ctx);
 /* hold */
 
 void ngx_http_gate_hold_init(ngx_http_gate_main_conf_t *gmcf, ngx_log_t *log);
+void ngx_http_gate_hold_stop(ngx_http_gate_main_conf_t *gmcf);
 void ngx_http_gate_hold_end_all(ngx_http_gate_main_conf_t *gmcf);
 ngx_msec_int_t ngx_http_gate_hold_time_left(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx, ngx_gate_t *gate);
