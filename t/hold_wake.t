@@ -59,12 +59,12 @@ kill 'INT', $pid;
 waitpid $pid, 0;
 
 my @lines = split /\n/, $t->read('trace');
-my @timeouts = sort { $a <=> $b } map { /^epoll_wait\(.*, (-?\d+)\) = 0$/ ? $1 : () } @lines;
+my @timeouts = sort { $a <=> $b } map { /^epoll_wait\(.*, (-?\d+)\)\s+= 0$/ ? $1 : () } @lines;
 
 cmp_ok($timeouts[-1] // 0, '>', 20, 'timer of the worker: not a poll');
 
 my ($result) = join("\n", @lines)
-    =~ /.*^epoll_wait\(.*\) = (\d+)\n(?:writev|sendto)\([^\n]* 200 OK/ms;
+    =~ /.*^epoll_wait\([^\n]*\)\s+= (\d+)\n(?:writev|sendto)\([^\n]* 200 OK/ms;
 
 cmp_ok($result // 0, '>', 0, 'before the response: an event, not the timer');
 
