@@ -1,15 +1,25 @@
 #!/usr/bin/python3
-"""An application that answers at once, and has nothing to answer with until
-it has migrated its schema, filled its cache and left a marker in /data.
+"""app.py [initialized]
 
-It says in /data/.progress how far it is, and in /data/.init-failed why it
-went wrong.  Where the marker is, nothing is done again.
+An application that answers at once, and has nothing to answer with until it
+has migrated its schema, filled its cache and left a marker in /data.  It
+writes its progress to /data/.progress, and to /data/.init-failed why it
+failed.
+
+When it starts, it removes the marker: that of an earlier process says nothing
+about this one.  What has been done before is not done again.  When it is
+asked to stop, /health answers 503, and it goes on for as long as the gate
+needs to notice.
+
+With "initialized", it tests whether it answers and has left its marker.
 """
 
 import os
+import signal
 import sys
 import threading
 import time
+import urllib.request
 
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -27,16 +37,27 @@ MIGRATIONS = [
 
 STEPS = len(MIGRATIONS) + MODULES
 
+# longer than the gate's interval
+
+DRAIN = 2
+
 
 def secret(name):
     with open('/run/secrets/' + name) as file:
         return file.read().rstrip('\n')
 
 
-def say(name, text):
+def remove(name):
+    try:
+        os.remove('/data/' + name)
+    except FileNotFoundError:
+        pass
+
+
+def write(name, text):
     path = '/data/' + name
 
-    # whole at once, by renaming: nobody reads half of it
+    # whole at once, by renaming: half of it is never read
 
     with open(path + '.new', 'w') as file:
         file.write(text + '\n')
@@ -55,6 +76,17 @@ def database():
             time.sleep(1)
 
 
+def wait_for(cache):
+    # it may be starting up, or loading
+
+    while True:
+        try:
+            return cache.ping()
+        except redis.exceptions.ConnectionError as error:
+            print('cache:', str(error).strip(), flush=True)
+            time.sleep(1)
+
+
 def migrate(connection):
     with connection, connection.cursor() as cursor:
         cursor.execute('create table if not exists schema_version '
@@ -70,51 +102,87 @@ def migrate(connection):
             cursor.execute(migration)
             cursor.execute('insert into schema_version values (%s)', [n])
 
-        say('.progress', f'{n}/{STEPS} migrating')
+        write('.progress', f'{n}/{STEPS} migrating')
         time.sleep(1)
 
 
 def fill(connection, cache):
+    if cache.hlen('modules') >= MODULES:
+        return False
+
     with connection, connection.cursor() as cursor:
         cursor.execute('select name, title from modules order by name')
 
         for n, (name, title) in enumerate(cursor, 1):
             cache.hset('modules', name, title)
-            say('.progress', f'{len(MIGRATIONS) + n}/{STEPS} filling the cache')
+            write('.progress', f'{len(MIGRATIONS) + n}/{STEPS} filling the cache')
             time.sleep(0.04)
 
+    return True
 
-def initialise(cache):
+
+def initialize(cache):
     try:
         connection = database()
         migrate(connection)
-        fill(connection, cache)
+        wait_for(cache)
+        filled = fill(connection, cache)
 
-        say('.initialized', time.strftime('%FT%TZ', time.gmtime()))
-        print('initialised', flush=True)
+        write('.initialized', time.strftime('%FT%TZ', time.gmtime()))
+        print('initialized' if filled else 'initialized before', flush=True)
 
     except Exception as error:
-        say('.init-failed', str(error).strip())
-        sys.exit(f'initialisation failed: {error}')
+        write('.init-failed', str(error).strip())
+        sys.exit(f'initialization failed: {error}')
 
 
 class Handler(BaseHTTPRequestHandler):
 
-    def do_GET(self):
-        body = f'hello, with {cache.hlen("modules")} modules\n'.encode()
+    stopping = False
 
-        self.send_response(200)
+    def do_GET(self):
+        if self.path == '/health':
+            status = 503 if self.stopping else 200
+            body = b''
+        else:
+            status = 200
+            body = f'hello, with {cache.hlen("modules")} modules\n'.encode()
+
+        self.send_response(status)
         self.send_header('Content-Type', 'text/plain')
         self.send_header('Content-Length', str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
+    def log_message(self, format, *args):
+        pass
+
+
+class Server(ThreadingHTTPServer):
+
+    request_queue_size = 128
+
+    # requests under way are finished before the end
+
+    daemon_threads = False
+
+
+def stop(*_):
+    Handler.stopping = True
+    threading.Timer(DRAIN, server.shutdown).start()
+
+
+if sys.argv[1:] == ['initialized']:
+    urllib.request.urlopen('http://127.0.0.1:8000/health', timeout=2)
+    sys.exit(not os.path.exists('/data/.initialized'))
+
+for name in '.initialized', '.init-failed', '.progress':
+    remove(name)
 
 cache = redis.Redis('cache', password=secret('cache-password'))
+server = Server(('', 8000), Handler)
+signal.signal(signal.SIGTERM, stop)
 
-if os.path.exists('/data/.initialized'):
-    print('initialised before', flush=True)
-else:
-    threading.Thread(target=initialise, args=[cache], daemon=True).start()
-
-ThreadingHTTPServer(('', 8000), Handler).serve_forever()
+threading.Thread(target=initialize, args=[cache], daemon=True).start()
+server.serve_forever()
+server.server_close()
