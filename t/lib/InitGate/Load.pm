@@ -15,11 +15,12 @@ package InitGate::Load;
 #     only($load, 200, 'nobody was refused');
 #     balanced($t, 'app');
 #
-# new($t, ...)  clients => 4; uri => '/'; port => N; keepalive => 1 (0: a
-#               connection for each request); pause => 0.002 (seconds between
-#               two requests of a client); timeout => 10; ends => 0 (1: nginx
-#               is going to end, and then a client that is turned away ends,
-#               too)
+# new($t, ...)  clients => 4; uri => '/'; port => N, or the PATH of a file of
+#               ports, of which each connection takes one by chance;
+#               keepalive => 1 (0: a connection for each request);
+#               pause => 0.002 (seconds between two requests of a client);
+#               timeout => 10; ends => 0 (1: nginx is going to end, and then a
+#               client that is turned away ends, too)
 # more(N [, STATUS]), stop, counts (a hash: a status, or one of the words
 #               below, to how many), slowest (seconds)
 #     lost          the connection ended, and the answer was not whole
@@ -127,7 +128,7 @@ sub client {
 
         if (!$socket) {
             $socket = IO::Socket::INET->new(
-                PeerAddr => "127.0.0.1:$self->{port}");
+                PeerAddr => '127.0.0.1:' . $self->endpoint);
             $used = 0;
         }
 
@@ -154,6 +155,17 @@ sub client {
         syswrite $out, sprintf "%s %.3f\n", $result, time - $begun;
         sleep $self->{pause} if $self->{pause};
     }
+}
+
+
+sub endpoint {
+    my ($self) = @_;
+
+    return $self->{port} if $self->{port} =~ /^\d+$/;
+
+    my @ports = split ' ', $self->{t}->read($self->{port});
+
+    return $ports[rand @ports];
 }
 
 
