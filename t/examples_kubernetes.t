@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# conf-examples/kubernetes: the manifests are valid and fit together, nginx
-# takes their configurations, and probes get from them what the page says.
+# conf-examples/kubernetes: the manifests are valid and consistent, and nginx
+# answers their probes as the page describes.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -35,16 +35,16 @@ for (['unknown', 'replicas: 2', 'replica: 2', qr/replica: unknown/],
     close $fh;
 
     my ($status, $said) = InitGate::Manifests::validate("$dir/$name.yaml");
-    isnt($status, 0, "$name is refused");
-    like($said, $regex, 'and named');
+    isnt($status, 0, "invalid manifest, $name: refused");
+    like($said, $regex, "invalid manifest, $name: message");
 }
 
 
-# what all of them have
+# all of them
 
 my $page = InitGate::Manifests::slurp("$examples/README.md");
 
-# the secrets that the page has created: name => files
+# the secrets of the page: name => files
 
 my %secrets;
 
@@ -59,7 +59,7 @@ sub same_labels {
     my $labels = $m->pod->{metadata}{labels};
     my ($key) = keys %$labels;
 
-    is_deeply($_, $labels, "$name: the labels are those of the pod")
+    is_deeply($_, $labels, "$name: labels of the pod")
         for $m->get('Deployment')->{spec}{selector}{matchLabels},
             map({ my %selector = %{$_->{spec}{selector}};
                   \%selector } grep { $_->{kind} eq 'Service' } $m->all),
@@ -84,32 +84,34 @@ sub fits_together {
         map { @{$_->{ports} // []} } values %$containers;
 
     is($volume{gate}{configMap}{name}, $m->get('ConfigMap')->{metadata}{name},
-        "$name: the configuration is mounted");
-    ok($volume{secrets}{secret}, 'secrets are files');
+        "$name: configuration mounted");
+    ok($volume{secrets}{secret}, "$name: secrets are files");
     ok($secrets{$volume{secrets}{secret}{secretName}}{$_},
-        "$_ is one that the page has created")
+        "$name: $_ as on the page")
         for $m->conf =~ m{=/run/secrets/(?:app|edge)/([^;\s]+)}g;
-    ok($port{$_->{targetPort}}, "port $_->{targetPort}")
+    ok($port{$_->{targetPort}}, "$name: port $_->{targetPort}")
         for map { @{$_->{spec}{ports}} }
             grep { $_->{kind} eq 'Service' } $m->all;
     ok($m->conf =~ /^    listen $_;\n    listen \[::\]:$_;/m,
-        "nginx listens on port $_, IPv4 and IPv6")
+        "$name: port $_ over IPv4 and IPv6")
         for values %port;
 
-    is($spec->{automountServiceAccountToken}, JSON::PP::false, 'no token');
-    is($spec->{securityContext}{runAsNonRoot}, JSON::PP::true, 'not root');
-    is($spec->{securityContext}{fsGroup}, 33, 'the group of the secrets');
+    is($spec->{automountServiceAccountToken}, JSON::PP::false,
+        "$name: no service account token");
+    is($spec->{securityContext}{runAsNonRoot}, JSON::PP::true,
+        "$name: not root");
+    is($spec->{securityContext}{fsGroup}, 33, "$name: group of the secrets");
 
     # the grace is longer than every preStop
 
-    for my $name (sort keys %$containers) {
-        my $hook = $containers->{$name}{lifecycle}{preStop}{exec}{command};
+    for my $container (sort keys %$containers) {
+        my $hook = $containers->{$container}{lifecycle}{preStop}{exec}{command};
 
         my ($seconds) = "@{$hook // []}" =~ /sleep (\d+)/;
-        cmp_ok($seconds // 0, '>', 0, "$name: preStop");
+        cmp_ok($seconds // 0, '>', 0, "$name, $container: preStop");
         cmp_ok($seconds // 0, '<=',
             $spec->{terminationGracePeriodSeconds} - 30,
-            'within the grace period');
+            "$name, $container: preStop within the grace period");
     }
 
     my @pods = ($spec, map { $_->{spec}{template}{spec} }
@@ -122,27 +124,27 @@ sub fits_together {
         my $what = "$name, $container->{name}";
 
         is($context->{readOnlyRootFilesystem}, JSON::PP::true,
-            "$what: read only");
+            "$what: read-only file system");
         is($context->{allowPrivilegeEscalation}, JSON::PP::false,
-            'no more rights');
+            "$what: no privilege escalation");
         is_deeply($context->{capabilities}, { drop => ['ALL'] },
-            'no capabilities');
-        ok($container->{resources}{limits}{memory}, 'a limit of memory');
-        ok(!$container->{resources}{limits}{cpu}, 'none of CPU');
+            "$what: no capabilities");
+        ok($container->{resources}{limits}{memory}, "$what: memory limit");
+        ok(!$container->{resources}{limits}{cpu}, "$what: no CPU limit");
 
         my ($cpu) = $container->{resources}{requests}{cpu} =~ /^(\d+)m$/;
-        cmp_ok($cpu, '<=', 100, 'fits a small node');
+        cmp_ok($cpu, '<=', 100, "$what: CPU request for a small node");
 
         my @unknown = grep { !$volume{$_->{name}} }
             @{$container->{volumeMounts}};
-        is(scalar @unknown, 0, 'its volumes are there');
+        is(scalar @unknown, 0, "$what: volumes defined");
 
         my @wrong = grep { $_->{name} =~ /secret|password|token/i }
             @{$container->{env} // []};
-        is(scalar @wrong, 0, 'no secret in the environment');
+        is(scalar @wrong, 0, "$what: no secret in the environment");
     }
 
-    ok($_->{livenessProbe}, "$name, $_->{name}: liveness")
+    ok($_->{livenessProbe}, "$name, $_->{name}: liveness probe")
         for values %$containers;
 
     return 1;
@@ -153,12 +155,12 @@ my %made = map { $_ => InitGate::Manifests->new($_) } 'sidecar', 'edge';
 fits_together($made{$_}, $_) for sort keys %made;
 
 is($made{sidecar}->get('Deployment')->{spec}{progressDeadlineSeconds}, 900,
-    'progressDeadlineSeconds');
+    'sidecar: progressDeadlineSeconds');
 unlike($made{sidecar}->conf, qr/deadline (?!10m)/,
-    'the deadlines of the gates are below');
+    'sidecar: deadlines of the gates below that');
 
 
-# and what kubectl makes of them
+# the options and variants, as rendered by kubectl
 
 SKIP: {
     skip InitGate::Manifests::why(), 1 if !InitGate::Manifests::kustomize();
@@ -168,35 +170,33 @@ SKIP: {
 
     fits_together($rendered{$_}, $_) for sort keys %rendered;
 
-    for my $name ('sidecar', 'production') {
-        my $m = $rendered{production};
-        like($m->get('ConfigMap')->{metadata}{name}, qr/^app-gate-\w{10}$/,
-            'a changed gate has another name');
-    }
-
     # production: all options
 
     my $m = $rendered{production};
+    like($m->get('ConfigMap')->{metadata}{name}, qr/^app-gate-\w{10}$/,
+        'production: digest in the name of the configuration');
     is_deeply([sort map { $_->{kind} } $m->all],
         [qw(ConfigMap Deployment NetworkPolicy PodDisruptionBudget Service
         Service ServiceMonitor)], 'production: all options');
-    is($m->pod->{spec}{initContainers}[0]{name}, 'gate', 'a native sidecar');
+    is($m->pod->{spec}{initContainers}[0]{name}, 'gate',
+        'production: gate is an init container');
     is($m->pod->{spec}{initContainers}[0]{restartPolicy}, 'Always',
-        'that goes on');
-    is(scalar @{$m->pod->{spec}{topologySpreadConstraints}}, 2, 'zones, nodes');
+        'production: gate keeps running');
+    is(scalar @{$m->pod->{spec}{topologySpreadConstraints}}, 2,
+        'production: zones and nodes');
 
     my $metrics = $m->get('Service', 'app-metrics');
     my $monitor = $m->get('ServiceMonitor')->{spec};
     is($metrics->{metadata}{labels}{$_}, $monitor->{selector}{matchLabels}{$_},
-        "the monitor's service: $_")
+        "production: ServiceMonitor selects by $_")
         for keys %{$monitor->{selector}{matchLabels}};
     is($monitor->{endpoints}[0]{port}, $metrics->{spec}{ports}[0]{name},
-        'its port');
+        'production: ServiceMonitor, port');
     is_deeply([sort map { map { $_->{port} } @{$_->{ports}} }
         @{$m->get('NetworkPolicy')->{spec}{ingress}}], [qw(http metrics)],
-        'the ports that are let in');
+        'production: NetworkPolicy, ports');
 
-    # the options follow the name of the application
+    # the options take the name of the application
 
     my $overlay = InitGate->new->path('edge');
     symlink $examples, "$overlay-examples";
@@ -211,48 +211,47 @@ SKIP: {
     fits_together($edge, 'edge with options');
     is_deeply([sort map { $_->{metadata}{name} } grep {
         $_->{kind} ne 'ConfigMap' } $edge->all],
-        [('edge') x 5, 'edge-metrics'], 'all are called edge');
+        [('edge') x 5, 'edge-metrics'], 'edge with options: names');
 
-    # the Job: one name everywhere, and nothing else can be read
+    # the Job has the same name everywhere
 
     $m = $rendered{'migration-job'};
     my $job = $m->get('Job')->{metadata};
     my $account = $m->get('ServiceAccount')->{metadata}{name};
 
     like($m->conf, qr{https://kubernetes\.default\.svc/apis/batch/v1/
-        namespaces/$job->{namespace}/jobs/$job->{name}\s}x, 'the gate asks it');
+        namespaces/$job->{namespace}/jobs/$job->{name}\s}x,
+        'migration-job: URL of the Job');
     is_deeply($m->get('Role')->{rules}, [{ apiGroups => ['batch'],
         resources => ['jobs'], resourceNames => [$job->{name}],
-        verbs => ['get'] }], 'the role may read it, and nothing else');
-    is($m->get('RoleBinding')->{subjects}[0]{name}, $account, 'bound');
-    is($m->pod->{spec}{serviceAccountName}, $account, "the pod's");
-    ok(!$m->get('Job')->{spec}{ttlSecondsAfterFinished}, 'it stays');
+        verbs => ['get'] }], 'migration-job: role limited to the Job');
+    is($m->get('RoleBinding')->{subjects}[0]{name}, $account,
+        'migration-job: role bound to the account');
+    is($m->pod->{spec}{serviceAccountName}, $account,
+        'migration-job: account of the pod');
+    ok(!$m->get('Job')->{spec}{ttlSecondsAfterFinished},
+        'migration-job: Job not deleted');
 
     my %mounts = map { my $c = $_; $c => join ' ', map { $_->{mountPath} }
         @{$m->containers->{$c}{volumeMounts}} } 'gate', 'app';
-    like($mounts{gate}, qr{/run/secrets/api\b}, 'the gate has the token');
-    unlike($mounts{app}, qr{/run/secrets/api\b}, 'the application does not');
+    like($mounts{gate}, qr{/run/secrets/api\b}, 'migration-job: token in the gate');
+    unlike($mounts{app}, qr{/run/secrets/api\b}, 'migration-job: no token in the application');
 
-    # the notice: no volume is shared but those of the secrets
+    # the notice
 
     $m = $rendered{notice};
     my ($url) = map { $_->{value} } grep { $_->{name} eq 'INIT_GATE_URL' }
         @{$m->containers->{app}{env}};
-    is($url, 'http://127.0.0.1:8081/notify/app/import', 'where to post');
-    like($m->conf, qr/^\s*listen 127\.0\.0\.1:8081;/m, 'only from the pod');
+    is($url, 'http://127.0.0.1:8081/notify/app/import', 'notice: URL');
+    like($m->conf, qr/^\s*listen 127\.0\.0\.1:8081;/m, 'notice: loopback only');
     is_deeply([grep { $_->{name} eq 'data' } @{$m->pod->{spec}{volumes}}], [],
-        'no volume of data');
+        'notice: no shared volume');
 }
 
 
-# what the probes get; nginx.conf of the image has the rest
+# the responses to probes; the rest of nginx.conf is in the image
 
-my $app = InitGate::Fake->new(sub {
-    my ($c) = @_;
-    $c->read_until(qr/\r\n\r\n/) or return;
-    $c->send("HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n"
-        . '{"status":"green"}');
-});
+my $app = InitGate::Fake->http(200, body => '{"status":"green"}');
 
 my $to = '127.0.0.1:' . $app->port;
 
@@ -302,14 +301,14 @@ my %places = (
     },
 );
 
-# parameters that this nginx does not know yet
+# parameters that this module may not have
 
 sub lacks {
     my ($what, $http) = @_;
 
     my (undef, $said) = InitGate->new->conf_error($http);
 
-    return $said =~ /unknown|invalid/ ? "\"$what\" is not there yet" : '';
+    return $said =~ /unknown|invalid/ ? "the module has no \"$what\"" : '';
 }
 
 my %lacks = (
@@ -335,7 +334,7 @@ sub start {
     return $t;
 }
 
-# a server with the users and databases that there would be
+# a server with the users and databases of the example
 
 sub database {
     my ($t, $name) = @_;
@@ -363,7 +362,7 @@ sub probe {
 
     my $get = $m->containers->{gate}{"${probe}Probe"}{httpGet};
 
-    is($get->{port}, 'http', "$probe asks the port of the clients");
+    is($get->{port}, 'http', "$probe: port of the clients");
 
     return $t->get($get->{path})->{status};
 }
@@ -371,17 +370,17 @@ sub probe {
 sub begin {
     my ($t, $m, $name) = @_;
 
-    is($t->get('/')->{status}, 503, "$name: closed");
-    is(probe($t, $m, 'startup'), 200, "$name: started");
-    is(probe($t, $m, 'liveness'), 200, "$name: alive");
+    is($t->get('/')->{status}, 503, "$name, closed: refused");
+    is(probe($t, $m, 'startup'), 200, "$name, closed: startup");
+    is(probe($t, $m, 'liveness'), 200, "$name, closed: liveness");
     is(probe($t, $m, 'readiness'), $name eq 'edge' ? 200 : 503,
-        "$name: readiness");
+        "$name, closed: readiness");
     $t->restricted_ok('/init');
 
     my $metrics = $t->get('/metrics', port => $t->port(9113))->{content};
-    like($metrics, qr/^\w*init_gate_ready\{/m, "$name: metrics");
+    like($metrics, qr/^\w*init_gate_ready\{/m, "$name, closed: metrics");
     is($t->get('/metrics')->{status}, $t->get('/')->{status},
-        'which have a port of their own');
+        "$name, closed: no metrics on the port of the clients");
 }
 
 sub opens {
@@ -389,12 +388,12 @@ sub opens {
 
     $t->wait_for(sub { $t->get('/')->{status} != 503 }, 'the gate to open');
 
-    is(probe($t, $m, $_), 200, "$name: $_")
+    is(probe($t, $m, $_), 200, "$name, open: $_")
         for 'startup', 'liveness', 'readiness';
 
     my $log = $t->read('access.log');
-    like($log, qr{ / }, 'requests are in the log');
-    unlike($log, qr{ /(?:ready|alive) }, 'probes are not');
+    like($log, qr{ / }, "$name: requests logged");
+    unlike($log, qr{ /(?:ready|alive) }, "$name: probes not logged");
 }
 
 {
@@ -416,27 +415,23 @@ SKIP: {
 
     $t->run;
     begin($t, $made{edge}, 'edge');
-    is($t->get('/search/')->{status}, 503, 'no search either');
+    is($t->get('/search/')->{status}, 503, 'edge, closed: search refused');
 
-    $t->redis(conf => { port => $t->port(6379) });
+    $t->redis('port ' . $t->port(6379));
     $t->command_ok('sh', '-c', 'redis-cli -p $0 config set requirepass '
         . 'sesame && seq 200 | sed "s/.*/HSET modules:index & x/" '
         . '| redis-cli -p $0 -a sesame --no-auth-warning',
-        $t->port(6379), 'a warm cache');
+        $t->port(6379), 'redis-cli hset');
 
     $database->('create schema shop; grant usage on schema shop to edge; '
         . 'create table shop.users (); create table shop.orders ()');
 
     opens($t, $made{edge}, 'edge');
-    $t->wait_for(sub { $t->get('/search/')->{status} != 503 }, 'search');
-
-    # whoever stops the server knows no password
-
-    $t->run_command('redis-cli', '-p', $t->port(6379), '-a', 'sesame',
-        '--no-auth-warning', qw(config set requirepass), '');
+    $t->wait_for(sub { $t->get('/search/')->{status} != 503 },
+        'search to open');
 }
 
-# a Job, as the API server describes it, to the one who may read it
+# the API server, with the Job
 
 SKIP: {
     my $why = $lacks{json} || $lacks{token}
@@ -467,8 +462,8 @@ SKIP: {
     $t->run;
     begin($t, $m, 'migration-job');
     $t->write('data/.initialized');
-    $t->wait_for(sub { $api->connections }, 'a question');
-    is(probe($t, $m, 'readiness'), 503, 'the Job is active');
+    $t->wait_for(sub { $api->connections }, 'a request');
+    is(probe($t, $m, 'readiness'), 503, 'migration-job: Job active');
     $api->set('{"status":{"succeeded":1}}');
     opens($t, $m, 'migration-job');
 }
@@ -491,12 +486,13 @@ SKIP: {
     $t->run;
     begin($t, $m, 'notice');
     migrate($database);
-    is($post->('verdict=running&observed=420&expected=1000'), 204, 'running');
-    is(probe($t, $m, 'readiness'), 503, 'not ready');
-    is($post->('verdict=passed'), 204, 'passed');
+    is($post->('verdict=running&observed=420&expected=1000'), 204,
+        'notice, running: accepted');
+    is(probe($t, $m, 'readiness'), 503, 'notice, running: not ready');
+    is($post->('verdict=passed'), 204, 'notice, passed: accepted');
     opens($t, $m, 'notice');
-    is($post->('verdict=running'), 204, 'it starts again');
-    is(probe($t, $m, 'readiness'), 503, 'the gate closes');
+    is($post->('verdict=running'), 204, 'notice, running again: accepted');
+    is(probe($t, $m, 'readiness'), 503, 'notice, running again: not ready');
 }
 
 done_testing;

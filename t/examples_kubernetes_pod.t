@@ -1,8 +1,7 @@
 #!/usr/bin/perl
 
-# conf-examples/kubernetes: a pod of the sidecar from its start to its end,
-# under load.  A rolling update loses no request; an application that restarts
-# alone, and a gate that does, are gated.
+# conf-examples/kubernetes: the sidecar in a pod, under load.  A rolling update
+# loses no request; restarts of the application, of the gate, and of both.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -13,7 +12,7 @@ use InitGate::Pod;
 
 my $sidecar = InitGate::Manifests->new('sidecar');
 
-# kube-proxy: where the connections of the Service go
+# the Service: the ports of its endpoints
 
 my $service = InitGate->new;
 
@@ -25,7 +24,7 @@ sub pod {
     return InitGate::Pod->new($manifests, %args)->start;
 }
 
-sub ready {
+sub wait_pod {
     my ($pod) = @_;
 
     $pod->load;
@@ -39,13 +38,9 @@ sub ready {
 sub clients {
     return map {
         InitGate::Load->new($service, port => 'endpoints', clients => 1,
-            keepalive => $_, @_)
+            keepalive => $_)
     } 1, 0, 1, 0;
 }
-
-sub some { $_->more(2) for @_ }
-
-# all counts of some clients
 
 sub counts {
     my %all;
@@ -58,95 +53,102 @@ sub counts {
     return \%all;
 }
 
-# the words of a client that met no nginx
+# of clients, some of which found no nginx
 
-sub answers {
+sub statuses {
     my ($counts) = @_;
 
-    return join ' ', sort grep { !/^(?:barred: .*|lost)$/ } keys %$counts;
+    return join ' ', sort grep { !/^(?:no_connection: .*|lost)$/ }
+        keys %$counts;
 }
 
 
-# A rolling update.  The endpoint of the old pod is withdrawn everywhere only
-# a second before its gate stops to accept.
+# A rolling update.  The endpoint of the old pod is removed only a second
+# before its gate closes its port.
 
 sub update {
-    my ($manifests, %args) = @_;
+    my ($manifests, $label, %args) = @_;
 
-    my @pods = map { ready(pod($manifests, %args)) } 1, 2;
+    my @pods = map { wait_pod(pod($manifests, %args)) } 1, 2;
     my ($old, $new) = map { $_->port } @pods;
 
     endpoints($old);
     my @clients = clients();
-    some(@clients);
+    $_->more(2) for @clients;
     endpoints($old, $new);
-    some(@clients);
+    $_->more(2) for @clients;
 
-    my $seconds = 0;
     my $status;
 
-    if (!$args{unfinished}) {
+    if ($args{in_progress}) {
         my $slow = InitGate::Load->new($service, port => $old, clients => 1,
             uri => '/slow', ends => 1);
 
         $pods[0]->on_stop(gate => sub {
-            ok($pods[0]->gate->master, 'the gate finishes a request');
+            ok($pods[0]->gate->master, "$label, request in progress: "
+                . 'gate still runs after QUIT');
             $pods[0]->release;
             $slow->more(1);
-            $status = counts($slow);
+            $status = join ' ', keys %{counts($slow)};
         });
     }
 
     $pods[0]->delete;
-    some(@clients);
+    $_->more(2) for @clients;
+
+    my $seconds = 0;
 
     until ($pods[0]->gone || $seconds > 60) {
         InitGate::Pod->second;
         endpoints($new) if ++$seconds == 4;
-        some(@clients);
+        $_->more(2) for @clients;
     }
 
     my $grace = $manifests->pod->{spec}{terminationGracePeriodSeconds};
-    cmp_ok($seconds, '<', $grace, "the old pod has ended after $seconds s");
-    is_deeply([keys %$status], [200], 'in progress when it began to end')
-        if !$args{unfinished};
+    cmp_ok($seconds, '<', $grace, "$label: within the grace period");
+    is($status, 200, "$label, request in progress: finished")
+        if $args{in_progress};
 
     return counts(@clients);
 }
 
-sub lost_nothing {
-    my ($counts, $name) = @_;
+sub update_ok {
+    my ($manifests, $label) = @_;
 
-    is(join(' ', keys %$counts), 200,
-        "$name: no request is lost of " . ($counts->{200} // 0));
+    my $counts = update($manifests, $label, in_progress => 1);
+
+    is(join(' ', keys %$counts), 200, "$label: none lost of "
+        . ($counts->{200} // 0));
 }
 
-lost_nothing(update($sidecar), 'a rolling update');
+update_ok($sidecar, 'rolling update');
 
 SKIP: {
     skip InitGate::Manifests::why(), 1 if !InitGate::Manifests::kustomize();
 
     my $native = InitGate::Manifests->new('production');
-    is($native->containers->{gate}{restartPolicy}, 'Always', 'a native sidecar');
-    lost_nothing(update($native), 'a rolling update of native sidecars');
+    is($native->containers->{gate}{restartPolicy}, 'Always', 'native sidecar');
+    update_ok($native, 'rolling update, native sidecar');
 }
 
-# it is the application's preStop that does it
+# the application's preStop makes the difference
 
 my $without = InitGate::Manifests->new('sidecar');
 delete $without->containers->{app}{lifecycle};
-my $counts = update($without, unfinished => 1,
+my $counts = update($without, 'without preStop of the application',
     places => { 'init_hold 10s' => 'init_hold 100ms' });
-isnt(join(' ', keys %$counts), 200, 'without it, some are');
+isnt(join(' ', keys %$counts), 200,
+    'without preStop of the application: some refused');
 
 
-# the application is killed, and loads again: while it does, it answers 500
+# the application is killed; while it loads again, it answers 500
 
-my $pod = ready(pod($sidecar));
+my $pod = wait_pod(pod($sidecar,
+    places => { 'init_hold 10s' => 'init_hold 50s' }));
 endpoints($pod->port);
 
 my @clients = clients();
-some(@clients);
+$_->more(2) for @clients;
 
 $pod->unload;
 $pod->kill_app;
@@ -156,63 +158,59 @@ $pod->kill_app;
 $service->wait_for(sub { !$pod->ready }, 'the pod not to be ready');
 $pod->start_app;
 
-my $gate = sub {
-    my ($app) = grep { $_->{gate} eq 'app' } @{$pod->gate->json('/init')->{gates}};
-    return { map { $_->{name} => $_->{verdict} } @{$app->{checks}} };
-};
+$service->wait_for(sub {
+    $pod->gate->check('answer', 'app')->{verdict} eq 'passed'
+}, 'the application to answer');
+is($pod->gate->check('marker', 'app')->{verdict}, 'waiting',
+    'application killed: marker removed');
+ok(!$pod->ready, 'application killed: not ready before it has loaded');
 
-$service->wait_for(sub { $gate->()->{answer} eq 'passed' },
-    'the application to answer');
-is($gate->()->{marker}, 'waiting', 'the marker of the first process is gone');
-ok(!$pod->ready, 'it is not ready, although it answers');
-
-ready($pod);
-some(@clients);
-$counts = counts(@clients);
-ok($counts->{200}, 'it serves again');
-like(answers($counts), qr/^200(?: 503)?$/, 'no answer but 200 and 503')
-    or diag(explain($counts));
+wait_pod($pod);
+$_->more(2, 200) for @clients;
+like(statuses($counts = counts(@clients)), qr/^200(?: 503)?$/,
+    'application killed: only 200 and 503') or diag(explain($counts));
 
 
-# the gate is restarted alone; nothing can answer while it is away
+# the gate is restarted; there are no responses while it does not run
 
-@clients = clients(timeout => 2);
-some(@clients);
+@clients = clients();
+$_->more(2) for @clients;
 
 $pod->stop_gate;
 $pod->start_gate;
 $_->more(2, 200) for @clients;
-is(answers(counts(@clients)), 200, 'the gate restarts: no other answer');
-ok($pod->ready, 'and the pod is ready');
+is(statuses(counts(@clients)), 200, 'gate restarted: only 200');
+ok($pod->ready, 'gate restarted: ready');
 
 
-# and both; the application comes later
+# both; the application starts later
 
-@clients = clients(timeout => 2);
-some(@clients);
+@clients = clients();
+$_->more(2) for @clients;
 
 $pod->unload;
 $pod->kill_app;
 $pod->stop_gate;
 $pod->start_gate;
-ok(!$pod->ready, 'the marker is there, the application is not');
+ok(!$pod->ready, 'both restarted: not ready with the old marker');
 $pod->start_app;
-ready($pod);
+wait_pod($pod);
 $_->more(2, 200) for @clients;
-like(answers($counts = counts(@clients)), qr/^200(?: 503)?$/,
-    'both restart: no answer but 200 and 503') or diag(explain($counts));
+like(statuses($counts = counts(@clients)), qr/^200(?: 503)?$/,
+    'both restarted: only 200 and 503') or diag(explain($counts));
 
 
-# What is in the hands of an application that dies: a GET may be repeated.  The
-# gate is kept from noticing.
+# requests at an open gate to an application that has ended; "latch on" keeps
+# the gate from closing
 
-$pod = ready(pod($sidecar, places => { 'latch off;' => 'latch on;' }));
+$pod = wait_pod(pod($sidecar, places => { 'latch off;' => 'latch on;' }));
 is($pod->gate->get('/')->{status}, 200, 'open');
 $pod->kill_app;
-my $answer = $pod->gate->get('/');
-is($answer->{status}, 503, 'GET: 503');
-is($answer->{headers}{'retry-after'}, 1, 'with Retry-After');
-is($pod->gate->head('/')->{status}, 503, 'HEAD: 503');
-is($pod->gate->post('/')->{status}, 502, 'POST: 502');
+my $response = $pod->gate->get('/');
+is($response->{status}, 503, 'application ended, GET: 503');
+is($response->{headers}{'retry-after'}, 1,
+    'application ended, GET: Retry-After');
+is($pod->gate->head('/')->{status}, 503, 'application ended, HEAD: 503');
+is($pod->gate->post('/')->{status}, 502, 'application ended, POST: 502');
 
 done_testing;

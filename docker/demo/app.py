@@ -1,17 +1,16 @@
 #!/usr/bin/python3
 """app.py [initialized]
 
-An application that answers at once, and has nothing to answer with until it
-has migrated its schema, filled its cache and left a marker in /data.  It
-writes its progress to /data/.progress, and to /data/.init-failed why it
-failed.
+An application that migrates its schema, fills its cache and creates a marker
+in /data.  Until then it has nothing to serve.  It writes its progress to
+/data/.progress and the reason of a failure to /data/.init-failed.
 
-When it starts, it removes the marker: that of an earlier process says nothing
-about this one.  What has been done before is not done again.  When it is
-asked to stop, /health answers 503, and it goes on for as long as the gate
-needs to notice.
+It removes the marker when it starts: the marker of an earlier process does
+not apply to this one.  Migrations and entries that exist are not repeated.
+After SIGTERM, /health answers 503, and the process serves until the gate has
+closed.
 
-With "initialized", it tests whether it answers and has left its marker.
+With "initialized", it tests that it answers and that the marker exists.
 """
 
 import os
@@ -57,7 +56,7 @@ def remove(name):
 def write(name, text):
     path = '/data/' + name
 
-    # whole at once, by renaming: half of it is never read
+    # by renaming, so that it is never read half-written
 
     with open(path + '.new', 'w') as file:
         file.write(text + '\n')
@@ -66,7 +65,7 @@ def write(name, text):
 
 
 def database():
-    # the database may be starting up: it is waited for
+    # wait while the database starts
 
     while True:
         try:
@@ -77,7 +76,7 @@ def database():
 
 
 def wait_for(cache):
-    # it may be starting up, or loading
+    # wait while Redis starts or loads
 
     while True:
         try:
@@ -162,7 +161,7 @@ class Server(ThreadingHTTPServer):
 
     request_queue_size = 128
 
-    # requests under way are finished before the end
+    # requests in progress are finished before the end
 
     daemon_threads = False
 

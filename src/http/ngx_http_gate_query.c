@@ -7,23 +7,34 @@
 #include <ngx_http_gate_query.h>
 
 
-static ngx_int_t ngx_http_gate_query_one(ngx_http_request_t *r,
+#define ngx_http_gate_query_is_arg(name, text)                                \
+    ((name)->len == sizeof(text) - 1                                          \
+     && ngx_strncmp((name)->data, text, sizeof(text) - 1) == 0)
+
+
+static ngx_int_t ngx_http_gate_query_arg(ngx_http_request_t *r,
+    ngx_http_gate_query_t *query, u_char *p, u_char *last);
+static int ngx_libc_cdecl ngx_http_gate_query_compare(const void *one,
+    const void *two);
+static ngx_int_t ngx_http_gate_query_add_gate(ngx_http_request_t *r,
     ngx_http_gate_query_t *query, ngx_gate_t *gate);
-static ngx_int_t ngx_http_gate_query_read(ngx_http_request_t *r,
-    ngx_gate_t *gate, ngx_gate_report_t *report, ngx_gate_details_t *details);
+static ngx_int_t ngx_http_gate_query_read_gate(ngx_http_request_t *r,
+    ngx_gate_t *gate, ngx_gate_report_t *report,
+    ngx_gate_report_details_t *details);
 static ngx_gate_t *ngx_http_gate_query_narrow(ngx_http_request_t *r,
     ngx_gate_t *gate, ngx_uint_t i);
 
 
 /* in the order of ngx_http_gate_format_e */
 
-static ngx_str_t  ngx_http_gate_types[] = {
-    ngx_string("application/json"),
-    ngx_string("application/json"),
-    ngx_string("text/html; charset=utf-8"),
-    ngx_string("text/plain; version=0.0.4; charset=utf-8"),
-    ngx_string("application/json"),
-    ngx_string("text/plain; charset=utf-8")
+static ngx_http_gate_type_t  ngx_http_gate_query_types[] = {
+    ngx_http_gate_type("application/json", "", ""),
+    ngx_http_gate_type("application/json", "", ""),
+    ngx_http_gate_type("text/html", "", "utf-8"),
+    ngx_http_gate_type("text/plain", "; version=0.0.4; charset=utf-8",
+                       "utf-8"),
+    ngx_http_gate_type("application/json", "", ""),
+    ngx_http_gate_type("text/plain", "", "utf-8")
 };
 
 
@@ -39,7 +50,136 @@ ngx_http_gate_query_begin(ngx_http_request_t *r)
 
 
 ngx_int_t
-ngx_http_gate_query(ngx_http_request_t *r, ngx_http_gate_query_t *query)
+ngx_http_gate_query_args(ngx_http_request_t *r, ngx_http_gate_query_t *query)
+{
+    u_char  *p, *last, *end;
+
+    if (ngx_array_init(&query->excluded, r->pool, 4, sizeof(ngx_str_t))
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p = r->args.data;
+    last = p + r->args.len;
+
+    for ( /* void */ ; p < last; p = end + 1) {
+
+        end = ngx_strlchr(p, last, '&');
+
+        if (end == NULL) {
+            end = last;
+        }
+
+        if (ngx_http_gate_query_arg(r, query, p, end) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    ngx_qsort(query->excluded.elts, query->excluded.nelts, sizeof(ngx_str_t),
+              ngx_http_gate_query_compare);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_gate_query_arg(ngx_http_request_t *r, ngx_http_gate_query_t *query,
+    u_char *p, u_char *last)
+{
+    u_char     *src, *dst, *eq;
+    ngx_str_t   name, *value;
+
+    eq = ngx_strlchr(p, last, '=');
+
+    if (eq == NULL) {
+        return NGX_OK;
+    }
+
+    name.data = p;
+    name.len = eq - p;
+    value = NULL;
+
+    if (ngx_http_gate_query_is_arg(&name, "gate")) {
+        value = &query->gate;
+
+    } else if (ngx_http_gate_query_is_arg(&name, "check")) {
+        value = &query->check;
+
+    } else if (ngx_http_gate_query_is_arg(&name, "format")) {
+        value = &query->format;
+
+    } else if (ngx_http_gate_query_is_arg(&name, "exclude")) {
+        value = ngx_array_push(&query->excluded);
+        if (value == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (value == NULL) {
+        return NGX_OK;
+    }
+
+    src = eq + 1;
+
+    dst = ngx_pnalloc(r->pool, last - src + 1);
+    if (dst == NULL) {
+        return NGX_ERROR;
+    }
+
+    value->data = dst;
+    ngx_unescape_uri(&dst, &src, last - src, 0);
+    value->len = dst - value->data;
+
+    return NGX_OK;
+}
+
+
+static int ngx_libc_cdecl
+ngx_http_gate_query_compare(const void *one, const void *two)
+{
+    const ngx_str_t  *first = one;
+    const ngx_str_t  *second = two;
+
+    if (first->len != second->len) {
+        return first->len < second->len ? -1 : 1;
+    }
+
+    return ngx_memcmp(first->data, second->data, first->len);
+}
+
+
+/* by NAME, or by GATE/NAME */
+
+ngx_uint_t
+ngx_http_gate_query_is_excluded(ngx_http_gate_query_t *query, ngx_gate_t *gate,
+    ngx_gate_check_t *check)
+{
+    u_char     *p, buf[2 * NGX_GATE_NAME_MAX + 1];
+    ngx_str_t   name;
+
+    if (query->excluded.nelts == 0) {
+        return 0;
+    }
+
+    if (bsearch(&check->name, query->excluded.elts, query->excluded.nelts,
+                sizeof(ngx_str_t), ngx_http_gate_query_compare))
+    {
+        return 1;
+    }
+
+    name.data = buf;
+    p = ngx_snprintf(buf, sizeof(buf), "%V/%V", &gate->name, &check->name);
+    name.len = p - buf;
+
+    return bsearch(&name, query->excluded.elts, query->excluded.nelts,
+                   sizeof(ngx_str_t), ngx_http_gate_query_compare)
+           != NULL;
+}
+
+
+ngx_int_t
+ngx_http_gate_query_read(ngx_http_request_t *r, ngx_http_gate_query_t *query)
 {
     ngx_int_t                    rc;
     ngx_uint_t                   n;
@@ -48,12 +188,13 @@ ngx_http_gate_query(ngx_http_request_t *r, ngx_http_gate_query_t *query)
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
 
-    query->gates = glcf->shown->gates;
+    query->gates = glcf->status_list->gates;
 
     for (n = 0; query->gates[n]; n++) { /* void */ }
 
     query->reports = ngx_palloc(r->pool, (n + 1) * sizeof(ngx_gate_report_t));
-    query->details = ngx_palloc(r->pool, (n + 1) * sizeof(ngx_gate_details_t));
+    query->details = ngx_palloc(r->pool,
+                                (n + 1) * sizeof(ngx_gate_report_details_t));
 
     if (query->reports == NULL || query->details == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -66,7 +207,7 @@ ngx_http_gate_query(ngx_http_request_t *r, ngx_http_gate_query_t *query)
             continue;
         }
 
-        rc = ngx_http_gate_query_one(r, query, *gate);
+        rc = ngx_http_gate_query_add_gate(r, query, *gate);
 
         if (rc != NGX_OK) {
             return rc;
@@ -82,8 +223,8 @@ ngx_http_gate_query(ngx_http_request_t *r, ngx_http_gate_query_t *query)
 
 
 static ngx_int_t
-ngx_http_gate_query_one(ngx_http_request_t *r, ngx_http_gate_query_t *query,
-    ngx_gate_t *gate)
+ngx_http_gate_query_add_gate(ngx_http_request_t *r,
+    ngx_http_gate_query_t *query, ngx_gate_t *gate)
 {
     ngx_uint_t  i;
 
@@ -107,8 +248,8 @@ ngx_http_gate_query_one(ngx_http_request_t *r, ngx_http_gate_query_t *query,
         }
     }
 
-    if (ngx_http_gate_query_read(r, gate, &query->reports[query->n],
-                                 &query->details[query->n])
+    if (ngx_http_gate_query_read_gate(r, gate, &query->reports[query->n],
+                                      &query->details[query->n])
         != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -121,8 +262,8 @@ ngx_http_gate_query_one(ngx_http_request_t *r, ngx_http_gate_query_t *query,
 
 
 static ngx_int_t
-ngx_http_gate_query_read(ngx_http_request_t *r, ngx_gate_t *gate,
-    ngx_gate_report_t *report, ngx_gate_details_t *details)
+ngx_http_gate_query_read_gate(ngx_http_request_t *r, ngx_gate_t *gate,
+    ngx_gate_report_t *report, ngx_gate_report_details_t *details)
 {
     ngx_uint_t                  i;
     ngx_gate_zone_t            *zone;
@@ -136,7 +277,7 @@ ngx_http_gate_query_read(ngx_http_request_t *r, ngx_gate_t *gate,
     report->checks = ngx_palloc(r->pool, gate->checks.nelts
                                          * sizeof(ngx_gate_check_record_t));
     details->history = ngx_palloc(r->pool, NGX_GATE_HISTORY
-                                           * sizeof(ngx_gate_event_t));
+                                           * sizeof(ngx_gate_zone_event_t));
 
     if (report->record == NULL || report->checks == NULL
         || details->history == NULL)
@@ -144,19 +285,20 @@ ngx_http_gate_query_read(ngx_http_request_t *r, ngx_gate_t *gate,
         return NGX_ERROR;
     }
 
-    ngx_gate_read(gate->shared, report->record);
+    ngx_gate_zone_read(gate->shared, report->record);
 
     for (i = 0; i < gate->checks.nelts; i++) {
-        ngx_gate_check_read(
+        ngx_gate_zone_read_check(
                  &gate->shared->checks[ngx_gate_check_at(gate, i)->index],
                  &report->checks[i]);
     }
 
-    ngx_gate_ledger_sum(gmcf->ledger->data, gate, &details->tally);
+    ngx_gate_stats_sum(gmcf->stats->data, gate, &details->counters);
 
-    details->nhistory = ngx_gate_history_read(gate->shared, details->history);
-    details->prober = ngx_gate_zone_owner(zone);
-    details->heartbeat = ngx_gate_zone_heartbeat(zone);
+    details->nhistory = ngx_gate_zone_read_events(gate->shared,
+                                                  details->history);
+    details->prober_pid = ngx_gate_writer_pid(zone);
+    details->heartbeat = ngx_gate_writer_heartbeat(zone);
 
     return NGX_OK;
 }
@@ -190,19 +332,15 @@ ngx_http_gate_query_json(ngx_http_request_t *r, ngx_http_gate_query_t *query,
     u_char      *p, *last;
     size_t       size;
     ngx_gate_t  *gate;
-    ngx_uint_t   i, ready;
+    ngx_uint_t   i;
 
     size = sizeof("{\"ready\":false,\"gates\":[]}");
-    ready = 1;
 
     for (i = 0; i < query->n; i++) {
         gate = query->reports[i].gate;
 
         size += 1 + (details ? ngx_gate_json_details_size(gate)
                              : ngx_gate_json_size(gate));
-
-        ready &= ngx_gate_state_is_open(gate,
-                                     query->reports[i].record->memory.state);
     }
 
     p = ngx_pnalloc(r->pool, size);
@@ -213,7 +351,8 @@ ngx_http_gate_query_json(ngx_http_request_t *r, ngx_http_gate_query_t *query,
     body->data = p;
     last = p + size;
 
-    p = ngx_sprintf(p, "{\"ready\":%s,\"gates\":[", ready ? "true" : "false");
+    p = ngx_sprintf(p, "{\"ready\":%s,\"gates\":[",
+                    query->ready ? "true" : "false");
 
     for (i = 0; i < query->n; i++) {
 
@@ -226,7 +365,7 @@ ngx_http_gate_query_json(ngx_http_request_t *r, ngx_http_gate_query_t *query,
                                       &query->details[i]);
 
         } else {
-            p = ngx_gate_json(p, last, &query->reports[i]);
+            p = ngx_gate_json_gate(p, last, &query->reports[i]);
         }
     }
 
@@ -243,10 +382,11 @@ ngx_int_t
 ngx_http_gate_query_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_http_gate_format_e format, ngx_str_t *body)
 {
-    if (ngx_http_gate_uncached(r) != NGX_OK) {
+    if (ngx_http_gate_response_no_store(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_gate_send(r, status, &ngx_http_gate_types[format], body,
-                              1);
+    return ngx_http_gate_response_send(r, status,
+                                       &ngx_http_gate_query_types[format],
+                                       body, 1);
 }

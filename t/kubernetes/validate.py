@@ -16,7 +16,7 @@ from kubernetes import client
 
 wrong = []
 
-# fields that clients of some releases do not know yet
+# fields that the client of Debian 12 does not have
 
 LATER = {
     ('V1Container', 'restartPolicy'): 'str',
@@ -24,8 +24,8 @@ LATER = {
 }
 
 
-# of the Prometheus Operator, as far as it is used here; in the form of the
-# client's own types
+# types of the Prometheus Operator, as far as they are used, in the form of the
+# types of the client
 
 class Model:
 

@@ -1,11 +1,11 @@
 
 /*
- * What a file that the initialiser writes tells of its progress.
+ * The parser of progress files.
  */
 
 
 #include <unit.h>
-#include <ngx_gate_progress.h>
+#include <ngx_gate_check_file_progress_text.h>
 
 
 static struct {
@@ -33,12 +33,12 @@ static struct {
     { "3.5/7",                  3,    7, "3.5/7" },
     { "0/5",                    0,    5, "0/5" },
 
-    /* more than the whole is the whole */
+    /* more than 100 % is 100 % */
 
     { "150%",                 100,  100, "150%" },
     { "1200/1000",           1000, 1000, "1200/1000" },
 
-    /* text after it */
+    /* followed by text */
 
     { "42 copying",            42,  100, "copying" },
     { "42% copying",           42,  100, "copying" },
@@ -49,7 +49,7 @@ static struct {
     { "42\nnext line\n",       42,  100, "next line" },
     { "42%%",                  42,  100, "%" },
 
-    /* no share of a whole: text alone */
+    /* no number: text only */
 
     { "",                      -1,   -1, "" },
     { " \r\n",                 -1,   -1, "" },
@@ -77,15 +77,15 @@ static struct {
 static void
 unit(void)
 {
-    size_t                len;
-    u_char               *copy;
-    ngx_str_t             content;
-    ngx_uint_t            i;
-    ngx_gate_progress_t   progress;
+    size_t                               len;
+    u_char                              *copy;
+    ngx_str_t                            content;
+    ngx_uint_t                           i;
+    ngx_gate_check_file_progress_text_t  progress;
 
     for (i = 0; i < sizeof(unit_cases) / sizeof(unit_cases[0]); i++) {
 
-        /* nothing after its end may be looked at */
+        /* bytes after the end must not be read */
 
         len = ngx_strlen(unit_cases[i].content);
 
@@ -98,7 +98,7 @@ unit(void)
         content.data = copy;
         ngx_memcpy(copy, unit_cases[i].content, len);
 
-        ngx_gate_progress_parse(&content, &progress);
+        ngx_gate_check_file_progress_text_parse(&content, &progress);
 
         ok(progress.observed == unit_cases[i].observed
            && progress.expected == unit_cases[i].expected

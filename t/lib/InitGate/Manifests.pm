@@ -6,16 +6,16 @@ package InitGate::Manifests;
 #
 #     my $m = InitGate::Manifests->new('sidecar');
 #
-# new(DIRECTORY)  of one there, or of a path: of a directory with nothing but resources and files of a
-#                 ConfigMap, as they are; of another one, what kubectl makes
-#                 of it (if kustomize)
-# kustomize       whether there is a kubectl that can: from 1.22 on
-# why             else, why there is none
-# $m->valid       a test: they fit the types of the API
-# $m->get(KIND [, NAME])   one of them;  $m->all
-# $m->conf        the configuration of nginx: the files of the ConfigMap
-# $m->containers  of the Deployment's pod, a native sidecar's too: name => it
-# validate(PATH ...)       exit status and output of validate.py
+# new(DIRECTORY)  the manifests of a directory there, or of an absolute path:
+#                 as they are, or, if it has components or patches, as kubectl
+#                 renders them (only if kustomize)
+# kustomize       whether kubectl is 1.22 or later;  why: the message if not
+# $m->valid       tests that they match the types of the API
+# $m->all, $m->get(KIND [, NAME])
+# $m->conf        the files of the ConfigMap
+# $m->pod         the template of the Deployment
+# $m->containers  its containers by name, with native sidecars
+# validate(PATH ...)   exit status and output of validate.py
 
 use strict;
 use warnings;
@@ -112,7 +112,7 @@ sub valid {
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    return is($self->{status}, 0, "$self->{name} is valid")
+    return is($self->{status}, 0, "$self->{name}: valid")
         || diag($self->{said});
 }
 

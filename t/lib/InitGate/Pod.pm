@@ -1,34 +1,34 @@
 package InitGate::Pod;
 
-# A pod as processes: nginx with the gate's configuration, an application, and
-# what Kubernetes does with the two.
+# A pod as processes: nginx with the configuration of the sidecar, an
+# application, and what Kubernetes does with them.
 #
 #     use InitGate::Manifests;
 #     use InitGate::Pod;
 #
 #     my $pod = InitGate::Pod->new(InitGate::Manifests->new('sidecar'));
 #     $pod->start;
-#     $pod->load;                     # the application has loaded
+#     $pod->load;
 #     $t->wait_for(sub { $pod->ready }, 'the pod to be ready');
 #     $pod->delete;
 #     InitGate::Pod->second until $pod->gone;
 #
-# new(MANIFESTS, places => {...})  more places of the configuration
-# start, start_app, kill_app, stop_gate, start_gate
-#               the containers' own commands and signals
-# load, unload  the application loads as soon as it may; until then it answers
-#               500, but for /health.  /slow waits for release
-# ready         what the readiness probe finds
-# delete        as the kubelet does: the preStop of all containers begins at
-#               once; after its own, each gets its signal; a native sidecar
-#               when the other container has ended
+# new(MANIFESTS, places => {...})  replaces more texts of the configuration
+# start, start_app, kill_app, start_gate, stop_gate
+#               by the commands and signals of the containers
+# load, unload  whether the application loads when it runs; before that it
+#               answers 500, but 200 for /health.  /slow waits for release
+# ready         the result of the readiness probe
+# delete        runs the preStop hooks of both containers at the same time; a
+#               container gets its signal after its own, a native sidecar when
+#               the application has also ended
 # gone          both have ended
-# on_stop(NAME, CODE)  run between a container's preStop and its signal
+# on_stop(NAME, CODE)  runs CODE between the hook and the signal of a container
 # port          of the gate;  $pod->gate is the InitGate of its nginx
 #
-# Pods have a time of their own: "sleep" of a preStop ends after so many calls
-# of second(), each of which returns when all that is due has happened.  So the
-# order is that of the manifests on a slow machine, too.
+# "sleep" in a preStop waits for as many calls of second().  second() returns
+# when all that is due then has happened, so the order of events does not
+# depend on the speed of the machine.
 
 use strict;
 use warnings;
@@ -48,8 +48,8 @@ my ($stopsignal) = InitGate::Manifests::slurp("$top/docker/Dockerfile")
 my $clock = 0;
 my @all;
 
-# one connection, one request; after TERM nobody is let in, and who is in gets
-# an answer
+# one request per connection; after TERM the port is closed, and open
+# connections are served
 
 use constant APP => <<'PERL';
 use strict;
@@ -120,9 +120,9 @@ sub new {
     my $conf = $manifests->get('ConfigMap')->{data};
     my $containers = $manifests->containers;
 
-    # the data are there: what is tested here is the life of the pod
+    # the gate "data" is open
 
-    my $gate = InitGate::Example->from_text('the sidecar',
+    my $gate = InitGate::Example->from_text('sidecar',
         "load_module modules/ngx_http_init_gate_module.so;\n"
         . "events { }\nhttp {\n$conf->{'app.conf'}$conf->{'server.conf'}"
         . "init_checks data { check file %%DIR%%/nginx.conf; }\n}\n",
@@ -141,7 +141,7 @@ sub new {
     chmod 0755, "$dir/data";
     $gate->write('clock', $clock);
 
-    # what the commands of the containers find
+    # the commands of the containers
 
     my $nginx = join ' ', map { "'$_'" } $gate->command;
 
@@ -173,7 +173,7 @@ sub gate { $_[0]{gate} }
 sub port { $_[0]{gate}->port(8080) }
 
 
-# a command of a container, with the container's paths
+# a command of a container
 
 sub run {
     my ($self, $name, @command) = @_;
@@ -270,7 +270,7 @@ sub reaped {
 }
 
 
-# a preStop has ended, or sleeps until later
+# the hook has ended, or sleeps
 
 sub settled {
     my ($self, $name) = @_;
@@ -298,7 +298,7 @@ sub settle {
         my $code = delete $self->{on_stop}{$name};
         $code->() if $code;
 
-        # a native sidecar comes last
+        # a native sidecar is the last one
 
         next if $name eq 'gate' && exists $self->{hook}{app}
             && ($self->{containers}{gate}{restartPolicy} // '') eq 'Always';
