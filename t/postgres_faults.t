@@ -205,7 +205,7 @@ $t->run(http => <<"CONF");
         timeout ${limit}s;
         latch off;
         check postgres "host=127.0.0.1 port=$port user=postgres dbname=test"
-              name=real;
+              name=real keepalive;
     }
     server {
         listen 127.0.0.1:%%PORT_8080%%;

@@ -36,7 +36,7 @@ sub tool {
 
             push @checks, "check postgres \"host=127.0.0.1 port=$port "
                 . "dbname=test user=postgres\" name=$name schema=$schema "
-                . "migrations=$tool " . $version . ';';
+                . "migrations=$tool keepalive " . $version . ';';
             push @expected, [$name, $verdict, $reason, $message];
         }
     }
@@ -150,7 +150,7 @@ psql($pg, 'CREATE SCHEMA first; SET search_path = first;'
     . ' locked boolean NOT NULL, lockgranted timestamp, lockedby text);'
     . "INSERT INTO databasechangeloglock VALUES (1, true, now(), 'me')");
 push @checks, "check postgres \"host=127.0.0.1 port=$port dbname=test"
-    . " user=postgres\" name=first schema=first migrations=liquibase;";
+    . " user=postgres\" name=first schema=first migrations=liquibase keepalive;";
 push @expected, ['first', @running, qr/locked by me/];
 
 tool('alembic',
@@ -331,7 +331,7 @@ psql($pg, 'CREATE SCHEMA atlas_schema_revisions;'
     . "$atlas; INSERT INTO atlas_schema_revisions VALUES ('7', '', 1, 1)");
 
 push @checks, "check postgres \"host=127.0.0.1 port=$port dbname=test"
-    . " user=postgres\" name=own migrations=atlas version=7;";
+    . " user=postgres\" name=own migrations=atlas version=7 keepalive;";
 push @expected, ['own', @passed, qr/^at 7, wants 7$/];
 
 psql($pg, 'CREATE SCHEMA empty');
@@ -340,7 +340,8 @@ for my $tool (qw(golang-migrate goose flyway liquibase alembic django rails
     dbmate ecto prisma sqlx efcore knex typeorm diesel atlas))
 {
     push @checks, "check postgres \"host=127.0.0.1 port=$port dbname=test"
-        . " user=postgres\" name=empty-$tool schema=empty migrations=$tool;";
+        . " user=postgres\" name=empty-$tool schema=empty migrations=$tool"
+        . ' keepalive;';
     push @expected, ["empty-$tool", @none, qr/^no migration of $tool has run/];
 }
 

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
 # The postgres check's connection: one for all who ask the same database, kept
-# between probes, closed when nobody asks any more; and none suffers from
-# another's slow question.
+# between probes with "keepalive", closed when nobody asks any more; and none
+# suffers from another's slow question.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -46,44 +46,44 @@ $t->run(http => <<"CONF");
     init_checks one {
         interval 50ms;
         check file %%DIR%%/first name=first;
-        check postgres "$db" name=a;
+        check postgres "$db" name=a keepalive;
         check postgres "user=postgres dbname=test port=$port host=127.0.0.1"
-                       name=b tables=here;
+                       name=b tables=here keepalive;
         check postgres "postgresql://postgres\@127.0.0.1:$port/test" name=c
-                       rows=here:1;
-        check postgres "$db" name=d rows=locked:1;
+                       rows=here:1 keepalive;
+        check postgres "$db" name=d rows=locked:1 keepalive;
     }
     init_checks two {
         interval 50ms;
         latch off;
-        check postgres "$db" name=e schema=public tables=here;
+        check postgres "$db" name=e schema=public tables=here keepalive;
         check postgres "host=127.0.0.1 port=$port dbname=test user=other"
-                       name=other;
+                       name=other keepalive;
     }
     init_checks slow {
         interval 50ms;
         backoff 50ms;
         check file %%DIR%%/third name=third;
         check postgres "$db application_name=slow" name=sleeps
-              "query=SELECT pg_sleep(30)" timeout=500ms;
+              "query=SELECT pg_sleep(30)" timeout=500ms keepalive;
         check postgres "$db application_name=slow" name=waits rows=locked:1
-              timeout=1s;
+              timeout=1s keepalive;
         check postgres "$db application_name=slow" name=beside timeout=5s
-              "query=SELECT count(*) FROM here" min=2;
+              "query=SELECT count(*) FROM here" min=2 keepalive;
     }
     init_checks once {
         interval 50ms;
         latch off;
-        check postgres "host=127.0.0.1 port=$once user=a" name=once;
+        check postgres "host=127.0.0.1 port=$once user=a" name=once keepalive;
     }
     init_checks fair {
         check file %%DIR%%/fourth name=fourth;
         check postgres "host=127.0.0.1 port=$hangs user=a" name=first_hangs
-              timeout=500ms;
+              timeout=500ms keepalive;
         check postgres "host=127.0.0.1 port=$hangs user=a" name=second
-              timeout=5s;
+              timeout=5s keepalive;
         check postgres "host=127.0.0.1 port=$hangs user=a" name=third_hangs
-              timeout=5s;
+              timeout=5s keepalive;
     }
     server {
         listen 127.0.0.1:%%PORT_8080%%;
@@ -174,7 +174,7 @@ $t->reload(http => <<"CONF");
     init_checks two {
         interval 50ms;
         check file %%DIR%%/second name=second;
-        check postgres "$db" name=e tables=here;
+        check postgres "$db" name=e tables=here keepalive;
     }
     server {
         listen 127.0.0.1:%%PORT_8080%%;

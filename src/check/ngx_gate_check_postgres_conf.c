@@ -123,6 +123,12 @@ ngx_gate_param_t  ngx_gate_check_postgres_conf_params[] = {
       offsetof(ngx_gate_check_postgres_conf_t, pq.passfile),
       "a path" },
 
+    { ngx_string("keepalive"),
+      NGX_GATE_PARAM_FLAG,
+      ngx_gate_param_set_flag,
+      offsetof(ngx_gate_check_postgres_conf_t, pq.keepalive),
+      NULL },
+
       ngx_gate_param_end
 };
 

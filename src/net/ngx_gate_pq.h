@@ -2,8 +2,8 @@
 /*
  * PostgreSQL without blocking: libpq's asynchronous interface on nginx's
  * events.  All who ask the same database as the same user share one
- * connection; it is opened for the first query, kept between queries,
- * and closed when the last user leaves.
+ * connection.  It is opened for the first query, and closed when no query is
+ * left; with "keepalive" it is kept until the next one, for at most 30 s.
  */
 
 
@@ -59,6 +59,7 @@ typedef struct {
     ngx_str_t                 conninfo;
     ngx_str_t                 password_file;
     ngx_str_t                 passfile;
+    ngx_uint_t                keepalive;
 
     /* out */
     ngx_str_t                 key;       /* equal: the same connection */

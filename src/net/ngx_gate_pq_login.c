@@ -359,6 +359,8 @@ ngx_gate_pq_login_poll(ngx_gate_pq_t *pq)
 
     case PGRES_POLLING_OK:
 
+        pq->expires = ngx_current_msec + NGX_GATE_PQ_KEEPALIVE;
+
         /* several statements and a single answer, for the rest of its life */
 
         if (!libpq.PQenterPipelineMode(pq->conn)) {
