@@ -103,7 +103,7 @@ fault('sasl', says(authentication(10, "SCRAM-NEVER\0\0")), 'error', 'auth');
 fault('odd', says(authentication(99)), 'error', 'auth');
 
 for (['28P01', 'error', 'auth'], ['28000', 'error', 'auth'],
-    ['3D000', 'error', 'no_database'], ['42501', 'error', 'denied'],
+    ['3D000', 'waiting', 'no_database'], ['42501', 'error', 'denied'],
     ['53300', 'error', 'too_many_connections'],
     ['57P03', 'running', 'starting'], ['57P01', 'error', 'reset'],
     ['57P02', 'error', 'reset'], ['08006', 'error', 'unreachable'],
@@ -117,12 +117,12 @@ for (['28P01', 'error', 'auth'], ['28000', 'error', 'auth'],
 }
 
 fault('spoof', says(error('3D000', "FATAL:  28P01: no\nnot this line")),
-    'error', 'no_database', qr/^FATAL:  ?28P01: no \(3D000\)$/);
+    'waiting', 'no_database', qr/^FATAL:  ?28P01: no \(3D000\)$/);
 
 # PgBouncer has one SQLSTATE for everything
 
-for (['no such database: x', 'no_database', 'error'],
-    ['database "x" does not exist', 'no_database', 'error'],
+for (['no such database: x', 'no_database', 'waiting'],
+    ['database "x" does not exist', 'no_database', 'waiting'],
     ['password authentication failed', 'auth', 'error'],
     ['no such user: a', 'auth', 'error'],
     ['no more connections allowed (max_client_conn)', 'too_many_connections',

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # The postgres check: no session of it stays between two probes, so that a
-# database can be dropped and copied; with "keepalive" one stays, for 30
+# database can be created, dropped and copied; with "keepalive" one stays, for 30
 # seconds at most, so that another server behind the same address is noticed.
 
 use FindBin;
@@ -46,10 +46,12 @@ my $db = "host=127.0.0.1 port=$port user=postgres";
 $t->conf(http => <<"CONF");
     init_checks app {
         interval 20ms;
+        backoff 1h;
         check file %%DIR%%/never name=never;
         check postgres "$db dbname=app" name=app tables=missing;
         check postgres "$db dbname=app application_name=other" name=twice
               tables=missing;
+        check postgres "$db dbname=created" name=created;
         check postgres "$db dbname=test application_name=rare" name=rare
               interval=1h;
         check postgres "$db dbname=test application_name=shared" name=without
@@ -110,6 +112,15 @@ is_check($t, $_, 'waiting', 'missing') for qw(app twice);
 is_check($t, 'rare', 'passed');
 $t->wait_for(sub { !backends('rare') }, 'the session to end');
 is(check($t, 'rare')->{attempts}, 1, 'it ends with the probe');
+
+
+# a database that does not exist yet is not an error, and does not back off
+
+is_check($t, 'created', 'waiting', 'no_database');
+probed($t, 'created') for 1 .. 3;
+psql($pg, 'CREATE DATABASE created');
+is_check($t, 'created', 'passed');
+is($t->log_count(qr/\[error\].*"created"/), 0, 'nor is it logged as one');
 
 
 # one that stays

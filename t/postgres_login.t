@@ -118,7 +118,7 @@ is_check($t, 'open', 'error', 'no_secret',
     qr/pgpass_open" must not be readable by group or others/);
 is_check($t, 'no_passfile', 'error', 'no_secret', qr/\(2: No such/);
 is_check($t, 'unlisted', 'error', 'auth', qr/no pg_hba\.conf entry.*28000/);
-is_check($t, 'database', 'error', 'no_database',
+is_check($t, 'database', 'waiting', 'no_database',
     qr/^database "no" does not exist \(3D000\)$/);
 is_check($t, 'private', 'error', 'denied',
     qr/^permission denied for database "private" \(42501\)$/);

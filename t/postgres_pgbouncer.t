@@ -116,8 +116,8 @@ is_check($t, 'c', 'waiting', 'missing', qr/^missing tables: here$/);
 is_check($t, 'writes', 'error', 'query', qr/read-only transaction/);
 is_check($t, 'standby', 'error', 'other_role');
 is_check($t, 'gone', 'error', 'unreachable');
-is_check($t, 'none', 'error', 'no_database', qr/08P01|3D000/);
-is_check($t, 'unknown', 'error', 'no_database');
+is_check($t, 'none', 'waiting', 'no_database', qr/08P01|3D000/);
+is_check($t, 'unknown', 'waiting', 'no_database');
 is_check($t, 'wrong', 'error', 'auth');
 is_check($t, 'nobody', 'error', 'auth');
 

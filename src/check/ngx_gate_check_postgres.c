@@ -348,6 +348,10 @@ ngx_gate_check_postgres_error(ngx_gate_check_postgres_state_t *state,
         verdict = NGX_GATE_RUNNING;
         break;
 
+    case NGX_GATE_NO_DATABASE:
+        verdict = NGX_GATE_WAITING;
+        break;
+
     default:
         verdict = NGX_GATE_ERROR;
         break;
