@@ -86,6 +86,19 @@ bad('service=app', '', qr/"service" is not supported/);
 bad('dbname=a replication=true', '', qr/"replication" is not supported/);
 bad('client_encoding=SJIS', '', qr/"client_encoding" must be "UTF8"/);
 
+# migrations
+
+good($db, 'migrations=rails settle=1m');
+bad($db, 'settle=1m', qr/"settle" without "migrations"/);
+bad($db, 'migrations=rails version=1 settle=1m',
+    qr/"settle" and "version" exclude each other/);
+
+like((conf($db, 'migrations=rails'))[1],
+    qr/\[warn\] .*"migrations" without "version" passes when rails has applied any migration and its table has not changed for 5000ms, in check "db" of type "postgres" in .*nginx\.conf:\d+/,
+    'without a version there is a warning');
+unlike((conf($db, 'migrations=rails version=1'))[1], qr/warn/,
+    'with one there is none');
+
 # secrets
 
 good($db, 'password_file=%%DIR%%/password');

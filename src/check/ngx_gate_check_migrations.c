@@ -68,7 +68,7 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
     { ngx_string("golang-migrate"),
       { "schema_migrations", NULL }, NULL,
       ngx_gate_check_migrations_is_number, "a number, as in 42",
-      1,
+      1, NULL,
       " SELECT (max(version) FILTER (WHERE version >= 0))::text,"
       " max(version) >= $1::text::numeric,"
       " max(version) > $1::text::numeric,"
@@ -90,7 +90,7 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
     { ngx_string("goose"),
       { "goose_db_version", NULL }, NULL,
       ngx_gate_check_migrations_is_number, "a number, as in 42",
-      1,
+      1, "tstamp",
       ", v AS (SELECT DISTINCT ON (version_id) version_id, is_applied FROM t"
       "  ORDER BY version_id, (j->>'id')::bigint DESC NULLS LAST,"
       "  j->>'tstamp' DESC NULLS LAST),"
@@ -113,7 +113,7 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
     { ngx_string("flyway"),
       { "flyway_schema_history", NULL }, NULL,
       ngx_gate_check_migrations_is_dotted, "numbers, as in 1.10.2",
-      1,
+      1, "installed_on",
       ", h AS (SELECT DISTINCT ON (version) version, success,"
       "  coalesce(j->>'type', '') AS type FROM t WHERE version IS NOT NULL"
       "  ORDER BY version, (j->>'installed_rank')::bigint DESC NULLS LAST),"
@@ -139,7 +139,7 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
     { ngx_string("liquibase"),
       { "databasechangelog", NULL }, "databasechangeloglock",
       ngx_gate_check_migrations_is_text, "a tag or the id of a changeset",
-      0,
+      0, "dateexecuted",
       ", v AS (SELECT id::text, tag::text,"
       "  (j->>'orderexecuted')::bigint AS n FROM t"
       "  WHERE coalesce(j->>'exectype', '') <> 'FAILED'),"
@@ -159,7 +159,7 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
       { "alembic_version", NULL }, NULL,
       ngx_gate_check_migrations_is_heads,
       "the id of a revision, or several with commas",
-      0,
+      0, NULL,
       ", v AS (SELECT array_agg(version_num::text ORDER BY version_num) AS n"
       "  FROM t)"
       " SELECT array_to_string(n, ','),"
@@ -172,7 +172,7 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
       { "django_migrations", NULL }, NULL,
       ngx_gate_check_migrations_is_apps,
       "app.name, or several with commas, as in shop.0003_prices",
-      0,
+      0, "applied",
       ", v AS (SELECT app::text, app || '.' || name AS n,"
       "  (j->>'id')::bigint AS i FROM t),"
       " w AS (SELECT u AS n, split_part(u, '.', 1) AS app"
@@ -190,21 +190,21 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
     { ngx_string("rails"),
       { "schema_migrations", NULL }, NULL,
       ngx_gate_check_migrations_is_digits, "digits, as in 20240131120000",
-      1,
+      1, NULL,
       NGX_GATE_CHECK_MIGRATIONS_ROWS,
       NULL },
 
     { ngx_string("dbmate"),
       { "schema_migrations", NULL }, NULL,
       ngx_gate_check_migrations_is_digits, "digits, as in 20240131120000",
-      1,
+      1, NULL,
       NGX_GATE_CHECK_MIGRATIONS_ROWS,
       NULL },
 
     { ngx_string("ecto"),
       { "schema_migrations", NULL }, NULL,
       ngx_gate_check_migrations_is_number, "a number, as in 20240131120000",
-      1,
+      1, "inserted_at",
       NGX_GATE_CHECK_MIGRATIONS_ROWS,
       NULL },
 
@@ -216,7 +216,7 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
     { ngx_string("prisma"),
       { "_prisma_migrations", NULL }, NULL,
       ngx_gate_check_migrations_is_text, "the name of a migration",
-      0,
+      0, "finished_at",
       ", v AS (SELECT migration_name::text AS n FROM t"
       "  WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL),"
       " u AS (SELECT migration_name::text AS n,"
@@ -233,7 +233,7 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
     { ngx_string("sqlx"),
       { "_sqlx_migrations", NULL }, NULL,
       ngx_gate_check_migrations_is_number, "a number, as in 20240131120000",
-      1,
+      1, "installed_on",
       " SELECT (max(version) FILTER (WHERE success))::text,"
       " max(version) FILTER (WHERE success) >= $1::text::numeric,"
       " max(version) FILTER (WHERE success) > $1::text::numeric,"
@@ -248,7 +248,7 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
       { "\"__EFMigrationsHistory\"", NULL }, NULL,
       ngx_gate_check_migrations_is_efcore,
       "an identifier, as in 20240131120000_Prices",
-      1,
+      1, NULL,
       ", v AS (SELECT \"MigrationId\"::text COLLATE \"C\" AS n FROM t)"
       " SELECT max(n),"
       " max(n) >= $1::text COLLATE \"C\","
@@ -262,7 +262,7 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
     { ngx_string("knex"),
       { "knex_migrations", NULL }, "knex_migrations_lock",
       ngx_gate_check_migrations_is_text, "the name of a migration",
-      0,
+      0, "migration_time",
       ", v AS (SELECT name::text AS n, (j->>'id')::bigint AS i FROM t),"
       " w AS (SELECT n, i FROM v WHERE n = $1::text"
       "  OR regexp_replace(n, '\\.[a-z]+$', '') = $1::text)"
@@ -275,7 +275,7 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
     { ngx_string("typeorm"),
       { "migrations", NULL }, NULL,
       ngx_gate_check_migrations_is_text, "the name of a migration",
-      0,
+      0, NULL,
       ", v AS (SELECT name::text AS n, (j->>'id')::bigint AS i,"
       "  j->>'timestamp' AS s FROM t),"
       " w AS (SELECT n, i FROM v WHERE n = $1::text OR s = $1::text)"
@@ -287,7 +287,7 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
     { ngx_string("diesel"),
       { "__diesel_schema_migrations", NULL }, NULL,
       ngx_gate_check_migrations_is_diesel, "digits, as in 2024-01-31-120000",
-      1,
+      1, "run_on",
       NGX_GATE_CHECK_MIGRATIONS_ROWS,
       NULL },
 
@@ -300,7 +300,7 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
       { "atlas_schema_revisions.atlas_schema_revisions",
         "atlas_schema_revisions" }, NULL,
       ngx_gate_check_migrations_is_text, "a version, as in 20240131120000",
-      1,
+      1, "executed_at",
       ", r AS (SELECT version::text AS n, applied < total AS partial,"
       "  coalesce(j->>'error', '') <> '' AS failed,"
       "  " NGX_GATE_CHECK_MIGRATIONS_KEY("version::text") " AS k FROM t"

@@ -49,6 +49,9 @@ typedef struct {
     /* versions have an order, so a missing one is "behind" */
     ngx_uint_t      ordered;
 
+    /* the column with the time at which a row was written, or NULL */
+    const char     *time;
+
     /* $1 is the wanted version or NULL; "t" is the table */
     const char     *sql;
     const char     *lock_sql;

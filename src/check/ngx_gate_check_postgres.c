@@ -35,6 +35,14 @@ struct ngx_gate_check_postgres_state_s {
     unsigned                  known:1;        /* all of them were there */
     unsigned                  retried:1;      /* in this probe */
 
+    /* the tool's table, where no version is wanted */
+
+    uint32_t                  table_hash;
+    ngx_msec_t                table_since;    /* when it last changed */
+    unsigned                  table_seen:1;
+    unsigned                  table_changed:1;
+    unsigned                  settled:1;
+
     uint32_t                  lock_holder;    /* a hash: who has the lock ... */
     ngx_msec_t                lock_since;     /* ... for us since */
 
@@ -72,6 +80,10 @@ static ngx_int_t ngx_gate_check_postgres_lock_handler(
     ngx_gate_check_postgres_state_t *state, PGresult *result);
 static ngx_int_t ngx_gate_check_postgres_migrations_handler(
     ngx_gate_check_postgres_state_t *state, PGresult *result);
+static ngx_int_t ngx_gate_check_postgres_changed_handler(
+    ngx_gate_check_postgres_state_t *state, PGresult *result);
+static void ngx_gate_check_postgres_unsettle(
+    ngx_gate_check_postgres_state_t *state);
 static ngx_int_t ngx_gate_check_postgres_count_handler(
     ngx_gate_check_postgres_state_t *state, PGresult *result);
 static ngx_int_t ngx_gate_check_postgres_query_handler(
@@ -193,6 +205,12 @@ ngx_gate_check_postgres_send(ngx_gate_check_postgres_state_t *state,
 
         ngx_gate_check_postgres_add(state, state->migrations,
                                     ngx_gate_check_postgres_migrations_handler);
+
+        if (conf->settle && !state->settled) {
+            ngx_gate_check_postgres_add(state,
+                           &conf->changed[state->migrations - conf->migrations],
+                                       ngx_gate_check_postgres_changed_handler);
+        }
     }
 
     if (conf->table) {
@@ -357,6 +375,10 @@ ngx_gate_check_postgres_error(ngx_gate_check_postgres_state_t *state,
         break;
     }
 
+    if (reason == NGX_GATE_LOCKED || reason == NGX_GATE_NO_DATABASE) {
+        ngx_gate_check_postgres_unsettle(state);
+    }
+
     ngx_gate_probe_end(state->probe, verdict, reason, "%*s", len, error);
 }
 
@@ -407,6 +429,7 @@ ngx_gate_check_postgres_lookup_handler(ngx_gate_check_postgres_state_t *state,
         state->probe->result.observed = 0;
         state->probe->result.expected = conf->limit;
 
+        ngx_gate_check_postgres_unsettle(state);
         ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_MISSING,
                            "missing tables: %V", &conf->table->text);
         return NGX_DONE;
@@ -488,6 +511,7 @@ ngx_gate_check_postgres_tables(ngx_gate_check_postgres_state_t *state,
         p = ngx_sprintf(p, "%s%ui more", n ? ", and " : "", more);
     }
 
+    ngx_gate_check_postgres_unsettle(state);
     ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_MISSING,
                        "missing tables: %*s", (size_t) (p - text), text);
 
@@ -575,10 +599,70 @@ ngx_gate_check_postgres_migrations_end(ngx_gate_check_postgres_state_t *state,
         return NGX_OK;
     }
 
+    ngx_gate_check_postgres_unsettle(state);
     ngx_gate_probe_end(state->probe, found->verdict, found->reason, "%V",
                        &found->message);
 
     return NGX_DONE;
+}
+
+
+/*
+ * Most tools commit each migration by itself, so between two of them the
+ * table looks as it does after the last.  A table that is first seen complete,
+ * and not younger than that, is of an earlier run.
+ */
+
+static ngx_int_t
+ngx_gate_check_postgres_changed_handler(ngx_gate_check_postgres_state_t *state,
+    PGresult *result)
+{
+    int64_t                          age;
+    uint32_t                         hash;
+    ngx_str_t                        row[2];
+    ngx_gate_check_postgres_conf_t  *conf;
+
+    if (ngx_gate_check_postgres_row(state, result, row, 2) != NGX_OK) {
+        return NGX_DONE;
+    }
+
+    conf = state->probe->check->conf;
+    hash = ngx_crc32_long(row[0].data, row[0].len);
+
+    if (state->table_seen && state->table_hash != hash) {
+        state->table_changed = 1;
+        state->table_since = ngx_current_msec;
+    }
+
+    state->table_seen = 1;
+    state->table_hash = hash;
+
+    age = row[1].len ? ngx_atoof(row[1].data, row[1].len) : NGX_ERROR;
+
+    if (state->table_changed) {
+        age = (age < 0) ? NGX_MAX_INT32_VALUE : age;
+        age = ngx_min(age, (ngx_msec_int_t) (ngx_current_msec
+                                             - state->table_since));
+    }
+
+    if (age < 0 || age >= (int64_t) conf->settle) {
+        state->settled = 1;
+        return NGX_OK;
+    }
+
+    ngx_gate_probe_end(state->probe, NGX_GATE_RUNNING, NGX_GATE_IN_PROGRESS,
+                       "%*s, changed %Lms ago, wants no change for %Mms",
+                       state->message_len, state->message, age, conf->settle);
+    return NGX_DONE;
+}
+
+
+static void
+ngx_gate_check_postgres_unsettle(ngx_gate_check_postgres_state_t *state)
+{
+    state->settled = 0;
+    state->table_seen = 1;
+    state->table_hash = 0;
 }
 
 

@@ -25,6 +25,7 @@ typedef struct {
     ngx_str_t                         tool;
     ngx_str_t                         version;
     ngx_uint_t                        exact;
+    ngx_msec_t                        settle;
     ngx_str_t                         query;
     ngx_str_t                         expect;
     int64_t                           min;
@@ -49,6 +50,7 @@ typedef struct {
 
     ngx_gate_pq_statement_t           lock;
     ngx_gate_pq_statement_t           migrations[2];
+    ngx_gate_pq_statement_t           changed[2];
     ngx_gate_pq_statement_t           count;
     ngx_gate_pq_statement_t           select; /* the query */
 } ngx_gate_check_postgres_conf_t;

@@ -11,6 +11,23 @@
 
 #define NGX_GATE_CHECK_POSTGRES_CONF_NAMES  256
 
+#define NGX_GATE_CHECK_POSTGRES_CONF_SETTLE  5000
+
+/*
+ * What tells whether a table has changed since it was last looked at, and the
+ * age of its newest row in milliseconds.  A time without a zone is the
+ * server's, or UTC.
+ */
+
+#define NGX_GATE_CHECK_POSTGRES_CONF_CHANGED                                  \
+    " x) SELECT count(*)::text || ' '"                                        \
+    " || coalesce(sum(pg_catalog.hashtext(j::text)), 0)::text,"               \
+    " (SELECT min(abs(extract(epoch FROM pg_catalog.now() - v.c)))"           \
+    "   * 1000 FROM t,"                                                       \
+    "   LATERAL (VALUES ((t.j->>$1::text)::timestamptz),"                     \
+    "    ((t.j->>$1::text)::timestamp AT TIME ZONE 'UTC')) AS v (c)"          \
+    " )::bigint FROM t"
+
 /* the list of VALUES with a number and a parameter for each of them */
 
 #define NGX_GATE_CHECK_POSTGRES_CONF_VALUES                                   \
@@ -92,6 +109,12 @@ ngx_gate_param_t  ngx_gate_check_postgres_conf_params[] = {
       ngx_gate_param_set_flag,
       offsetof(ngx_gate_check_postgres_conf_t, exact),
       NULL },
+
+    { ngx_string("settle"),
+      0,
+      ngx_gate_param_set_time,
+      offsetof(ngx_gate_check_postgres_conf_t, settle),
+      "a time, as in 5s" },
 
     { ngx_string("query"),
       0,
@@ -179,6 +202,16 @@ ngx_gate_check_postgres_conf_conflicts(ngx_conf_t *cf, ngx_gate_check_t *check,
     if (conf->version.len && conf->tool.len == 0) {
         return ngx_gate_param_error(cf, check, "\"version\" without "
                                     "\"migrations\"");
+    }
+
+    if (conf->settle && conf->tool.len == 0) {
+        return ngx_gate_param_error(cf, check, "\"settle\" without "
+                                    "\"migrations\"");
+    }
+
+    if (conf->settle && conf->version.len) {
+        return ngx_gate_param_error(cf, check, "\"settle\" and \"version\" "
+                                    "exclude each other");
     }
 
     if (conf->exact && conf->version.len == 0) {
@@ -400,6 +433,18 @@ ngx_gate_check_postgres_conf_migrations(ngx_conf_t *cf, ngx_gate_check_t *check,
 
         conf->migrations[conf->ntool].nparams = 1;
         conf->migrations[conf->ntool].params = &conf->wanted;
+
+        if (ngx_gate_check_postgres_conf_sql(cf, &conf->changed[conf->ntool],
+                                 "WITH t AS (SELECT to_jsonb(x) AS j FROM ",
+                                 tool->table[i], "",
+                                 NGX_GATE_CHECK_POSTGRES_CONF_CHANGED)
+            != NGX_CONF_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+
+        conf->changed[conf->ntool].nparams = 1;
+        conf->changed[conf->ntool].params = &tool->time;
         conf->ntool++;
     }
 
@@ -429,11 +474,23 @@ ngx_gate_check_postgres_conf_version(ngx_conf_t *cf, ngx_gate_check_t *check,
     u_char                            *p;
     ngx_gate_check_migrations_conf_t  *migration;
 
+    migration = &conf->migration;
+
     if (conf->version.len == 0) {
+
+        if (conf->settle == 0) {
+            conf->settle = NGX_GATE_CHECK_POSTGRES_CONF_SETTLE;
+        }
+
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"migrations\" without \"version\" passes "
+                           "when %V has applied any migration and its table "
+                           "has not changed for %Mms, in check \"%V\" of "
+                           "type \"postgres\"", &migration->tool->name,
+                           conf->settle, &check->name);
+
         return NGX_CONF_OK;
     }
-
-    migration = &conf->migration;
 
     /* may be brought into the form that is in the table */
 

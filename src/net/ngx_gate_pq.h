@@ -15,7 +15,7 @@
 #include <ngx_gate_pq_library.h>
 
 
-#define NGX_GATE_PQ_STATEMENTS  5     /* of one query */
+#define NGX_GATE_PQ_STATEMENTS  6     /* of one query */
 #define NGX_GATE_PQ_OPTIONS     64    /* libpq knows fewer keywords */
 #define NGX_GATE_PQ_ERROR_MAX   256
 
