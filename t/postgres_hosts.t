@@ -19,6 +19,8 @@ my $gone = $t->port('gone');
 
 psql($primary, 'CREATE ROLE readonly LOGIN');
 psql($primary, 'ALTER ROLE readonly SET default_transaction_read_only = on');
+psql($primary, 'CREATE TABLE schema_migrations (version bigint, dirty bool);'
+    . 'INSERT INTO schema_migrations VALUES (42, true)');
 
 sub standby {
     my ($primary, $name) = @_;
@@ -111,8 +113,14 @@ $t->run(http => <<"CONF");
                         target_session_attrs=primary" name=primary;
         check postgres "host=127.0.0.1,127.0.0.1 port=$s,$p $to
                         target_session_attrs=read-write" name=read_write;
+        check postgres "host=127.0.0.1 port=$p dbname=test user=postgres"
+                       name=migrate_primary migrations=golang-migrate
+                       version=42;
+        check postgres "host=127.0.0.1 port=$s dbname=test user=postgres"
+                       name=migrate_standby migrations=golang-migrate
+                       version=42;
         check postgres "host=127.0.0.1,127.0.0.1 port=$p,$s $to
-                        target_session_attrs=standby" name=standby
+                        target_session_attrs=standby" name=standby keepalive
                         "query=SELECT pg_is_in_recovery()";
         check postgres "host=127.0.0.1,127.0.0.1 port=$p,$s $to
                         target_session_attrs=read-only" name=read_only
@@ -188,6 +196,11 @@ is_check($t, 'later', 'error', 'dns');
 
 $dns->set('later');
 is_check($t, 'later', 'passed');
+
+# a migration that has not ended: the lock is not seen on a standby
+
+is_check($t, 'migrate_primary', 'failed', 'dirty');
+is_check($t, 'migrate_standby', 'running', 'in_progress');
 
 # a failover, also behind a connection that is kept
 

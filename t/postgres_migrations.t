@@ -131,12 +131,27 @@ my $changes = "INSERT INTO databasechangelog VALUES"
 tool('liquibase', $liquibase,
     ["INSERT INTO databasechangeloglock VALUES (1, false)", ['', @none]],
     ["$changes (1, false)",
-        ['', @passed, qr/^at notes$/],
+        ['', @passed, qr/^at a:notes$/],
         ['version=v1', @passed],
         ['version=tables', @passed],
+        ['version=a:tables', @passed],
+        ['version=f::a:tables', @passed],
         ['version=notes exact', @passed],
-        ['version=v1 exact', @ahead, qr/^at notes, wants exactly v1$/],
-        ['version=v2', @other, qr/^at notes, wants v2$/]],
+        ['version=a:notes exact', @passed],
+        ['version=v1 exact', @ahead, qr/^at a:notes, wants exactly v1$/],
+        ['version=b:tables', @other],
+        ['version=g::a:tables', @other],
+        ['version=v2', @other, qr/^at a:notes, wants v2$/]],
+    ["$changes (1, false); INSERT INTO databasechangelog VALUES"
+        . " ('tables', 'b', 'f', now(), 4, 'EXECUTED', NULL),"
+        . " ('notes', 'a', 'g', now(), 5, 'EXECUTED', 'notes')",
+        ['version=tables', 'error', 'query',
+            qr/^several changesets have the id "tables", author:id or path/],
+        ['version=a:tables', @passed],
+        ['version=b:tables', @passed],
+        ['version=c:tables', @other],
+        ['version=g::a:notes exact', @passed],
+        ['version=f::a:notes exact', @ahead]],
     ["$changes (1, true, now(), 'host (10.0.0.1)')",
         ['', @running],
         ['version=v1', @running,
@@ -176,6 +191,12 @@ tool('django',
         ['version=shop.0002_prices exact', @passed],
         ['version=shop.0002_prices,auth.0001_initial', @passed],
         ['version=shop.0001_initial exact', @ahead],
+        ['version=shop.0001', @passed],
+        ['version=shop.0002 exact', @passed],
+        ['version=shop.0001 exact', @ahead],
+        ['version=shop.000', @other],
+        ['version=shop.0002,auth.0001', @passed],
+        ['version=shop.0003', @other],
         ['version=shop.0003_notes', @other,
             qr/^at shop\.0002_prices, wants shop\.0003_notes$/],
         ['version=blog.0001_initial', @other]]);
@@ -205,6 +226,15 @@ for (['rails', 'schema_migrations', 'varchar'],
             ['version=11', @behind]]);
 }
 
+# golang-migrate's table, which has the same name
+
+tool($_, 'CREATE TABLE schema_migrations (version bigint, dirty boolean)',
+    ['INSERT INTO schema_migrations VALUES (20240101000000, true)',
+        ['', 'error', 'query', qr/^schema_migrations has a column "dirty", /],
+        ['version=20240101000000', 'error', 'query',
+            qr/so it is not the table of $_$/]])
+    for qw(rails dbmate ecto);
+
 tool('diesel', 'CREATE TABLE __diesel_schema_migrations'
     . ' (version varchar(50) PRIMARY KEY)',
     ["INSERT INTO __diesel_schema_migrations VALUES ('20240101120000')",
@@ -225,8 +255,8 @@ tool('prisma', $prisma,
         ['version=20240301_notes', @other,
             qr/^at 20240201_prices, wants 20240301_notes$/]],
     ["('2', NULL, '20240201_prices', NULL, NULL)",
-        ['', @running],
-        ['version=20240101_init', @running, qr/20240201_prices is running/]],
+        ['', @dirty],
+        ['version=20240101_init', @dirty, qr/20240201_prices broke off/]],
     ["('2', NULL, '20240201_prices', 'syntax error', NULL)",
         ['', @dirty],
         ['version=20240101_init', @dirty, qr/20240201_prices broke off/]],
@@ -317,8 +347,8 @@ tool('atlas', $atlas,
     ["INSERT INTO atlas_schema_revisions VALUES"
         . " ('20240101000000', '', 2, 2, NULL),"
         . " ('20240201000000', '', 1, 3, NULL)",
-        ['', @running, qr/^migration 20240201000000 is running$/],
-        ['version=20240101000000', @running]],
+        ['', @dirty, qr/^migration 20240201000000 broke off$/],
+        ['version=20240101000000', @dirty]],
     ["INSERT INTO atlas_schema_revisions VALUES"
         . " ('20240101000000', '', 2, 2, NULL),"
         . " ('20240201000000', '', 1, 3, 'syntax error')",

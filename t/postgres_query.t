@@ -20,6 +20,7 @@ INSERT INTO status VALUES (false, 'it''s "done"; ok', 12.75);
 CREATE TABLE "odd:name" (i int);
 CREATE FUNCTION write() RETURNS int LANGUAGE sql AS
     'INSERT INTO few VALUES (0); SELECT 1';
+CREATE MATERIALIZED VIEW empty_view AS SELECT 1 WITH NO DATA;
 CREATE ROLE stranger LOGIN;
 SQL
 
@@ -88,7 +89,10 @@ asks('"query=SELECT 1 FROM none.none"', 'waiting', 'missing', qr/42P01/);
 asks('"query=SELECT price FROM few"', 'waiting', 'missing',
     qr/column "price" does not exist \(42703\)/);
 asks('"query=SELEC 1"', 'error', 'query', qr/syntax error.*\(42601\)/);
-asks('"query=SELECT nothing()"', 'error', 'query', qr/42883/);
+asks('"query=SELECT nothing()"', 'waiting', 'missing', qr/42883/);
+asks(q{"query=SELECT 'glad'::mood"}, 'waiting', 'missing', qr/42704/);
+asks('"query=SELECT * FROM empty_view"', 'waiting', 'missing', qr/55000/);
+asks('rows=empty_view:1', 'waiting', 'missing', qr/55000/);
 asks('"query=SELECT 1/0"', 'error', 'query', qr/division by zero/);
 
 # read-only, and one statement only

@@ -21,6 +21,13 @@ CREATE TABLE goose_db_version (id serial, version_id bigint,
                                is_applied boolean);
 INSERT INTO goose_db_version VALUES (1, 0, true), (2, 1, true);
 CREATE TABLE alembic_version (version_num varchar(32));
+CREATE TABLE _prisma_migrations (migration_name text, logs text,
+    finished_at timestamptz, rolled_back_at timestamptz);
+INSERT INTO _prisma_migrations VALUES ('1_init', NULL, '2024-01-01'),
+                                      ('2_prices', NULL, NULL);
+CREATE TABLE atlas_schema_revisions (version text, applied int, total int,
+    error text);
+INSERT INTO atlas_schema_revisions VALUES ('1', 1, 1), ('2', 1, 2);
 CREATE TABLE databasechangeloglock (id int, locked boolean,
                                     lockgranted timestamp, lockedby text);
 SQL
@@ -37,6 +44,12 @@ $t->run(http => <<"CONF");
         check postgres "$db" name=reached migrations=goose version=1;
         check postgres "$db" name=any migrations=goose;
         check postgres "$db" name=alembic migrations=alembic version=ae10;
+        check postgres "$db" name=prisma migrations=prisma version=1_init;
+        check postgres "$db" name=prisma_next migrations=prisma
+                       version=3_notes;
+        check postgres "$db" name=prisma_any migrations=prisma settle=1ms;
+        check postgres "$db" name=atlas migrations=atlas version=1;
+        check postgres "$db" name=atlas_next migrations=atlas version=3;
         check postgres "$db" name=liquibase migrations=liquibase version=v1;
     }
     server {
@@ -88,6 +101,40 @@ $dbh->do('SELECT pg_advisory_unlock(4097083626)');
 is_check($t, 'goose', 'waiting', 'behind');
 
 
+# Prisma: a row without an end, and its lock; between two migrations, the lock
+
+$dbh->do('SELECT pg_advisory_unlock_all()');
+is_check($t, 'prisma', 'failed', 'dirty', qr/^migration 2_prices broke off/);
+$dbh->do('SELECT pg_advisory_lock(72707369)');
+is_check($t, 'prisma', 'running', 'in_progress',
+    qr/^migration 2_prices is running/);
+$dbh->do('UPDATE _prisma_migrations SET finished_at = now()');
+is_check($t, 'prisma', 'passed');
+is_check($t, 'prisma_next', 'running', 'in_progress');
+is_check($t, 'prisma_any', 'running', 'in_progress');
+$dbh->do('SELECT pg_advisory_unlock(72707369)');
+is_check($t, 'prisma_any', 'passed');
+is_check($t, 'prisma_next', 'waiting', 'other_revision');
+
+
+# Atlas: the number of its lock is FNV-1 of "atlas_migrate_execute", and that
+# of another name is not known
+
+is_check($t, 'atlas', 'failed', 'dirty', qr/^migration 2 broke off/);
+$dbh->do('SELECT pg_advisory_lock(2686470616)');
+is_check($t, 'atlas', 'running', 'in_progress', qr/^migration 2 is running/);
+$dbh->do('SELECT pg_advisory_unlock(2686470616)');
+is_check($t, 'atlas', 'failed', 'dirty');
+$dbh->do('SELECT pg_advisory_lock(1)');
+is_check($t, 'atlas', 'running', 'in_progress');
+$dbh->do('SELECT pg_advisory_lock(2686470616)');
+$dbh->do('UPDATE atlas_schema_revisions SET applied = total');
+is_check($t, 'atlas', 'passed');
+is_check($t, 'atlas_next', 'running', 'in_progress');
+$dbh->do('SELECT pg_advisory_unlock_all()');
+is_check($t, 'atlas_next', 'waiting', 'behind');
+
+
 # a tool in the middle of a transaction, with its table locked
 
 is_check($t, 'alembic', 'waiting', 'uninitialized');
@@ -104,11 +151,12 @@ is_check($t, 'alembic', 'passed', undef, qr/^at ae10, wants ae10$/);
 is_check($t, 'liquibase', 'waiting', 'uninitialized');
 $dbh->do("INSERT INTO databasechangeloglock VALUES (1, true, now(), 'me')");
 is_check($t, 'liquibase', 'running', 'in_progress', qr/locked by me since/);
-$dbh->do('CREATE TABLE databasechangelog (id text, tag text)');
+$dbh->do('CREATE TABLE databasechangelog (id text, author text,'
+    . ' filename text, tag text)');
 is_check($t, 'liquibase', 'running', 'in_progress');
 $dbh->do('UPDATE databasechangeloglock SET locked = false');
 is_check($t, 'liquibase', 'waiting', 'uninitialized');
-$dbh->do("INSERT INTO databasechangelog VALUES ('a', 'v1')");
+$dbh->do("INSERT INTO databasechangelog VALUES ('a', 'b', 'c', 'v1')");
 is_check($t, 'liquibase', 'passed');
 
 # and that are gone again

@@ -23,6 +23,21 @@
 #define NGX_GATE_CHECK_MIGRATIONS_DOTTED(v)                                   \
     "string_to_array(regexp_replace(" v ", '(\\.0+)+$', ''), '.')::numeric[]"
 
+/* one of the advisory locks of this database, by its number */
+
+#define NGX_GATE_CHECK_MIGRATIONS_LOCKED(id)                                  \
+    " EXISTS (SELECT 1 FROM pg_catalog.pg_locks l"                            \
+    "  WHERE l.locktype = 'advisory' AND l.classid = 0 AND l.objsubid = 1"    \
+    "  AND l.objid::bigint = " id " AND l.granted"                            \
+    "  AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d"          \
+    "   WHERE d.datname = current_database()))"
+
+/* the state of a migration that has not ended: a standby shows no locks */
+
+#define NGX_GATE_CHECK_MIGRATIONS_BROKEN                                      \
+    " CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'unclear'"                \
+    " ELSE 'dirty' END"
+
 /* a row for each migration, and versions of digits */
 
 #define NGX_GATE_CHECK_MIGRATIONS_ROWS                                        \
@@ -47,7 +62,10 @@ static ngx_int_t ngx_gate_check_migrations_is_list(ngx_str_t *version,
 static ngx_int_t ngx_gate_check_migrations_is_head(u_char *p, u_char *last);
 static ngx_int_t ngx_gate_check_migrations_is_app(u_char *p, u_char *last);
 
-static ngx_uint_t ngx_gate_check_migrations_is_running(ngx_str_t *row);
+static ngx_uint_t ngx_gate_check_migrations_is_running(ngx_str_t *row,
+    ngx_msec_t held);
+static ngx_uint_t ngx_gate_check_migrations_has_state(ngx_str_t *row,
+    const char *state);
 static ngx_uint_t ngx_gate_check_migrations_has_lock(ngx_str_t *locks,
     uint32_t id);
 static uint32_t ngx_gate_check_migrations_lock_id(u_char *data, size_t len);
@@ -68,11 +86,11 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
     { ngx_string("golang-migrate"),
       { "schema_migrations", NULL }, NULL,
       ngx_gate_check_migrations_is_number, "a number, as in 42",
-      1, NULL,
+      1, NULL, NULL,
       " SELECT (max(version) FILTER (WHERE version >= 0))::text,"
       " max(version) >= $1::text::numeric,"
       " max(version) > $1::text::numeric,"
-      " CASE WHEN bool_or(dirty) THEN 'dirty' END,"
+      " CASE WHEN bool_or(dirty) THEN" NGX_GATE_CHECK_MIGRATIONS_BROKEN " END,"
       " (max(version) FILTER (WHERE dirty))::text,"
       " (SELECT string_agg(l.objid::text, ' ') FROM pg_catalog.pg_locks l"
       "  WHERE l.locktype = 'advisory' AND l.classid = 0 AND l.objsubid = 1"
@@ -90,20 +108,15 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
     { ngx_string("goose"),
       { "goose_db_version", NULL }, NULL,
       ngx_gate_check_migrations_is_number, "a number, as in 42",
-      1, "tstamp",
+      1, NULL, "tstamp",
       ", v AS (SELECT DISTINCT ON (version_id) version_id, is_applied FROM t"
       "  ORDER BY version_id, (j->>'id')::bigint DESC NULLS LAST,"
       "  j->>'tstamp' DESC NULLS LAST),"
-      " a AS (SELECT max(version_id) AS n FROM v WHERE is_applied),"
-      " l AS (SELECT 1 FROM pg_catalog.pg_locks l"
-      "  WHERE l.locktype = 'advisory' AND l.classid = 0"
-      "  AND l.objid::bigint = 4097083626 AND l.objsubid = 1 AND l.granted"
-      "  AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d"
-      "   WHERE d.datname = current_database()))"
+      " a AS (SELECT max(version_id) AS n FROM v WHERE is_applied)"
       " SELECT CASE WHEN n > 0 THEN n::text END,"
       " n >= $1::text::numeric,"
       " n > $1::text::numeric,"
-      " CASE WHEN EXISTS (SELECT 1 FROM l)"
+      " CASE WHEN" NGX_GATE_CHECK_MIGRATIONS_LOCKED("4097083626")
       "  AND NOT coalesce(n >= $1::text::numeric, false) THEN 'running' END"
       " FROM a",
       NULL },
@@ -113,7 +126,7 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
     { ngx_string("flyway"),
       { "flyway_schema_history", NULL }, NULL,
       ngx_gate_check_migrations_is_dotted, "numbers, as in 1.10.2",
-      1, "installed_on",
+      1, NULL, "installed_on",
       ", h AS (SELECT DISTINCT ON (version) version, success,"
       "  coalesce(j->>'type', '') AS type FROM t WHERE version IS NOT NULL"
       "  ORDER BY version, (j->>'installed_rank')::bigint DESC NULLS LAST),"
@@ -136,19 +149,27 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
       "  ORDER BY (j->>'installed_rank')::bigint DESC NULLS LAST LIMIT 1)",
       NULL },
 
+    /* an id is unique with its author and path only */
+
     { ngx_string("liquibase"),
       { "databasechangelog", NULL }, "databasechangeloglock",
-      ngx_gate_check_migrations_is_text, "a tag or the id of a changeset",
-      0, "dateexecuted",
+      ngx_gate_check_migrations_is_text,
+      "a tag, author:id, or path::author:id of a changeset",
+      0, NULL, "dateexecuted",
       ", v AS (SELECT id::text, tag::text,"
+      "  author::text || ':' || id::text AS name,"
+      "  filename::text || '::' || author::text || ':' || id::text AS path,"
       "  (j->>'orderexecuted')::bigint AS n FROM t"
       "  WHERE coalesce(j->>'exectype', '') <> 'FAILED'),"
-      " w AS (SELECT max(n) AS n FROM v"
-      "  WHERE id = $1::text OR tag = $1::text)"
-      " SELECT (SELECT coalesce(tag, id) FROM v"
+      " w AS (SELECT max(n) AS n, count(*) AS ids,"
+      "  count(*) FILTER (WHERE id <> $1::text) AS others FROM v"
+      "  WHERE $1::text IN (id, tag, name, path))"
+      " SELECT (SELECT coalesce(tag, name) FROM v"
       "  ORDER BY n DESC NULLS LAST LIMIT 1),"
-      " EXISTS (SELECT 1 FROM v WHERE id = $1::text OR tag = $1::text),"
-      " (SELECT max(v.n) > max(w.n) FROM v, w)",
+      " ids > 0,"
+      " (SELECT max(v.n) > w.n FROM v),"
+      " CASE WHEN others = 0 AND ids > 1 THEN 'ambiguous' END"
+      " FROM w",
       " SELECT lockedby::text, lockgranted::text,"
       " lockgranted::timestamp < localtimestamp - interval '12 hours'"
       " FROM t WHERE locked LIMIT 1" },
@@ -159,7 +180,7 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
       { "alembic_version", NULL }, NULL,
       ngx_gate_check_migrations_is_heads,
       "the id of a revision, or several with commas",
-      0, NULL,
+      0, NULL, NULL,
       ", v AS (SELECT array_agg(version_num::text ORDER BY version_num) AS n"
       "  FROM t)"
       " SELECT array_to_string(n, ','),"
@@ -171,11 +192,12 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
     { ngx_string("django"),
       { "django_migrations", NULL }, NULL,
       ngx_gate_check_migrations_is_apps,
-      "app.name, or several with commas, as in shop.0003_prices",
-      0, "applied",
+      "app.name, or several with commas, as in shop.0003_prices or shop.0003",
+      0, NULL, "applied",
       ", v AS (SELECT app::text, app || '.' || name AS n,"
       "  (j->>'id')::bigint AS i FROM t),"
-      " w AS (SELECT u AS n, split_part(u, '.', 1) AS app"
+      " w AS (SELECT u AS n, u || '_' AS prefix,"
+      "  split_part(u, '.', 1) AS app"
       "  FROM unnest(string_to_array($1::text, ',')) AS u),"
       " a AS (SELECT DISTINCT ON (app) app, n FROM v"
       "  WHERE $1::text IS NULL OR app IN (SELECT app FROM w)"
@@ -183,40 +205,42 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
       " SELECT CASE WHEN EXISTS (SELECT 1 FROM t) THEN"
       "  coalesce((SELECT string_agg(n, ',' ORDER BY n) FROM a), 'others')"
       "  END,"
-      " (SELECT bool_and(n IN (SELECT n FROM v)) FROM w),"
-      " (SELECT bool_or(a.n NOT IN (SELECT n FROM w)) FROM a)",
+      " (SELECT bool_and(EXISTS (SELECT 1 FROM v WHERE v.n = w.n"
+      "   OR left(v.n, length(w.prefix)) = w.prefix)) FROM w),"
+      " (SELECT bool_or(NOT EXISTS (SELECT 1 FROM w WHERE a.n = w.n"
+      "   OR left(a.n, length(w.prefix)) = w.prefix)) FROM a)",
       NULL },
 
     { ngx_string("rails"),
       { "schema_migrations", NULL }, NULL,
       ngx_gate_check_migrations_is_digits, "digits, as in 20240131120000",
-      1, NULL,
+      1, "dirty", NULL,
       NGX_GATE_CHECK_MIGRATIONS_ROWS,
       NULL },
 
     { ngx_string("dbmate"),
       { "schema_migrations", NULL }, NULL,
       ngx_gate_check_migrations_is_digits, "digits, as in 20240131120000",
-      1, NULL,
+      1, "dirty", NULL,
       NGX_GATE_CHECK_MIGRATIONS_ROWS,
       NULL },
 
     { ngx_string("ecto"),
       { "schema_migrations", NULL }, NULL,
       ngx_gate_check_migrations_is_number, "a number, as in 20240131120000",
-      1, "inserted_at",
+      1, "dirty", "inserted_at",
       NGX_GATE_CHECK_MIGRATIONS_ROWS,
       NULL },
 
     /*
      * A row is written before its migration runs; after a failure "logs"
-     * says what went wrong.
+     * says what went wrong.  The lock is held for all migrations of a run.
      */
 
     { ngx_string("prisma"),
       { "_prisma_migrations", NULL }, NULL,
       ngx_gate_check_migrations_is_text, "the name of a migration",
-      0, "finished_at",
+      0, NULL, "finished_at",
       ", v AS (SELECT migration_name::text AS n FROM t"
       "  WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL),"
       " u AS (SELECT migration_name::text AS n,"
@@ -226,14 +250,18 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
       " EXISTS (SELECT 1 FROM v WHERE n = $1::text),"
       " EXISTS (SELECT 1 FROM v WHERE n COLLATE \"C\" > $1::text),"
       " (SELECT CASE WHEN bool_or(failed) THEN 'dirty'"
-      "  WHEN count(*) > 0 THEN 'running' END FROM u),"
+      "  WHEN" NGX_GATE_CHECK_MIGRATIONS_LOCKED("72707369")
+      "   AND (count(*) > 0 OR NOT EXISTS"
+      "    (SELECT 1 FROM v WHERE n = $1::text)) THEN 'running'"
+      "  WHEN count(*) > 0 THEN" NGX_GATE_CHECK_MIGRATIONS_BROKEN
+      "  END FROM u),"
       " (SELECT n FROM u ORDER BY failed DESC, n LIMIT 1)",
       NULL },
 
     { ngx_string("sqlx"),
       { "_sqlx_migrations", NULL }, NULL,
       ngx_gate_check_migrations_is_number, "a number, as in 20240131120000",
-      1, "installed_on",
+      1, NULL, "installed_on",
       " SELECT (max(version) FILTER (WHERE success))::text,"
       " max(version) FILTER (WHERE success) >= $1::text::numeric,"
       " max(version) FILTER (WHERE success) > $1::text::numeric,"
@@ -248,7 +276,7 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
       { "\"__EFMigrationsHistory\"", NULL }, NULL,
       ngx_gate_check_migrations_is_efcore,
       "an identifier, as in 20240131120000_Prices",
-      1, NULL,
+      1, NULL, NULL,
       ", v AS (SELECT \"MigrationId\"::text COLLATE \"C\" AS n FROM t)"
       " SELECT max(n),"
       " max(n) >= $1::text COLLATE \"C\","
@@ -262,7 +290,7 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
     { ngx_string("knex"),
       { "knex_migrations", NULL }, "knex_migrations_lock",
       ngx_gate_check_migrations_is_text, "the name of a migration",
-      0, "migration_time",
+      0, NULL, "migration_time",
       ", v AS (SELECT name::text AS n, (j->>'id')::bigint AS i FROM t),"
       " w AS (SELECT n, i FROM v WHERE n = $1::text"
       "  OR regexp_replace(n, '\\.[a-z]+$', '') = $1::text)"
@@ -275,7 +303,7 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
     { ngx_string("typeorm"),
       { "migrations", NULL }, NULL,
       ngx_gate_check_migrations_is_text, "the name of a migration",
-      0, NULL,
+      0, NULL, NULL,
       ", v AS (SELECT name::text AS n, (j->>'id')::bigint AS i,"
       "  j->>'timestamp' AS s FROM t),"
       " w AS (SELECT n, i FROM v WHERE n = $1::text OR s = $1::text)"
@@ -287,20 +315,21 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
     { ngx_string("diesel"),
       { "__diesel_schema_migrations", NULL }, NULL,
       ngx_gate_check_migrations_is_diesel, "digits, as in 2024-01-31-120000",
-      1, "run_on",
+      1, NULL, "run_on",
       NGX_GATE_CHECK_MIGRATIONS_ROWS,
       NULL },
 
     /*
      * A row is written before its migration runs, and again after each of
-     * its statements.  Names that begin with a dot are Atlas's own.
+     * its statements.  Names that begin with a dot are Atlas's own.  The
+     * number of the lock is made of its name, which may be another one.
      */
 
     { ngx_string("atlas"),
       { "atlas_schema_revisions.atlas_schema_revisions",
         "atlas_schema_revisions" }, NULL,
       ngx_gate_check_migrations_is_text, "a version, as in 20240131120000",
-      1, "executed_at",
+      1, NULL, "executed_at",
       ", r AS (SELECT version::text AS n, applied < total AS partial,"
       "  coalesce(j->>'error', '') <> '' AS failed,"
       "  " NGX_GATE_CHECK_MIGRATIONS_KEY("version::text") " AS k FROM t"
@@ -312,7 +341,16 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
       "v),"
       " (SELECT max(k) > " NGX_GATE_CHECK_MIGRATIONS_KEY("$1::text") " FROM v),"
       " (SELECT CASE WHEN bool_or(failed) THEN 'dirty'"
-      "  WHEN count(*) > 0 THEN 'running' END FROM u),"
+      "  WHEN" NGX_GATE_CHECK_MIGRATIONS_LOCKED("2686470616")
+      "   AND (count(*) > 0 OR NOT coalesce((SELECT max(k) >= "
+      NGX_GATE_CHECK_MIGRATIONS_KEY("$1::text") " FROM v), false))"
+      "   THEN 'running'"
+      "  WHEN count(*) > 0 THEN CASE WHEN EXISTS"
+      "   (SELECT 1 FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory'"
+      "    AND l.granted AND l.database = (SELECT d.oid FROM"
+      "     pg_catalog.pg_database d WHERE d.datname = current_database()))"
+      "   THEN 'unclear'"
+      "   ELSE" NGX_GATE_CHECK_MIGRATIONS_BROKEN " END END FROM u),"
       " (SELECT n FROM u ORDER BY failed DESC, k LIMIT 1)",
       NULL }
 };
@@ -359,7 +397,8 @@ ngx_gate_check_migrations_names(u_char *p, u_char *last)
 
 void
 ngx_gate_check_migrations_evaluate(ngx_gate_check_migrations_conf_t *conf,
-    ngx_str_t *row, ngx_gate_check_migrations_result_t *result)
+    ngx_str_t *row, ngx_msec_t held,
+    ngx_gate_check_migrations_result_t *result)
 {
     ngx_str_t   *newest, *subject;
     ngx_uint_t   reached, ahead;
@@ -371,13 +410,24 @@ ngx_gate_check_migrations_evaluate(ngx_gate_check_migrations_conf_t *conf,
     ahead = ngx_gate_check_migrations_is_true(
                                         &row[NGX_GATE_CHECK_MIGRATIONS_AHEAD]);
 
-    if (ngx_gate_check_migrations_is_running(row)) {
+    if (ngx_gate_check_migrations_is_running(row, held)) {
 
         ngx_gate_check_migrations_result(result, NGX_GATE_RUNNING,
                                          NGX_GATE_IN_PROGRESS,
                                          "migration%s%V is running%s%V",
                                          subject->len ? " " : "", subject,
                                          conf->version.len ? ", wants " : "",
+                                         &conf->version);
+        return;
+    }
+
+    if (ngx_gate_check_migrations_has_state(row, "ambiguous")) {
+
+        ngx_gate_check_migrations_result(result, NGX_GATE_ERROR,
+                                         NGX_GATE_QUERY,
+                                         "several changesets have the id "
+                                         "\"%V\", author:id or "
+                                         "path::author:id is needed",
                                          &conf->version);
         return;
     }
@@ -480,16 +530,20 @@ ngx_gate_check_migrations_locked(ngx_gate_check_migrations_conf_t *conf,
 
 
 static ngx_uint_t
-ngx_gate_check_migrations_is_running(ngx_str_t *row)
+ngx_gate_check_migrations_is_running(ngx_str_t *row, ngx_msec_t held)
 {
     size_t       len;
     u_char      *p, buf[NGX_MAX_ERROR_STR];
     uint32_t     id;
-    ngx_str_t   *state, *schema, *locks, *database;
+    ngx_str_t   *schema, *locks, *database;
 
-    state = &row[NGX_GATE_CHECK_MIGRATIONS_STATE];
+    if (ngx_gate_check_migrations_has_state(row, "running")) {
+        return 1;
+    }
 
-    if (state->len == 7 && ngx_strncmp(state->data, "running", 7) == 0) {
+    if (ngx_gate_check_migrations_has_state(row, "unclear")
+        && held < NGX_GATE_CHECK_MIGRATIONS_STALE)
+    {
         return 1;
     }
 
@@ -499,7 +553,7 @@ ngx_gate_check_migrations_is_running(ngx_str_t *row)
         return 0;
     }
 
-    if (state->len == 0
+    if (row[NGX_GATE_CHECK_MIGRATIONS_STATE].len == 0
         && ngx_gate_check_migrations_is_true(
                                       &row[NGX_GATE_CHECK_MIGRATIONS_REACHED]))
     {
@@ -534,6 +588,18 @@ ngx_gate_check_migrations_is_running(ngx_str_t *row)
     return ngx_gate_check_migrations_has_lock(locks,
                         ngx_gate_check_migrations_lock_id(database->data,
                                                           database->len));
+}
+
+
+static ngx_uint_t
+ngx_gate_check_migrations_has_state(ngx_str_t *row, const char *state)
+{
+    ngx_str_t  *value;
+
+    value = &row[NGX_GATE_CHECK_MIGRATIONS_STATE];
+
+    return value->len == ngx_strlen(state)
+           && ngx_strncmp(value->data, state, value->len) == 0;
 }
 
 

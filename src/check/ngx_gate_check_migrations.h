@@ -17,7 +17,9 @@
 #define NGX_GATE_CHECK_MIGRATIONS_NEWEST    0  /* NULL: none has been applied */
 #define NGX_GATE_CHECK_MIGRATIONS_REACHED   1  /* the wanted version is there */
 #define NGX_GATE_CHECK_MIGRATIONS_AHEAD     2  /* and something after it */
-#define NGX_GATE_CHECK_MIGRATIONS_STATE     3  /* NULL, "dirty" or "running" */
+#define NGX_GATE_CHECK_MIGRATIONS_STATE     3  /* NULL, "dirty", "running",
+                                                  "unclear": one of both, or
+                                                  "ambiguous": the version */
 #define NGX_GATE_CHECK_MIGRATIONS_SUBJECT   4  /* the version in that state */
 #define NGX_GATE_CHECK_MIGRATIONS_LOCKS     5  /* advisory locks, if a tool's */
 #define NGX_GATE_CHECK_MIGRATIONS_SCHEMA    6  /* own cannot be named in SQL */
@@ -31,7 +33,7 @@
 #define NGX_GATE_CHECK_MIGRATIONS_OLD     2
 #define NGX_GATE_CHECK_MIGRATIONS_LOCK_N  3
 
-/* a lock that stays in the same hands for this long is stale */
+/* a lock in the same hands, or an unclear state, for this long is stale */
 
 #define NGX_GATE_CHECK_MIGRATIONS_STALE  600000
 
@@ -48,6 +50,9 @@ typedef struct {
 
     /* versions have an order, so a missing one is "behind" */
     ngx_uint_t      ordered;
+
+    /* columns that only another tool's table of this name has, or NULL */
+    const char     *others;
 
     /* the column with the time at which a row was written, or NULL */
     const char     *time;
@@ -80,12 +85,14 @@ ngx_gate_check_migrations_tool_t *ngx_gate_check_migrations_find(
 u_char *ngx_gate_check_migrations_names(u_char *p, u_char *last);
 
 /*
- * A row as text, by the columns above; a NULL has no data.  The message is
- * written to found->message.data, message.len bytes at most.
+ * A row as text, by the columns above; a NULL has no data.  "held" is for how
+ * long the state and its subject have been the same.  The message is written
+ * to found->message.data, message.len bytes at most.
  */
 
 void ngx_gate_check_migrations_evaluate(ngx_gate_check_migrations_conf_t *conf,
-    ngx_str_t *row, ngx_gate_check_migrations_result_t *result);
+    ngx_str_t *row, ngx_msec_t held,
+    ngx_gate_check_migrations_result_t *result);
 
 /* there is no table, or it is empty */
 

@@ -43,8 +43,8 @@ struct ngx_gate_check_postgres_state_s {
     unsigned                  table_changed:1;
     unsigned                  settled:1;
 
-    uint32_t                  lock_holder;    /* a hash: who has the lock ... */
-    ngx_msec_t                lock_since;     /* ... for us since */
+    uint32_t                  held_hash;      /* of a lock or a migration */
+    ngx_msec_t                held_since;     /* when it was first seen */
 
     u_char                    message[NGX_GATE_MESSAGE_MAX];
     size_t                    message_len;
@@ -66,6 +66,8 @@ static ngx_int_t ngx_gate_check_postgres_result(
 static ngx_int_t ngx_gate_check_postgres_result_error(
     ngx_gate_check_postgres_state_t *state,
     ngx_gate_check_postgres_handler_pt handler, PGresult *result);
+static ngx_uint_t ngx_gate_check_postgres_is_missing(const char *code,
+    ngx_gate_check_postgres_handler_pt handler);
 static void ngx_gate_check_postgres_error(
     ngx_gate_check_postgres_state_t *state, ngx_gate_reason_e reason,
     u_char *error, size_t len);
@@ -74,10 +76,14 @@ static ngx_int_t ngx_gate_check_postgres_lookup_handler(
     ngx_gate_check_postgres_state_t *state, PGresult *result);
 static ngx_uint_t ngx_gate_check_postgres_table_exists(PGresult *result,
     ngx_uint_t i);
+static ngx_int_t ngx_gate_check_postgres_other_tool(
+    ngx_gate_check_postgres_state_t *state, PGresult *result, ngx_uint_t i);
 static ngx_int_t ngx_gate_check_postgres_tables(
     ngx_gate_check_postgres_state_t *state, PGresult *result);
 static ngx_int_t ngx_gate_check_postgres_lock_handler(
     ngx_gate_check_postgres_state_t *state, PGresult *result);
+static ngx_msec_t ngx_gate_check_postgres_held(
+    ngx_gate_check_postgres_state_t *state, ngx_str_t *a, ngx_str_t *b);
 static ngx_int_t ngx_gate_check_postgres_migrations_handler(
     ngx_gate_check_postgres_state_t *state, PGresult *result);
 static ngx_int_t ngx_gate_check_postgres_changed_handler(
@@ -318,23 +324,15 @@ ngx_gate_check_postgres_result_error(ngx_gate_check_postgres_state_t *state,
         code = "";
     }
 
-    if (handler == ngx_gate_check_postgres_query_handler) {
+    if (ngx_gate_check_postgres_is_missing(code, handler)) {
+        ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_MISSING,
+                           "%*s", len, error);
+        return NGX_DONE;
+    }
 
-        /*
-         * The table, the schema or the column is not there: what the query
-         * is about has still to be made.
-         */
-
-        if (ngx_strcmp(code, "42P01") == 0 || ngx_strcmp(code, "3F000") == 0
-            || ngx_strcmp(code, "42703") == 0)
-        {
-            ngx_gate_probe_end(state->probe, NGX_GATE_WAITING,
-                               NGX_GATE_MISSING, "%*s", len, error);
-            return NGX_DONE;
-        }
-
-    } else if (ngx_strcmp(code, "42P01") == 0 && !state->retried) {
-
+    if (handler != ngx_gate_check_postgres_query_handler
+        && ngx_strcmp(code, "42P01") == 0 && !state->retried)
+    {
         /* it was there; look for it again */
 
         state->retried = 1;
@@ -350,6 +348,37 @@ ngx_gate_check_postgres_result_error(ngx_gate_check_postgres_state_t *state,
     ngx_gate_check_postgres_error(state, reason, error, len);
 
     return NGX_DONE;
+}
+
+
+/*
+ * What the query is about has still to be created; a materialized view, which
+ * "rows" may name as well, has still to be populated (55000).
+ */
+
+static ngx_uint_t
+ngx_gate_check_postgres_is_missing(const char *code,
+    ngx_gate_check_postgres_handler_pt handler)
+{
+    const char  **p;
+
+    /* a table, schema, column, function, or type */
+
+    static const char  *codes[] = {
+        "42P01", "3F000", "42703", "42883", "42704", NULL
+    };
+
+    if (handler != ngx_gate_check_postgres_query_handler) {
+        return ngx_strcmp(code, "55000") == 0;
+    }
+
+    for (p = codes; *p; p++) {
+        if (ngx_strcmp(code, *p) == 0) {
+            return 1;
+        }
+    }
+
+    return ngx_strcmp(code, "55000") == 0;
 }
 
 
@@ -395,7 +424,9 @@ ngx_gate_check_postgres_lookup_handler(ngx_gate_check_postgres_state_t *state,
 
     state->known = 0;
 
-    if ((ngx_uint_t) libpq.PQntuples(result) != conf->lookup.nparams) {
+    if ((ngx_uint_t) libpq.PQntuples(result) + 1 != conf->lookup.nparams
+        || libpq.PQnfields(result) != 2)
+    {
         ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, NGX_GATE_PROTOCOL,
                            "unexpected answer");
         return NGX_DONE;
@@ -415,6 +446,14 @@ ngx_gate_check_postgres_lookup_handler(ngx_gate_check_postgres_state_t *state,
                 state->migrations = &conf->migrations[i];
                 break;
             }
+        }
+
+        if (state->migrations
+            && ngx_gate_check_postgres_other_tool(state, result,
+                                                  conf->tool_index + i)
+               != NGX_OK)
+        {
+            return NGX_DONE;
         }
 
         state->lock_table = conf->migration.tool->lock_table
@@ -471,6 +510,30 @@ ngx_gate_check_postgres_table_exists(PGresult *result, ngx_uint_t i)
 }
 
 
+/* several tools give their tables the same name */
+
+static ngx_int_t
+ngx_gate_check_postgres_other_tool(ngx_gate_check_postgres_state_t *state,
+    PGresult *result, ngx_uint_t i)
+{
+    ngx_gate_check_postgres_conf_t  *conf;
+
+    if (libpq.PQgetisnull(result, (int) i, 1)) {
+        return NGX_OK;
+    }
+
+    conf = state->probe->check->conf;
+
+    ngx_gate_check_postgres_unsettle(state);
+    ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, NGX_GATE_QUERY,
+                       "%s has a column \"%s\", so it is not the table "
+                       "of %V", conf->lookup.params[i],
+                       libpq.PQgetvalue(result, (int) i, 1),
+                       &conf->migration.tool->name);
+    return NGX_DONE;
+}
+
+
 static ngx_int_t
 ngx_gate_check_postgres_tables(ngx_gate_check_postgres_state_t *state,
     PGresult *result)
@@ -523,13 +586,11 @@ static ngx_int_t
 ngx_gate_check_postgres_lock_handler(ngx_gate_check_postgres_state_t *state,
     PGresult *result)
 {
-    uint32_t                            lock_holder;
     ngx_str_t                           row[NGX_GATE_CHECK_MIGRATIONS_LOCK_N];
     ngx_gate_check_postgres_conf_t     *conf;
     ngx_gate_check_migrations_result_t  found;
 
     if (libpq.PQntuples(result) == 0) {
-        state->lock_holder = 0;
         return NGX_OK;
     }
 
@@ -542,25 +603,37 @@ ngx_gate_check_postgres_lock_handler(ngx_gate_check_postgres_state_t *state,
 
     conf = state->probe->check->conf;
 
-    ngx_crc32_init(lock_holder);
-    ngx_crc32_update(&lock_holder, row[NGX_GATE_CHECK_MIGRATIONS_HOLDER].data,
-                     row[NGX_GATE_CHECK_MIGRATIONS_HOLDER].len);
-    ngx_crc32_update(&lock_holder, row[NGX_GATE_CHECK_MIGRATIONS_SINCE].data,
-                     row[NGX_GATE_CHECK_MIGRATIONS_SINCE].len);
-
-    if (state->lock_holder != lock_holder) {
-        state->lock_holder = lock_holder;
-        state->lock_since = ngx_current_msec;
-    }
-
     found.message.data = state->message;
     found.message.len = sizeof(state->message);
 
     ngx_gate_check_migrations_locked(&conf->migration, row,
-                                     ngx_current_msec - state->lock_since,
+                                     ngx_gate_check_postgres_held(state,
+                                      &row[NGX_GATE_CHECK_MIGRATIONS_HOLDER],
+                                      &row[NGX_GATE_CHECK_MIGRATIONS_SINCE]),
                                      &found);
 
     return ngx_gate_check_postgres_migrations_end(state, &found);
+}
+
+
+/* for how long what these two texts name has been seen */
+
+static ngx_msec_t
+ngx_gate_check_postgres_held(ngx_gate_check_postgres_state_t *state,
+    ngx_str_t *a, ngx_str_t *b)
+{
+    uint32_t  hash;
+
+    ngx_crc32_init(hash);
+    ngx_crc32_update(&hash, a->data, a->len);
+    ngx_crc32_update(&hash, b->data, b->len);
+
+    if (state->held_hash != hash) {
+        state->held_hash = hash;
+        state->held_since = ngx_current_msec;
+    }
+
+    return ngx_current_msec - state->held_since;
 }
 
 
@@ -584,7 +657,11 @@ ngx_gate_check_postgres_migrations_handler(
     found.message.data = state->message;
     found.message.len = sizeof(state->message);
 
-    ngx_gate_check_migrations_evaluate(&conf->migration, row, &found);
+    ngx_gate_check_migrations_evaluate(&conf->migration, row,
+                                       ngx_gate_check_postgres_held(state,
+                                      &row[NGX_GATE_CHECK_MIGRATIONS_STATE],
+                                      &row[NGX_GATE_CHECK_MIGRATIONS_SUBJECT]),
+                                       &found);
 
     return ngx_gate_check_postgres_migrations_end(state, &found);
 }

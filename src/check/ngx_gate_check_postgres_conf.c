@@ -40,7 +40,11 @@
 #define NGX_GATE_CHECK_POSTGRES_CONF_LOOKUP                                   \
     "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class c"                      \
     " WHERE c.oid = pg_catalog.to_regclass(v.n)"                              \
-    " AND c.relkind IN " NGX_GATE_CHECK_POSTGRES_CONF_RELKINDS ")"            \
+    " AND c.relkind IN " NGX_GATE_CHECK_POSTGRES_CONF_RELKINDS "),"           \
+    " (SELECT a.attname FROM pg_catalog.pg_attribute a"                       \
+    " WHERE a.attrelid = pg_catalog.to_regclass(v.n) AND a.attnum > 0"        \
+    " AND NOT a.attisdropped"                                                 \
+    " AND a.attname = ANY (string_to_array($%ui::text, ',')) LIMIT 1)"        \
     " FROM (VALUES %*s) AS v (i, n) ORDER BY v.i%Z"
 
 
@@ -525,27 +529,38 @@ ngx_gate_check_postgres_conf_lookup(ngx_conf_t *cf,
 {
     u_char     *p, *last;
     u_char      values[NGX_GATE_CHECK_POSTGRES_CONF_VALUES];
-    ngx_uint_t  i;
+    ngx_uint_t  i, n;
 
-    if (lookup->nelts == 0) {
+    n = lookup->nelts;
+
+    if (n == 0) {
         return NGX_CONF_OK;
+    }
+
+    if (ngx_gate_check_postgres_conf_add(lookup,
+                                         conf->migration.tool
+                                             ? conf->migration.tool->others
+                                             : NULL)
+        != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
     }
 
     p = values;
     last = values + sizeof(values);
 
-    for (i = 0; i < lookup->nelts; i++) {
+    for (i = 0; i < n; i++) {
         p = ngx_slprintf(p, last, "%s(%ui,$%ui::text)", i ? "," : "", i,
                          i + 1);
     }
 
     last = ngx_pnalloc(cf->pool, sizeof(NGX_GATE_CHECK_POSTGRES_CONF_LOOKUP)
-                                 + (p - values));
+                                 + NGX_INT_T_LEN + (p - values));
     if (last == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    ngx_sprintf(last, NGX_GATE_CHECK_POSTGRES_CONF_LOOKUP,
+    ngx_sprintf(last, NGX_GATE_CHECK_POSTGRES_CONF_LOOKUP, n + 1,
                 (size_t) (p - values), values);
 
     conf->lookup.sql = (char *) last;

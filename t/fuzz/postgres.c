@@ -203,7 +203,7 @@ fuzz_row(ngx_str_t *text)
         found.message.len = text->data[1];
 
         if (i == 0) {
-            ngx_gate_check_migrations_evaluate(&want, row, &found);
+            ngx_gate_check_migrations_evaluate(&want, row, 0, &found);
 
         } else if (i == 1) {
             ngx_gate_check_migrations_none(&want, &found);
