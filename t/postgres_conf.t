@@ -86,6 +86,28 @@ bad('service=app', '', qr/"service" is not supported/);
 bad('dbname=a replication=true', '', qr/"replication" is not supported/);
 bad('client_encoding=SJIS', '', qr/"client_encoding" must be "UTF8"/);
 
+# the strings of other drivers and frameworks
+
+good($_, '') for 'postgresql+psycopg2://app:hunter2@db/app',
+    'postgres+asyncpg://app@db/app?ssl=require',
+    'jdbc:postgresql://db:5433/app?user=app&password=hunter2&ssl=true'
+        . '&currentSchema=a,b&ApplicationName=x&prepareThreshold=0',
+    'postgresql://app:hunter2@db/app?schema=public&connection_limit=5'
+        . '&pool_timeout=10&pgbouncer=true&sslmode=require',
+    'postgres://app@db/app?sslmode=disable&x-migrations-table=m'
+        . '&pool_max_conns=10&search_path=a',
+    'pgx5://app@db/app?', 'postgresql://app@db/app?&sslmode=require&';
+
+bad('postgresql://app:hunter2@db/app?hosst=x', '',
+    qr/invalid connection string: unknown parameter "hosst"/);
+bad('postgresql://db/app?password=hunter2&hosst=x', '',
+    qr/invalid connection string: unknown parameter "\.\.\."/);
+bad('postgresql://app:hun?ter2@db/app', '', qr/invalid|unknown/);
+bad('jdbc:mysql://app:hunter2@db/app', '',
+    qr/unknown scheme "jdbc:mysql" of the connection string, must be "post/);
+bad('postgresql://app:hunter2@db/app?ssl=maybe', '',
+    qr/invalid sslmode value/);
+
 # migrations
 
 good($db, 'migrations=rails settle=1m');

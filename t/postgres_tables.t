@@ -32,6 +32,15 @@ $t->run(http => <<"CONF");
         check postgres "$db" name=paths schema=nowhere,S tables=inside,HERE;
         check postgres "$db" name=quoted
               'tables="Mixed Case"."T, 1",here,a_view';
+        check postgres
+              "postgresql+asyncpg://postgres\@127.0.0.1:$port/test?schema=Mixed%20Case&connection_limit=1"
+              name=uri 'tables="T, 1"';
+        check postgres
+              "jdbc:postgresql://127.0.0.1:$port/test?user=postgres&currentSchema=nowhere,s"
+              name=jdbc tables=inside;
+        check postgres
+              "postgresql://postgres\@127.0.0.1:$port/test?schema=none"
+              name=both schema=s tables=inside;
         check postgres "$db" name=kinds tables=not_a_table;
         check postgres "$db" name=migrations migrations=atlas version=1;
         check postgres "$db" name=rows tables=here rows=none:1;
@@ -52,6 +61,10 @@ is_check($t, 'some', 'waiting', 'missing',
 is_check($t, 'path', 'waiting', 'missing', qr/^missing tables: later$/);
 is_check($t, 'paths', 'waiting', 'missing', qr/^missing tables: HERE$/);
 is_check($t, 'quoted', 'passed');
+# the search path of the string that an application connects with
+
+is_check($t, $_, 'passed') for qw(uri jdbc both);
+
 is_check($t, 'kinds', 'waiting', 'missing', qr/not_a_table/);
 is_check($t, 'migrations', 'waiting', 'uninitialized');
 is_check($t, 'rows', 'waiting', 'missing', qr/^missing tables: none$/);

@@ -31,6 +31,8 @@ psql($pg, "ALTER SYSTEM SET $_") for q(ssl = 'on'),
     q(ssl_ca_file = 'root.crt');
 psql($pg, "CREATE ROLE $_ LOGIN") for qw(secure clear app);
 psql($pg, q(ALTER ROLE secure PASSWORD 'quiet'));
+psql($plain, 'CREATE ROLE secure LOGIN');
+hba($plain, '');
 
 hba($pg, <<'HBA');
 hostssl all secure 127.0.0.1/32 scram-sha-256
@@ -109,7 +111,15 @@ $t->run(main => 'user www-data;', http => <<"CONF");
         check postgres "$secure host=db.example sslmode=verify-full
                         sslrootcert=/not/there" name=no_root;
         check postgres "$db user=app sslmode=require" name=no_client;
-        check postgres "$secure" name=unencrypted;
+        check postgres "$secure" name=required;
+        check postgres "$secure" name=required_tables tables=none;
+        check postgres "$secure application_name=kept" name=kept keepalive
+                       "query=SELECT ssl FROM pg_stat_ssl
+                        WHERE pid = pg_backend_pid()";
+        check postgres "$db user=secure password=mistaken" name=wrong;
+        check postgres "$secure sslmode=disable" name=unencrypted;
+        check postgres "hostaddr=127.0.0.1 port=$plain_port dbname=test
+                        user=secure" name=unlisted;
         check postgres "hostaddr=127.0.0.1 port=$plain_port user=postgres
                         sslmode=require" name=plain;
         check postgres "@{[fake($never)]}" name=handshake timeout=300ms;
@@ -139,6 +149,19 @@ is_check($t, 'no_root', 'error', 'tls',
     qr{root certificate file "/not/there" does not exist});
 is_check($t, 'no_client', 'error', 'auth', qr/valid client certificate/);
 is_check($t, 'unencrypted', 'error', 'auth', qr/no encryption/);
+
+# where nothing is configured, what a server requires is tried
+
+is_check($t, $_, 'passed', undef,
+    qr/^the server requires TLS: sslmode=require, or verify-full with/)
+    for qw(required kept);
+is_check($t, 'required_tables', 'waiting', 'missing');
+is_check($t, 'wrong', 'error', 'auth', qr/password authentication failed/);
+is_check($t, 'unlisted', 'error', 'auth',
+    qr/^no pg_hba\.conf entry .*(?:no encryption|SSL off)/);
+is(check($t, 'default')->{message}, undef,
+    'nothing is said where TLS is not required');
+
 is_check($t, 'plain', 'error', 'tls', qr/server does not support SSL/);
 is_check($t, 'handshake', 'error', 'timeout',
     qr/TLS handshaking with PostgreSQL/);

@@ -15,6 +15,11 @@
 #define NGX_GATE_CHECK_POSTGRES_BOOL  16    /* the type's number in pg_type */
 
 
+#define NGX_GATE_CHECK_POSTGRES_TLS                                           \
+    "the server requires TLS: sslmode=require, or verify-full with "          \
+    "sslrootcert=, is needed in the connection string"
+
+
 typedef struct ngx_gate_check_postgres_state_s  ngx_gate_check_postgres_state_t;
 
 /* NGX_OK: what was asked for is there; NGX_DONE: the probe has ended */
@@ -281,8 +286,10 @@ ngx_gate_check_postgres_handler(ngx_gate_pq_query_t *q)
         return;
     }
 
-    ngx_gate_probe_end(state->probe, NGX_GATE_PASSED, NGX_GATE_OK, "%*s",
-                       state->message_len, state->message);
+    ngx_gate_probe_end(state->probe, NGX_GATE_PASSED, NGX_GATE_OK, "%*s%s%s",
+                       state->message_len, state->message,
+                       q->tls && state->message_len ? "; " : "",
+                       q->tls ? NGX_GATE_CHECK_POSTGRES_TLS : "");
 }
 
 

@@ -261,6 +261,7 @@ ngx_gate_check_postgres_conf_schema(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_check_sql_name_t  *name;
 
     if (conf->schema.len == 0) {
+        conf->search_path = conf->pq.search_path;
         return NGX_CONF_OK;
     }
 
@@ -419,7 +420,7 @@ ngx_gate_check_postgres_conf_migrations(ngx_conf_t *cf, ngx_gate_check_t *check,
         /* a tool's own schema is not looked for where another was given */
 
         if (tool->table[i] == NULL
-            || (i == 0 && tool->table[1] && conf->schema.len))
+            || (i == 0 && tool->table[1] && conf->search_path))
         {
             continue;
         }

@@ -377,6 +377,7 @@ ngx_gate_pq_finish(ngx_gate_pq_t *pq, ngx_gate_pq_query_t *q,
     q->queued = 0;
 
     q->results = results;
+    q->tls = (pq->tls == NGX_GATE_PQ_CONNECTION_TLS_REQUIRED);
 
     if (results == NULL) {
         q->reason = pq->reason;

@@ -67,6 +67,8 @@ typedef struct {
     const char              **keywords;  /* all but host, port, password */
     const char              **values;
     const char               *password;
+    const char               *search_path; /* from a URI, or NULL */
+    ngx_uint_t                sslmode;   /* not given: its place in values */
     ngx_gate_pq_host_t       *hosts;
     ngx_uint_t                nhosts;
     ngx_gate_pq_role_e        role;
@@ -106,6 +108,7 @@ struct ngx_gate_pq_query_s {
     ngx_gate_reason_e         reason;
     u_char                    error[NGX_GATE_PQ_ERROR_MAX];
     size_t                    error_len;
+    ngx_uint_t                tls;          /* required, and not configured */
 
     /* private */
     ngx_gate_pq_t            *pq;
@@ -119,6 +122,11 @@ struct ngx_gate_pq_query_s {
 
 char *ngx_gate_pq_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf);
+
+/* the URI or connection string as libpq reads it; sets pcf->search_path */
+
+char *ngx_gate_pq_uri_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_pq_conf_t *pcf, ngx_str_t *uri);
 
 /*
  * The handler is never called from within ask(), and not at all after

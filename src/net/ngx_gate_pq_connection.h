@@ -24,6 +24,15 @@
 #define NGX_GATE_PQ_CONNECTION_RESULTS  (NGX_GATE_PQ_STATEMENTS + 2)
 
 
+/* TLS, where "sslmode" is not given */
+
+typedef enum {
+    NGX_GATE_PQ_CONNECTION_TLS_OFF = 0,
+    NGX_GATE_PQ_CONNECTION_TLS_TRIED,
+    NGX_GATE_PQ_CONNECTION_TLS_REQUIRED
+} ngx_gate_pq_connection_tls_e;
+
+
 typedef enum {
     NGX_GATE_PQ_CONNECTION_CLOSED = 0,
     NGX_GATE_PQ_CONNECTION_NEXT,           /* an attempt is about to begin */
@@ -50,6 +59,7 @@ struct ngx_gate_pq_s {
     size_t                    received;
     ngx_uint_t                kept;      /* has answered before */
     ngx_msec_t                expires;
+    ngx_gate_pq_connection_tls_e  tls;
 
     ngx_gate_resolve_t        resolve;
     ngx_uint_t                attempt;   /* among the hosts */
