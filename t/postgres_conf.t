@@ -111,6 +111,10 @@ bad('postgresql://app:hunter2@db/app?ssl=maybe', '',
 # migrations
 
 good($db, 'migrations=rails settle=1m');
+good($db, q(migrations=rails version=1 'table=public."My Table"'));
+bad($db, 'table=a', qr/"table" without "migrations"/);
+bad($db, 'migrations=rails version=1 table=a,b', qr/"table" takes one table/);
+bad($db, 'migrations=rails version=1 table=a-b', qr/"table" is not a list/);
 bad($db, 'settle=1m', qr/"settle" without "migrations"/);
 bad($db, 'migrations=rails version=1 settle=1m',
     qr/"settle" and "version" exclude each other/);
@@ -178,14 +182,16 @@ bad($db, 'key=a', qr/unknown parameter "key", allowed are .*migrations=/);
 # migrations
 
 my @all = qw(golang-migrate goose flyway liquibase alembic django rails dbmate
-             ecto prisma sqlx efcore knex typeorm diesel atlas);
+             ecto prisma sqlx efcore knex typeorm laravel db-migrate sequelize
+             node-pg-migrate kysely mikroorm doctrine phinx drizzle diesel
+             atlas);
 
 good($db, "migrations=$_") for @all;
 
-my ($status, $said) = conf($db, 'migrations=sequelize');
+my ($status, $said) = conf($db, 'migrations=sequelise');
 isnt($status, 0, 'an unknown tool');
 is_deeply([$said =~ /known are (.*) in check/
-    && [$1 =~ /"(.*?)"/g]]->[0], \@all, 'all sixteen are named');
+    && [$1 =~ /"(.*?)"/g]]->[0], \@all, 'all are named');
 
 bad($db, 'version=1', qr/"version" without "migrations"/);
 bad($db, 'migrations=goose exact', qr/"exact" without "version"/);

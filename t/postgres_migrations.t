@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# The postgres check: what sixteen migration tools leave behind, in every state
+# The postgres check: what migration tools leave behind, in every state
 # that the check tells apart.
 
 use FindBin;
@@ -315,6 +315,114 @@ tool('knex', $knex,
         ['', @running, qr/^"knex_migrations_lock" is locked$/],
         ['version=20240101_init.js', @running]]);
 
+# tools with a row for each migration, by their names; the tables are as the
+# tools create them
+
+for (['sequelize', '"SequelizeMeta"', 'name varchar(255) PRIMARY KEY', 'name',
+        '20240101-init.js', '20240201-prices.js', '20240301-notes.js'],
+    ['node-pg-migrate', 'pgmigrations', 'id serial PRIMARY KEY,'
+        . ' name varchar(255) NOT NULL, run_on timestamp DEFAULT now()',
+        'name', '1704067200000_init', '1706745600000_prices',
+        '1709251200000_notes'],
+    ['kysely', 'kysely_migration', 'name varchar(255) PRIMARY KEY,'
+        . " timestamp varchar(255) DEFAULT '2024-01-01T00:00:00.000Z'",
+        'name', '2024_01_init', '2024_02_prices', '2024_03_notes'],
+    ['mikroorm', 'mikro_orm_migrations', 'id serial PRIMARY KEY,'
+        . ' name varchar(255), executed_at timestamptz DEFAULT now()',
+        'name', 'Migration20240101', 'Migration20240201',
+        'Migration20240301'],
+    ['laravel', 'migrations', 'id serial PRIMARY KEY,'
+        . ' migration varchar(255) NOT NULL, batch int DEFAULT 1',
+        'migration', '2024_01_01_init', '2024_02_01_prices',
+        '2024_03_01_notes'],
+    ['db-migrate', 'migrations', 'id serial PRIMARY KEY,'
+        . ' name varchar(255) NOT NULL, run_on timestamp DEFAULT now()',
+        'name', '/20240101-init', '/20240201-prices', '/20240301-notes'],
+    ['doctrine', 'doctrine_migration_versions',
+        'version varchar(191) PRIMARY KEY, executed_at timestamp,'
+        . ' execution_time int', 'version',
+        'DoctrineMigrations\Version20240101',
+        'DoctrineMigrations\Version20240201',
+        'DoctrineMigrations\Version20240301'])
+{
+    my ($tool, $table, $columns, $column, $one, $two, $three) = @$_;
+    my ($v1, $v2, $v3) = map { s/\\/\\\\/gr } $one, $two, $three;
+
+    tool($tool, "CREATE TABLE $table ($columns)",
+        ['SELECT 1', ['', @none], ["version=$v1", @none]],
+        ["INSERT INTO $table ($column) VALUES ('$one'), ('$two')",
+            ['', @passed, qr/^at \Q$two\E$/],
+            ["version=$v1", @passed],
+            ["version=$v2 exact", @passed],
+            ["version=$v1 exact", @ahead],
+            ["version=$v3", @other, qr/^at \Q$two\E, wants \Q$three\E$/]]);
+}
+
+tool('sequelize', 'CREATE TABLE "SequelizeMeta" (name varchar(255))',
+    ["INSERT INTO \"SequelizeMeta\" VALUES ('20240101-init.js')",
+        ['version=20240101-init', @passed]]);
+tool('db-migrate', 'CREATE TABLE migrations (name text, run_on timestamp)',
+    ["INSERT INTO migrations VALUES ('/20240101-init')",
+        ['version=20240101-init', @passed]]);
+tool('doctrine', 'CREATE TABLE doctrine_migration_versions (version text)',
+    ["INSERT INTO doctrine_migration_versions VALUES ('A\\B\\Version1')",
+        ['version=Version1 exact', @passed], ['version=1', @passed],
+        ['version=2', @other]]);
+
+tool('phinx', 'CREATE TABLE phinxlog (version bigint PRIMARY KEY,'
+    . ' migration_name varchar(100), start_time timestamp, end_time timestamp,'
+    . ' breakpoint boolean DEFAULT false)',
+    ['SELECT 1', ['', @none]],
+    ["INSERT INTO phinxlog (version) VALUES (20240101000000), (20240301000000)",
+        ['', @passed, qr/^at 20240301000000$/],
+        ['version=20240101000000', @passed],
+        ['version=20240101000000 exact', @ahead],
+        ['version=20240401000000', @behind],
+        ['version=20240201000000', @behind, qr/but 20240201000000 is miss/]]);
+
+my $drizzle = 'CREATE TABLE __drizzle_migrations (id serial PRIMARY KEY,'
+    . ' hash text NOT NULL, created_at bigint)';
+
+tool('drizzle', $drizzle,
+    ['SELECT 1', ['', @none], ['version=1704067200000', @none]],
+    ["INSERT INTO __drizzle_migrations (hash, created_at) VALUES"
+        . " ('a', 1704067200000), ('b', 1706745600000)",
+        ['', @passed, qr/^at 1706745600000$/],
+        ['version=1704067200000', @passed],
+        ['version=1704067200000 exact', @ahead],
+        ['version=1706745600000 exact', @passed],
+        ['version=1709251200000', @behind]]);
+
+# typeorm, laravel and db-migrate call their tables the same
+
+my %own = (typeorm => 'id serial, "timestamp" bigint, name text',
+    laravel => 'id serial, migration text, batch int',
+    'db-migrate' => 'id serial, name text, run_on timestamp');
+
+for my $owner (sort keys %own) {
+    tool($_, "CREATE TABLE migrations ($own{$owner})",
+        ['INSERT INTO migrations DEFAULT VALUES',
+            ['', 'error', 'query', qr/so it is not the table of $_$/]])
+        for grep { $_ ne $owner } sort keys %own;
+}
+
+# a table of another name
+
+tool('golang-migrate', 'CREATE TABLE mine (version bigint, dirty boolean)',
+    ['INSERT INTO mine VALUES (42, false)',
+        ['version=42 table=mine', @passed],
+        ['version=42', @none],
+        ['version=42 table=other', @none]]);
+tool('knex', 'CREATE TABLE "My Own" (id serial, name text);'
+    . 'CREATE TABLE "My Own_lock" (index serial, is_locked int)',
+    [q(INSERT INTO "My Own" (name) VALUES ('a.js');)
+        . 'INSERT INTO "My Own_lock" (is_locked) VALUES (0)',
+        [q('table="My Own"' version=a), @passed]],
+    [q(INSERT INTO "My Own" (name) VALUES ('a.js');)
+        . 'INSERT INTO "My Own_lock" (is_locked) VALUES (1)',
+        [q('table="My Own"' version=a), @running,
+            qr/^"My Own_lock" is locked/]]);
+
 tool('typeorm',
     'CREATE TABLE migrations (id serial PRIMARY KEY, "timestamp" bigint,'
     . ' name varchar)',
@@ -368,7 +476,8 @@ push @expected, ['own', @passed, qr/^at 7, wants 7$/];
 psql($pg, 'CREATE SCHEMA empty');
 
 for my $tool (qw(golang-migrate goose flyway liquibase alembic django rails
-    dbmate ecto prisma sqlx efcore knex typeorm diesel atlas))
+    dbmate ecto prisma sqlx efcore knex typeorm diesel atlas sequelize drizzle
+    node-pg-migrate laravel doctrine phinx mikroorm kysely db-migrate))
 {
     push @checks, "check postgres \"host=127.0.0.1 port=$port dbname=test"
         . " user=postgres\" name=empty-$tool schema=empty migrations=$tool"

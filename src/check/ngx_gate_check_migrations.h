@@ -1,6 +1,6 @@
 
 /*
- * What sixteen migration tools leave in a PostgreSQL database: where to look,
+ * What migration tools leave in a PostgreSQL database: where to look,
  * what to ask, and what the answer means.  Nothing here knows libpq.
  */
 
@@ -23,8 +23,9 @@
 #define NGX_GATE_CHECK_MIGRATIONS_SUBJECT   4  /* the version in that state */
 #define NGX_GATE_CHECK_MIGRATIONS_LOCKS     5  /* advisory locks, if a tool's */
 #define NGX_GATE_CHECK_MIGRATIONS_SCHEMA    6  /* own cannot be named in SQL */
-#define NGX_GATE_CHECK_MIGRATIONS_DATABASE  7
-#define NGX_GATE_CHECK_MIGRATIONS_ROW_N     8
+#define NGX_GATE_CHECK_MIGRATIONS_TABLE     7
+#define NGX_GATE_CHECK_MIGRATIONS_DATABASE  8
+#define NGX_GATE_CHECK_MIGRATIONS_ROW_N     9
 
 /* the columns of "lock_sql": a row if the lock is held */
 
@@ -44,6 +45,7 @@ typedef struct {
     /* as an SQL name; the second one is where it may be instead, or NULL */
     const char     *table[2];
     const char     *lock_table;
+    const char     *lock_suffix;    /* after the table's name, or NULL */
 
     ngx_int_t     (*is_version)(ngx_str_t *version);
     const char     *form;           /* of a version, for messages */
@@ -57,7 +59,7 @@ typedef struct {
     /* the column with the time at which a row was written, or NULL */
     const char     *time;
 
-    /* $1 is the wanted version or NULL; "t" is the table */
+    /* $1 is the wanted version or NULL, $2 the table, which is "t" */
     const char     *sql;
     const char     *lock_sql;
 } ngx_gate_check_migrations_tool_t;
@@ -65,6 +67,7 @@ typedef struct {
 
 typedef struct {
     ngx_gate_check_migrations_tool_t  *tool;
+    const char                        *lock_table;
     ngx_str_t                          version; /* empty: any */
     ngx_uint_t                         exact;
 } ngx_gate_check_migrations_conf_t;
@@ -77,12 +80,23 @@ typedef struct {
 } ngx_gate_check_migrations_result_t;
 
 
-ngx_gate_check_migrations_tool_t *ngx_gate_check_migrations_find(
+ngx_gate_check_migrations_tool_t *ngx_gate_check_migrations_tools_find(
     ngx_str_t *name);
 
 /* the names of all tools, for a message */
 
-u_char *ngx_gate_check_migrations_names(u_char *p, u_char *last);
+u_char *ngx_gate_check_migrations_tools_names(u_char *p, u_char *last);
+
+/* whether a version has the form that a tool gives it; may rewrite it */
+
+ngx_int_t ngx_gate_check_migrations_version_number(ngx_str_t *version);
+ngx_int_t ngx_gate_check_migrations_version_digits(ngx_str_t *version);
+ngx_int_t ngx_gate_check_migrations_version_dotted(ngx_str_t *version);
+ngx_int_t ngx_gate_check_migrations_version_diesel(ngx_str_t *version);
+ngx_int_t ngx_gate_check_migrations_version_heads(ngx_str_t *version);
+ngx_int_t ngx_gate_check_migrations_version_apps(ngx_str_t *version);
+ngx_int_t ngx_gate_check_migrations_version_efcore(ngx_str_t *version);
+ngx_int_t ngx_gate_check_migrations_version_text(ngx_str_t *version);
 
 /*
  * A row as text, by the columns above; a NULL has no data.  "held" is for how

@@ -23,6 +23,7 @@ typedef struct {
     ngx_str_t                         schema;
     ngx_str_t                         rows;
     ngx_str_t                         tool;
+    ngx_str_t                         tool_table;
     ngx_str_t                         version;
     ngx_uint_t                        exact;
     ngx_msec_t                        settle;
@@ -36,6 +37,7 @@ typedef struct {
     ngx_gate_check_sql_name_t        *table;  /* of "rows" */
     int64_t                           limit;
     const char                       *wanted; /* the version */
+    const char                       *tool_params[2][2];
     ngx_gate_check_migrations_conf_t  migration;
 
     /*

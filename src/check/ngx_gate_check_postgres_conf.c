@@ -61,6 +61,12 @@ static char *ngx_gate_check_postgres_conf_rows(ngx_conf_t *cf,
 static char *ngx_gate_check_postgres_conf_migrations(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_gate_check_postgres_conf_t *conf,
     ngx_array_t *lookup);
+static char *ngx_gate_check_postgres_conf_tool_table(ngx_conf_t *cf,
+    ngx_gate_check_postgres_conf_t *conf, ngx_array_t *lookup,
+    const char *name);
+static char *ngx_gate_check_postgres_conf_lock_table(ngx_conf_t *cf,
+    ngx_gate_check_postgres_conf_t *conf, ngx_array_t *lookup,
+    const char *table);
 static char *ngx_gate_check_postgres_conf_version(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_gate_check_postgres_conf_t *conf);
 static char *ngx_gate_check_postgres_conf_lookup(ngx_conf_t *cf,
@@ -101,6 +107,12 @@ ngx_gate_param_t  ngx_gate_check_postgres_conf_params[] = {
       ngx_gate_param_set_str,
       offsetof(ngx_gate_check_postgres_conf_t, tool),
       "the name of a tool" },
+
+    { ngx_string("table"),
+      0,
+      ngx_gate_param_set_str,
+      offsetof(ngx_gate_check_postgres_conf_t, tool_table),
+      "the name of the migration tool's table" },
 
     { ngx_string("version"),
       0,
@@ -205,6 +217,11 @@ ngx_gate_check_postgres_conf_conflicts(ngx_conf_t *cf, ngx_gate_check_t *check,
 {
     if (conf->version.len && conf->tool.len == 0) {
         return ngx_gate_param_error(cf, check, "\"version\" without "
+                                    "\"migrations\"");
+    }
+
+    if (conf->tool_table.len && conf->tool.len == 0) {
+        return ngx_gate_param_error(cf, check, "\"table\" without "
                                     "\"migrations\"");
     }
 
@@ -388,22 +405,24 @@ static char *
 ngx_gate_check_postgres_conf_migrations(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_check_postgres_conf_t *conf, ngx_array_t *lookup)
 {
-    u_char                            *p, names[NGX_MAX_CONF_ERRSTR / 2];
+    u_char                            *p, list[NGX_MAX_CONF_ERRSTR / 2];
     ngx_uint_t                         i;
+    ngx_array_t                       *names;
+    ngx_gate_check_sql_name_t         *name;
     ngx_gate_check_migrations_tool_t  *tool;
 
     if (conf->tool.len == 0) {
         return NGX_CONF_OK;
     }
 
-    tool = ngx_gate_check_migrations_find(&conf->tool);
+    tool = ngx_gate_check_migrations_tools_find(&conf->tool);
 
     if (tool == NULL) {
-        p = ngx_gate_check_migrations_names(names, names + sizeof(names));
+        p = ngx_gate_check_migrations_tools_names(list, list + sizeof(list));
 
         return ngx_gate_param_error(cf, check, "unknown migration tool "
                                     "\"%V\", known are %*s", &conf->tool,
-                                    (size_t) (p - names), names);
+                                    (size_t) (p - list), list);
     }
 
     conf->migration.tool = tool;
@@ -415,6 +434,31 @@ ngx_gate_check_postgres_conf_migrations(ngx_conf_t *cf, ngx_gate_check_t *check,
 
     conf->tool_index = lookup->nelts;
 
+    if (conf->tool_table.len) {
+        names = ngx_gate_check_postgres_conf_names(cf, check, "table",
+                                                   &conf->tool_table, 2);
+        if (names == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        if (names->nelts > 1) {
+            return ngx_gate_param_error(cf, check, "\"table\" takes one "
+                                        "table");
+        }
+
+        name = names->elts;
+
+        if (ngx_gate_check_postgres_conf_tool_table(cf, conf, lookup,
+                                                    name->quoted)
+            != NGX_CONF_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+
+        return ngx_gate_check_postgres_conf_lock_table(cf, conf, lookup,
+                                                       name->quoted);
+    }
+
     for (i = 0; i < 2; i++) {
 
         /* a tool's own schema is not looked for where another was given */
@@ -425,50 +469,102 @@ ngx_gate_check_postgres_conf_migrations(ngx_conf_t *cf, ngx_gate_check_t *check,
             continue;
         }
 
-        if (ngx_gate_check_postgres_conf_add(lookup, tool->table[i])
-            != NGX_CONF_OK
-            || ngx_gate_check_postgres_conf_sql(cf,
-                                                &conf->migrations[conf->ntool],
-                       "WITH t AS (SELECT x.*, to_jsonb(x) AS j FROM ",
-                       tool->table[i], " x)", tool->sql)
-               != NGX_CONF_OK)
-        {
-            return NGX_CONF_ERROR;
-        }
-
-        conf->migrations[conf->ntool].nparams = 1;
-        conf->migrations[conf->ntool].params = &conf->wanted;
-
-        if (ngx_gate_check_postgres_conf_sql(cf, &conf->changed[conf->ntool],
-                                 "WITH t AS (SELECT to_jsonb(x) AS j FROM ",
-                                 tool->table[i], "",
-                                 NGX_GATE_CHECK_POSTGRES_CONF_CHANGED)
+        if (ngx_gate_check_postgres_conf_tool_table(cf, conf, lookup,
+                                                    tool->table[i])
             != NGX_CONF_OK)
         {
             return NGX_CONF_ERROR;
         }
-
-        conf->changed[conf->ntool].nparams = 1;
-        conf->changed[conf->ntool].params = &tool->time;
-        conf->ntool++;
     }
 
-    if (tool->lock_table == NULL) {
+    return ngx_gate_check_postgres_conf_lock_table(cf, conf, lookup,
+                                                   tool->table[0]);
+}
+
+
+static char *
+ngx_gate_check_postgres_conf_tool_table(ngx_conf_t *cf,
+    ngx_gate_check_postgres_conf_t *conf, ngx_array_t *lookup,
+    const char *name)
+{
+    const char                       **params;
+    ngx_gate_pq_statement_t           *migrations, *changed;
+    ngx_gate_check_migrations_tool_t  *tool;
+
+    tool = conf->migration.tool;
+    params = conf->tool_params[conf->ntool];
+    migrations = &conf->migrations[conf->ntool];
+    changed = &conf->changed[conf->ntool++];
+
+    params[0] = conf->wanted;
+    params[1] = name;
+
+    migrations->nparams = strstr(tool->sql, "$2") ? 2 : 1;
+    migrations->params = params;
+
+    changed->nparams = 1;
+    changed->params = &tool->time;
+
+    if (ngx_gate_check_postgres_conf_add(lookup, name) != NGX_CONF_OK
+        || ngx_gate_check_postgres_conf_sql(cf, migrations,
+                              "WITH t AS (SELECT x.*, to_jsonb(x) AS j FROM ",
+                                            name, " x)", tool->sql)
+           != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_gate_check_postgres_conf_sql(cf, changed,
+                                   "WITH t AS (SELECT to_jsonb(x) AS j FROM ",
+                                            name, "",
+                                      NGX_GATE_CHECK_POSTGRES_CONF_CHANGED);
+}
+
+
+/* Knex names it after the other one, which may be in another schema */
+
+static char *
+ngx_gate_check_postgres_conf_lock_table(ngx_conf_t *cf,
+    ngx_gate_check_postgres_conf_t *conf, ngx_array_t *lookup,
+    const char *table)
+{
+    u_char                            *p;
+    size_t                             len;
+    const char                        *name;
+    ngx_gate_check_migrations_tool_t  *tool;
+
+    tool = conf->migration.tool;
+    name = tool->lock_table;
+
+    if (name == NULL) {
         return NGX_CONF_OK;
     }
 
+    if (conf->tool_table.len && tool->lock_suffix) {
+        len = ngx_strlen(table);
+
+        p = ngx_pnalloc(cf->pool, len + ngx_strlen(tool->lock_suffix) + 2);
+        if (p == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        /* within the quotes */
+
+        ngx_sprintf(p, "%*s%s\"%Z", len - 1, table,
+                    tool->lock_suffix);
+        name = (char *) p;
+    }
+
+    conf->migration.lock_table = name;
     conf->lock_index = lookup->nelts;
 
-    if (ngx_gate_check_postgres_conf_add(lookup, tool->lock_table)
-        != NGX_CONF_OK)
-    {
+    if (ngx_gate_check_postgres_conf_add(lookup, name) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
     return ngx_gate_check_postgres_conf_sql(cf, &conf->lock,
                                             "WITH t AS (SELECT x.* FROM ",
-                                            tool->lock_table, " x)",
-                                            tool->lock_sql);
+                                            name, " x)", tool->lock_sql);
 }
 
 

@@ -183,13 +183,18 @@ ngx_gate_pq_uri_query(ngx_conf_t *cf, ngx_gate_pq_uri_ctx_t *ctx, u_char *p,
 
         equal = ngx_strlchr(p, end, '=');
 
+        if (end == p) {
+            continue;
+        }
+
         if (equal == NULL) {
-            equal = end;
+            return ngx_gate_param_error(cf, ctx->check, "invalid connection "
+                                        "string: a parameter has no \"=\"");
         }
 
         name.data = p;
         name.len = equal - p;
-        value.data = ngx_min(equal + 1, end);
+        value.data = equal + 1;
         value.len = end - value.data;
 
         if (ngx_gate_pq_uri_param(cf, ctx, &name, &value) != NGX_CONF_OK) {
@@ -211,10 +216,6 @@ ngx_gate_pq_uri_param(ngx_conf_t *cf, ngx_gate_pq_uri_ctx_t *ctx,
     static const char  *paths[] = { "currentSchema", "search_path", NULL };
     static const char  *ssl[] = { "ssl", NULL };
     static const char  *application[] = { "ApplicationName", NULL };
-
-    if (name->len == 0 && value->len == 0) {
-        return NGX_CONF_OK;
-    }
 
     for (option = ctx->options; option->keyword; option++) {
 

@@ -200,7 +200,7 @@ unit_version(void)
         version.len = ngx_strlen(unit_versions[i].version);
         ngx_memcpy(text, unit_versions[i].version, version.len);
 
-        tool = ngx_gate_check_migrations_find(&name);
+        tool = ngx_gate_check_migrations_tools_find(&name);
         rc = tool->is_version(&version);
 
         ok(unit_versions[i].written
@@ -253,7 +253,8 @@ unit_lock(void)
     ngx_memzero(&want, sizeof(want));
     ngx_memzero(row, sizeof(row));
 
-    want.tool = ngx_gate_check_migrations_find(&name);
+    want.tool = ngx_gate_check_migrations_tools_find(&name);
+    want.lock_table = want.tool->lock_table;
 
     found.message.data = text;
     found.message.len = sizeof(text);
@@ -302,7 +303,7 @@ unit_golang_migrate(void)
     ngx_memzero(&want, sizeof(want));
     ngx_memzero(row, sizeof(row));
 
-    want.tool = ngx_gate_check_migrations_find(&name);
+    want.tool = ngx_gate_check_migrations_tools_find(&name);
     ngx_str_set(&want.version, "42");
 
     held = 0;
@@ -313,6 +314,7 @@ unit_golang_migrate(void)
     ngx_str_set(&row[NGX_GATE_CHECK_MIGRATIONS_STATE], "dirty");
     ngx_str_set(&row[NGX_GATE_CHECK_MIGRATIONS_SUBJECT], "42");
     ngx_str_set(&row[NGX_GATE_CHECK_MIGRATIONS_SCHEMA], "public");
+    ngx_str_set(&row[NGX_GATE_CHECK_MIGRATIONS_TABLE], "schema_migrations");
     ngx_str_set(&row[NGX_GATE_CHECK_MIGRATIONS_DATABASE], "test");
 
     found.message.data = text;
