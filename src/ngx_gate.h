@@ -79,7 +79,7 @@ typedef enum {
     NGX_GATE_TLS,
     NGX_GATE_AUTH,
     NGX_GATE_DENIED,
-    NGX_GATE_NO_DATABASE,
+    NGX_GATE_NO_DATABASE,     /* waiting, where it may be created yet */
     NGX_GATE_TOO_MANY_CONNECTIONS,
     NGX_GATE_OTHER_ROLE,      /* a standby where a primary is wanted, ... */
     NGX_GATE_PROTOCOL,

@@ -25,7 +25,7 @@ $t->run(http => <<"CONF");
         latch off;
         check http http://127.0.0.1:$http/ match=ready;
         check redis redis://127.0.0.1:$redis;
-        check postgres @{[$pg->uri]} "query=select true";
+        check postgres @{[$pg->uri]} "query=select true" keepalive;
         check tcp 127.0.0.1:$http;
     }
     server {

@@ -346,8 +346,7 @@ ngx_gate_runner_next_delay(ngx_gate_run_t *run)
         run->errors = 0;
 
     } else {
-        pause = ngx_gate_state_backoff(pause, gate->backoff, result->reason,
-                                       ++run->errors);
+        pause = ngx_gate_state_backoff(pause, gate->backoff, ++run->errors);
     }
 
     return ngx_gate_runner_jitter(pause);
@@ -414,7 +413,8 @@ ngx_gate_runner_log_check(ngx_gate_run_t *run)
     }
 
     level = (result->verdict == NGX_GATE_FAILED
-             || ngx_gate_reason_is_permanent(result->reason))
+             || (result->verdict == NGX_GATE_ERROR
+                 && ngx_gate_reason_is_permanent(result->reason)))
             ? NGX_LOG_ERR : NGX_LOG_NOTICE;
 
     ngx_log_error(level, run->runner->prober->log, 0,

@@ -116,7 +116,7 @@ ngx_int_t ngx_gate_state_progress(ngx_gate_t *gate,
 /* the pause after a probe that ended in an error for the nth time running */
 
 ngx_msec_t ngx_gate_state_backoff(ngx_msec_t interval, ngx_msec_t backoff,
-    ngx_gate_reason_e reason, ngx_uint_t errors);
+    ngx_uint_t errors);
 
 /* seconds for Retry-After, before they are spread; eta in ms, or -1 */
 

@@ -125,7 +125,7 @@ ngx_gate_trigger_done(ngx_gate_run_t *run)
 
     } else {
         pause = ngx_gate_state_backoff(gate->interval, gate->backoff,
-                                       NGX_GATE_OK, ++run->errors);
+                                       ++run->errors);
         ngx_gate_run_schedule(run, pause);
     }
 

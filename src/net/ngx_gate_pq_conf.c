@@ -51,9 +51,9 @@ static char *ngx_gate_pq_conf_copy(ngx_conf_t *cf, const char *text);
 
 
 /*
- * "disable" where libpq's own default is "prefer": that one costs another
- * connection when the first is refused, hides why it was, and protects
- * nothing.
+ * libpq's own default for "sslmode" is "prefer", which costs another connection
+ * whenever the first is refused, and hides why it was.  Here the second one
+ * is made if the server requires TLS.
  */
 
 static ngx_gate_pq_conf_default_t  ngx_gate_pq_conf_defaults[] = {
@@ -72,6 +72,7 @@ ngx_gate_pq_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf)
 {
     char              *rv, *error;
+    ngx_str_t          uri;
     PQconninfoOption  *options;
 
     error = ngx_gate_pq_library_load();
@@ -82,9 +83,13 @@ ngx_gate_pq_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
                                     "(14 or later): %s", error);
     }
 
+    if (ngx_gate_pq_uri_parse(cf, check, pcf, &uri) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     /* a string of the configuration ends with a zero */
 
-    options = libpq.PQconninfoParse((char *) pcf->conninfo.data, &error);
+    options = libpq.PQconninfoParse((char *) uri.data, &error);
 
     if (options == NULL) {
         rv = ngx_gate_pq_conf_error(cf, check, pcf,
@@ -306,6 +311,8 @@ ngx_gate_pq_conf_set_defaults(ngx_gate_pq_conf_t *pcf,
     PQconninfoOption            *option;
     ngx_gate_pq_conf_default_t  *d;
 
+    pcf->sslmode = NGX_GATE_NONE;
+
     for (d = ngx_gate_pq_conf_defaults; d->keyword; d++) {
 
         /* not every libpq knows all of them */
@@ -317,6 +324,10 @@ ngx_gate_pq_conf_set_defaults(ngx_gate_pq_conf_t *pcf,
         }
 
         if (option->keyword && ngx_gate_pq_conf_get(pcf, d->keyword) == NULL) {
+            if (ngx_strcmp(d->keyword, "sslmode") == 0) {
+                pcf->sslmode = pcf->noptions;
+            }
+
             pcf->keywords[pcf->noptions] = d->keyword;
             pcf->values[pcf->noptions++] = d->value;
         }
@@ -559,7 +570,7 @@ ngx_gate_pq_conf_key(ngx_conf_t *cf, ngx_gate_pq_conf_t *pcf)
     ngx_uint_t            i;
     ngx_gate_pq_host_t   *h;
 
-    len = sizeof("0,") + pcf->password_file.len + 1;
+    len = sizeof("0,0,") + pcf->password_file.len + 1;
     len += pcf->password ? ngx_strlen(pcf->password) + 1 : 1;
 
     for (i = 0; i < pcf->noptions; i++) {
@@ -579,8 +590,8 @@ ngx_gate_pq_conf_key(ngx_conf_t *cf, ngx_gate_pq_conf_t *pcf)
     last = p + len;
     pcf->key.data = p;
 
-    p = ngx_slprintf(p, last, "%ui,%s%Z%V%Z", (ngx_uint_t) pcf->role,
-                     pcf->password ? pcf->password : "",
+    p = ngx_slprintf(p, last, "%ui,%ui,%s%Z%V%Z", (ngx_uint_t) pcf->role,
+                     pcf->keepalive, pcf->password ? pcf->password : "",
                      &pcf->password_file);
 
     for (i = 0; i < pcf->noptions; i++) {
