@@ -33,12 +33,44 @@ static ngx_int_t ngx_http_init_gate_init_process(ngx_cycle_t *cycle);
 static void ngx_http_init_gate_exit_process(ngx_cycle_t *cycle);
 
 
+/* the check types */
+
+static ngx_gate_conf_type_t  ngx_http_init_gate_check_types[] = {
+
+    { ngx_string("file"), &ngx_gate_check_file, NULL },
+
+#if (NGX_GATE_POSTGRES)
+    { ngx_string("postgres"), &ngx_gate_check_postgres, "libpq" },
+#else
+    { ngx_string("postgres"), NULL, "libpq" },
+#endif
+
+#if (NGX_GATE_REDIS)
+    { ngx_string("redis"), &ngx_gate_check_redis, "hiredis" },
+#else
+    { ngx_string("redis"), NULL, "hiredis" },
+#endif
+
+    { ngx_string("http"), &ngx_gate_check_http, NULL },
+    { ngx_string("tcp"), &ngx_gate_check_tcp, NULL },
+
+    { ngx_null_string, NULL, NULL }
+};
+
+
 static ngx_command_t  ngx_http_init_gate_commands[] = {
 
     { ngx_string("init_checks"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
       ngx_http_init_gate_checks,
       NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("check"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
+      ngx_http_gate_conf_check,
+      0,
       0,
       NULL },
 
@@ -136,7 +168,15 @@ ngx_http_init_gate_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    if (ngx_gate_conf_init(cf, &gmcf->gates) != NGX_OK) {
+    if (ngx_gate_conf_init(cf, &gmcf->gates, ngx_http_init_gate_check_types)
+        != NGX_OK
+        || ngx_array_init(&gmcf->lists, cf->pool, 4,
+                          sizeof(ngx_http_gate_list_t *))
+           != NGX_OK
+        || ngx_array_init(&gmcf->holds, cf->pool, 2,
+                          sizeof(ngx_http_gate_mark_t *))
+           != NGX_OK)
+    {
         return NULL;
     }
 
@@ -174,6 +214,10 @@ ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_str_t                   name;
     ngx_http_gate_main_conf_t  *gmcf;
 
+    if (conf->hold == NGX_CONF_UNSET_MSEC) {
+        conf->hold_mark = prev->hold_mark;
+    }
+
     ngx_conf_merge_msec_value(conf->hold, prev->hold, 0);
     ngx_conf_merge_uint_value(conf->hold_max, prev->hold_max, 0);
     ngx_conf_merge_uint_value(conf->response, prev->response,
@@ -195,6 +239,9 @@ ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (conf->gate_list == NULL) {
         conf->gate_list = prev->gate_list;
+
+    } else if (conf->status_list) {
+        ngx_http_gate_warn_beside(cf, conf);
     }
 
     /* an unknown name is told of wherever it stands, in force or not */
@@ -219,6 +266,10 @@ ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_str_set(&name, "init_gate_decision");
 
     gmcf->used = 1;
+
+    if (conf->hold_mark) {
+        conf->hold_mark->used = 1;
+    }
 
     conf->gates = conf->gate_list->gates;
     conf->decision = ngx_http_get_variable_index(cf, &name);
@@ -301,11 +352,12 @@ ngx_http_init_gate_postconfiguration(ngx_conf_t *cf)
 
     gates = &gmcf->gates.gates;
 
+    ngx_gate_conf_done(&gmcf->gates);
+    ngx_http_gate_warn(cf, gmcf);
+
     if (gates->nelts == 0) {
         return NGX_OK;
     }
-
-    ngx_gate_conf_done(&gmcf->gates);
 
     /* without "resolver", nginx sets one that resolves nothing */
 

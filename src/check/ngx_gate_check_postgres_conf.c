@@ -85,19 +85,19 @@ static ngx_array_t *ngx_gate_check_postgres_conf_names(ngx_conf_t *cf,
 ngx_gate_param_t  ngx_gate_check_postgres_conf_params[] = {
 
     { ngx_string("tables"),
-      0,
+      NGX_GATE_PARAM_QUOTED,
       ngx_gate_param_set_str,
       offsetof(ngx_gate_check_postgres_conf_t, tables),
       "names of tables, with commas" },
 
     { ngx_string("schema"),
-      0,
+      NGX_GATE_PARAM_QUOTED,
       ngx_gate_param_set_str,
       offsetof(ngx_gate_check_postgres_conf_t, schema),
       "names of schemas, with commas" },
 
     { ngx_string("rows"),
-      0,
+      NGX_GATE_PARAM_QUOTED,
       ngx_gate_param_set_str,
       offsetof(ngx_gate_check_postgres_conf_t, rows),
       "a table and a number, as in users:100" },

@@ -61,26 +61,19 @@ static char *
 ngx_gate_check_tcp_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
 {
     char                       *err;
-    ngx_str_t                   target;
     ngx_gate_check_tcp_conf_t  *conf;
 
     conf = check->conf;
-    target = check->target;
 
-    err = ngx_gate_endpoint_parse(cf, &conf->endpoint, &target, 0);
+    err = ngx_gate_endpoint_parse(cf, &conf->endpoint, &check->target, 0);
 
     if (err) {
 
-        if (ngx_strlchr(target.data, target.data + target.len, '@')) {
+        /* it may be a URL with a password, thus is not shown */
 
-            /* a URL with a password */
-
-            ngx_str_set(&target, "...");
-        }
-
-        return ngx_gate_param_error(cf, check, "target \"%V\" %s, it must be "
+        return ngx_gate_param_error(cf, check, "the target %s, it must be "
                                     "\"host:port\", \"[address]:port\" or "
-                                    "\"unix:/path\"", &target, err);
+                                    "\"unix:/path\"", err);
     }
 
     if (!conf->use_tls) {

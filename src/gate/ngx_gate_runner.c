@@ -430,6 +430,7 @@ ngx_gate_runner_log_check(ngx_gate_run_t *run)
 static ngx_uint_t
 ngx_gate_runner_needs_probe(ngx_gate_runner_t *runner, ngx_uint_t i)
 {
+    ngx_uint_t         n;
     ngx_gate_check_t  *check;
 
     check = ngx_gate_check_at(runner->gate, i);
@@ -440,9 +441,17 @@ ngx_gate_runner_needs_probe(ngx_gate_runner_t *runner, ngx_uint_t i)
         return 0;
     }
 
-    return check->after == NGX_GATE_NONE
-           || runner->checks[i].attempts
-           || runner->checks[check->after].status.up;
+    if (runner->checks[i].attempts) {
+        return 1;
+    }
+
+    for (n = 0; n < check->nafter; n++) {
+        if (!runner->checks[check->after[n]].status.up) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -451,11 +460,17 @@ ngx_gate_runner_needs_probe(ngx_gate_runner_t *runner, ngx_uint_t i)
 static void
 ngx_gate_runner_start_dependents(ngx_gate_runner_t *runner, ngx_uint_t passed)
 {
-    ngx_uint_t  i;
+    ngx_uint_t         i, n;
+    ngx_gate_check_t  *check;
 
     for (i = 0; i < runner->gate->checks.nelts; i++) {
+        check = ngx_gate_check_at(runner->gate, i);
 
-        if (ngx_gate_check_at(runner->gate, i)->after == passed
+        for (n = 0; n < check->nafter && check->after[n] != passed; n++) {
+            /* void */
+        }
+
+        if (n < check->nafter
             && runner->checks[i].attempts == 0
             && ngx_gate_runner_needs_probe(runner, i)
             && !runner->runs[i].busy)

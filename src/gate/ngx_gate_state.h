@@ -38,6 +38,8 @@ typedef struct ngx_gate_counters_s  ngx_gate_counters_t;
 
 struct ngx_gate_s {
     ngx_str_t                 name;
+    ngx_str_t                 file;         /* where it is configured */
+    ngx_uint_t                line;
     ngx_array_t               checks;       /* of ngx_gate_check_t */
     ngx_uint_t                index;
 

@@ -50,6 +50,8 @@ typedef struct {
     ngx_shm_zone_t             *stats;
     ngx_resolver_t             *resolver;
     ngx_uint_t                  used;       /* by some location */
+    ngx_array_t                 lists;      /* of ngx_http_gate_list_t * */
+    ngx_array_t                 holds;      /* of ngx_http_gate_mark_t * */
     ngx_uint_t                  generation; /* of this configuration */
 
     /* of this process */
@@ -83,7 +85,17 @@ typedef struct {
     ngx_str_t                   file;
     ngx_uint_t                  line;
     ngx_gate_t                **gates;      /* ends in NULL */
+    ngx_uint_t                  shows;      /* of init_status */
 } ngx_http_gate_list_t;
+
+
+/* a directive, and whether it is in force where there is a gate */
+
+typedef struct {
+    ngx_str_t                   file;
+    ngx_uint_t                  line;
+    ngx_uint_t                  used;
+} ngx_http_gate_mark_t;
 
 
 /* a value of $init_gate_decision that tells which location was passed */
@@ -109,6 +121,7 @@ struct ngx_http_gate_loc_conf_s {
 
     ngx_msec_t                  hold;       /* 0: off */
     ngx_uint_t                  hold_max;   /* 0: the default */
+    ngx_http_gate_mark_t       *hold_mark;
     ngx_uint_t                  response;
     time_t                      retry_after;
 
@@ -148,6 +161,12 @@ struct ngx_http_gate_held_s {
 
 /* conf */
 
+void ngx_http_gate_warn(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf);
+void ngx_http_gate_warn_beside(ngx_conf_t *cf,
+    ngx_http_gate_loc_conf_t *glcf);
+
+char *ngx_http_gate_conf_check(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_gate_conf_init_gate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_gate_conf_init_hold(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -300,6 +300,16 @@ ngx_gate_pq_conf_secrets(ngx_conf_t *cf, ngx_gate_check_t *check,
                                     "\"password_file\" is allowed");
     }
 
+    if (pcf->password) {
+        ngx_gate_param_warn(cf, check, "the connection string contains a "
+                            "password, \"password_file=\" keeps it out of the "
+                            "configuration");
+    }
+
+    ngx_gate_param_warn_missing(cf, check, "password_file",
+                                &pcf->password_file);
+    ngx_gate_param_warn_missing(cf, check, "passfile", &pcf->passfile);
+
     return NGX_CONF_OK;
 }
 
@@ -520,10 +530,12 @@ static char *
 ngx_gate_pq_conf_validate(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf)
 {
-    char         *rv;
+    char         *rv, **environ_saved, *none[1];
     PGconn       *conn;
     ngx_uint_t    n;
     const char  **keywords, **values;
+
+    none[0] = NULL;
 
     n = pcf->noptions;
 
@@ -542,7 +554,14 @@ ngx_gate_pq_conf_validate(ngx_conf_t *cf, ngx_gate_check_t *check,
     keywords[n + 1] = "password";   /* so that no file is looked for */
     values[n + 1] = "none";
 
+    /* a worker does not have the PGSERVICE of the master, for example */
+
+    environ_saved = environ;
+    environ = none;
+
     conn = libpq.PQconnectStartParams(keywords, values, 0);
+
+    environ = environ_saved;
 
     if (conn == NULL) {
         return NGX_CONF_ERROR;
@@ -624,6 +643,12 @@ ngx_gate_pq_conf_error(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_uint_t   secret;
     const char  *p;
 
+    if (ngx_strstr(text, "missing \"=\"")) {
+        return ngx_gate_param_error(cf, check, "invalid connection string: "
+                                    "it must be \"keyword=value ...\" or "
+                                    "\"postgresql://...\"");
+    }
+
     secret = ngx_gate_pq_conf_has_secret(pcf);
 
     for (p = text; *p && *p != LF && !(secret && *p == '"'); p++) {
@@ -651,10 +676,10 @@ ngx_gate_pq_conf_has_secret(ngx_gate_pq_conf_t *pcf)
 
     text = &pcf->conninfo;
 
-    /* a URI's may stand where its port belongs */
+    /* a URI's may stand where its port belongs, or without the scheme */
 
     return ngx_strcasestrn(text->data, "password", 8 - 1) != NULL
-           || ngx_strcasestrn(text->data, "://", 3 - 1) != NULL
+           || ngx_strlchr(text->data, text->data + text->len, ':') != NULL
            || ngx_strlchr(text->data, text->data + text->len, '@') != NULL;
 }
 

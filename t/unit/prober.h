@@ -154,7 +154,6 @@ unit_configure(void)
         check->type = &unit_type;
         check->gate = unit_gate;
         check->index = i;
-        check->after = NGX_GATE_NONE;
         check->interval = 1000;
         check->interval_open = 1000;
         check->timeout = 3000;
