@@ -56,6 +56,7 @@ ngx_gate_prober_start(ngx_cycle_t *cycle, ngx_array_t *gates,
     prober->log = cycle->log;
     prober->zone = zone;
     prober->stats = stats;
+    prober->generation = generation;
     prober->resolver = resolver;
 
     ngx_gate_writer_init(&prober->writer, zone, generation);
@@ -89,6 +90,11 @@ ngx_gate_prober_start(ngx_cycle_t *cycle, ngx_array_t *gates,
     prober->drain_event.cancelable = 0;
 
     ngx_gate_prober_watch_exit(prober);
+
+    /* the time of the master process, from whenever it had something to do */
+
+    ngx_time_update();
+
     ngx_gate_prober_heartbeat_handler(&prober->heartbeat_timer);
 
     return prober;
@@ -131,6 +137,14 @@ ngx_gate_prober_heartbeat_handler(ngx_gate_timer_t *timer)
     if (!ngx_gate_writer_owns(&prober->writer)) {
         ngx_gate_prober_lost_zone(prober);
         return;
+    }
+
+    if (prober->exiting && !prober->drain_event.timer_set) {
+        ngx_gate_prober_drain_handler(&prober->drain_event);
+
+        if (!prober->active) {
+            return;
+        }
     }
 
     for (i = 0; i < prober->nrunners; i++) {
@@ -273,6 +287,10 @@ ngx_gate_prober_publish_handler(ngx_event_t *ev)
 
 
 /*
+ * A worker that is about to exit probes until it does, unless there is a newer
+ * configuration: its connections may last for long, and nginx starts another
+ * worker only afterwards.
+ *
  * A graceful exit is over as soon as no timer is left that matters, and ours
  * do not.  But requests may wait at our gates, in other workers as well as in
  * this one, and somebody has to open them.  nginx tells the owners of idle
@@ -348,6 +366,8 @@ ngx_gate_prober_exit_handler(ngx_event_t *ev)
         return;
     }
 
+    prober->exiting = 1;
+
     ngx_gate_prober_drain_handler(&prober->drain_event);
 }
 
@@ -359,13 +379,17 @@ ngx_gate_prober_drain_handler(ngx_event_t *ev)
 
     prober = ngx_queue_data(ev, ngx_gate_prober_t, drain_event);
 
-    if (prober->active
-        && ngx_gate_writer_owns(&prober->writer)
-        && ngx_gate_stats_waiting(prober->stats, prober->zone->id))
-    {
+    if (!prober->active || !ngx_gate_writer_owns(&prober->writer)) {
+        ngx_gate_prober_stop(prober);
+        return;
+    }
+
+    if (ngx_gate_stats_waiting(prober->stats, prober->zone->id)) {
         ngx_add_timer(ev, NGX_GATE_PROBER_DRAIN);
         return;
     }
 
-    ngx_gate_prober_stop(prober);
+    if (prober->stats->generation != prober->generation) {
+        ngx_gate_prober_stop(prober);
+    }
 }

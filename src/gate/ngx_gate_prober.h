@@ -66,6 +66,7 @@ struct ngx_gate_prober_s {
     ngx_gate_writer_t         writer;
     ngx_gate_zone_t          *zone;
     ngx_gate_stats_t         *stats;
+    ngx_uint_t                generation;
     ngx_resolver_t           *resolver;
     ngx_pool_t               *pool;
     ngx_log_t                *log;
@@ -85,6 +86,7 @@ struct ngx_gate_prober_s {
     ngx_connection_t         *exit_connection;
     ngx_uint_t                failed_claims;
     ngx_uint_t                active;
+    ngx_uint_t                exiting;
 };
 
 

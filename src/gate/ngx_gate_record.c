@@ -94,14 +94,20 @@ ngx_gate_record_recompute(ngx_gate_t *gate, ngx_gate_record_t *record,
 
 
 ngx_int_t
-ngx_gate_record_init_zone(ngx_array_t *gates, ngx_gate_zone_t *old,
-    ngx_log_t *log)
+ngx_gate_record_init_zone(ngx_array_t *gates, ngx_gate_zone_t *zone,
+    ngx_gate_zone_t *old, ngx_log_t *log)
 {
     ngx_uint_t                i, n;
     ngx_gate_t               *gate;
     ngx_gate_record_t         record;
     ngx_gate_shared_t        *from;
     ngx_gate_check_record_t  *checks;
+
+    /* reading the configuration may have taken long */
+
+    ngx_time_update();
+
+    zone->created_msec = ngx_current_msec;
 
     gate = gates->elts;
 
@@ -140,6 +146,27 @@ ngx_gate_record_init_zone(ngx_array_t *gates, ngx_gate_zone_t *old,
     }
 
     return NGX_OK;
+}
+
+
+void
+ngx_gate_record_begin(ngx_gate_t *gate, ngx_gate_record_t *record,
+    ngx_gate_zone_t *zone)
+{
+    if (record->created_msec == zone->created_msec) {
+        record->created_msec = ngx_current_msec;
+        record->started_at = ngx_gate_record_now();
+    }
+
+    if (record->started_msec == zone->created_msec) {
+        record->started_msec = ngx_current_msec;
+    }
+
+    if (record->closed_msec == zone->created_msec) {
+        record->closed_msec = ngx_current_msec;
+    }
+
+    ngx_gate_record_set_deadline(gate, record);
 }
 
 

@@ -94,6 +94,10 @@ ngx_gate_runner_start(ngx_gate_runner_t *runner)
 
     ngx_gate_zone_read(gate->shared, &runner->record);
 
+    if (runner->prober->writer.first) {
+        ngx_gate_record_begin(gate, &runner->record, runner->prober->zone);
+    }
+
     if (ngx_gate_prober_write_begin(runner->prober) != NGX_OK) {
         return;
     }

@@ -20,6 +20,8 @@ static ngx_uint_t ngx_gate_stats_capacity(ngx_array_t *gates,
 static size_t ngx_gate_stats_size(ngx_uint_t capacity, ngx_uint_t nprocesses);
 static ngx_uint_t ngx_gate_stats_max_processes(void);
 static ngx_int_t ngx_gate_stats_init(ngx_shm_zone_t *shm_zone, void *data);
+static void ngx_gate_stats_set_generation(ngx_gate_stats_t *stats,
+    ngx_uint_t generation);
 static ngx_uint_t ngx_gate_stats_find_slot(ngx_gate_stats_t *stats,
     ngx_str_t *name);
 static ngx_uint_t ngx_gate_stats_get_slot(ngx_gate_stats_t *stats,
@@ -218,9 +220,31 @@ ngx_gate_stats_commit(ngx_shm_zone_t *shm_zone, ngx_shm_zone_t *old,
         gate[i].counters = ngx_gate_stats_counters(stats, 0, gate[i].slot);
     }
 
-    stats->generation = generation;
+    ngx_gate_stats_set_generation(stats, generation);
 
     return generation;
+}
+
+
+void
+ngx_gate_stats_retire(ngx_shm_zone_t *shm_zone)
+{
+    ngx_gate_stats_t  *stats;
+
+    stats = ((ngx_slab_pool_t *) shm_zone->shm.addr)->data;
+
+    ngx_gate_stats_set_generation(stats, stats->generation + 1);
+}
+
+
+/* also where old workers look */
+
+static void
+ngx_gate_stats_set_generation(ngx_gate_stats_t *stats, ngx_uint_t generation)
+{
+    for ( /* void */ ; stats; stats = stats->older) {
+        stats->generation = generation;
+    }
 }
 
 

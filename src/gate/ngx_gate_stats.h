@@ -47,7 +47,7 @@ typedef struct {
 typedef struct ngx_gate_stats_s  ngx_gate_stats_t;
 
 struct ngx_gate_stats_s {
-    ngx_atomic_t              generation;   /* of the configuration */
+    ngx_atomic_t              generation;   /* of the newest configuration */
     ngx_gate_stats_t         *older;        /* in use before this one */
     ngx_uint_t                capacity;     /* gates there is room for */
     ngx_uint_t                nprocesses;   /* and processes */
@@ -68,6 +68,10 @@ ngx_shm_zone_t *ngx_gate_stats_add(ngx_conf_t *cf, ngx_array_t *gates,
 
 ngx_uint_t ngx_gate_stats_commit(ngx_shm_zone_t *shm_zone, ngx_shm_zone_t *old,
     ngx_array_t *gates);
+
+/* there is a newer configuration, without gates */
+
+void ngx_gate_stats_retire(ngx_shm_zone_t *shm_zone);
 
 /*
  * This process gets counters of its own; sets gate->counters of every gate.

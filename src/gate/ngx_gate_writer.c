@@ -34,6 +34,7 @@ ngx_gate_writer_init(ngx_gate_writer_t *writer, ngx_gate_zone_t *zone,
 {
     writer->zone = zone;
     writer->taken_over = 0;
+    writer->first = 0;
     writer->identity = ((ngx_atomic_uint_t)
                         (generation & NGX_GATE_WRITER_GENERATION)
                         << NGX_GATE_WRITER_SHIFT)
@@ -85,6 +86,7 @@ ngx_gate_writer_claim(ngx_gate_writer_t *writer, ngx_uint_t force)
     }
 
     writer->taken_over = taken_over;
+    writer->first = (owner == 0);
 
     return NGX_OK;
 }

@@ -24,6 +24,7 @@ typedef struct {
     ngx_gate_zone_t          *zone;
     ngx_atomic_uint_t         identity;     /* the owner of the zone then */
     ngx_uint_t                taken_over;   /* from an older generation */
+    ngx_uint_t                first;        /* the zone had no owner before */
 } ngx_gate_writer_t;
 
 

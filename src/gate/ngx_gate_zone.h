@@ -119,6 +119,8 @@ typedef struct {
     volatile int64_t          heartbeat;    /* ms since the epoch */
     ngx_atomic_t              touched_msec; /* the same by ngx_current_msec */
     ngx_atomic_t              idle;         /* all is latched: no heartbeats */
+    ngx_msec_t                created_msec; /* the times of new gates, until
+                                               the first owner sets them */
     uint32_t                  id;           /* tells it from other zones */
 
     ngx_uint_t                ngates;

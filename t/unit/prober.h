@@ -104,13 +104,17 @@ unit_begin(void)
 
     ngx_slab_init(shpool);
 
-    if (shm_zone->init(shm_zone, NULL) != NGX_OK
-        || ngx_gate_record_init_zone(&unit_gates, NULL, &unit_log) != NGX_OK)
-    {
+    if (shm_zone->init(shm_zone, NULL) != NGX_OK) {
         exit(2);
     }
 
     unit_zone = shm_zone->data;
+
+    if (ngx_gate_record_init_zone(&unit_gates, unit_zone, NULL, &unit_log)
+        != NGX_OK)
+    {
+        exit(2);
+    }
 }
 
 
