@@ -482,12 +482,13 @@ ngx_http_init_gate_init_process(ngx_cycle_t *cycle)
                       "at init gates");
     }
 
-    if (ngx_worker != 0) {
+    if (ngx_worker > 1) {
         return NGX_OK;
     }
 
     gmcf->prober = ngx_gate_prober_start(cycle, gates, zone, gmcf->stats->data,
-                                         gmcf->generation, gmcf->resolver);
+                                         gmcf->generation, gmcf->resolver,
+                                         ngx_worker == 1);
 
     return gmcf->prober ? NGX_OK : NGX_ERROR;
 }

@@ -86,7 +86,7 @@ ngx_gate_record_recompute(ngx_gate_t *gate, ngx_gate_record_t *record,
         record->closed_msec = ngx_current_msec;
     }
 
-    ngx_gate_zone_add_event(gate->shared, record->latch.state,
+    ngx_gate_zone_add_event(record, record->latch.state,
                             ngx_gate_record_now());
 
     return 1;
@@ -137,10 +137,11 @@ ngx_gate_record_init_zone(ngx_array_t *gates, ngx_gate_zone_t *zone,
         ngx_gate_record_compute_first(&gate[n], &record, checks, from);
 
         for (i = 0; i < gate[n].checks.nelts; i++) {
-            ngx_gate_zone_publish_check(&gate[n].shared->checks[i], &checks[i]);
+            ngx_gate_zone_publish_check(NULL, &gate[n].shared->checks[i],
+                                        &checks[i]);
         }
 
-        ngx_gate_zone_publish(&gate[n], &record, checks);
+        ngx_gate_zone_publish(NULL, &gate[n], &record, checks);
 
         ngx_free(checks);
     }
@@ -185,7 +186,7 @@ ngx_gate_record_compute_first(ngx_gate_t *gate, ngx_gate_record_t *record,
 
     (void) ngx_gate_record_recompute(gate, record, checks);
 
-    if (from && from->open) {
+    if (from && ngx_gate_zone_is_open(from)) {
         record->opened_at = opened_at;
         record->last_startup_msec = last_startup_msec;
 
@@ -193,7 +194,7 @@ ngx_gate_record_compute_first(ngx_gate_t *gate, ngx_gate_record_t *record,
         record->opened_at = ngx_gate_record_now();
     }
 
-    ngx_gate_zone_add_event(gate->shared, record->latch.state,
+    ngx_gate_zone_add_event(record, record->latch.state,
                             ngx_gate_record_now());
 }
 
@@ -227,9 +228,8 @@ static void
 ngx_gate_record_inherit(ngx_gate_t *gate, ngx_gate_record_t *record,
     ngx_gate_check_record_t *checks, ngx_gate_shared_t *old)
 {
-    ngx_uint_t             i, n, same;
-    ngx_gate_record_t      before;
-    ngx_gate_zone_event_t  events[NGX_GATE_HISTORY];
+    ngx_uint_t         same;
+    ngx_gate_record_t  before;
 
     ngx_gate_zone_read(old, &before);
 
@@ -248,6 +248,9 @@ ngx_gate_record_inherit(ngx_gate_t *gate, ngx_gate_record_t *record,
         record->started_at = before.started_at;
         record->opened_at = before.opened_at;
         record->last_startup_msec = before.last_startup_msec;
+
+        record->nevents = before.nevents;
+        ngx_memcpy(record->events, before.events, sizeof(record->events));
     }
 
     if (gate->trigger
@@ -261,12 +264,6 @@ ngx_gate_record_inherit(ngx_gate_t *gate, ngx_gate_record_t *record,
     }
 
     ngx_gate_record_set_deadline(gate, record);
-
-    n = ngx_gate_zone_read_events(old, events);
-
-    for (i = 0; i < n; i++) {
-        ngx_gate_zone_add_event(gate->shared, events[i].state, events[i].at);
-    }
 }
 
 

@@ -8,7 +8,7 @@
 #include <ngx_gate_state.h>
 #include <ngx_gate_zone.h>
 #include <ngx_gate_stats.h>
-#include <ngx_gate_writer.h>
+#include <ngx_gate_process.h>
 
 
 #define NGX_GATE_STATS_GATES      16
@@ -361,7 +361,7 @@ ngx_gate_stats_is_in_use(ngx_gate_stats_t *stats, ngx_gate_stats_slot_t *slot)
         process = &stats->processes[i];
 
         if (process->generation <= slot->generation
-            && ngx_gate_writer_process_is_alive(process->pid))
+            && ngx_gate_process_is_alive(process->pid))
         {
             return 1;
         }
@@ -388,12 +388,12 @@ ngx_gate_stats_attach(ngx_gate_stats_t *stats, ngx_array_t *gates,
         process = &stats->processes[n];
         pid = process->pid;
 
-        if (ngx_gate_writer_process_is_alive(pid)) {
+        if (ngx_gate_process_is_alive(pid)) {
             continue;
         }
 
         if (!ngx_atomic_cmp_set(&process->pid, pid,
-                                (ngx_atomic_uint_t) ngx_pid))
+                                ngx_gate_process_self()))
         {
             continue;
         }
@@ -422,7 +422,7 @@ ngx_gate_stats_attach(ngx_gate_stats_t *stats, ngx_array_t *gates,
 void
 ngx_gate_stats_detach(ngx_gate_stats_process_t *process)
 {
-    (void) ngx_atomic_cmp_set(&process->pid, (ngx_atomic_uint_t) ngx_pid, 0);
+    (void) ngx_atomic_cmp_set(&process->pid, ngx_gate_process_self(), 0);
 }
 
 
@@ -440,7 +440,7 @@ ngx_gate_stats_waiting(ngx_gate_stats_t *stats, ngx_atomic_uint_t zone)
 
         if (process->waiting
             && process->zone == zone
-            && ngx_gate_writer_process_is_alive(process->pid))
+            && ngx_gate_process_is_alive(process->pid))
         {
             waiting += process->waiting;
         }
@@ -451,7 +451,8 @@ ngx_gate_stats_waiting(ngx_gate_stats_t *stats, ngx_atomic_uint_t zone)
 
 
 ngx_int_t
-ngx_gate_stats_lock_trigger(ngx_gate_stats_t *stats, ngx_gate_t *gate)
+ngx_gate_stats_lock_trigger(ngx_gate_stats_t *stats, ngx_gate_t *gate,
+    ngx_atomic_uint_t deposed)
 {
     ngx_atomic_t       *trigger_pid;
     ngx_atomic_uint_t   pid;
@@ -459,8 +460,8 @@ ngx_gate_stats_lock_trigger(ngx_gate_stats_t *stats, ngx_gate_t *gate)
     trigger_pid = ngx_gate_stats_trigger_pid(stats, gate);
     pid = *trigger_pid;
 
-    if (ngx_gate_writer_process_is_alive(pid)
-        || !ngx_atomic_cmp_set(trigger_pid, pid, (ngx_atomic_uint_t) ngx_pid))
+    if ((pid != deposed && ngx_gate_process_is_alive(pid))
+        || !ngx_atomic_cmp_set(trigger_pid, pid, ngx_gate_process_self()))
     {
         return NGX_BUSY;
     }
@@ -473,7 +474,7 @@ void
 ngx_gate_stats_unlock_trigger(ngx_gate_stats_t *stats, ngx_gate_t *gate)
 {
     (void) ngx_atomic_cmp_set(ngx_gate_stats_trigger_pid(stats, gate),
-                              (ngx_atomic_uint_t) ngx_pid, 0);
+                              ngx_gate_process_self(), 0);
 }
 
 
@@ -537,7 +538,7 @@ ngx_gate_stats_sum_slot(ngx_gate_stats_t *stats, ngx_uint_t slot,
         sum->refused += counters->refused;
         sum->gone += counters->gone;
 
-        if (counters->held && ngx_gate_writer_process_is_alive(process->pid)) {
+        if (counters->held && ngx_gate_process_is_alive(process->pid)) {
             sum->held += counters->held;
         }
     }

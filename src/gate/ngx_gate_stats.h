@@ -90,11 +90,11 @@ ngx_uint_t ngx_gate_stats_waiting(ngx_gate_stats_t *stats,
 /*
  * A trigger is sent by one process at a time, of any generation: the old first
  * worker may still be sending it when the new one starts.  NGX_BUSY: another
- * process is.
+ * process is, and not the one that was deposed because it hung.
  */
 
 ngx_int_t ngx_gate_stats_lock_trigger(ngx_gate_stats_t *stats,
-    ngx_gate_t *gate);
+    ngx_gate_t *gate, ngx_atomic_uint_t deposed);
 void ngx_gate_stats_unlock_trigger(ngx_gate_stats_t *stats, ngx_gate_t *gate);
 
 void ngx_gate_stats_sum(ngx_gate_stats_t *stats, ngx_gate_t *gate,
