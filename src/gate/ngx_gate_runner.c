@@ -142,6 +142,11 @@ ngx_gate_runner_publish(ngx_gate_runner_t *runner)
 {
     if (runner->dirty) {
         ngx_gate_runner_recompute(runner, 0);
+
+        if (runner->record.trigger.state == NGX_GATE_TRIGGER_SUCCEEDED) {
+            /* its connection is not needed any more */
+            ngx_gate_trigger_cancel(runner);
+        }
     }
 }
 

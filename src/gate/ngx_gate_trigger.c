@@ -44,7 +44,11 @@ ngx_gate_trigger_delay(ngx_gate_run_t *run)
     record = &run->runner->record;
     prober = run->runner->prober;
 
-    if (ngx_gate_state_is_open(gate, record->latch.state)) {
+    /* a gate that only its deadline has opened still waits for it */
+
+    if (record->latch.state == NGX_GATE_STATE_READY
+        || record->latch.state == NGX_GATE_STATE_DEGRADED)
+    {
         return NGX_GATE_TRIGGER_POLL_OPEN;
     }
 
