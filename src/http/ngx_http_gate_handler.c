@@ -7,6 +7,10 @@
 #include <ngx_http_gate.h>
 
 
+static ngx_inline ngx_int_t ngx_http_gate_handler_count(ngx_http_request_t *r,
+    ngx_http_gate_loc_conf_t *glcf);
+
+
 static ngx_http_variable_value_t  ngx_http_gate_handler_passed =
     ngx_http_variable("passed");
 
@@ -38,12 +42,20 @@ ngx_http_gate_handler(ngx_http_request_t *r)
 
     } while (*++gate);
 
-    return ngx_http_gate_handler_pass(r, glcf);
+    return ngx_http_gate_handler_count(r, glcf);
 }
 
 
 ngx_int_t
 ngx_http_gate_handler_pass(ngx_http_request_t *r,
+    ngx_http_gate_loc_conf_t *glcf)
+{
+    return ngx_http_gate_handler_count(r, glcf);
+}
+
+
+static ngx_inline ngx_int_t
+ngx_http_gate_handler_count(ngx_http_request_t *r,
     ngx_http_gate_loc_conf_t *glcf)
 {
     ngx_gate_t                 **gate;
