@@ -460,8 +460,16 @@ ngx_http_init_gate_init_module(ngx_cycle_t *cycle)
     }
 
     if (zone == NULL || ngx_process != NGX_PROCESS_SINGLE) {
-        return gmcf ? ngx_http_init_gate_commit(cycle, gmcf, zone,
-                                                stats) : NGX_OK;
+
+        if (gmcf) {
+            return ngx_http_init_gate_commit(cycle, gmcf, zone, stats);
+        }
+
+        if (stats) {
+            ngx_gate_stats_retire(stats);
+        }
+
+        return NGX_OK;
     }
 
     ngx_http_init_gate_exit_process(old);
@@ -501,8 +509,8 @@ ngx_http_init_gate_commit(ngx_cycle_t *cycle, ngx_http_gate_main_conf_t *gmcf,
         return NGX_OK;
     }
 
-    return ngx_gate_record_init_zone(gates, zone ? zone->data : NULL,
-                                     cycle->log);
+    return ngx_gate_record_init_zone(gates, gmcf->zone->data,
+                                     zone ? zone->data : NULL, cycle->log);
 }
 
 
@@ -541,12 +549,13 @@ ngx_http_init_gate_init_process(ngx_cycle_t *cycle)
                       "at init gates");
     }
 
-    if (ngx_worker != 0) {
+    if (ngx_worker > 1) {
         return NGX_OK;
     }
 
     gmcf->prober = ngx_gate_prober_start(cycle, gates, zone, gmcf->stats->data,
-                                         gmcf->generation, gmcf->resolver);
+                                         gmcf->generation, gmcf->resolver,
+                                         ngx_worker == 1);
 
     return gmcf->prober ? NGX_OK : NGX_ERROR;
 }

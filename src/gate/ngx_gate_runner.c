@@ -95,6 +95,10 @@ ngx_gate_runner_start(ngx_gate_runner_t *runner)
 
     ngx_gate_zone_read(gate->shared, &runner->record);
 
+    if (runner->prober->writer.first) {
+        ngx_gate_record_begin(gate, &runner->record, runner->prober->zone);
+    }
+
     if (ngx_gate_prober_write_begin(runner->prober) != NGX_OK) {
         return;
     }
@@ -106,7 +110,8 @@ ngx_gate_runner_start(ngx_gate_runner_t *runner)
 
         if (runner->prober->writer.taken_over && record->attempts) {
             record->carried_over = 1;
-            ngx_gate_zone_publish_check(runner->runs[i].shared, record);
+            ngx_gate_zone_publish_check(&runner->prober->writer,
+                                        runner->runs[i].shared, record);
         }
     }
 
@@ -114,7 +119,7 @@ ngx_gate_runner_start(ngx_gate_runner_t *runner)
         runner->record.carried_over = 1;
     }
 
-    ngx_gate_writer_write_end(&runner->prober->writer);
+    (void) ngx_gate_prober_write_end(runner->prober);
 
     for (i = 0; i < gate->checks.nelts; i++) {
         if (ngx_gate_runner_needs_probe(runner, i)) {
@@ -138,6 +143,11 @@ ngx_gate_runner_publish(ngx_gate_runner_t *runner)
 {
     if (runner->dirty) {
         ngx_gate_runner_recompute(runner, 0);
+
+        if (runner->record.trigger.state == NGX_GATE_TRIGGER_SUCCEEDED) {
+            /* its connection is not needed any more */
+            ngx_gate_trigger_cancel(runner);
+        }
     }
 }
 
@@ -164,12 +174,13 @@ ngx_gate_runner_cancel_unneeded(ngx_gate_runner_t *runner)
             && !ngx_gate_runner_needs_probe(runner, i))
         {
             runner->checks[i].next_check = 0;
-            ngx_gate_zone_publish_check(runner->runs[i].shared,
+            ngx_gate_zone_publish_check(&runner->prober->writer,
+                                        runner->runs[i].shared,
                                         &runner->checks[i]);
         }
     }
 
-    ngx_gate_writer_write_end(&runner->prober->writer);
+    (void) ngx_gate_prober_write_end(runner->prober);
 
     ngx_gate_trigger_cancel(runner);
 }
@@ -234,9 +245,15 @@ ngx_gate_runner_check_done(ngx_gate_run_t *run)
 
     record->next_check = record->last_checked + ngx_gate_runner_next_delay(run);
 
-    ngx_gate_zone_publish_check(run->shared, record);
+    ngx_gate_zone_publish_check(&runner->prober->writer, run->shared, record);
 
-    ngx_gate_writer_write_end(&runner->prober->writer);
+    if (ngx_gate_prober_write_end(runner->prober) != NGX_OK) {
+        return;
+    }
+
+    if (record->consecutive == 1) {
+        ngx_gate_runner_log_check(run);
+    }
 
     if (ngx_gate_runner_needs_probe(runner, i)) {
         ngx_gate_run_schedule(run, record->next_check - record->last_checked);
@@ -282,7 +299,6 @@ ngx_gate_runner_add_result(ngx_gate_run_t *run)
 
     if (changed) {
         record->consecutive = 1;
-        ngx_gate_runner_log_check(run);
 
     } else {
         record->consecutive++;
@@ -388,11 +404,12 @@ ngx_gate_runner_reschedule(ngx_gate_runner_t *runner)
 
         run->record->next_check = ngx_gate_record_now() + pause;
 
-        ngx_gate_zone_publish_check(run->shared, run->record);
+        ngx_gate_zone_publish_check(&runner->prober->writer, run->shared,
+                                    run->record);
         ngx_gate_run_schedule(run, pause);
     }
 
-    ngx_gate_writer_write_end(&runner->prober->writer);
+    (void) ngx_gate_prober_write_end(runner->prober);
 }
 
 
@@ -502,14 +519,16 @@ ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
                                         runner->checks);
 
     ngx_gate_runner_estimate(runner);
-    ngx_gate_zone_publish(runner->gate, &runner->record, runner->checks);
+    ngx_gate_zone_publish(&prober->writer, runner->gate, &runner->record,
+                          runner->checks);
 
     if (changed || notify) {
-        ngx_memory_barrier();
-        prober->zone->changes++;
+        (void) ngx_atomic_fetch_add(&prober->zone->changes, 1);
     }
 
-    ngx_gate_writer_write_end(&prober->writer);
+    if (ngx_gate_prober_write_end(prober) != NGX_OK) {
+        return;
+    }
 
     if (changed || notify) {
         ngx_gate_wake_send(prober->log);

@@ -187,6 +187,8 @@ ngx_int_t ngx_http_gate_conf_resolve_list(ngx_conf_t *cf,
 /* handler */
 
 ngx_int_t ngx_http_gate_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_gate_handler_pass(ngx_http_request_t *r,
+    ngx_http_gate_loc_conf_t *glcf);
 
 /* ctx */
 

@@ -24,7 +24,7 @@ ngx_gate_t *
 ngx_http_gate_closed_find(ngx_gate_t **gates)
 {
     for ( /* void */ ; *gates; gates++) {
-        if (!(*gates)->shared->open) {
+        if (!ngx_gate_zone_is_open((*gates)->shared)) {
             return *gates;
         }
     }
@@ -65,11 +65,19 @@ ngx_http_gate_closed_handler(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    state = ngx_gate_zone_published(gate->shared)->latch.state;
+    for ( ;; ) {
+        state = ngx_gate_zone_published(gate->shared)->latch.state;
 
-    if (ngx_gate_state_is_open(gate, state)) {
+        if (!ngx_gate_state_is_open(gate, state)) {
+            break;
+        }
+
         /* it has opened just now */
-        return ngx_http_gate_handler(r);
+
+        gate = ngx_http_gate_closed_find(glcf->gates);
+        if (gate == NULL) {
+            return ngx_http_gate_handler_pass(r, glcf);
+        }
     }
 
     ctx->gate = gate;

@@ -7,6 +7,10 @@
 #include <ngx_http_gate.h>
 
 
+static ngx_inline ngx_int_t ngx_http_gate_handler_count(ngx_http_request_t *r,
+    ngx_http_gate_loc_conf_t *glcf);
+
+
 /*
  * All that an open gate costs.  Whether a request has been counted before an
  * internal redirect (which forgets all contexts) is remembered by the value
@@ -16,9 +20,8 @@
 ngx_int_t
 ngx_http_gate_handler(ngx_http_request_t *r)
 {
-    ngx_gate_t                 **gate;
-    ngx_http_gate_loc_conf_t    *glcf;
-    ngx_http_variable_value_t   *vv;
+    ngx_gate_t                **gate;
+    ngx_http_gate_loc_conf_t   *glcf;
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
 
@@ -29,11 +32,30 @@ ngx_http_gate_handler(ngx_http_request_t *r)
     }
 
     do {
-        if (!(*gate)->shared->open) {
+        if (!ngx_gate_zone_is_open((*gate)->shared)) {
             return ngx_http_gate_closed_handler(r, glcf, *gate);
         }
 
     } while (*++gate);
+
+    return ngx_http_gate_handler_count(r, glcf);
+}
+
+
+ngx_int_t
+ngx_http_gate_handler_pass(ngx_http_request_t *r,
+    ngx_http_gate_loc_conf_t *glcf)
+{
+    return ngx_http_gate_handler_count(r, glcf);
+}
+
+
+static ngx_inline ngx_int_t
+ngx_http_gate_handler_count(ngx_http_request_t *r,
+    ngx_http_gate_loc_conf_t *glcf)
+{
+    ngx_gate_t                 **gate;
+    ngx_http_variable_value_t   *vv;
 
     vv = &r->variables[glcf->decision];
 
