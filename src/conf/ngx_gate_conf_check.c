@@ -34,6 +34,9 @@ static ngx_gate_check_type_t  *ngx_gate_conf_check_types[] = {
 #endif
     &ngx_gate_check_http,
     &ngx_gate_check_tcp,
+#if (NGX_GATE_GRPC)
+    &ngx_gate_check_grpc,
+#endif
     NULL
 };
 
@@ -129,13 +132,22 @@ ngx_gate_conf_check_type(ngx_conf_t *cf, ngx_str_t *name,
     }
 #endif
 
+#if !(NGX_GATE_GRPC)
+    if (ngx_strcmp(name->data, "grpc") == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "check type \"grpc\" is not available: this "
+                           "module was built without libnghttp2");
+        return NGX_CONF_ERROR;
+    }
+#endif
+
     /* where the type was forgotten, it may be a URL with a password */
 
     ngx_str_set(&hidden, "...");
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "unknown check type \"%V\": file, postgres, redis, "
-                       "http and tcp are allowed",
+                       "http, tcp and grpc are allowed",
                        strpbrk((char *) name->data, ":@=") ? &hidden : name);
 
     return NGX_CONF_ERROR;

@@ -384,7 +384,7 @@ ngx_gate_peer_read(ngx_gate_peer_t *peer)
         return;
     }
 
-    if (peer->kept) {
+    if (peer->kept && (!peer->read_kept || n == 0 || n == NGX_ERROR)) {
 
         /* at its end, or something that nobody asked for */
 

@@ -38,6 +38,7 @@ struct ngx_gate_peer_s {
     void                     *data;
     void                    (*handler)(ngx_gate_peer_t *peer,
                                        ngx_gate_peer_event_e event);
+    ngx_uint_t                read_kept;   /* see keep() */
 
     /*
      * out: received bytes; the handler takes them by moving in->pos, what it
@@ -82,6 +83,8 @@ void ngx_gate_peer_close(ngx_gate_peer_t *peer);    /* idempotent */
  * Keeps the connection for a later exchange: until the next send() the handler
  * is not called, and whatever arrives closes it.  So the next exchange begins
  * with send() if the peer is kept still, and with connect() if it is not.
+ * With read_kept the handler is called for what arrives; where it sends, it
+ * calls keep() again.
  *
  * The other side may close just then: if it ends a kept connection without
  * having answered a byte, a new one is made, once, and the handler sees

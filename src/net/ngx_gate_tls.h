@@ -22,6 +22,7 @@ struct ngx_gate_tls_s {
     ngx_str_t                 cert;
     ngx_str_t                 key;
     ngx_str_t                 name;        /* sent as SNI and verified */
+    ngx_str_t                 alpn;        /* empty: none; before init() */
     ngx_uint_t                verify;      /* 0: not said, thus on */
 #if (NGX_SSL)
     ngx_ssl_t                *ssl;
