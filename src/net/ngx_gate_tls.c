@@ -28,6 +28,9 @@ static char *ngx_gate_tls_certificate(ngx_conf_t *cf, ngx_gate_check_t *check,
 static char *ngx_gate_tls_trusted_certificate(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_gate_tls_t *tls);
 static ngx_uint_t ngx_gate_tls_name_is_address(ngx_gate_tls_t *tls);
+#ifdef SSL_R_CERT_CB_ERROR
+static int ngx_gate_tls_cert_requested(ngx_ssl_conn_t *ssl_conn, void *arg);
+#endif
 static ngx_int_t ngx_gate_tls_check_protocol(ngx_gate_tls_t *tls,
     ngx_connection_t *c, ngx_str_t *text);
 static ngx_int_t ngx_gate_tls_verify(ngx_gate_tls_t *tls, ngx_connection_t *c,
@@ -252,13 +255,27 @@ ngx_gate_tls_trusted_certificate(ngx_conf_t *cf, ngx_gate_check_t *check,
 
 
 ngx_int_t
-ngx_gate_tls_start(ngx_gate_tls_t *tls, ngx_connection_t *c)
+ngx_gate_tls_start(ngx_gate_tls_t *tls, ngx_connection_t *c,
+    ngx_uint_t *cert_requested)
 {
     u_char  name[NGX_GATE_ENDPOINT_HOST_MAX + 1];
 
     if (ngx_ssl_create_connection(tls->ssl, c, NGX_SSL_CLIENT) != NGX_OK) {
         return NGX_ERROR;
     }
+
+#ifdef SSL_R_CERT_CB_ERROR
+
+    *cert_requested = 0;
+
+    SSL_set_cert_cb(c->ssl->connection, ngx_gate_tls_cert_requested,
+                    cert_requested);
+
+#else
+
+    *cert_requested = 1;
+
+#endif
 
 #ifdef SSL_CTRL_SET_TLSEXT_HOSTNAME
 
@@ -313,6 +330,79 @@ ngx_gate_tls_handshake(ngx_gate_tls_t *tls, ngx_connection_t *c,
     }
 
     return NGX_ERROR;
+}
+
+
+#ifdef SSL_R_CERT_CB_ERROR
+
+static int
+ngx_gate_tls_cert_requested(ngx_ssl_conn_t *ssl_conn, void *arg)
+{
+    ngx_uint_t *cert_requested = arg;
+
+    *cert_requested = 1;
+
+    return 1;
+}
+
+#endif
+
+
+/* by a session ticket, as most servers send it at once, or by data */
+
+ngx_int_t
+ngx_gate_tls_confirm(ngx_connection_t *c, ngx_gate_log_capture_t *capture,
+    ngx_gate_reason_e *reason, ngx_str_t *text)
+{
+#ifdef TLS1_3_VERSION
+
+    int              n, sslerr;
+    u_char           ch;
+    ngx_err_t        err;
+    ngx_ssl_conn_t  *ssl_conn;
+
+    ssl_conn = c->ssl->connection;
+
+    if (SSL_version(ssl_conn) != TLS1_3_VERSION) {
+        return NGX_OK;
+    }
+
+    ngx_str_null(&capture->text);
+    ERR_clear_error();
+
+    n = SSL_peek(ssl_conn, &ch, 1);
+
+    if (n > 0 || SSL_SESSION_has_ticket(SSL_get0_session(ssl_conn))) {
+        return NGX_OK;
+    }
+
+    sslerr = SSL_get_error(ssl_conn, n);
+    err = (sslerr == SSL_ERROR_SYSCALL) ? ngx_errno : 0;
+
+    if (sslerr == SSL_ERROR_WANT_READ || sslerr == SSL_ERROR_WANT_WRITE) {
+        c->read->ready = 0;
+        return NGX_AGAIN;
+    }
+
+    c->ssl->no_wait_shutdown = 1;
+    c->ssl->no_send_shutdown = 1;
+
+    ngx_ssl_error(NGX_LOG_INFO, c->log, err, "SSL_peek() failed");
+
+    *reason = ngx_gate_tls_reason(&capture->text, 0, text);
+
+    if (*reason == NGX_GATE_OK) {
+        *reason = NGX_GATE_RESET;
+        ngx_str_set(text, "peer closed the connection after the TLS handshake");
+    }
+
+    return NGX_ERROR;
+
+#else
+
+    return NGX_OK;
+
+#endif
 }
 
 
@@ -507,7 +597,8 @@ ngx_gate_tls_init(ngx_conf_t *cf, ngx_gate_check_t *check,
 
 
 ngx_int_t
-ngx_gate_tls_start(ngx_gate_tls_t *tls, ngx_connection_t *c)
+ngx_gate_tls_start(ngx_gate_tls_t *tls, ngx_connection_t *c,
+    ngx_uint_t *cert_requested)
 {
     return NGX_ERROR;
 }
@@ -518,6 +609,14 @@ ngx_gate_tls_handshake(ngx_gate_tls_t *tls, ngx_connection_t *c,
     ngx_gate_log_capture_t *capture, ngx_gate_reason_e *reason, ngx_str_t *text)
 {
     return NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_gate_tls_confirm(ngx_connection_t *c, ngx_gate_log_capture_t *capture,
+    ngx_gate_reason_e *reason, ngx_str_t *text)
+{
+    return NGX_OK;
 }
 
 

@@ -72,10 +72,21 @@ char *ngx_gate_tls_reject(ngx_conf_t *cf, ngx_gate_check_t *check,
  * say why.
  */
 
-ngx_int_t ngx_gate_tls_start(ngx_gate_tls_t *tls, ngx_connection_t *c);
+ngx_int_t ngx_gate_tls_start(ngx_gate_tls_t *tls, ngx_connection_t *c,
+    ngx_uint_t *cert_requested);
 ngx_int_t ngx_gate_tls_handshake(ngx_gate_tls_t *tls, ngx_connection_t *c,
     ngx_gate_log_capture_t *capture, ngx_gate_reason_e *reason,
     ngx_str_t *text);
+
+/*
+ * After the handshake: whether the server, which has requested a certificate,
+ * goes on with the connection.  NGX_AGAIN: call it again upon an event.
+ */
+
+ngx_int_t ngx_gate_tls_confirm(ngx_connection_t *c,
+    ngx_gate_log_capture_t *capture, ngx_gate_reason_e *reason,
+    ngx_str_t *text);
+
 void ngx_gate_tls_close(ngx_connection_t *c);
 
 /* the error of OpenSSL that a line kept back tells of; 0: none */

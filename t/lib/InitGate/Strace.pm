@@ -9,6 +9,10 @@ package InitGate::Strace;
 #                           (a hash) and the lines of strace.  Ends the test
 #                           where this worker may not be traced.
 
+#     injected($t, [OPTION, ...], CODE)
+#                           runs the code while this worker is traced with
+#                           these options, as ["-e", "inject=..."]
+
 use strict;
 use warnings;
 
@@ -17,7 +21,7 @@ use POSIX ();
 use Test::More;
 
 use Exporter 'import';
-our @EXPORT = qw(plan_traced traced);
+our @EXPORT = qw(plan_traced traced injected);
 
 
 sub plan_traced {
@@ -27,15 +31,15 @@ sub plan_traced {
 }
 
 
-sub traced {
-    my ($t, $option, @names) = @_;
+sub attach {
+    my ($t, @options) = @_;
 
     my $pid = fork // die "fork: $!";
 
     if ($pid == 0) {
         open STDERR, '>', $t->path('strace.err');
         { no warnings;
-          exec 'strace', $option, '-o', $t->path('strace'), '-p', $t->prober }
+          exec 'strace', @options, '-o', $t->path('strace'), '-p', $t->prober }
         POSIX::_exit(127);
     }
 
@@ -48,6 +52,32 @@ sub traced {
         exit;
     }
 
+    return $pid;
+}
+
+
+sub detach {
+    my ($pid) = @_;
+
+    kill 'INT', $pid;
+    local $?;
+    waitpid $pid, 0;
+}
+
+
+sub injected {
+    my ($t, $options, $code) = @_;
+
+    my $pid = attach($t, @$options);
+    $code->();
+    detach($pid);
+}
+
+
+sub traced {
+    my ($t, $option, @names) = @_;
+
+    my $pid = attach($t, $option);
     my %before = attempts($t);
 
     $t->wait_for(sub {
@@ -58,8 +88,7 @@ sub traced {
     my %probes = attempts($t);
     $probes{$_} -= $before{$_} for keys %probes;
 
-    kill 'INT', $pid;
-    waitpid $pid, 0;
+    detach($pid);
 
     return (\%probes, split /\n/, $t->read('strace'));
 }
