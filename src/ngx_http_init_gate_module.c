@@ -97,30 +97,30 @@ static ngx_command_t  ngx_http_init_gate_commands[] = {
 
 static ngx_http_module_t  ngx_http_init_gate_module_ctx = {
     ngx_http_gate_variables_add,           /* preconfiguration */
-    ngx_http_init_gate_postconfiguration,       /* postconfiguration */
+    ngx_http_init_gate_postconfiguration,  /* postconfiguration */
 
-    ngx_http_init_gate_create_main_conf,        /* create main configuration */
+    ngx_http_init_gate_create_main_conf,   /* create main configuration */
     NULL,                                  /* init main configuration */
 
     NULL,                                  /* create server configuration */
     NULL,                                  /* merge server configuration */
 
-    ngx_http_init_gate_create_loc_conf,         /* create location configuration */
-    ngx_http_init_gate_merge_loc_conf           /* merge location configuration */
+    ngx_http_init_gate_create_loc_conf,    /* create location configuration */
+    ngx_http_init_gate_merge_loc_conf      /* merge location configuration */
 };
 
 
 ngx_module_t  ngx_http_init_gate_module = {
     NGX_MODULE_V1,
     &ngx_http_init_gate_module_ctx,        /* module context */
-    ngx_http_init_gate_commands,                /* module directives */
+    ngx_http_init_gate_commands,           /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    ngx_http_init_gate_init_module,             /* init module */
-    ngx_http_init_gate_init_process,            /* init process */
+    ngx_http_init_gate_init_module,        /* init module */
+    ngx_http_init_gate_init_process,       /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    ngx_http_init_gate_exit_process,            /* exit process */
+    ngx_http_init_gate_exit_process,       /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
@@ -233,8 +233,8 @@ ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
  */
 
 static void
-ngx_http_init_gate_merge_status_list(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *prev,
-    ngx_http_gate_loc_conf_t *conf)
+ngx_http_init_gate_merge_status_list(ngx_conf_t *cf,
+    ngx_http_gate_loc_conf_t *prev, ngx_http_gate_loc_conf_t *conf)
 {
     ngx_http_core_loc_conf_t  *clcf;
 

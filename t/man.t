@@ -1,18 +1,17 @@
 #!/usr/bin/perl
 
-# The man page is well-formed, and in it as in README.md nothing that there is
-# is missing.
+# The man page is well-formed, and it and docs/ are complete.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 
 my $top = "$FindBin::Bin/..";
-my $page = "$top/doc/ngx_http_init_gate_module.7";
+my $page = "$top/docs/man/ngx_http_init_gate_module.7";
 
 my @said = grep { !/mandoc\.db|: STYLE: referenced manual not found/ }
     qx(mandoc -T lint -W style $page 2>&1);
-is(join('', @said), '', 'well-formed');
+is(join('', @said), '', 'mandoc: no findings');
 
 my $text = qx(mandoc -T ascii $page);
 $text =~ s/.\x08//g;
@@ -31,7 +30,7 @@ sub strings {
 sub table {
     my ($table) = @_;
 
-    my ($text) = source('gate/ngx_gate.c')
+    my ($text) = source('gate/ngx_gate{,_state}.c')
         =~ /^ngx_str_t  \Q$table\E\[\] = \{\n(.*?)^\};/ms;
 
     return grep { $_ ne 'none' } $text =~ /ngx_string\("(\w+)"\)/g;
@@ -50,7 +49,7 @@ my %tables = (
     variables => [map { "\$$_" } strings($source, 'ngx_http_variable_t')],
 );
 
-# lists that are too long for a man page; words that would be found anyway
+# lists that are too long for a man page; words that occur in other places
 
 my %more = (
     metrics => [source('report/ngx_gate_metrics.c') =~ /"(init_\w+)[" {]/g],
@@ -64,7 +63,7 @@ sub all_in {
     for my $name (sort keys %$tables) {
         my @words = @{$tables->{$name}};
 
-        cmp_ok(scalar @words, '>', 4, "there are $name");
+        cmp_ok(scalar @words, '>', 4, "sources: $name found");
         is(join(' ', grep { ref ? $text !~ $_
                 : $text !~ /(?<![\w\$])\Q$_\E(?!\w)/ } @words), '',
             "$where: all $name");
@@ -72,6 +71,7 @@ sub all_in {
 }
 
 all_in('the man page', $text, \%tables);
-all_in('README.md', slurp("$top/README.md"), { %tables, %more });
+all_in('docs/', slurp(glob "$top/docs/*.md $top/docs/checks/*.md"),
+    { %tables, %more });
 
 done_testing;

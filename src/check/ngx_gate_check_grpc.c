@@ -87,6 +87,7 @@ ngx_gate_check_type_t  ngx_gate_check_grpc = {
     ngx_string("grpc"),
     ngx_gate_check_grpc_params,
     sizeof(ngx_gate_check_grpc_conf_t),
+    sizeof(ngx_gate_check_grpc_state_t),
     ngx_gate_check_grpc_parse,
     ngx_gate_check_grpc_start,
     ngx_gate_check_grpc_cancel
@@ -174,24 +175,8 @@ ngx_gate_check_grpc_start(ngx_gate_probe_t *probe)
     ngx_gate_check_grpc_conf_t   *conf;
     ngx_gate_check_grpc_state_t  *state;
 
-    state = probe->state;
-
-    if (state == NULL) {
-        state = ngx_pcalloc(probe->pool, sizeof(ngx_gate_check_grpc_state_t));
-
-        if (state == NULL) {
-            ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
-                               "no memory");
-            return;
-        }
-
-        probe->state = state;
-
-        ngx_gate_event_init(&state->expiry, ngx_gate_check_grpc_expired,
-                            probe->log);
-    }
-
     conf = probe->check->conf;
+    state = probe->state;
     peer = &state->peer;
 
     state->probe = probe;
@@ -201,6 +186,9 @@ ngx_gate_check_grpc_start(ngx_gate_probe_t *probe)
     if (state->expiry.timer_set) {
         ngx_del_timer(&state->expiry);
     }
+
+    ngx_gate_event_init(&state->expiry, ngx_gate_check_grpc_expired,
+                        probe->log);
 
     if (state->reused) {
         ngx_gate_check_grpc_call(state);
@@ -223,10 +211,8 @@ ngx_gate_check_grpc_cancel(ngx_gate_probe_t *probe)
 {
     ngx_gate_check_grpc_state_t *state = probe->state;
 
-    if (state) {
-        state->running = 0;
-        ngx_gate_check_grpc_close(state);
-    }
+    state->running = 0;
+    ngx_gate_check_grpc_close(state);
 }
 
 

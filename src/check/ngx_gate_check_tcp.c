@@ -105,6 +105,7 @@ ngx_gate_check_type_t  ngx_gate_check_tcp = {
     ngx_string("tcp"),
     ngx_gate_check_tcp_params,
     sizeof(ngx_gate_check_tcp_conf_t),
+    sizeof(ngx_gate_check_tcp_state_t),
     ngx_gate_check_tcp_parse,
     ngx_gate_check_tcp_start,
     ngx_gate_check_tcp_cancel
@@ -225,29 +226,15 @@ ngx_gate_check_tcp_start(ngx_gate_probe_t *probe)
     ngx_gate_check_tcp_conf_t   *conf;
     ngx_gate_check_tcp_state_t  *state;
 
-    state = probe->state;
-
-    if (state == NULL) {
-        state = ngx_pcalloc(probe->pool, sizeof(ngx_gate_check_tcp_state_t));
-
-        if (state == NULL) {
-            ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
-                               "no memory");
-            return;
-        }
-
-        state->probe = probe;
-        probe->state = state;
-
-        ngx_gate_event_init(&state->timer, ngx_gate_check_tcp_timer,
-                            probe->log);
-    }
-
     conf = probe->check->conf;
+    state = probe->state;
     peer = &state->peer;
 
+    state->probe = probe;
     state->end = probe->deadline
                  - probe->check->timeout / NGX_GATE_CHECK_TCP_MARGIN;
+
+    ngx_gate_event_init(&state->timer, ngx_gate_check_tcp_timer, probe->log);
 
     peer->endpoint = &conf->target.endpoint;
     peer->resolver = probe->resolver;
@@ -269,9 +256,7 @@ ngx_gate_check_tcp_cancel(ngx_gate_probe_t *probe)
 {
     ngx_gate_check_tcp_state_t *state = probe->state;
 
-    if (state) {
-        ngx_gate_check_tcp_reset(state);
-    }
+    ngx_gate_check_tcp_reset(state);
 }
 
 

@@ -443,7 +443,8 @@ ngx_gate_conf_defaults(ngx_gate_t *gate)
         check = ngx_gate_check_at(gate, i);
 
         if (check->interval) {
-            check->interval_open = check->interval * NGX_GATE_CONF_INTERVAL_OPEN;
+            check->interval_open = check->interval
+                                   * NGX_GATE_CONF_INTERVAL_OPEN;
 
         } else {
             check->interval = gate->interval;

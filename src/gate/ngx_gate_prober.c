@@ -1,7 +1,8 @@
 
 /*
- * The worker that probes: claims the zone, starts the runners of all gates, and
- * stops them when a newer worker takes over or this one exits; see ngx_gate_prober.h.
+ * The worker that probes: claims the zone, and starts the runners of all gates;
+ * stops them when a newer worker takes over, or this one exits; see
+ * ngx_gate_prober.h.
  */
 
 
@@ -13,7 +14,7 @@
 
 #define NGX_GATE_PROBER_RETRY_WRITING  10
 #define NGX_GATE_PROBER_RETRY_BUSY     100
-#define NGX_GATE_PROBER_CLAIMS_MAX     100    /* then a write has surely been broken */
+#define NGX_GATE_PROBER_CLAIMS_MAX     100    /* then a write has broken off */
 #define NGX_GATE_PROBER_DRAIN          20
 
 #define NGX_GATE_PROBER_NO_SOCKET      ((ngx_socket_t) -2)
@@ -166,7 +167,8 @@ ngx_gate_prober_activate(ngx_gate_prober_t *prober)
     ngx_uint_t  i;
 
     rc = ngx_gate_writer_claim(&prober->writer,
-                               prober->failed_claims > NGX_GATE_PROBER_CLAIMS_MAX);
+                               prober->failed_claims
+                               > NGX_GATE_PROBER_CLAIMS_MAX);
     switch (rc) {
 
     case NGX_OK:
@@ -203,8 +205,8 @@ ngx_gate_prober_activate(ngx_gate_prober_t *prober)
 
 
 /*
- * Before any store to shared memory.  A prober that has lost the zone to a newer
- * generation is deactivated, but not from within ngx_gate_probe_end().
+ * Before any store to shared memory.  A prober that has lost the zone to a
+ * newer generation is deactivated, but not from within ngx_gate_probe_end().
  */
 
 ngx_int_t

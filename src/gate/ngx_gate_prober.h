@@ -38,6 +38,7 @@ struct ngx_gate_run_s {
     uint32_t                  duration;     /* of the last one, us */
     ngx_uint_t                errors;       /* running, for the backoff */
     ngx_uint_t                busy;
+    ngx_uint_t                due;          /* once more, after this one */
     ngx_msec_t              (*delay)(ngx_gate_run_t *run);
     void                    (*finish)(ngx_gate_run_t *run);
 };
@@ -54,7 +55,9 @@ struct ngx_gate_runner_s {
     ngx_gate_run_t           *trigger;      /* NULL: none */
     ngx_gate_timer_t          deadline_timer;
     ngx_uint_t                dirty;        /* to be published */
-    ngx_msec_t                reminder_interval; /* 0: open */
+
+    /* of a gate that stays closed, 0 while it is open */
+    ngx_msec_t                reminder_interval;
     ngx_msec_t                reminder_msec;
 };
 
@@ -72,11 +75,14 @@ struct ngx_gate_prober_s {
 
     ngx_gate_timers_t         timers;       /* all timers of the prober */
     ngx_gate_timer_t          heartbeat_timer;
-    ngx_event_t               publish_event; /* once in an iteration of the
-                                               event loop */
+
+    /* once in an iteration of the event loop */
+    ngx_event_t               publish_event;
+
     ngx_event_t               drain_event;  /* not cancelable: requests that
                                                wait keep us from exiting */
-    ngx_connection_t         *exit_connection; /* is closed at exit */
+
+    ngx_connection_t         *exit_connection;
     ngx_uint_t                failed_claims;
     ngx_uint_t                active;
 };

@@ -57,7 +57,8 @@ ngx_gate_record_recompute(ngx_gate_t *gate, ngx_gate_record_t *record,
     was_open = ngx_gate_state_is_open(gate, before);
 
     past_deadline = gate->deadline
-                    && (ngx_msec_int_t) (ngx_current_msec - record->deadline_msec) >= 0;
+                    && (ngx_msec_int_t) (ngx_current_msec
+                                         - record->deadline_msec) >= 0;
 
     ngx_gate_state_compute(gate, checks, &record->latch, past_deadline);
 
@@ -78,7 +79,8 @@ ngx_gate_record_recompute(ngx_gate_t *gate, ngx_gate_record_t *record,
 
     if (open && !was_open) {
         record->opened_at = ngx_gate_record_now();
-        record->last_startup_msec = ngx_max(1, ngx_current_msec - record->closed_msec);
+        record->last_startup_msec = ngx_max(1, ngx_current_msec
+                                               - record->closed_msec);
 
     } else if (was_open && !open) {
         record->closed_msec = ngx_current_msec;
@@ -307,7 +309,8 @@ ngx_gate_record_set_deadline(ngx_gate_t *gate, ngx_gate_record_t *record)
     }
 
     record->deadline_at = ngx_gate_record_now()
-                          + (ngx_msec_int_t) (record->deadline_msec - ngx_current_msec);
+                          + (ngx_msec_int_t) (record->deadline_msec
+                                              - ngx_current_msec);
 }
 
 

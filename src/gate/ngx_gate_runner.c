@@ -159,7 +159,9 @@ ngx_gate_runner_cancel_unneeded(ngx_gate_runner_t *runner)
     }
 
     for (i = 0; i < runner->gate->checks.nelts; i++) {
-        if (runner->checks[i].next_check && !ngx_gate_runner_needs_probe(runner, i)) {
+        if (runner->checks[i].next_check
+            && !ngx_gate_runner_needs_probe(runner, i))
+        {
             runner->checks[i].next_check = 0;
             ngx_gate_zone_publish_check(runner->runs[i].shared,
                                         &runner->checks[i]);

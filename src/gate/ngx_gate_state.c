@@ -10,8 +10,8 @@
 
 
 #define NGX_GATE_RETRY_AFTER_DEFAULT  5
-#define NGX_GATE_RETRY_AFTER_MAX    60
-#define NGX_GATE_BACKOFF_PERMANENT  30000
+#define NGX_GATE_RETRY_AFTER_MAX      60
+#define NGX_GATE_BACKOFF_PERMANENT    30000
 
 
 static ngx_gate_state_e ngx_gate_state_compute_closed(ngx_gate_t *gate,

@@ -30,8 +30,10 @@ typedef enum {
 } ngx_gate_state_e;
 
 
-typedef struct ngx_gate_shared_s    ngx_gate_shared_t;  /* in ngx_gate_zone.h */
-typedef struct ngx_gate_counters_s  ngx_gate_counters_t;   /* in ngx_gate_stats.h */
+/* in ngx_gate_zone.h and ngx_gate_stats.h */
+
+typedef struct ngx_gate_shared_s    ngx_gate_shared_t;
+typedef struct ngx_gate_counters_s  ngx_gate_counters_t;
 
 
 struct ngx_gate_s {

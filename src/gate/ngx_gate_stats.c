@@ -67,7 +67,7 @@ ngx_gate_stats_add(ngx_conf_t *cf, ngx_array_t *gates, ngx_shm_zone_t *old,
 
     shm_zone = ngx_shared_memory_add(cf, &name,
                   ngx_gate_zone_shm_size(ngx_gate_stats_size(capacity,
-                                                ngx_gate_stats_max_processes())),
+                                            ngx_gate_stats_max_processes())),
                   tag);
     if (shm_zone == NULL) {
         return NULL;

@@ -37,7 +37,7 @@ typedef struct {
 
 
 typedef struct {
-    ngx_atomic_t              trigger_pid;  /* of the process that sends it, or 0 */
+    ngx_atomic_t              trigger_pid;  /* 0: not being sent */
     ngx_atomic_uint_t         generation;   /* the last one with this gate */
     size_t                    len;
     u_char                    data[NGX_GATE_NAME_MAX];
@@ -52,7 +52,7 @@ struct ngx_gate_stats_s {
     ngx_uint_t                capacity;     /* gates there is room for */
     ngx_uint_t                nprocesses;   /* and processes */
     ngx_gate_stats_slot_t    *slots;
-    ngx_gate_stats_process_t   *processes;
+    ngx_gate_stats_process_t  *processes;
     ngx_gate_counters_t      *counters;     /* of process 0, of process 1 ... */
 };
 

@@ -34,7 +34,8 @@ ngx_gate_writer_init(ngx_gate_writer_t *writer, ngx_gate_zone_t *zone,
 {
     writer->zone = zone;
     writer->taken_over = 0;
-    writer->identity = ((ngx_atomic_uint_t) (generation & NGX_GATE_WRITER_GENERATION)
+    writer->identity = ((ngx_atomic_uint_t)
+                        (generation & NGX_GATE_WRITER_GENERATION)
                         << NGX_GATE_WRITER_SHIFT)
                        | ((ngx_atomic_uint_t) ngx_pid & NGX_GATE_WRITER_PID);
 }
@@ -102,7 +103,8 @@ ngx_gate_writer_is_older(ngx_atomic_uint_t owner, ngx_atomic_uint_t identity)
     ngx_uint_t  distance;
 
     distance = ((identity >> NGX_GATE_WRITER_SHIFT)
-                - (owner >> NGX_GATE_WRITER_SHIFT)) & NGX_GATE_WRITER_GENERATION;
+                - (owner >> NGX_GATE_WRITER_SHIFT))
+               & NGX_GATE_WRITER_GENERATION;
 
     return distance != 0 && distance <= NGX_GATE_WRITER_GENERATION / 2;
 }

@@ -43,8 +43,8 @@ ngx_gate_zone_add(ngx_conf_t *cf, ngx_array_t *gates, u_char *digest,
     name.len = ngx_hex_dump(p, digest, 16) - name.data;
 
     shm_zone = ngx_shared_memory_add(cf, &name,
-                                ngx_gate_zone_shm_size(ngx_gate_zone_size(gates)),
-                                tag);
+                            ngx_gate_zone_shm_size(ngx_gate_zone_size(gates)),
+                            tag);
     if (shm_zone == NULL) {
         return NULL;
     }
@@ -89,9 +89,10 @@ ngx_gate_zone_size(ngx_array_t *gates)
     for (i = 0; i < gates->nelts; i++) {
         size += ngx_gate_zone_align(gate[i].checks.nelts
                                     * sizeof(ngx_gate_check_shared_t))
-                + 2 * ngx_gate_zone_align(ngx_gate_json_size(&gate[i])
-                                          + NGX_GATE_HEADER_MAX
-                                          + ngx_gate_html_fragment_size(&gate[i]));
+                + 2 * ngx_gate_zone_align(
+                                       ngx_gate_json_size(&gate[i])
+                                       + NGX_GATE_HEADER_MAX
+                                       + ngx_gate_html_fragment_size(&gate[i]));
     }
 
     return size;
@@ -320,8 +321,8 @@ ngx_gate_zone_publish(ngx_gate_t *gate, ngx_gate_record_t *record,
     ngx_memcpy(&shared->records[n & 1], record, sizeof(ngx_gate_record_t));
 
     /*
-     * A reader that finds the gate closed, and then a record that is open, finds
-     * the gate open when it looks again.
+     * A reader that finds the gate closed, and then a record that is open,
+     * finds the gate open when it looks again.
      */
 
     open = ngx_gate_state_is_open(gate, record->latch.state);

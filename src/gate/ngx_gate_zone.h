@@ -62,7 +62,7 @@ typedef struct {
     ngx_msec_t                started_msec; /* this one: until START_WAIT later
                                                requests wait for verdicts */
     ngx_msec_t                closed_msec;  /* since then, for ETA, reminder */
-    ngx_msec_t                deadline_msec; /* the deadline, or 0 */
+    ngx_msec_t                deadline_msec;     /* 0: none */
 
     ngx_msec_t                last_startup_msec; /* 0: unknown */
     ngx_uint_t                carried_over;
@@ -165,8 +165,8 @@ ngx_uint_t ngx_gate_zone_read_events(ngx_gate_shared_t *shared,
     ngx_gate_zone_event_t *events);
 
 /*
- * The refusal of a request: the value of X-Init-Gate, with the JSON before it or
- * the HTML fragment behind it, copied to a buffer of the caller, which has
+ * The refusal of a request: the value of X-Init-Gate, with the JSON before it
+ * or the HTML fragment behind it, copied to a buffer of the caller, which has
  * ngx_gate_zone_refusal_size() bytes.
  */
 
@@ -185,7 +185,7 @@ typedef struct {
 #define ngx_gate_zone_refusal_size(shared, type)                              \
     (NGX_GATE_HEADER_MAX                                                      \
      + ((type) == NGX_GATE_REFUSAL_JSON ? (shared)->json_size                 \
-                                     : (shared)->html_size))
+                                        : (shared)->html_size))
 
 void ngx_gate_zone_read_refusal(ngx_gate_shared_t *shared,
     ngx_gate_refusal_t *refusal, ngx_gate_refusal_body_e type, u_char *p);

@@ -54,12 +54,24 @@ typedef struct {
     /* of this process */
     ngx_gate_prober_t          *prober;     /* in the worker that probes */
     ngx_gate_stats_process_t   *process;
-    ngx_queue_t                 held_queue; /* requests that wait */
-    ngx_queue_t                 decided_queue; /* that wait no longer */
+    ngx_queue_t                 held_queue;
+    ngx_queue_t                 decided_queue;
     ngx_uint_t                  nheld;
     ngx_event_t                 poll_event; /* while requests are held */
-    ngx_atomic_uint_t           seen_changes; /* of the zone */
+    ngx_atomic_uint_t           seen_changes;
 } ngx_http_gate_main_conf_t;
+
+
+/* nginx appends the charset to a type without other parameters */
+
+typedef struct {
+    ngx_str_t                   value;
+    size_t                      len;        /* without parameters */
+    ngx_str_t                   charset;
+} ngx_http_gate_type_t;
+
+#define ngx_http_gate_type(type, params, charset)                             \
+    { ngx_string(type params), sizeof(type) - 1, ngx_string(charset) }
 
 
 /* "init_gate a b": the names, where they stand, and then the gates */
@@ -76,8 +88,8 @@ typedef struct {
     ngx_gate_t                **gates;      /* that requests need, or NULL */
     ngx_int_t                   decision;   /* index of a variable */
 
-    ngx_http_gate_list_t       *gate_list;  /* of init_gate */
-    ngx_http_gate_list_t       *status_list; /* by init_status, init_ready */
+    ngx_http_gate_list_t       *gate_list;       /* of init_gate */
+    ngx_http_gate_list_t       *status_list;     /* init_status, init_ready */
     ngx_http_handler_pt         handler;    /* of the one or the other */
     ngx_flag_t                  subpaths;   /* the URI may name a check */
 
@@ -96,23 +108,23 @@ typedef struct {
 
 /* of a request that met a closed gate */
 
-typedef struct ngx_http_gate_hold_entry_s  ngx_http_gate_hold_entry_t;
+typedef struct ngx_http_gate_held_s  ngx_http_gate_held_t;
 
 typedef struct {
     ngx_http_request_t         *request;
     ngx_gate_t                 *gate;       /* the one that was closed */
-    ngx_http_gate_loc_conf_t   *passed_conf; /* of the location it passed */
-    ngx_http_gate_hold_entry_t  *entry;
+    ngx_http_gate_loc_conf_t   *passed_conf;     /* of the location it passed */
+    ngx_http_gate_held_t       *entry;
     ngx_msec_t                  start_msec;
     ngx_msec_t                  held_msec;
-    unsigned                    queued:1;     /* held now */
+    unsigned                    queued:1;
     unsigned                    was_held:1;
     unsigned                    refused:1;
     unsigned                    saved:1;
 } ngx_http_gate_ctx_t;
 
 
-struct ngx_http_gate_hold_entry_s {
+struct ngx_http_gate_held_s {
     ngx_queue_t                 queue;
     ngx_event_t                 timer;      /* the end of its hold */
     ngx_http_gate_ctx_t        *ctx;
@@ -171,7 +183,7 @@ ngx_int_t ngx_http_gate_response_refuse(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx);
 ngx_int_t ngx_http_gate_response_no_store(ngx_http_request_t *r);
 ngx_int_t ngx_http_gate_response_send(ngx_http_request_t *r, ngx_uint_t status,
-    ngx_str_t *type, ngx_str_t *parts, ngx_uint_t n);
+    ngx_http_gate_type_t *type, ngx_str_t *parts, ngx_uint_t n);
 
 /* prefer */
 

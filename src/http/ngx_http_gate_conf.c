@@ -411,7 +411,9 @@ ngx_http_gate_conf_init_ready(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return NGX_CONF_ERROR;
         }
 
-        if (ngx_http_gate_conf_add_name(glcf->status_list, &value[i]) != NGX_OK) {
+        if (ngx_http_gate_conf_add_name(glcf->status_list, &value[i])
+            != NGX_OK)
+        {
             return NGX_CONF_ERROR;
         }
     }

@@ -1,9 +1,9 @@
 
 /*
- * Held requests.  Each is in a queue until ngx_http_gate_hold_dequeue(), and has
- * a timer, which keeps the worker from exiting as any active request does.  A
- * change of a gate is noticed by looking at one word of shared memory every few
- * milliseconds, while requests are held.
+ * Held requests.  Each is in a queue until ngx_http_gate_hold_dequeue(), and
+ * has a timer, which keeps the worker from exiting as any active request does.
+ * A change of a gate is noticed by looking at one word of shared memory every
+ * few milliseconds, while requests are held.
  */
 
 
@@ -84,7 +84,8 @@ ngx_http_gate_hold_time_left(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
 
-    time_left = (ngx_msec_int_t) (ctx->start_msec + glcf->hold - ngx_current_msec);
+    time_left = (ngx_msec_int_t) (ctx->start_msec + glcf->hold
+                                  - ngx_current_msec);
 
     record = ngx_gate_zone_published(gate->shared);
 
@@ -102,7 +103,8 @@ ngx_http_gate_hold_time_left(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
 
     if (wait != NGX_DECLINED) {
         time_left = ngx_min(time_left, (ngx_msec_int_t)
-                                (ctx->start_msec + wait * 1000 - ngx_current_msec));
+                                       (ctx->start_msec + wait * 1000
+                                        - ngx_current_msec));
     }
 
     return time_left;
@@ -127,7 +129,7 @@ ngx_http_gate_hold_request(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
     }
 
     if (ctx->entry == NULL) {
-        ctx->entry = ngx_pcalloc(r->pool, sizeof(ngx_http_gate_hold_entry_t));
+        ctx->entry = ngx_pcalloc(r->pool, sizeof(ngx_http_gate_held_t));
         if (ctx->entry == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
@@ -137,10 +139,17 @@ ngx_http_gate_hold_request(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
 
     cln = ngx_http_cleanup_add(r, 0);
 
-    if (cln == NULL
-        || ngx_http_gate_ctx_save(r, ctx) != NGX_OK
-        || ngx_handle_read_event(r->connection->read, 0) != NGX_OK)
-    {
+    if (cln == NULL || ngx_http_gate_ctx_save(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (r->connection->read->ready) {
+
+        /* the client may have left, and no other event would come */
+
+        ngx_post_event(r->connection->read, &ngx_posted_events);
+
+    } else if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -187,7 +196,8 @@ ngx_http_gate_hold_enqueue(ngx_http_gate_main_conf_t *gmcf,
 
         /* no request was held: the last change may be a fresh one */
 
-        gmcf->seen_changes = ((ngx_gate_zone_t *) gmcf->zone->data)->changes - 1;
+        gmcf->seen_changes = ((ngx_gate_zone_t *) gmcf->zone->data)->changes
+                             - 1;
         ngx_add_timer(&gmcf->poll_event, NGX_HTTP_GATE_HOLD_POLL);
     }
 }
@@ -253,9 +263,9 @@ ngx_http_gate_hold_dequeue(ngx_http_gate_ctx_t *ctx)
 static void
 ngx_http_gate_hold_timeout_handler(ngx_event_t *ev)
 {
-    ngx_http_gate_hold_entry_t  *entry;
+    ngx_http_gate_held_t  *entry;
 
-    entry = ngx_queue_data(ev, ngx_http_gate_hold_entry_t, timer);
+    entry = ngx_queue_data(ev, ngx_http_gate_held_t, timer);
 
     ngx_http_gate_hold_end_request(entry->ctx);
 }
@@ -306,8 +316,8 @@ ngx_http_gate_hold_poll_handler(ngx_event_t *ev)
 static void
 ngx_http_gate_hold_end_decided(ngx_http_gate_main_conf_t *gmcf)
 {
-    ngx_uint_t                   n;
-    ngx_http_gate_hold_entry_t  *entry;
+    ngx_uint_t             n;
+    ngx_http_gate_held_t  *entry;
 
     for (n = 0; n < NGX_HTTP_GATE_HOLD_BATCH; n++) {
 
@@ -316,7 +326,7 @@ ngx_http_gate_hold_end_decided(ngx_http_gate_main_conf_t *gmcf)
         }
 
         entry = ngx_queue_data(ngx_queue_head(&gmcf->decided_queue),
-                               ngx_http_gate_hold_entry_t, queue);
+                               ngx_http_gate_held_t, queue);
 
         ngx_http_gate_hold_end_request(entry->ctx);
     }
@@ -327,15 +337,15 @@ static void
 ngx_http_gate_hold_select_decided(ngx_http_gate_main_conf_t *gmcf,
     ngx_uint_t all)
 {
-    ngx_queue_t                 *q, *next;
-    ngx_http_gate_hold_entry_t  *entry;
+    ngx_queue_t           *q, *next;
+    ngx_http_gate_held_t  *entry;
 
     for (q = ngx_queue_head(&gmcf->held_queue);
          q != ngx_queue_sentinel(&gmcf->held_queue);
          q = next)
     {
         next = ngx_queue_next(q);
-        entry = ngx_queue_data(q, ngx_http_gate_hold_entry_t, queue);
+        entry = ngx_queue_data(q, ngx_http_gate_held_t, queue);
 
         if (all || ngx_http_gate_hold_is_decided(entry->ctx)) {
             ngx_queue_remove(q);

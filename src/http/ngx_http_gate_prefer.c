@@ -20,7 +20,8 @@ static ngx_int_t ngx_http_gate_prefer_parse(ngx_str_t *value);
 
 
 static ngx_str_t  ngx_http_gate_prefer_name = ngx_string("Prefer");
-static ngx_str_t  ngx_http_gate_prefer_fetch_mode = ngx_string("Sec-Fetch-Mode");
+static ngx_str_t  ngx_http_gate_prefer_fetch_mode =
+    ngx_string("Sec-Fetch-Mode");
 static ngx_str_t  ngx_http_gate_prefer_navigate = ngx_string("navigate");
 
 
@@ -100,5 +101,9 @@ ngx_http_gate_prefer_parse(ngx_str_t *value)
 
     n = ngx_atoi(p, end - p);
 
-    return (n == NGX_ERROR || n > NGX_HTTP_GATE_PREFER_WAIT_MAX) ? NGX_DECLINED : n;
+    if (n == NGX_ERROR || n > NGX_HTTP_GATE_PREFER_WAIT_MAX) {
+        return NGX_DECLINED;
+    }
+
+    return n;
 }

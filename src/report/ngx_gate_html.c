@@ -53,9 +53,12 @@ static ngx_str_t *ngx_gate_html_note(ngx_gate_state_e state);
 
 
 ngx_str_t  ngx_gate_html_page_head = ngx_string(NGX_GATE_PAGES_WAITING_HEAD);
-ngx_str_t  ngx_gate_html_page_heading = ngx_string(NGX_GATE_PAGES_WAITING_HEADING);
-ngx_str_t  ngx_gate_html_page_message = ngx_string(NGX_GATE_PAGES_WAITING_MESSAGE);
-ngx_str_t  ngx_gate_html_page_fragment = ngx_string(NGX_GATE_PAGES_WAITING_FRAGMENT);
+ngx_str_t  ngx_gate_html_page_heading =
+    ngx_string(NGX_GATE_PAGES_WAITING_HEADING);
+ngx_str_t  ngx_gate_html_page_message =
+    ngx_string(NGX_GATE_PAGES_WAITING_MESSAGE);
+ngx_str_t  ngx_gate_html_page_fragment =
+    ngx_string(NGX_GATE_PAGES_WAITING_FRAGMENT);
 ngx_str_t  ngx_gate_html_page_tail = ngx_string(NGX_GATE_PAGES_WAITING_TAIL);
 
 ngx_str_t  ngx_gate_html_page_title = ngx_string("Getting ready");

@@ -1,8 +1,8 @@
 
 /*
- * For the tests of a prober, and of what it leaves behind when it is killed: a
- * gate of two checks in shared memory, as nginx would set it up, and a prober
- * that is given its verdicts.
+ * For tests of a prober, and of the shared memory after it was killed: a gate
+ * of two checks in shared memory, as nginx sets it up, and a prober with given
+ * verdicts.
  */
 
 
@@ -22,6 +22,7 @@
 
 #define UNIT_CHECKS    2
 #define UNIT_BODY      4096
+#define UNIT_STATE     64
 
 
 static void unit_begin(void);
@@ -40,7 +41,7 @@ static void unit_cancel(ngx_gate_probe_t *probe);
 
 
 static ngx_gate_check_type_t  unit_type = {
-    ngx_string("unit"), NULL, 0, NULL, unit_start, unit_cancel
+    ngx_string("unit"), NULL, 0, UNIT_STATE, NULL, unit_start, unit_cancel
 };
 
 static ngx_cycle_t          unit_cycle;
@@ -54,6 +55,7 @@ static ngx_log_t            unit_silent;
 static ngx_pool_t          *unit_runner_pool;
 static ngx_gate_prober_t    unit_prober;
 static ngx_gate_runner_t    unit_the_runner;
+static ngx_uint_t           unit_starts;
 
 
 static void
@@ -180,7 +182,7 @@ unit_fork(void)
 {
     pid_t  pid;
 
-    /* what is in the buffer is written once */
+    /* or buffered output would be written twice */
     fflush(stdout);
 
     pid = fork();
@@ -197,7 +199,7 @@ unit_fork(void)
 }
 
 
-/* in place of the last one; force: which is taken for dead */
+/* replaces the last one; force: which is assumed to be dead */
 
 static ngx_gate_runner_t *
 unit_runner(ngx_uint_t force)
@@ -300,6 +302,7 @@ unit_publish_handler(ngx_event_t *ev)
 static void
 unit_start(ngx_gate_probe_t *probe)
 {
+    unit_starts++;
 }
 
 

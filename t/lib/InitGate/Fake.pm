@@ -1,6 +1,6 @@
 package InitGate::Fake;
 
-# A scripted server, for what a real one will not do on request.
+# A scripted server, for behaviour that a real one does not have on request.
 #
 #     use InitGate::Fake;
 #
@@ -12,7 +12,7 @@ package InitGate::Fake;
 #     });
 #
 # The code runs once for each connection, each in a process of its own; when
-# it returns, the connection is closed in order.
+# it returns, the connection is closed.
 #
 # new(CODE, unix => PATH, port => N, tls => [CERTIFICATE, KEY], backlog => N)
 #     port, path      where it listens (loopback only)
@@ -20,22 +20,25 @@ package InitGate::Fake;
 #     received([N])   all bytes, as one string, or those of the Nth connection
 #                     (from 1)
 #     times           when each connection came (seconds, as Time::HiRes)
-#     set(WORD)       what $c->word returns from now on: a script may change
-#                     its mind without being started again
-#     freeze, thaw    connections are taken by the kernel, and nobody answers
-#     stop            nothing listens any more, every connection is reset or
-#                     closed; start() listens again on the same place
-# silent(ARGS)        accepts by the kernel's hand, never reads
+#     set(WORD)       sets the result of $c->word, in running scripts as well
+#     freeze, thaw    the kernel accepts connections, nothing responds
+#     stop            closes the listening socket and every connection; start()
+#                     listens again on the same address
+# http(STATUS, ...)   an HTTP server that responds to every request with this
+#                     status, or with the one that was set();  body => '';
+#                     keepalive => 1 (0: closes after each response);
+#                     delay => SECONDS;  wait => 1: not before set()
+# silent(ARGS)        the kernel accepts connections, nothing reads from them
 # blackhole()         a connect() to it neither succeeds nor fails
 #
 # In the code
-#     $c->read_until(REGEX [, SECONDS])  all that came since the last one, or
-#                     undef at the end of the connection
+#     $c->read_until(REGEX [, SECONDS])  the bytes up to the end of the match,
+#                     or undef at the end of the connection
 #     $c->read_bytes(N [, SECONDS])
 #     $c->send(BYTES), $c->send_slowly(BYTES, SECONDS between two bytes)
-#     $c->reset       RST instead of an orderly end
+#     $c->reset       closes the connection by RST
 #     $c->starttls(CERTIFICATE, KEY)  from here on
-#     $c->hang        until the other side goes
+#     $c->hang        reads until the client closes the connection
 #     $c->number, $c->word, $c->socket
 
 use strict;
@@ -43,6 +46,7 @@ use warnings;
 
 use File::Path ();
 use File::Temp ();
+use InitGate::Port ();
 use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
@@ -68,6 +72,28 @@ sub new {
 }
 
 
+sub http {
+    my ($class, $status, %args) = @_;
+
+    my $body = $args{body} // '';
+    my $connection = $args{keepalive} ? 'keep-alive' : 'close';
+
+    return $class->new(sub {
+        my ($c) = @_;
+
+        while ($c->read_until(qr/\r\n\r\n/)) {
+            sleep 0.01 while $args{wait} && $c->word eq '';
+            sleep $args{delay} if $args{delay};
+
+            $c->send('HTTP/1.1 ' . ($c->word || $status) . " x\r\n"
+                . 'Content-Length: ' . length($body) . "\r\n"
+                . "Connection: $connection\r\n\r\n$body") or return;
+            last if !$args{keepalive};
+        }
+    }, %args);
+}
+
+
 sub silent {
     my ($class, %args) = @_;
 
@@ -78,7 +104,7 @@ sub silent {
 }
 
 
-# a full queue: Linux then drops what comes
+# the queue of the listening socket is full: Linux drops SYN packets
 
 sub blackhole {
     my ($class, %args) = @_;
@@ -113,12 +139,12 @@ sub start {
         chmod 0777, $self->{unix};
 
     } else {
+        $self->{port} //= InitGate::Port::claim();
         $listen = IO::Socket::INET->new(Proto => 'tcp', ReuseAddr => 1,
-            LocalAddr => '127.0.0.1', LocalPort => $self->{port} // 0,
+            LocalAddr => '127.0.0.1', LocalPort => $self->{port},
             Listen => 1) or die "listen: $!";
-        # IO::Socket takes a backlog of 0 for none given
+        # IO::Socket takes a backlog of 0 for the default
         listen $listen, $self->{backlog};
-        $self->{port} = $listen->sockport;
     }
 
     my $pid = fork // die "fork: $!";
@@ -128,7 +154,7 @@ sub start {
         POSIX::_exit(0);
     }
 
-    # both sides, so that it is done whoever comes first
+    # in both processes, since either may be first
     POSIX::setpgid($pid, $pid);
     $self->{pid} = $pid;
 
@@ -273,7 +299,7 @@ sub fetch {
     my $socket = $self->{socket} // return 0;
 
     if (!($socket->can('pending') && $socket->pending)) {
-        IO::Select->new($socket)->can_read($seconds // 30) or return 0;
+        IO::Select->new($socket)->can_read($seconds // 600) or return 0;
     }
 
     my $size = $socket->sysread(my $bytes, 65536) or return 0;

@@ -1,7 +1,7 @@
 package InitGate::Load;
 
-# Clients beside a test: each is a process that sends one request after
-# another and notes what became of each.
+# Clients that run beside a test: each is a process that sends one request
+# after another and records the result of each.
 #
 #     use InitGate::Load;
 #
@@ -11,42 +11,49 @@ package InitGate::Load;
 #     ...
 #     my $load = InitGate::Load->new($t, clients => 4);
 #     $t->reload;
-#     $load->more(100);               # wait for so many more answers
-#     only($load, 200, 'nobody was refused');
-#     balanced($t, 'app');
+#     $load->more(100);               # waits for 100 more responses
+#     only_status($load, 200, 'load: none refused');
+#     counted_as_logged($t, 'app');
 #
 # new($t, ...)  clients => 4; uri => '/'; port => N; keepalive => 1 (0: a
 #               connection for each request); pause => 0.002 (seconds between
-#               two requests of a client); timeout => 10; ends => 0 (1: nginx
-#               is going to end, and then a client that is turned away ends,
-#               too)
-# more(N [, STATUS]), stop, counts (a hash: a status, or one of the words
-#               below, to how many), slowest (seconds)
-#     lost          the connection ended, and the answer was not whole
-#     late          no answer in time
-#     barred: WHY   no connection could be made
-# That nginx closes an idle connection while the next request is on its way is
-# nothing new: it is sent again on a new connection and counts once.
+#               two requests of a client); timeout => 60; ends => 0 (1: nginx
+#               is about to exit, and a client exits when its connection is
+#               refused or closed)
+# more(N [, STATUS]), stop, counts (a hash: the number of requests by status or
+#               by one of the words below), slowest (seconds)
+#     lost          the connection was closed before the end of the response
+#     late          no response within the timeout
+#     no_connection: WHY   connect() failed
+# A request that nginx has not answered because it closed the idle connection
+# at the same time is sent again over a new connection and counts once.
 #
-# only(LOAD, STATUS, NAME)   stops it; all answers had this status, and none
-#               was lost
-# balanced($t, GATE [, URI [, port => N]])  what init_status counts is what
-#               the access log has
+# only_status(LOAD, STATUS, LABEL)   stops it; all responses had this status,
+#               and none was lost
+# counted_as_logged($t, GATE [, URI [, port => N]])  the counters of
+# init_status
+#               are equal to those of the access log
 # counters($t, GATE [, URI [, port => N]]), logged($t, GATE) are its two sides
 #
-# Ordinary traffic beside what a test is about, on a port and at a gate of its
-# own, which is open:
+# lateness($t, FILE, GATE [, REGEX]) is, by the pid of a worker, for how many
+#               milliseconds after the gate had opened its first and its last
+#               held request were logged, by "access_log FILE held" of
+#               InitGate::Load::HELD; REGEX is about the URIs
 #
-#     my $t = InitGate->new(also => InitGate::Load::BESIDE, http => ...);
+# Ordinary traffic during a test, on a port of its own and at an open gate of
+# its own:
+#
+#     my $t = InitGate->new(also => InitGate::Load::BACKGROUND, http => ...);
 #     $t->run;
-#     my $beside = beside($t);        # ends => 1, as above; counted => undef
-#                                     # where the counters begin anew
+#     my $background = background($t);   # ends => 1, as above; counted =>
+#                                     # undef where the counters begin at zero
 #     ...
-#     undisturbed($beside);
+#     unaffected($background);
 #
-# undisturbed(LOAD) stops it; every request was answered with 200, the access
-#               log has as many as were answered, and so has the gate's counter
-#               (unless nginx has ended)
+# unaffected(LOAD) stops it; every request was answered with 200, and the
+# access
+#               log and the counter of the gate have as many (the counter only
+#               while nginx runs)
 
 use strict;
 use warnings;
@@ -59,21 +66,26 @@ use Socket qw(IPPROTO_TCP TCP_NODELAY);
 use Time::HiRes qw(time sleep);
 
 use Exporter 'import';
-our @EXPORT = qw(only balanced counters logged beside undisturbed);
+our @EXPORT = qw(only_status counted_as_logged counters logged background
+    unaffected lateness);
 
 use constant LOG => <<'CONF';
     log_format decisions '$init_gate $init_gate_decision $status '
                          '$init_gate_held $request_uri';
 CONF
 
-use constant BESIDE => <<'CONF';
-    log_format beside '$init_gate $init_gate_decision $status';
-    init_checks beside { check file %%DIR%%/nginx.conf;  interval 20ms; }
+use constant HELD => <<'CONF';
+    log_format held '$msec $pid $init_gate_decision $request_uri';
+CONF
+
+use constant BACKGROUND => <<'CONF';
+    log_format background '$init_gate $init_gate_decision $status';
+    init_checks background { check file %%DIR%%/nginx.conf;  interval 20ms; }
     server {
         listen 127.0.0.1:%%PORT_8099%%;
-        access_log %%DIR%%/beside.log beside;
-        location / { init_gate beside;  empty_gif; }
-        location = /init { init_status beside details=on;  access_log off; }
+        access_log %%DIR%%/background.log background;
+        location / { init_gate background;  empty_gif; }
+        location = /init { init_status background details=on;  access_log off; }
     }
 CONF
 
@@ -88,10 +100,13 @@ sub new {
 
     my $self = bless {
         t => $t, clients => 4, uri => '/', keepalive => 1, pause => 0.002,
-        timeout => 10, port => $t->port(8080), %args,
+        timeout => 60, port => $t->port(8080), %args,
     }, $class;
 
     push @all, $self;
+
+    # a signal would interrupt a request
+    pipe $self->{stopped}, $self->{stop} or die "pipe: $!";
 
     for my $n (1 .. $self->{clients}) {
         my $file = $t->path('load.' . scalar(@all) . ".$n");
@@ -114,14 +129,13 @@ sub new {
 sub client {
     my ($self, $file) = @_;
 
-    my $stop = 0;
-    local $SIG{TERM} = sub { $stop = 1 };
-    local $SIG{INT} = 'DEFAULT';
+    local $SIG{INT} = local $SIG{TERM} = 'DEFAULT';
 
     open my $out, '>:raw', $file or die "$file: $!";
+    my $stop = IO::Select->new($self->{stopped});
     my ($socket, $used);
 
-    until ($stop) {
+    until ($stop->can_read(0)) {
         my $begun = time;
         my $result;
 
@@ -132,9 +146,8 @@ sub client {
         }
 
         if (!$socket) {
-            # a signal may have come in between
-            last if $self->{ends} || $stop;
-            $result = "barred: $!";
+            last if $self->{ends};
+            $result = "no_connection: $!";
 
         } else {
             ($result, my $keep) = $self->exchange($socket);
@@ -184,13 +197,7 @@ sub exchange {
             }
         }
 
-        my $left = $end - time;
-
-        # a signal may have come in between
-        if (!$select->can_read($left > 0 ? $left : 0)) {
-            return ('late', 0) if time >= $end;
-            next;
-        }
+        $select->can_read($end - time) or return ('late', 0);
 
         if (!sysread $socket, $got, 65536, length $got) {
             return ($got eq '' ? 'closed' : 'lost', 0);
@@ -240,7 +247,7 @@ sub more {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
     return $self->{t}->wait_for(sub { $count->() >= $goal },
-        "$n more answers", 10);
+        "$n more responses");
 }
 
 
@@ -250,14 +257,25 @@ sub stop {
     my @pids = splice @{$self->{pids}} or return $self;
 
     local $?;
-    kill 'TERM', @pids;
+    syswrite $self->{stop}, 'x';
     waitpid $_, 0 for @pids;
 
     return $self;
 }
 
 
-sub only {
+sub kill_clients {
+    my ($self) = @_;
+
+    my @pids = splice @{$self->{pids}} or return;
+
+    local $?;
+    kill 'KILL', @pids;
+    waitpid $_, 0 for @pids;
+}
+
+
+sub only_status {
     my ($load, $status, $name) = @_;
 
     my %count = $load->stop->counts;
@@ -293,13 +311,31 @@ sub logged {
 }
 
 
-# the log is written after the answer
+sub lateness {
+    my ($t, $file, $gate, $regex) = @_;
 
-sub balanced {
+    my $opened = $t->time_of($t->gate($gate)->{opened_at});
+    my %late;
+
+    for (split /\n/, $t->read($file)) {
+        my ($at, $pid, $decision, $uri) = split ' ';
+        next if $decision ne 'held_passed' || $regex && $uri !~ $regex;
+
+        push @{$late{$pid}}, 1000 * ($at - $opened);
+    }
+
+    return { map { my @sorted = sort { $a <=> $b } @{$late{$_}};
+                   $_ => [@sorted[0, -1]] } keys %late };
+}
+
+
+# the log is written after the response
+
+sub counted_as_logged {
     my ($t, $gate, @where) = @_;
 
     my ($counters, $logged);
-    my $end = time + InitGate::patience(2);
+    my $end = time + InitGate::patience(30);
 
     do {
         ($counters, $logged) = (counters($t, $gate, @where),
@@ -312,22 +348,23 @@ sub balanced {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
     return is_deeply($counters, $logged,
-        "$gate: each request counts once");
+        "$gate: each request is counted once");
 }
 
 
-sub beside {
+sub background {
     my ($t, %args) = @_;
 
     my @there = ('/init', port => $t->port(8099));
 
-    $t->wait_for(sub { $t->json(@there)->{ready} }, 'the gate beside to open');
+    $t->wait_for(sub { $t->json(@there)->{ready} },
+        'the background gate to open');
 
-    my $logged = () = $t->read('beside.log') =~ /\n/g;
+    my $logged = () = $t->read('background.log') =~ /\n/g;
 
     my $load = InitGate::Load->new($t, clients => 2, pause => 0.01,
         port => $t->port(8099), logged => $logged,
-        counted => counters($t, 'beside', @there)->{passed}, %args);
+        counted => counters($t, 'background', @there)->{passed}, %args);
 
     $load->more(2);
 
@@ -335,7 +372,7 @@ sub beside {
 }
 
 
-sub undisturbed {
+sub unaffected {
     my ($load) = @_;
 
     my $t = $load->{t};
@@ -343,10 +380,10 @@ sub undisturbed {
     my $answers = $count{200} // 0;
     my %seen = (answered => { %count }, logged => {});
 
-    # the log is written after the answer
+    # the log is written after the response
 
-    for (my $end = time + InitGate::patience(2); time < $end; sleep 0.02) {
-        my @log = split /\n/, $t->read('beside.log');
+    for (my $end = time + InitGate::patience(30); time < $end; sleep 0.02) {
+        my @log = split /\n/, $t->read('background.log');
 
         $seen{logged} = {};
         $seen{logged}{$_}++ for @log[$load->{logged} .. $#log];
@@ -356,30 +393,30 @@ sub undisturbed {
     # in a new nginx the first ones may wait for its first verdicts
 
     if (!defined $load->{counted}) {
-        my $held = delete $seen{logged}{'beside held_passed 200'};
-        $seen{logged}{'beside passed 200'} += $held if $held;
+        my $held = delete $seen{logged}{'background held_passed 200'};
+        $seen{logged}{'background passed 200'} += $held if $held;
     }
 
     my %should = (answered => { 200 => $answers },
-        logged => { 'beside passed 200' => $answers });
+        logged => { 'background passed 200' => $answers });
 
     if (!$load->{ends} && defined $load->{counted}) {
         $should{counted} = $load->{counted} + $answers;
-        $seen{counted} = counters($t, 'beside', '/init',
+        $seen{counted} = counters($t, 'background', '/init',
             port => $t->port(8099))->{passed};
     }
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
     return is_deeply(\%seen, \%should,
-        "$answers requests beside: answered, logged and counted")
-        && ok($answers, 'indeed some');
+        "background requests: $answers answered, logged and counted")
+        && ok($answers, 'background requests: some');
 }
 
 
 END {
     if ($$ == $owner) {
-        $_->stop for @all;
+        $_->kill_clients for @all;
     }
 }
 

@@ -1,0 +1,200 @@
+#!/usr/bin/perl
+
+# The connections of the postgres check: checks of the same database share one,
+# which is kept between probes and closed after the last one; a slow query of a
+# check does not affect the others.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+use InitGate::Checks;
+use InitGate::Fake;
+use InitGate::Postgres;
+
+my $t = InitGate->new(workers => 2);
+my $pg = $t->postgres;
+my $port = $pg->port;
+
+psql($pg, 'CREATE ROLE other LOGIN; CREATE TABLE here (i int);'
+    . 'CREATE TABLE locked (i int); INSERT INTO here VALUES (1)');
+
+my $db = "host=127.0.0.1 port=$port dbname=test user=postgres";
+
+my $answer = "1\0\0\0\x04" . "2\0\0\0\x04"
+    . "T\0\0\0\x1a\0\x01a\0" . pack('NnNnNn', 0, 0, 25, 0xffff, 0xffffffff, 0)
+    . "D\0\0\0\x0b\0\x01\0\0\0\x01x" . "C\0\0\0\x0dSELECT 1\0" . ready();
+
+# hangs on its first connection, and responds on all others
+
+my $hangs = InitGate::Fake->new(sub {
+    my ($c) = @_;
+
+    login($c) or return;
+    return $c->hang if $c->number == 1;
+    while (queries($c)) { $c->send($answer) or return }
+})->port;
+
+# responds once on each connection, and closes it at the next query
+
+my $once = InitGate::Fake->new(sub {
+    my ($c) = @_;
+
+    login($c) && queries($c) && $c->send($answer) or return;
+    queries($c);
+})->port;
+
+$t->run(http => <<"CONF");
+    init_checks one {
+        interval 50ms;
+        check file %%DIR%%/first name=first;
+        check postgres "$db" name=a;
+        check postgres "user=postgres dbname=test port=$port host=127.0.0.1"
+                       name=b tables=here;
+        check postgres "postgresql://postgres\@127.0.0.1:$port/test" name=c
+                       rows=here:1;
+        check postgres "$db" name=d rows=locked:1;
+    }
+    init_checks two {
+        interval 50ms;
+        latch off;
+        check postgres "$db" name=e schema=public tables=here;
+        check postgres "host=127.0.0.1 port=$port dbname=test user=other"
+                       name=other;
+    }
+    init_checks slow {
+        interval 50ms;
+        backoff 50ms;
+        check file %%DIR%%/third name=third;
+        check postgres "$db application_name=slow" name=sleeps
+              "query=SELECT pg_sleep(30)" timeout=500ms;
+        check postgres "$db application_name=slow" name=waits rows=locked:1
+              timeout=1s;
+        check postgres "$db application_name=slow" name=beside timeout=1m
+              "query=SELECT count(*) FROM here" min=2;
+    }
+    init_checks once {
+        interval 50ms;
+        latch off;
+        check postgres "host=127.0.0.1 port=$once user=a" name=once;
+    }
+    init_checks fair {
+        check file %%DIR%%/fourth name=fourth;
+        check postgres "host=127.0.0.1 port=$hangs user=a" name=first_hangs
+              timeout=500ms;
+        check postgres "host=127.0.0.1 port=$hangs user=a" name=second
+              timeout=1m;
+        check postgres "host=127.0.0.1 port=$hangs user=a" name=third_hangs
+              timeout=1m;
+    }
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        location = /init { init_status details=on; }
+    }
+CONF
+
+sub backends {
+    my ($name, $user) = @_;
+
+    return map { $_->[0] } psql($pg, "SELECT pid FROM pg_stat_activity"
+        . " WHERE application_name = '$name' AND usename = '"
+        . ($user // 'postgres') . "'");
+}
+
+settles($t, $_, 'passed') for qw(a b c e other);
+settles($t, 'd', 'waiting too_few');
+
+my @pids = backends('nginx-init-gate');
+is(@pids, 1, 'five checks of two gates, in three spellings: one connection');
+is(backends('nginx-init-gate', 'other'), 1, 'another user: another connection');
+
+my $attempts = $t->check('e')->{attempts};
+$t->wait_for(sub { $t->check('e')->{attempts} > $attempts + 5 }, 'probes');
+is_deeply([backends('nginx-init-gate')], \@pids,
+    'more probes: connection kept');
+
+# the statement timeout is below that of the probe; the wait for a lock is
+# short
+
+settles($t, 'sleeps', 'error timeout',
+    qr/canceling statement due to statement timeout \(57014\)/);
+settles($t, 'beside', 'waiting too_few');
+
+my $dbh = DBI->connect($pg->dsn(dbname => 'test'), '', '',
+    { RaiseError => 1, AutoCommit => 0 });
+$dbh->do('LOCK TABLE locked IN ACCESS EXCLUSIVE MODE');
+
+settles($t, 'd', 'running locked', qr/lock timeout \(55P03\)/);
+settles($t, 'waits', 'running locked');
+
+$attempts = $t->check('beside')->{attempts};
+$t->wait_for(sub { $t->check('beside')->{attempts} > $attempts + 2 },
+    'probes of "beside"');
+is($t->check('beside')->{verdict}, 'waiting',
+    'table locked: check of another table not affected');
+is(backends('slow'), 1, 'table locked: connection kept');
+
+$dbh->do('INSERT INTO locked VALUES (1)');
+$dbh->commit;
+settles($t, 'd', 'passed');
+
+# a probe that times out closes the connection, and the next one opens another
+
+settles($t, 'second', 'passed');
+settles($t, 'third_hangs', 'passed');
+
+for my $name (qw(second third_hangs)) {
+    my @recent = @{$t->check($name)->{recent}};
+    is_deeply([grep { $_->[0] ne 'passed' } @recent], [],
+        "$name, queued behind a probe that hangs: no other verdicts");
+    cmp_ok($recent[0][1], '>', 300, "$name: duration includes the wait");
+}
+
+settles($t, 'first_hangs', 'passed');
+
+# a kept connection is closed at the next query
+
+settles($t, 'once', 'passed');
+$attempts = $t->check('once')->{attempts};
+$t->wait_for(sub { $t->check('once')->{attempts} > $attempts + 10 }, 'probes');
+is_deeply([grep { $_->[0] ne 'passed' } @{$t->check('once')->{recent}}], [],
+    'kept connection closed at the query: no other verdicts');
+
+# one gate has latched, another has not; a query that is running then closes
+# its connection
+
+$t->write($_) for qw(first third fourth);
+$t->wait_for(sub { $t->gate('one')->{latched} }, 'the first gate to latch');
+
+$attempts = $t->check('e')->{attempts};
+$t->wait_for(sub { $t->check('e')->{attempts} > $attempts + 3 }, 'probes');
+is(backends('nginx-init-gate'), 1,
+    'one gate latched: connection of the other kept');
+settles($t, 'sleeps', 'error timeout');
+
+# the last user closes the connection
+
+$t->reload(http => <<"CONF");
+    init_checks two {
+        interval 50ms;
+        check file %%DIR%%/second name=second;
+        check postgres "$db" name=e tables=here;
+    }
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        location = /init { init_status details=on; }
+    }
+CONF
+
+settles($t, 'e', 'passed');
+$t->wait_for(sub { backends('nginx-init-gate') == 1
+    && !backends('slow') && !backends('nginx-init-gate', 'other') },
+    'the old connections to close');
+
+$t->write('second');
+$t->wait_for(sub { !backends('nginx-init-gate') },
+    'the last connection to close');
+
+unlike(server_log($pg), qr/unexpected EOF/,
+    'server log: all connections terminated in order');
+
+done_testing;
