@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# A server that says why it closes a connection, and closes it before it is
-# sent anything: the attempt to send fails, and what it said counts.
+# A server that sends the reason and closes the connection before it receives
+# anything: send() fails, and the reason is in the verdict.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -21,13 +21,10 @@ my ($client) = $t->certificate('client');
 
 my $port = $t->port('redis');
 
-$t->redis(conf => {
-    'tls-port' => $port, 'tls-cert-file' => $certificate,
-    'tls-key-file' => $key, 'tls-ca-cert-file' => $client,
-    'tls-auth-clients' => 'yes',
-});
+$t->redis("tls-port $port", "tls-cert-file $certificate",
+    "tls-key-file $key", "tls-ca-cert-file $client", 'tls-auth-clients yes');
 
-sub says {
+sub sends {
     my ($name, $text) = @_;
 
     return InitGate::Fake->new(sub { $_[0]->send($text) },
@@ -35,10 +32,10 @@ sub says {
 }
 
 my @fakes = (
-    says('greets', "421 busy\r\n"),
-    says('http', "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"),
-    says('redis', "-ERR max number of clients reached\r\n"),
-    says('silent', ''),
+    sends('greets', "421 busy\r\n"),
+    sends('http', "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"),
+    sends('redis', "-ERR max number of clients reached\r\n"),
+    sends('silent', ''),
 );
 
 $t->run(http => <<"CONF");
@@ -63,7 +60,7 @@ $t->run(http => <<"CONF");
     }
 CONF
 
-# each attempt to send comes late
+# each attempt to send is delayed
 
 injected($t, ['-e', 'trace=sendto,write', '-e',
     'inject=sendto,write:delay_enter=150000'], sub
@@ -77,6 +74,6 @@ injected($t, ['-e', 'trace=sendto,write', '-e',
 
 my $calls = $t->read('strace');
 my $failed = () = $calls =~ /EPIPE/g;
-cmp_ok($failed, '>', 4, 'attempts to send have failed');
+cmp_ok($failed, '>', 4, 'send(): failed with EPIPE');
 
 done_testing;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# tcp: what a server says, asked for or not.
+# tcp: the text that a server sends, by itself or in response to another one.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -9,13 +9,34 @@ use InitGate::Checks;
 use InitGate::Fake;
 use Time::HiRes qw(sleep);
 
+# the lines of the documentation
+
+my %documented;
+
+{
+    local @ARGV = "$FindBin::Bin/../docs/checks/tcp.md";
+
+    while (<>) {
+        $documented{$2} = [$1, $3]
+            if /^check tcp (\S+)  name=(\w+)  (.*;)$/;
+    }
+}
+
+sub documented {
+    my ($name, $port) = @_;
+
+    my ($target, $words) = @{$documented{$name} // die "no $name in tcp.md"};
+
+    return "check tcp 127.0.0.1:$port  name=$name  $words";
+}
+
 my $t = InitGate->new(quit => 2, workers => 1);
 my $limit = patience(5);
 my $short = patience(700);
 
 my ($certificate, $key) = $t->certificate('localhost');
 
-# an SMTP server, and one that is not ready
+# SMTP servers, the second one not ready
 
 my $smtp = InitGate::Fake->new(sub {
     my ($c) = @_;
@@ -38,7 +59,7 @@ my ($busy_port, $stay) = ($busy->port, InitGate::Fake->new(sub {
     $_[0]->hang;
 })->port);
 
-# as ZooKeeper: says one thing and closes
+# ZooKeeper sends one response and closes
 
 my $zookeeper = InitGate::Fake->new(sub {
     my ($c) = @_;
@@ -46,7 +67,7 @@ my $zookeeper = InitGate::Fake->new(sub {
     $c->send($c->word || 'This instance is not currently serving requests');
 });
 
-# what it is sent comes back in hexadecimal
+# responds with the received bytes in hexadecimal
 
 my $echo = InitGate::Fake->new(sub {
     my ($c) = @_;
@@ -92,7 +113,7 @@ $t->run(http => <<"CONF");
     init_checks app {
         check file %%DIR%%/never  name=never;
 
-        check tcp 127.0.0.1:$smtp  name=smtp  "match=(?m)^220 ";
+        @{[documented('smtp', $smtp)]}
         check tcp 127.0.0.1:$smtp  name=ehlo  "send=EHLO gate\\r\\n"
                   "match=(?m)^250 PIPELINING\\r?\$";
         check tcp 127.0.0.1:$smtp  name=both  contains=ESMTP  "match=ready";
@@ -103,8 +124,7 @@ $t->run(http => <<"CONF");
         check tcp 127.0.0.1:$stay  name=stays  "match=^220 "
                   timeout=${short}ms;
 
-        check tcp 127.0.0.1:$zookeeper_port  name=zookeeper  send=ruok
-                  contains=imok;
+        @{[documented('zookeeper', $zookeeper_port)]}
 
         check tcp 127.0.0.1:$echo  name=escapes
                   "send=a\\r\\n\\t\\0\\x7F\\xff\\\\\\\\x41 !"
@@ -148,7 +168,7 @@ CONF
 settles($t, $_, 'passed') for qw(smtp ehlo both escapes binary expression
     secure flood_after drip matches_and_resets);
 
-settles($t, 'not_both', 'waiting mismatch', qr/bytes) does not match/);
+settles($t, 'not_both', 'waiting mismatch', qr/bytes\) does not match/);
 settles($t, 'busy', 'waiting mismatch', qr/\b17 bytes\b.*does not match/);
 settles($t, 'stays', 'waiting mismatch', qr/\b17 bytes\b/);
 settles($t, 'flood', 'waiting mismatch', qr/\b65536 bytes or more/);
@@ -164,12 +184,12 @@ settles($t, 'zookeeper', 'waiting mismatch');
 $zookeeper->set('imok');
 settles($t, 'zookeeper', 'passed');
 
-# what the servers were sent
+# the text that is sent
 
-like($zookeeper->received(1), qr/^ruok\z/, 'what is to be sent, and no more');
-is($busy->received, '', 'nothing where nothing is to be sent');
+is($zookeeper->received(1), 'ruok', 'with send=: sent as it is');
+is($busy->received, '', 'without send=: nothing is sent');
 
-# a real one
+# a real server
 
 SKIP: {
     my ($memcached) = grep { -x } map { "$_/memcached" } split /:/, $ENV{PATH};
@@ -180,13 +200,13 @@ SKIP: {
     my $t2 = InitGate->new(quit => 2);
     $t2->run(http => <<"CONF");
     init_checks app {
-        check tcp 127.0.0.1:$port  "send=version\\r\\n"  "match=^VERSION 1";
+        @{[documented('memcached', $port)]}
         interval 50ms;
     }
 
     init_checks other {
-        check tcp 127.0.0.1:$port  name=other  "send=get warm\\r\\n"
-                  "match=^VALUE warm .*\\r\\nyes\\r\\nEND"  timeout=${short}ms;
+        @{[documented('warm', $port)]}
+        timeout ${short}ms;
         interval 50ms;
     }
 
@@ -197,7 +217,7 @@ SKIP: {
     }
 CONF
 
-    settles($t2, 'tcp', 'error refused');
+    settles($t2, 'memcached', 'error refused');
 
     my $pid = fork // die "fork: $!";
 
@@ -207,19 +227,19 @@ CONF
     }
 
     $t2->wait_for(sub { $t2->get('/')->{status} == 200 }, 'memcached');
-    settles($t2, 'other', 'waiting mismatch', qr/\b5 bytes/);
+    settles($t2, 'warm', 'waiting mismatch', qr/\b5 bytes/);
 
     my $socket = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port");
     print $socket "set warm 0 0 3\r\nyes\r\n";
-    like(scalar <$socket>, qr/STORED/, 'stored');
-    settles($t2, 'other', 'passed');
+    like(scalar <$socket>, qr/STORED/, 'memcached: value stored');
+    settles($t2, 'warm', 'passed');
 
     kill 'TERM', $pid;
     local $?;
     waitpid $pid, 0;
 }
 
-# what "nginx -t" says
+# errors of nginx -t
 
 my %wrong = (
     '"send=a"' => qr/"send" needs "contains" or "match" in check "tcp"/,
@@ -238,9 +258,9 @@ for my $words (sort keys %wrong) {
     my ($status, $said) =
         $t->conf_error("init_checks app { check tcp 127.0.0.1:1 $words; }");
 
-    isnt($status, 0, "refused: $words");
-    like($said, $wrong{$words}, 'and told why');
-    unlike($said, qr/secret/, 'and what is to be sent is not shown');
+    isnt($status, 0, "$words: refused");
+    like($said, $wrong{$words}, "$words: message");
+    unlike($said, qr/secret/, "$words: the text is not in the message");
 }
 
 done_testing;

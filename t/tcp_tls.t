@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# tcp and others with TLS: a server that refuses for want of a certificate of
-# the client.  In TLS 1.3 it does so when the client's handshake is over.
+# TLS: a server that requires a certificate of the client.  With TLS 1.3 it
+# refuses the client after the handshake of the client has ended.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -53,10 +53,6 @@ my $open = server(qw(-tls1_3 -num_tickets 0));
 my $own = "cert=$client key=$client_key";
 my $other = "cert=$stranger key=$stranger_key";
 
-# each server has one connection at a time
-
-sub check_of { "check tcp localhost:$_[0]  tls  ca=$certificate  $_[1];" }
-
 my %case = (
     required => [$required, '', 'error tls', qr/alert certificate required/],
     optional => [$optional, '', 'passed'],
@@ -105,18 +101,18 @@ CONF
 
 settles($t, $_, @{$case{$_}}[2, 3]) for sort keys %case;
 
-# what talks hears of it, too
+# checks that send something
 
 settles($t, $_, 'error tls', qr/alert certificate required/) for qw(text http);
 settles($t, 'grpc', qr/^error (?:tls|protocol)$/);
 
-# only who requests a certificate and sends no ticket is waited for
+# a server that requests a certificate and sends no ticket takes a second
 
 my $fastest = sub {
     my ($name) = @_;
 
     my $check = $t->wait_for(sub {
-        my $check = check($t, $name);
+        my $check = $t->check($name);
         return @{$check->{recent}} >= 5 && $check;
     }, "probes of $name", 60);
 
@@ -125,8 +121,8 @@ my $fastest = sub {
     return $fastest;
 };
 
-cmp_ok($fastest->('silent'), '>=', 900, 'a silent server is waited for');
-cmp_ok($fastest->($_), '<', 900, "$_: no wait")
+cmp_ok($fastest->('silent'), '>=', 900, 'silent: waited for');
+cmp_ok($fastest->($_), '<', 900, "$_: not waited for")
     for qw(open open_known optional optional_known);
 
 kill 'TERM', @pids;
