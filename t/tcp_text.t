@@ -191,6 +191,9 @@ is($busy->received, '', 'without send=: nothing is sent');
 
 # a real server
 
+my $owner = $$;
+my $pid;
+
 SKIP: {
     my ($memcached) = grep { -x } map { "$_/memcached" } split /:/, $ENV{PATH};
     skip 'no memcached', 3 if !$memcached;
@@ -219,7 +222,7 @@ CONF
 
     settles($t2, 'memcached', 'error refused');
 
-    my $pid = fork // die "fork: $!";
+    $pid = fork // die "fork: $!";
 
     if ($pid == 0) {
         exec $memcached, '-u', (getpwuid $>)[0], '-l', '127.0.0.1', '-p',
@@ -234,9 +237,6 @@ CONF
     like(scalar <$socket>, qr/STORED/, 'memcached: value stored');
     settles($t2, 'warm', 'passed');
 
-    kill 'TERM', $pid;
-    local $?;
-    waitpid $pid, 0;
 }
 
 # errors of nginx -t
@@ -264,3 +264,12 @@ for my $words (sort keys %wrong) {
 }
 
 done_testing;
+
+
+END {
+    if ($$ == $owner && $pid) {
+        local $?;
+        kill 'TERM', $pid;
+        waitpid $pid, 0;
+    }
+}
