@@ -91,7 +91,8 @@ $(CURDIR)/build-src:
 
 $(BUILD)/files: FORCE
 	@mkdir -p $(BUILD)
-	@{ echo '$(INIT_GATE_POSTGRES) $(INIT_GATE_REDIS) $(CC)'; \
+	@{ echo '$(INIT_GATE_POSTGRES) $(INIT_GATE_REDIS)' \
+	    '$(INIT_GATE_GRPC) $(CC)'; \
 	    find src -type f | LC_ALL=C sort; } > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 

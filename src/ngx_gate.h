@@ -68,6 +68,7 @@ typedef enum {
     NGX_GATE_STARTING_UP,
     NGX_GATE_LOADING,
     NGX_GATE_REPORTED,        /* the initialiser itself reported failure */
+    NGX_GATE_NOT_SERVING,     /* a gRPC service, by its health */
 
     /* error: the peer */
 
@@ -84,6 +85,7 @@ typedef enum {
     NGX_GATE_OTHER_ROLE,      /* a standby where a primary is wanted, ... */
     NGX_GATE_PROTOCOL,
     NGX_GATE_QUERY,           /* the server refused the question */
+    NGX_GATE_UNIMPLEMENTED,   /* the server has no health service */
     NGX_GATE_IO,              /* the file system answered with an error */
     NGX_GATE_NO_SECRET,       /* a password file could not be read */
 
@@ -241,6 +243,7 @@ extern ngx_gate_check_type_t  ngx_gate_check_postgres;
 extern ngx_gate_check_type_t  ngx_gate_check_redis;
 extern ngx_gate_check_type_t  ngx_gate_check_http;
 extern ngx_gate_check_type_t  ngx_gate_check_tcp;
+extern ngx_gate_check_type_t  ngx_gate_check_grpc;
 
 
 #endif /* _NGX_GATE_H_INCLUDED_ */

@@ -54,6 +54,12 @@ static ngx_gate_conf_type_t  ngx_http_init_gate_check_types[] = {
     { ngx_string("http"), &ngx_gate_check_http, NULL },
     { ngx_string("tcp"), &ngx_gate_check_tcp, NULL },
 
+#if (NGX_GATE_GRPC)
+    { ngx_string("grpc"), &ngx_gate_check_grpc, "libnghttp2" },
+#else
+    { ngx_string("grpc"), NULL, "libnghttp2" },
+#endif
+
     { ngx_null_string, NULL, NULL }
 };
 

@@ -28,6 +28,13 @@ my $flood = InitGate::Fake->new(sub { $_[0]->read_bytes(5);
     1 while $_[0]->send("\x16\x03\x03\x40\0" . "\x0b\0\x3f\xfc" . "\0" x 16380)
     })->port;
 
+# texts
+
+my $text = InitGate::Fake->new(sub { 1 while $_[0]->send('text' x 16384) })
+    ->port;
+my $drip = InitGate::Fake->new(sub { $_[0]->send_slowly('x' x 100000, 0.001) })
+    ->port;
+
 my $silent = InitGate::Fake->silent(backlog => 1000)->port;
 my $hole = InitGate::Fake->blackhole->port;
 
@@ -38,6 +45,9 @@ my $latency = latency_with_checks($t, 5,
     silent => ["tcp 127.0.0.1:$silent tls", 'error', 'timeout'],
     garbage => ["tcp 127.0.0.1:$noise tls", 'error', 'tls'],
     endless => ["tcp 127.0.0.1:$flood tls", 'error', 'tls'],
+    waits => ["tcp 127.0.0.1:$silent send=a contains=b", 'error', 'timeout'],
+    text => ["tcp 127.0.0.1:$text match=(xt*e)+", 'waiting', 'mismatch'],
+    drip => ["tcp 127.0.0.1:$drip match=(x+)+y", 'waiting', 'mismatch'],
     real => ["tcp 127.0.0.1:@{[$secure->port]} tls ca=$certificate", 'passed'],
 );
 

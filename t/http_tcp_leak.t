@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# Thousands of http and tcp probes that fail, in all ways: no descriptor, no
+# Thousands of http, tcp and grpc probes that fail, in all ways: no descriptor, no
 # connection of the worker and no memory is left, and requests are not delayed.
 
 use FindBin;
@@ -34,6 +34,12 @@ my @checks = (
     "tcp 127.0.0.1:$silent tls timeout=20ms",
     "http http://127.0.0.1:$silent/ timeout=20ms",
     "tcp 127.0.0.1:$blackhole timeout=20ms",
+    'tcp 127.0.0.1:%%PORT_3%% "send=GET\\r\\n\\r\\n" contains=no',
+    "tcp 127.0.0.1:$silent contains=x timeout=20ms",
+    'grpc localhost:%%PORT_3%%',                # HTTP/1
+    'grpc localhost:%%PORT_2%% tls verify=off',
+    'grpc localhost:%%PORT_4%%',                # not gRPC
+    "grpc 127.0.0.1:$silent timeout=20ms",
 );
 
 my $n = 0;
@@ -43,11 +49,19 @@ $t->write('body', 'y' x 100000);
 
 # the peers are another nginx, whose descriptors do not count
 
-$t->port($_) for 1 .. 3;
+$t->port($_) for 1 .. 4;
+
+my @http2 = $t->version >= 1.025001 ? ('', 'http2 on;') : ('http2', '');
 
 my $peer = InitGate->new(workers => 1, ports => $t->{ports});
 
 $peer->run(http => <<"CONF");
+    server {
+        listen 127.0.0.1:%%PORT_4%% $http2[0];
+        $http2[1]
+        return 404;
+    }
+
     server {
         listen 127.0.0.1:%%PORT_3%%;
         listen 127.0.0.1:%%PORT_2%% ssl;
@@ -118,7 +132,9 @@ is(join(', ', map { $reasons{"c$_"} } 0 .. $#checks), join(', ',
     'error refused', 'error refused', 'error tls', 'error tls',
     'error refused', 'waiting bad_status', 'waiting mismatch', 'error reset',
     'waiting bad_status', 'error reset', 'waiting bad_status',
-    'error timeout', 'error timeout', 'error timeout'),
+    'error timeout', 'error timeout', 'error timeout',
+    'waiting mismatch', 'error timeout', 'error protocol', 'error protocol',
+    'error protocol', 'error timeout'),
         'many probes: verdicts');
 
 InitGate::Latency->new($t)->begin->more(200)->end('probes that fail');

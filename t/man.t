@@ -43,7 +43,8 @@ my %tables = (
     'directives of a gate' => [strings($source, 'ngx_gate_conf_directive_t')],
     parameters => [strings($source, 'ngx_gate_param_t'),
         $source =~ /ngx_gate_\w+_param_str\("(\w+)"/g,
-        source('net/ngx_gate_tls.h') =~ /\{ ngx_string\("(\w+)"\)/g],
+        (source('net/ngx_gate_tls.h') . source('check/ngx_gate_check_target.h'))
+            =~ /\{ ngx_string\("(\w+)"\)/g],
     states => [table('ngx_gate_state_names')],
     verdicts => [table('ngx_gate_verdict_names')],
     variables => [map { "\$$_" } strings($source, 'ngx_http_variable_t')],

@@ -148,7 +148,7 @@ my %wrong = (
     '127.0.0.1:80 sni=x' => qr/"sni" needs "tls"/,
     '127.0.0.1:80 tls=on' => qr/takes no value/,
     '127.0.0.1:80 tls verify=maybe' => qr/"verify".*on and off/,
-    '127.0.0.1:80 match=x' => qr/unknown parameter "match"/,
+    '127.0.0.1:80 value=x' => qr/unknown parameter "value"/,
     "unix:$dir/x tls" => qr/"sni" is missing/,
 );
 

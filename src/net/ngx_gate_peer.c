@@ -28,6 +28,7 @@ static void ngx_gate_peer_closed_handler(ngx_event_t *ev);
 static void ngx_gate_peer_read(ngx_gate_peer_t *peer);
 static ngx_int_t ngx_gate_peer_free_buffer(ngx_gate_peer_t *peer);
 static void ngx_gate_peer_write(ngx_gate_peer_t *peer);
+static void ngx_gate_peer_send_failed(ngx_gate_peer_t *peer, ngx_err_t err);
 static ngx_uint_t ngx_gate_peer_reconnect(ngx_gate_peer_t *peer);
 
 static void ngx_gate_peer_post_handler(ngx_event_t *ev);
@@ -182,7 +183,7 @@ ngx_gate_peer_send(ngx_gate_peer_t *peer, u_char *data, size_t size)
     size_t      pending;
     ngx_buf_t  *out;
 
-    if (!peer->connected) {
+    if (!peer->connected || peer->send_failed) {
 
         /* failed already, of which an event will tell */
 
@@ -227,6 +228,7 @@ ngx_gate_peer_keep(ngx_gate_peer_t *peer)
 {
     if (!peer->connected
         || peer->eof
+        || peer->send_failed
         || peer->in->pos != peer->in->last
         || peer->out->pos != peer->out->last)
     {
@@ -245,6 +247,10 @@ ngx_gate_peer_close(ngx_gate_peer_t *peer)
 {
     if (peer->posted.posted) {
         ngx_delete_posted_event(&peer->posted);
+    }
+
+    if (peer->timer.timer_set) {
+        ngx_del_timer(&peer->timer);
     }
 
     ngx_gate_resolve_cancel(&peer->resolve);
@@ -384,7 +390,7 @@ ngx_gate_peer_read(ngx_gate_peer_t *peer)
         return;
     }
 
-    if (peer->kept) {
+    if (peer->kept && (!peer->read_kept || n == 0 || n == NGX_ERROR)) {
 
         /* at its end, or something that nobody asked for */
 
@@ -392,6 +398,11 @@ ngx_gate_peer_read(ngx_gate_peer_t *peer)
             ngx_gate_peer_close(peer);
         }
 
+        return;
+    }
+
+    if (peer->send_failed && !fresh) {
+        ngx_gate_peer_connection_error(peer, peer->send_err, "send()");
         return;
     }
 
@@ -403,7 +414,7 @@ ngx_gate_peer_read(ngx_gate_peer_t *peer)
         peer->eof = 1;
     }
 
-    if (n != NGX_AGAIN) {
+    if (n != NGX_AGAIN || peer->send_failed) {
 
         /* there is more to read or to tell, but others come first */
 
@@ -458,7 +469,7 @@ ngx_gate_peer_write(ngx_gate_peer_t *peer)
 
         if (n <= 0) {
             err = ngx_socket_errno;
-            ngx_gate_peer_connection_error(peer, err, "send()");
+            ngx_gate_peer_send_failed(peer, err);
             return;
         }
 
@@ -473,6 +484,33 @@ ngx_gate_peer_write(ngx_gate_peer_t *peer)
     if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
         ngx_gate_peer_connection_error(peer, 0, "send()");
     }
+}
+
+
+/*
+ * The other side has closed the connection.  Why may be in what it sent before,
+ * as a TLS alert or "too many clients", so that is read first.
+ */
+
+static void
+ngx_gate_peer_send_failed(ngx_gate_peer_t *peer, ngx_err_t err)
+{
+    ngx_str_t   text;
+    ngx_buf_t  *out;
+
+    if (ngx_gate_tls_reason(&peer->capture.text, 0, &text) != NGX_GATE_OK) {
+        ngx_gate_peer_connection_error(peer, err, "send()");
+        return;
+    }
+
+    out = peer->out;
+    out->pos = out->start;
+    out->last = out->start;
+
+    peer->send_failed = 1;
+    peer->send_err = err;
+
+    ngx_gate_peer_post(peer);
 }
 
 
@@ -677,6 +715,7 @@ ngx_gate_peer_disconnect(ngx_gate_peer_t *peer)
     peer->connected = 0;
     peer->err = 0;
     peer->eof = 0;
+    peer->send_failed = 0;
     peer->kept = 0;
     peer->reused = 0;
 }

@@ -38,6 +38,10 @@ struct ngx_gate_peer_s {
     void                     *data;
     void                    (*handler)(ngx_gate_peer_t *peer,
                                        ngx_gate_peer_event_e event);
+    ngx_uint_t                read_kept;   /* see keep() */
+    ngx_msec_t                confirm;     /* how long CONNECTED waits for a
+                                              server that may refuse our
+                                              certificate, 0: not at all */
 
     /*
      * out: received bytes; the handler takes them by moving in->pos, what it
@@ -57,12 +61,16 @@ struct ngx_gate_peer_s {
     ngx_uint_t                first;       /* the address to begin with */
     ngx_uint_t                tried;       /* how many of them */
     ngx_event_t               posted;
+    ngx_event_t               timer;       /* of "confirm" */
+    ngx_uint_t                cert_requested;
     ngx_gate_log_capture_t    capture;     /* c->log */
     ngx_err_t                 err;         /* of recv(), behind some bytes */
+    ngx_err_t                 send_err;
 
     unsigned                  connected:1;
     unsigned                  failed:1;    /* which the handler must be told */
     unsigned                  eof:1;       /* nothing more will come */
+    unsigned                  send_failed:1;
     unsigned                  kept:1;
     unsigned                  reused:1;    /* kept, then sent to, no answer */
 };
@@ -82,6 +90,8 @@ void ngx_gate_peer_close(ngx_gate_peer_t *peer);    /* idempotent */
  * Keeps the connection for a later exchange: until the next send() the handler
  * is not called, and whatever arrives closes it.  So the next exchange begins
  * with send() if the peer is kept still, and with connect() if it is not.
+ * With read_kept the handler is called for what arrives; where it sends, it
+ * calls keep() again.
  *
  * The other side may close just then: if it ends a kept connection without
  * having answered a byte, a new one is made, once, and the handler sees

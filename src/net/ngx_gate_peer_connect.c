@@ -20,6 +20,9 @@ static ngx_connection_t *ngx_gate_peer_connect_get_connection(
 static void ngx_gate_peer_connect_handler(ngx_event_t *ev);
 static void ngx_gate_peer_connect_handshake_handler(ngx_event_t *ev);
 static void ngx_gate_peer_connect_handshake(ngx_gate_peer_t *peer);
+static void ngx_gate_peer_connect_confirm(ngx_gate_peer_t *peer);
+static void ngx_gate_peer_connect_confirm_handler(ngx_event_t *ev);
+static void ngx_gate_peer_connect_confirmed(ngx_event_t *ev);
 static void ngx_gate_peer_connect_error(ngx_gate_peer_t *peer, ngx_err_t err);
 
 
@@ -240,7 +243,9 @@ ngx_gate_peer_connect_established(ngx_gate_peer_t *peer)
     c->read->handler = ngx_gate_peer_connect_handshake_handler;
     c->write->handler = ngx_gate_peer_connect_handshake_handler;
 
-    if (ngx_gate_tls_start(peer->endpoint->tls, c) != NGX_OK) {
+    if (ngx_gate_tls_start(peer->endpoint->tls, c, &peer->cert_requested)
+        != NGX_OK)
+    {
         ngx_gate_peer_error(peer, NGX_GATE_NO_MEMORY, "could not begin TLS");
         ngx_gate_peer_fail(peer);
         return;
@@ -293,6 +298,88 @@ ngx_gate_peer_connect_handshake(ngx_gate_peer_t *peer)
         ngx_gate_peer_error(peer, reason, "%V", &text);
         ngx_gate_peer_fail(peer);
         return;
+    }
+
+    if (peer->confirm && peer->cert_requested) {
+        c->read->handler = ngx_gate_peer_connect_confirm_handler;
+        c->write->handler = ngx_gate_peer_connect_confirm_handler;
+
+        ngx_gate_event_init(&peer->timer, ngx_gate_peer_connect_confirmed,
+                            peer->log);
+        ngx_add_timer(&peer->timer, peer->confirm);
+
+        ngx_gate_peer_connect_confirm(peer);
+        return;
+    }
+
+    ngx_gate_peer_connected(peer);
+}
+
+
+/*
+ * In TLS 1.3 the handshake of a client is over before the server has looked
+ * at its certificate, or at the lack of one.
+ */
+
+static void
+ngx_gate_peer_connect_confirm(ngx_gate_peer_t *peer)
+{
+    ngx_int_t           rc;
+    ngx_str_t           text;
+    ngx_gate_reason_e   reason;
+
+    rc = ngx_gate_tls_confirm(peer->connection, &peer->capture, &reason,
+                              &text);
+
+    if (rc == NGX_OK) {
+        ngx_gate_peer_connect_confirmed(&peer->timer);
+        return;
+    }
+
+    if (rc == NGX_AGAIN) {
+
+        if (ngx_handle_read_event(peer->connection->read, 0) != NGX_OK) {
+            ngx_gate_peer_error(peer, NGX_GATE_NO_CONNECTIONS,
+                                "could not wait for an event");
+            ngx_gate_peer_fail(peer);
+        }
+
+        return;
+    }
+
+    ngx_gate_peer_error(peer, reason, "%V", &text);
+    ngx_gate_peer_fail(peer);
+}
+
+
+static void
+ngx_gate_peer_connect_confirm_handler(ngx_event_t *ev)
+{
+    ngx_gate_peer_t   *peer;
+    ngx_connection_t  *c;
+
+    c = ev->data;
+    peer = c->data;
+
+    if (ngx_gate_peer_is_closing(peer)) {
+        return;
+    }
+
+    ngx_gate_peer_connect_confirm(peer);
+}
+
+
+/* or the server has kept silent for the time of "confirm" */
+
+static void
+ngx_gate_peer_connect_confirmed(ngx_event_t *ev)
+{
+    ngx_gate_peer_t  *peer;
+
+    peer = ngx_queue_data(ev, ngx_gate_peer_t, timer);
+
+    if (ev->timer_set) {
+        ngx_del_timer(ev);
     }
 
     ngx_gate_peer_connected(peer);

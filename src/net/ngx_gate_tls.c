@@ -14,14 +14,25 @@
 
 #if (NGX_SSL)
 
-#define NGX_GATE_TLS_DEPTH  100    /* OpenSSL's own */
+#define NGX_GATE_TLS_DEPTH     100    /* OpenSSL's own */
+#define NGX_GATE_TLS_ALPN_MAX  8
+
+#define NGX_GATE_TLS_NO_ALPN                                                  \
+    "peer does not speak the protocol that is asked for by ALPN"
 
 
+static ngx_int_t ngx_gate_tls_offer_protocol(ngx_conf_t *cf,
+    ngx_gate_tls_t *tls);
 static char *ngx_gate_tls_certificate(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_tls_t *tls);
 static char *ngx_gate_tls_trusted_certificate(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_gate_tls_t *tls);
 static ngx_uint_t ngx_gate_tls_name_is_address(ngx_gate_tls_t *tls);
+#ifdef SSL_R_CERT_CB_ERROR
+static int ngx_gate_tls_cert_requested(ngx_ssl_conn_t *ssl_conn, void *arg);
+#endif
+static ngx_int_t ngx_gate_tls_check_protocol(ngx_gate_tls_t *tls,
+    ngx_connection_t *c, ngx_str_t *text);
 static ngx_int_t ngx_gate_tls_verify(ngx_gate_tls_t *tls, ngx_connection_t *c,
     ngx_str_t *text);
 static ngx_int_t ngx_gate_tls_check_name(ngx_gate_tls_t *tls,
@@ -121,11 +132,33 @@ ngx_gate_tls_init(ngx_conf_t *cf, ngx_gate_check_t *check,
 
     SSL_CTX_set_mode(tls->ssl->ctx, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 
+    if (tls->alpn.len && ngx_gate_tls_offer_protocol(cf, tls) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     if (ngx_gate_tls_certificate(cf, check, tls) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
     return ngx_gate_tls_trusted_certificate(cf, check, tls);
+}
+
+
+static ngx_int_t
+ngx_gate_tls_offer_protocol(ngx_conf_t *cf, ngx_gate_tls_t *tls)
+{
+    u_char  list[1 + NGX_GATE_TLS_ALPN_MAX];
+
+    list[0] = (u_char) tls->alpn.len;
+    ngx_memcpy(list + 1, tls->alpn.data, tls->alpn.len);
+
+    if (SSL_CTX_set_alpn_protos(tls->ssl->ctx, list, 1 + tls->alpn.len) != 0) {
+        ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
+                      "SSL_CTX_set_alpn_protos() failed");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -222,13 +255,27 @@ ngx_gate_tls_trusted_certificate(ngx_conf_t *cf, ngx_gate_check_t *check,
 
 
 ngx_int_t
-ngx_gate_tls_start(ngx_gate_tls_t *tls, ngx_connection_t *c)
+ngx_gate_tls_start(ngx_gate_tls_t *tls, ngx_connection_t *c,
+    ngx_uint_t *cert_requested)
 {
     u_char  name[NGX_GATE_ENDPOINT_HOST_MAX + 1];
 
     if (ngx_ssl_create_connection(tls->ssl, c, NGX_SSL_CLIENT) != NGX_OK) {
         return NGX_ERROR;
     }
+
+#ifdef SSL_R_CERT_CB_ERROR
+
+    *cert_requested = 0;
+
+    SSL_set_cert_cb(c->ssl->connection, ngx_gate_tls_cert_requested,
+                    cert_requested);
+
+#else
+
+    *cert_requested = 1;
+
+#endif
 
 #ifdef SSL_CTRL_SET_TLSEXT_HOSTNAME
 
@@ -262,7 +309,13 @@ ngx_gate_tls_handshake(ngx_gate_tls_t *tls, ngx_connection_t *c,
 
     if (rc == NGX_OK) {
         *reason = NGX_GATE_TLS;
-        return ngx_gate_tls_verify(tls, c, text);
+
+        if (ngx_gate_tls_verify(tls, c, text) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        *reason = NGX_GATE_PROTOCOL;
+        return ngx_gate_tls_check_protocol(tls, c, text);
     }
 
     if (rc == NGX_AGAIN) {
@@ -277,6 +330,101 @@ ngx_gate_tls_handshake(ngx_gate_tls_t *tls, ngx_connection_t *c,
     }
 
     return NGX_ERROR;
+}
+
+
+#ifdef SSL_R_CERT_CB_ERROR
+
+static int
+ngx_gate_tls_cert_requested(ngx_ssl_conn_t *ssl_conn, void *arg)
+{
+    ngx_uint_t *cert_requested = arg;
+
+    *cert_requested = 1;
+
+    return 1;
+}
+
+#endif
+
+
+/* by a session ticket, as most servers send it at once, or by data */
+
+ngx_int_t
+ngx_gate_tls_confirm(ngx_connection_t *c, ngx_gate_log_capture_t *capture,
+    ngx_gate_reason_e *reason, ngx_str_t *text)
+{
+#ifdef TLS1_3_VERSION
+
+    int              n, sslerr;
+    u_char           ch;
+    ngx_err_t        err;
+    ngx_ssl_conn_t  *ssl_conn;
+
+    ssl_conn = c->ssl->connection;
+
+    if (SSL_version(ssl_conn) != TLS1_3_VERSION) {
+        return NGX_OK;
+    }
+
+    ngx_str_null(&capture->text);
+    ERR_clear_error();
+
+    n = SSL_peek(ssl_conn, &ch, 1);
+
+    if (n > 0 || SSL_SESSION_has_ticket(SSL_get0_session(ssl_conn))) {
+        return NGX_OK;
+    }
+
+    sslerr = SSL_get_error(ssl_conn, n);
+    err = (sslerr == SSL_ERROR_SYSCALL) ? ngx_errno : 0;
+
+    if (sslerr == SSL_ERROR_WANT_READ || sslerr == SSL_ERROR_WANT_WRITE) {
+        c->read->ready = 0;
+        return NGX_AGAIN;
+    }
+
+    c->ssl->no_wait_shutdown = 1;
+    c->ssl->no_send_shutdown = 1;
+
+    ngx_ssl_error(NGX_LOG_INFO, c->log, err, "SSL_peek() failed");
+
+    *reason = ngx_gate_tls_reason(&capture->text, 0, text);
+
+    if (*reason == NGX_GATE_OK) {
+        *reason = NGX_GATE_RESET;
+        ngx_str_set(text, "peer closed the connection after the TLS handshake");
+    }
+
+    return NGX_ERROR;
+
+#else
+
+    return NGX_OK;
+
+#endif
+}
+
+
+static ngx_int_t
+ngx_gate_tls_check_protocol(ngx_gate_tls_t *tls, ngx_connection_t *c,
+    ngx_str_t *text)
+{
+    unsigned int          len;
+    const unsigned char  *name;
+
+    if (tls->alpn.len == 0) {
+        return NGX_OK;
+    }
+
+    SSL_get0_alpn_selected(c->ssl->connection, &name, &len);
+
+    if (len != tls->alpn.len || ngx_memcmp(name, tls->alpn.data, len) != 0) {
+        ngx_str_set(text, NGX_GATE_TLS_NO_ALPN);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -400,9 +548,13 @@ ngx_gate_tls_reason(ngx_str_t *line, ngx_uint_t handshake, ngx_str_t *text)
         ngx_str_set(text, "unknown TLS error");
     }
 
-    /* what a first record in another protocol looks like */
-
     switch (handshake ? ERR_GET_REASON(code) : 0) {
+
+    case SSL_AD_REASON_OFFSET + SSL_AD_NO_APPLICATION_PROTOCOL:
+        ngx_str_set(text, NGX_GATE_TLS_NO_ALPN);
+        return NGX_GATE_PROTOCOL;
+
+    /* what a first record in another protocol looks like */
 
     case SSL_R_WRONG_VERSION_NUMBER:
     case SSL_R_UNKNOWN_PROTOCOL:
@@ -445,7 +597,8 @@ ngx_gate_tls_init(ngx_conf_t *cf, ngx_gate_check_t *check,
 
 
 ngx_int_t
-ngx_gate_tls_start(ngx_gate_tls_t *tls, ngx_connection_t *c)
+ngx_gate_tls_start(ngx_gate_tls_t *tls, ngx_connection_t *c,
+    ngx_uint_t *cert_requested)
 {
     return NGX_ERROR;
 }
@@ -456,6 +609,14 @@ ngx_gate_tls_handshake(ngx_gate_tls_t *tls, ngx_connection_t *c,
     ngx_gate_log_capture_t *capture, ngx_gate_reason_e *reason, ngx_str_t *text)
 {
     return NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_gate_tls_confirm(ngx_connection_t *c, ngx_gate_log_capture_t *capture,
+    ngx_gate_reason_e *reason, ngx_str_t *text)
+{
+    return NGX_OK;
 }
 
 

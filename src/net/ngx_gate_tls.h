@@ -22,6 +22,7 @@ struct ngx_gate_tls_s {
     ngx_str_t                 cert;
     ngx_str_t                 key;
     ngx_str_t                 name;        /* sent as SNI and verified */
+    ngx_str_t                 alpn;        /* empty: none; before init() */
     ngx_uint_t                verify;      /* 0: not said, thus on */
 #if (NGX_SSL)
     ngx_ssl_t                *ssl;
@@ -71,10 +72,21 @@ char *ngx_gate_tls_reject(ngx_conf_t *cf, ngx_gate_check_t *check,
  * say why.
  */
 
-ngx_int_t ngx_gate_tls_start(ngx_gate_tls_t *tls, ngx_connection_t *c);
+ngx_int_t ngx_gate_tls_start(ngx_gate_tls_t *tls, ngx_connection_t *c,
+    ngx_uint_t *cert_requested);
 ngx_int_t ngx_gate_tls_handshake(ngx_gate_tls_t *tls, ngx_connection_t *c,
     ngx_gate_log_capture_t *capture, ngx_gate_reason_e *reason,
     ngx_str_t *text);
+
+/*
+ * After the handshake: whether the server, which has requested a certificate,
+ * goes on with the connection.  NGX_AGAIN: call it again upon an event.
+ */
+
+ngx_int_t ngx_gate_tls_confirm(ngx_connection_t *c,
+    ngx_gate_log_capture_t *capture, ngx_gate_reason_e *reason,
+    ngx_str_t *text);
+
 void ngx_gate_tls_close(ngx_connection_t *c);
 
 /* the error of OpenSSL that a line kept back tells of; 0: none */

@@ -62,7 +62,8 @@ fails(void *caller)
 
     return (strstr(info.dli_fname, "init_gate_module")
             || strstr(info.dli_fname, "/libpq.")
-            || strstr(info.dli_fname, "/libhiredis."))
+            || strstr(info.dli_fname, "/libhiredis.")
+            || strstr(info.dli_fname, "/libnghttp2."))
            && due();
 }
 

@@ -50,7 +50,8 @@ unlike($said, qr/__pycache__/, 'package: no __pycache__');
 my $depends = $builder->run_ok(['dpkg-deb', '--field', $deb, 'Depends'],
     'package: dependencies');
 like($depends, $_, "it depends on $_")
-    for qr/\bnginx-abi-/, qr/\blibpq5\b/, qr/\blibhiredis/;
+    for qr/\bnginx-abi-/, qr/\blibpq5\b/, qr/\blibhiredis/,
+        qr/\blibnghttp2/;
 
 my $changelog = $builder->read("$at/debian/changelog");
 my ($version) = $changelog =~ /\((.*?)\)/;

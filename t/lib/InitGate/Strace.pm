@@ -9,6 +9,10 @@ package InitGate::Strace;
 #                           check (a hash) and the lines of strace.  Ends the
 #                           test if this worker cannot be traced.
 
+#     injected($t, [OPTION, ...], CODE)
+#                           runs the code while this worker is traced with
+#                           these options, as ["-e", "inject=..."]
+
 use strict;
 use warnings;
 
@@ -16,7 +20,7 @@ use POSIX ();
 use Test::More;
 
 use Exporter 'import';
-our @EXPORT = qw(plan_traced traced);
+our @EXPORT = qw(plan_traced traced injected);
 
 
 sub plan_traced {
@@ -26,15 +30,15 @@ sub plan_traced {
 }
 
 
-sub traced {
-    my ($t, $option, @names) = @_;
+sub attach {
+    my ($t, @options) = @_;
 
     my $pid = fork // die "fork: $!";
 
     if ($pid == 0) {
         open STDERR, '>', $t->path('strace.err');
         { no warnings;
-          exec 'strace', $option, '-o', $t->path('strace'), '-p', $t->prober }
+          exec 'strace', @options, '-o', $t->path('strace'), '-p', $t->prober }
         POSIX::_exit(127);
     }
 
@@ -47,6 +51,32 @@ sub traced {
         exit;
     }
 
+    return $pid;
+}
+
+
+sub detach {
+    my ($pid) = @_;
+
+    kill 'INT', $pid;
+    local $?;
+    waitpid $pid, 0;
+}
+
+
+sub injected {
+    my ($t, $options, $code) = @_;
+
+    my $pid = attach($t, @$options);
+    $code->();
+    detach($pid);
+}
+
+
+sub traced {
+    my ($t, $option, @names) = @_;
+
+    my $pid = attach($t, $option);
     my %before = attempts($t);
 
     $t->wait_for(sub {
@@ -57,8 +87,7 @@ sub traced {
     my %probes = attempts($t);
     $probes{$_} -= $before{$_} for keys %probes;
 
-    kill 'INT', $pid;
-    waitpid $pid, 0;
+    detach($pid);
 
     return (\%probes, split /\n/, $t->read('strace'));
 }

@@ -1,0 +1,116 @@
+
+/*
+ * What a gRPC server may send, in pieces: the first byte is their size.  In
+ * one piece it must come to the same verdict.
+ */
+
+
+#include "fuzz.h"
+#include <ngx_gate_check_grpc.h>
+
+
+typedef struct {
+    ngx_int_t                      rc;
+    ngx_gate_check_grpc_verdict_t  verdict;
+} outcome_t;
+
+
+static void fuzz_read(outcome_t *out, const u_char *data, size_t size,
+    size_t piece);
+static void fuzz_send(void *data, const u_char *bytes, size_t len);
+
+
+static ngx_gate_grpc_request_t  fuzz_request = {
+    ngx_string("http"),
+    ngx_string("localhost:50051"),
+    ngx_string("/grpc.health.v1.Health/Check"),
+    { 5, (u_char *) "\0\0\0\0\0" }
+};
+
+
+int
+LLVMFuzzerTestOneInput(const u_char *data, size_t size)
+{
+    outcome_t  a, b;
+
+    if (size == 0) {
+        return 0;
+    }
+
+    fuzz_read(&a, data + 1, size - 1, 1 + data[0]);
+    fuzz_read(&b, data + 1, size - 1, size);
+
+    fuzz_assert(a.rc == b.rc);
+    fuzz_assert(a.verdict.verdict == b.verdict.verdict);
+    fuzz_assert(a.verdict.reason == b.verdict.reason);
+    fuzz_assert(a.verdict.len == b.verdict.len);
+    fuzz_assert(ngx_memcmp(a.verdict.text, b.verdict.text, a.verdict.len)
+                == 0);
+
+    return 0;
+}
+
+
+static void
+fuzz_read(outcome_t *out, const u_char *data, size_t size, size_t piece)
+{
+    u_char           *copy;
+    ngx_gate_grpc_t   grpc;
+
+    ngx_memzero(out, sizeof(outcome_t));
+    ngx_memzero(&grpc, sizeof(ngx_gate_grpc_t));
+
+    grpc.send = fuzz_send;
+
+    fuzz_assert(ngx_gate_grpc_open(&grpc) == NGX_OK);
+    fuzz_assert(ngx_gate_grpc_call(&grpc, &fuzz_request, 1000) == NGX_OK);
+    fuzz_assert(!ngx_gate_grpc_is_reusable(&grpc));
+
+    out->rc = NGX_AGAIN;
+
+    while (out->rc == NGX_AGAIN && size) {
+        piece = ngx_min(piece, size);
+
+        /* of its own, so that reading beyond it is found */
+
+        copy = malloc(piece);
+        fuzz_assert(copy != NULL);
+        ngx_memcpy(copy, data, piece);
+
+        out->rc = ngx_gate_grpc_read(&grpc, copy, piece);
+
+        free(copy);
+        data += piece;
+        size -= piece;
+    }
+
+    if (out->rc == NGX_AGAIN) {
+        out->rc = ngx_gate_grpc_read_end(&grpc);
+        fuzz_assert(out->rc != NGX_AGAIN && out->rc != NGX_DONE);
+    }
+
+    if (out->rc == NGX_DONE) {
+        ngx_gate_check_grpc_verdict(&grpc.response, &out->verdict);
+
+        fuzz_assert(out->verdict.verdict == NGX_GATE_PASSED
+                    || out->verdict.reason != NGX_GATE_OK);
+
+    } else {
+        fuzz_assert(grpc.error != NULL && grpc.reason != NGX_GATE_OK);
+
+        out->verdict.verdict = NGX_GATE_ERROR;
+        out->verdict.reason = grpc.reason;
+        out->verdict.len = ngx_strlen(grpc.error);
+        ngx_memcpy(out->verdict.text, grpc.error, out->verdict.len);
+    }
+
+    ngx_gate_grpc_close(&grpc);
+    ngx_gate_grpc_close(&grpc);
+}
+
+
+static void
+fuzz_send(void *data, const u_char *bytes, size_t len)
+{
+    fuzz_assert(len > 0);
+}
