@@ -8,6 +8,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Fake;
+use InitGate::HTTP2;
 
 plan(skip_all => 'x86-64, and the module loaded') if InitGate::is_linked_in()
     || $ENV{TEST_NGINX_VALGRIND} || (POSIX::uname())[4] ne 'x86_64';
@@ -16,6 +17,19 @@ my $t = InitGate->new(workers => 1);
 my $library = $t->preload('allocations');
 
 my $http = InitGate::Fake->http(200, body => 'ready')->port;
+
+my $grpc = InitGate::Fake->new(sub {
+    my ($c) = @_;
+
+    $c->send(settings());
+
+    for (my $stream = 1; $c->read_until(qr/\x0a\x01x/); $stream += 2) {
+        $c->send(headers($stream, ':status' => 200,
+            'content-type' => 'application/grpc')
+            . data($stream, message("\x08\x01"))
+            . end($stream, 'grpc-status' => 0));
+    }
+})->port;
 
 my $conf = <<"CONF";
     init_checks app {
@@ -30,6 +44,9 @@ my $conf = <<"CONF";
         check http http://localhost:$http/ match=ready "header=A: b"
             status=200-299  optional;
         check tcp localhost:$http  optional;
+        check tcp localhost:$http  "send=GET / HTTP/1.0\\r\\n\\r\\n"
+            contains=ready match=y  name=text  optional;
+        check grpc localhost:$grpc  service=x  optional;
         interval 50ms 50ms;  backoff 50ms;  latch off;
         trigger http://127.0.0.1:$http/ "header=A: b";
     }

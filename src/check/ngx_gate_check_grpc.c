@@ -59,7 +59,8 @@ static void ngx_gate_check_grpc_send(void *data, const u_char *bytes,
 static void ngx_gate_check_grpc_read(ngx_gate_check_grpc_state_t *state);
 static void ngx_gate_check_grpc_unanswered(ngx_gate_check_grpc_state_t *state,
     ngx_int_t rc);
-static void ngx_gate_check_grpc_idle(ngx_gate_check_grpc_state_t *state);
+static void ngx_gate_check_grpc_idle(ngx_gate_check_grpc_state_t *state,
+    ngx_int_t rc);
 static void ngx_gate_check_grpc_evaluate(ngx_gate_check_grpc_state_t *state);
 static void ngx_gate_check_grpc_closed(ngx_gate_check_grpc_state_t *state);
 static void ngx_gate_check_grpc_keep(ngx_gate_check_grpc_state_t *state);
@@ -323,7 +324,7 @@ ngx_gate_check_grpc_read(ngx_gate_check_grpc_state_t *state)
     rc = ngx_gate_grpc_read(&state->grpc, bytes, in->last - bytes);
 
     if (!state->running) {
-        ngx_gate_check_grpc_idle(state);
+        ngx_gate_check_grpc_idle(state, rc);
         return;
     }
 
@@ -362,9 +363,9 @@ ngx_gate_check_grpc_unanswered(ngx_gate_check_grpc_state_t *state,
 /* a PING has been answered, or the server wants to be left */
 
 static void
-ngx_gate_check_grpc_idle(ngx_gate_check_grpc_state_t *state)
+ngx_gate_check_grpc_idle(ngx_gate_check_grpc_state_t *state, ngx_int_t rc)
 {
-    if (ngx_gate_grpc_is_reusable(&state->grpc)) {
+    if (rc == NGX_DONE && ngx_gate_grpc_is_reusable(&state->grpc)) {
         ngx_gate_peer_keep(&state->peer);
 
     } else {
