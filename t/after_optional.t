@@ -1,23 +1,16 @@
 #!/usr/bin/perl
 
-# after=: not asked before the other has passed, then at once, whatever types
-# they are of; and optional: the gate opens degraded without it.
+# after=: a check is not probed before the other has passed, and then at once,
+# for all types of checks; optional: the gate opens degraded without the check.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Fake;
 use InitGate::Postgres;
-use Redis;
 use Time::HiRes qw(time);
 
-my $fake = InitGate::Fake->new(sub {
-    my ($c) = @_;
-
-    $c->read_until(qr/\r\n\r\n/) or return;
-    $c->send("HTTP/1.1 " . ($c->word || 503) . " x\r\nContent-Length: 0\r\n"
-        . "Connection: close\r\n\r\n");
-});
+my $fake = InitGate::Fake->http(200);
 
 my $tcp = InitGate::Fake->new(sub { $_[0]->hang });
 
@@ -26,11 +19,12 @@ my $t = InitGate->new;
 my $pg = $t->postgres;
 psql($pg, 'CREATE TABLE fifth (i int)');
 
-my $redis = Redis->new($t->redis->connect_info);
+my $server = $t->redis;
+my $redis = $server->client;
 $redis->set(fourth => 1);
 
 my %port = (FAKE => $fake->port, TCP => $tcp->port, PG => $pg->port,
-    REDIS => $redis->info->{tcp_port});
+    REDIS => $server->port);
 
 $t->{http} = <<'CONF';
     init_checks app {
@@ -64,61 +58,68 @@ CONF
 
 $t->{http} =~ s/:(FAKE|TCP|REDIS)\b/:$port{$1}/g;
 $t->{http} =~ s/port=PG/port=$port{PG}/;
-$fake->set(200);
 $t->write('third');
 $t->write('html/index.html', 'here');
 $t->run;
 
-sub gate { $t->json('/init')->{gates}[$_[0] // 0] }
+sub verdict_list { join ' ', map { $_->{verdict} } @{$t->gate(@_)->{checks}} }
 
-sub verdicts { join ' ', map { $_->{verdict} } @{gate(@_)->{checks}} }
+$t->wait_for(sub { $t->gate->{checks}[2]{attempts} > 5 }, 'a few probes');
 
-$t->wait_for(sub { gate()->{checks}[2]{attempts} > 5 }, 'a few probes');
-
-is(verdicts(), 'pending pending waiting waiting pending', 'nobody else asked');
-is($fake->connections, 0, 'indeed nobody');
-is(gate()->{state}, 'initializing', 'closed');
+is(verdict_list('app'), 'pending pending waiting waiting pending',
+    'checks after others: not probed');
+is($fake->connections, 0, 'HTTP server: no connection');
+is($t->gate->{state}, 'initializing', 'gate: closed');
 
 my $start = time;
 $t->write('first');
-$t->wait_for(sub { gate()->{ready} }, 'the gate to open');
+$t->wait_ready;
 
-cmp_ok(time - $start, '<', patience(1), 'each at once after the one before');
-is($fake->connections, 1, 'asked once');
-is(verdicts(), 'passed passed passed waiting pending', 'the optional are left');
-is(gate()->{state}, 'degraded', 'degraded');
-is($t->get('/')->{status}, 200, 'open');
+cmp_ok(time - $start, '<', patience(1),
+    'chain of three checks: within a second');
+is($fake->connections, 1, 'HTTP server: one probe');
+is(verdict_list('app'), 'passed passed passed waiting pending',
+    'optional checks: not passed');
+is($t->gate->{state}, 'degraded', 'gate without optional checks: degraded');
+is($t->get('/')->{status}, 200, 'degraded gate: open');
 
-# latched, and the optional ones are asked on until they pass
+# latched: optional checks are probed until they pass
 
-my $asked = gate()->{checks}[3]{attempts};
-$t->wait_for(sub { gate()->{checks}[3]{attempts} > $asked + 2 },
-    'more probes of the optional one');
-is(gate()->{checks}[$_]{next_check}, undef, "check $_: nobody asks it again")
+my $asked = $t->gate->{checks}[3]{attempts};
+$t->wait_for(sub { $t->gate->{checks}[3]{attempts} > $asked + 2 },
+    'more probes of the optional check');
+is($t->gate->{checks}[$_]{next_check}, undef,
+    "required check $_, gate latched: no next probe")
     for 0 .. 2;
 
 $t->write($_) for qw(after_nice nice);
-$t->wait_for(sub { gate()->{state} eq 'ready' }, 'the optional ones');
-is(verdicts(), 'passed passed passed passed passed', 'all passed');
-is_deeply([map { $_->{state} } @{gate()->{history}}],
+$t->wait_state('ready', 'app');
+is(verdict_list('app'), 'passed passed passed passed passed',
+    'optional checks: passed');
+is_deeply([map { $_->{state} } @{$t->gate()->{history}}],
     [qw(starting initializing degraded ready)], 'history');
-is(gate()->{checks}[$_]{next_check}, undef, "check $_: asked no more")
+is($t->gate->{checks}[$_]{next_check}, undef,
+    "optional check $_, passed: no next probe")
     for 3, 4;
 
-# through all types, one after the other
+# a chain of all types
 
-is(verdicts(1), join(' ', ('pending') x 5, 'waiting'), 'none of the chain');
-is($tcp->connections, 0, 'no connection');
+is(verdict_list('chain'), join(' ', ('pending') x 5, 'waiting'),
+    'chain, first check waiting: others pending');
+is($tcp->connections, 0, 'tcp: no connection');
 is((psql($pg, "SELECT count(*) FROM pg_stat_activity"
-    . " WHERE application_name = 'nginx-init-gate'"))[0][0], 0, 'no login');
-is($redis->info('commandstats')->{cmdstat_exists}, undef, 'no question');
+    . " WHERE application_name = 'nginx-init-gate'"))[0][0], 0,
+    'postgres: no connection');
+is($redis->info('commandstats')->{cmdstat_exists}, undef,
+    'redis: no command');
 
 $t->write('sixth');
 $t->write('chain');
-$t->wait_for(sub { gate(1)->{ready} }, 'the chain', 5);
-is(verdicts(1), join(' ', ('passed') x 6), 'all of the chain');
-is_deeply([map { $_->{attempts} } @{gate(1)->{checks}}[0 .. 4]], [(1) x 5],
-    'each asked once');
+$t->wait_ready('chain', 5);
+is(verdict_list('chain'), join(' ', ('passed') x 6), 'chain: all passed');
+is_deeply([map { $_->{attempts} } @{$t->gate('chain')->{checks}}[0 .. 4]],
+    [(1) x 5],
+    'chain: one probe of each');
 
 $t->wait_log(qr/init gate "app".*degraded/);
 $t->wait_log(qr/init gate "app".*ready/);

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# Memory that is not to be had: each allocation of the configuration in turn
-# is refused, and nginx says no; each so many of the requests' and the probes',
-# and nginx goes on.
+# Allocations that fail: while the configuration is read, each of them in turn,
+# and nginx does not start; during requests and probes, every Nth, and nginx
+# goes on.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -13,17 +13,9 @@ plan(skip_all => 'x86-64, and the module loaded') if InitGate::is_linked_in()
     || $ENV{TEST_NGINX_VALGRIND} || (POSIX::uname())[4] ne 'x86_64';
 
 my $t = InitGate->new(workers => 1);
-my $library = $t->path('allocations.so');
+my $library = $t->preload('allocations');
 
-system("cc -O1 -shared -fPIC -o $library $FindBin::Bin/preload/allocations.c -ldl")
-    && die 'cc failed';
-chmod 0755, $library;
-
-my $http = InitGate::Fake->new(sub {
-    my ($c) = @_;
-    $c->read_until(qr/\r\n\r\n/) or return;
-    $c->send("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nready");
-})->port;
+my $http = InitGate::Fake->http(200, body => 'ready')->port;
 
 my $conf = <<"CONF";
     init_checks app {
@@ -71,9 +63,9 @@ sub configure {
 }
 
 my ($status, $said) = configure(0);
-is($status, 0, 'nothing fails') or diag($said);
+is($status, 0, 'no allocation fails: exit status 0') or diag($said);
 my $all = $t->read('count') + 0;
-cmp_ok($all, '>', 50, "allocations: $all");
+cmp_ok($all, '>', 50, "allocations of the configuration: $all");
 
 my $step = $ENV{TEST_NGINX_ALLOCATIONS} // 3;
 my (@crashed, @taken);
@@ -84,8 +76,8 @@ for (my $n = 1 + int rand $step; $n <= $all; $n += $step) {
     push @taken, $n if $status == 0;
 }
 
-is("@crashed", '', 'no crash');
-is("@taken", '', 'none is forgotten');
+is("@crashed", '', 'an allocation fails: no crash');
+is("@taken", '', 'an allocation fails: nginx does not start');
 
 # requests and probes
 
@@ -97,7 +89,8 @@ for my $every (3, 7, 29) {
     $ENV{FAIL_EVERY} = $every;
     $t->run(http => $conf);
     $t->write('app', 'x');
-    $t->wait_for(sub { $t->get('/open')->{status} == 200 }, 'open');
+    $t->wait_for(sub { $t->get('/open')->{status} == 200 },
+        '/open to answer 200');
     $t->write('fail');
 
     for (1 .. 60) {
@@ -113,13 +106,15 @@ for my $every (3, 7, 29) {
     $t->remove('fail');
     $t->write('app', 'x');
     $t->wait_for(sub { $t->get('/ready')->{status} == 200 },
-        "well again, after one in $every");
+        "/ready to answer 200, after every ${every}th failed");
     $t->quit;
 }
 
 note(join ', ', map { "$_: $status{$_}" } sort keys %status);
-is(join(' ', grep { !/^(?:200|500|503|599)$/ } keys %status), '', 'answers');
-ok($status{500} || $status{599}, 'some could not be served');
-is($t->log_count(qr/exited on signal/), 0, 'no crash');
+is(join(' ', grep { !/^(?:200|500|503|599)$/ } keys %status), '',
+    'allocations fail: no other statuses');
+ok($status{500} || $status{599},
+    'allocations fail: some requests are not served');
+is($t->log_count(qr/exited on signal/), 0, 'allocations fail: no crash');
 
 done_testing;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Bad init_checks blocks: each is refused with the file, the line, the word at
-# fault, and what is allowed.
+# Invalid init_checks blocks: the error names the file, the line, the invalid
+# word, and what is allowed.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -10,7 +10,7 @@ use InitGate;
 my $t = InitGate->new;
 
 
-# a block that would be right without this line
+# a block that is valid without this line
 
 sub refused {
     my ($line, @regex) = @_;
@@ -25,14 +25,15 @@ sub refused {
 sub is_refused {
     my ($line, $status, $said, @regex) = @_;
 
-    # the line that nginx read, by its number
+    # the line with the number in the message
     my ($number) = $said =~ m{ in \S+/conf_error/nginx\.conf:(\d+)$}m;
     my @conf = split /\n/, $t->read('conf_error/nginx.conf');
     my ($first) = split /\n/, $line;
 
     subtest $line => sub {
-        is($status, 1, 'refused');
-        is($number && $conf[$number - 1], $first, 'file and line') or diag $said;
+        is($status, 1, 'exit status 1');
+        is($number && $conf[$number - 1], $first,
+            'file and line') or diag $said;
         like($said, $_, "$_") for @regex;
     };
 }
@@ -136,7 +137,7 @@ sub block {
     my ($status, $said) = $t->conf_error($text);
 
     subtest substr($text, 0, 100) => sub {
-        is($status, 1, 'refused');
+        is($status, 1, 'exit status 1');
         like($said, qr{ in \S+/(?:nginx\.conf|included):\d+$}m,
             'file and line');
         like($said, $_, "$_") for @regex;
@@ -172,7 +173,7 @@ block('init_checks a { check file /x name=x after=y;
                        check file /z name=z after=y; }',
     qr/"[yz]"/, qr/wait for itself/);
 
-# the line of the check, not that of the block's end
+# the line of the check, not that of the end of the block
 
 for my $after (qw(no_such y)) {
     my (undef, $said) = $t->conf_error("init_checks a {
@@ -182,21 +183,23 @@ for my $after (qw(no_such y)) {
     my ($number) = $said =~ m{ in \S+/nginx\.conf:(\d+)$}m;
     my @conf = split /\n/, $t->read('conf_error/nginx.conf');
     like($number && $conf[$number - 1], qr/name=x  after=$after;$/,
-        "after=$after: the line") or diag $said;
+        "after=$after: line of the check") or diag $said;
 }
 
 {
     my $check = 'redis://user:S3cret@127.0.0.1/0';
 
     my (undef, $said) = $t->conf_error("init_checks a { check $check key=x; }");
-    like($said, qr/unknown check type "\.\.\."/, 'a forgotten type');
-    unlike($said, qr/S3cret/, 'a password is not repeated');
+    like($said, qr/unknown check type "\.\.\."/,
+        'check without a type: message');
+    unlike($said, qr/S3cret/,
+        'check without a type: no password in the message');
 }
 
 block('init_checks a { ' . join("\n", map { "check file /x name=c$_;" }
     0 .. 10000) . ' }', qr/more than 10000 checks in init_checks "a"/);
 
-# what is included counts as if it stood here
+# an included file
 
 $t->write('included', 'check file /y name=y; latch maybe;');
 block("init_checks a { check file /x; include @{[$t->path('included')]}; }",
@@ -206,6 +209,6 @@ block("init_checks a { check file /x; include @{[$t->path('included')]}; }",
 
 my ($status, $said) = $t->conf_error(
     'init_checks a { check file /x; } init_checks b { check file /x; }');
-is($status, 0, 'one name in two gates') or diag $said;
+is($status, 0, 'same name in two gates: valid') or diag $said;
 
 done_testing;

@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 
-# The directives outside init_checks: what is refused, where, and why.
+# The directives outside init_checks: invalid ones, with the file, the line and
+# the reason, and valid ones.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -36,18 +37,18 @@ sub refused {
     my @conf = split /\n/, $t->read('conf_error/nginx.conf');
 
     subtest "$context: $line" => sub {
-        is($status, 1, 'refused');
+        is($status, 1, 'exit status 1');
         is($number && $conf[$number - 1], $line, 'file and line') or diag $said;
         like($said, $_, "$_") for @regex;
     };
 }
 
 
-sub taken {
+sub valid {
     my ($context, $line) = @_;
 
     my ($status, $said) = verdict($context, $line);
-    is($status, 0, "$context: $line: taken") or diag $said;
+    is($status, 0, "$context: $line: valid") or diag $said;
 }
 
 
@@ -56,18 +57,18 @@ my $count = qr/invalid number of arguments/;
 my $duplicate = qr/is duplicate/;
 
 for my $context (qw(http server location)) {
-    taken($context, 'init_gate app;');
-    taken($context, 'init_gate app other;');
-    taken($context, 'init_gate off;');
-    taken($context, 'init_hold 10s;');
-    taken($context, 'init_hold 10s max=100;');
-    taken($context, 'init_hold off;');
-    taken($context, "init_response $_;") for qw(auto json html off);
-    taken($context, "init_retry_after $_;") for qw(auto off 10s);
-    taken($context, 'init_page title=a message=b;');
+    valid($context, 'init_gate app;');
+    valid($context, 'init_gate app other;');
+    valid($context, 'init_gate off;');
+    valid($context, 'init_hold 10s;');
+    valid($context, 'init_hold 10s max=100;');
+    valid($context, 'init_hold off;');
+    valid($context, "init_response $_;") for qw(auto json html off);
+    valid($context, "init_retry_after $_;") for qw(auto off 10s);
+    valid($context, 'init_page title=a message=b;');
 }
 
-taken('location', $_) for 'init_status;', 'init_status app other;',
+valid('location', $_) for 'init_status;', 'init_status app other;',
     'init_status details=on;', 'init_status app format=json details=off;',
     'init_status format=auto;', 'init_status format=html;',
     'init_status format=prometheus;', 'init_ready;', 'init_ready app;',
@@ -146,7 +147,7 @@ refused('location', 'init_status details=off details=on;', qr/once each/);
 refused('location', 'init_ready details=on;', qr/"details=on"/,
     qr/names of gates are allowed/);
 
-# two answers to one request
+# two content handlers
 
 refused('location', 'init_status; init_ready;', qr/init_ready|duplicate/);
 

@@ -1,9 +1,8 @@
 #!/usr/bin/perl
 
-# The accounts of the gates over reloads that add and remove many of them:
-# what old workers count, and what they hold, is in the sums, also when the
-# accounts need more room than there was, and a gate that comes has none of
-# the counts of one that has gone.
+# The counters of gates over reloads that add and remove many gates: they
+# include requests counted and held by old workers, even if more shared memory
+# is needed, and a new gate has none of the counts of a removed one.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -35,96 +34,82 @@ sub conf {
 CONF
 }
 
-sub gates { map { $_->{gate} => $_ } @{$t->json('/init')->{gates}} }
+sub gates { map { $_->{gate} => $_ } $t->gates }
 
-sub hold {
-    my ($name, $n) = @_;
-
-    my @waiting = map {
-        my $socket = $t->connect;
-        $socket->syswrite("GET /$name HTTP/1.1\r\nHost: a\r\n"
-            . "Connection: close\r\n\r\n");
-        $socket;
-    } 1 .. $n;
-
-    $t->wait_for(sub { my %gate = gates(); $gate{$name}{held} == $n },
-        "$n to wait at $name");
-
-    return @waiting;
-}
-
-sub served { scalar grep { $_ && $_->{status} == 200 }
-    map { $t->http_read($_) } @_ }
-
-# pieces of shared memory
+# mappings of shared memory
 
 sub zones { scalar(() = $t->read("/proc/$_[0]/maps") =~ m{/dev/zero}g) }
 
 $t->write('done');
 $t->run(http => conf('stays', 'goes', map { "first$_" } 1 .. 10));
-$t->wait_for(sub { my %gate = gates(); $gate{done}{ready} }, 'the gate to open');
+$t->wait_ready('done');
 
 my $load = InitGate::Load->new($t, clients => 2);
 $load->more(20);
 
-my @stays = hold('stays', 6);
-my @goes = hold('goes', 6);
+my @stays = $t->hold(6, '/stays', 'stays');
+my @goes = $t->hold(6, '/goes', 'goes');
 my @old = $t->workers;
 
-# the same number of gates, most of them others: the old workers count on
+# as many gates, most of them new: the old workers go on counting
 
 $t->reload(http => conf('stays', map { "second$_" } 1 .. 11));
 $load->more(20);
 
-my %gate = gates();
-is($gate{stays}{held}, 6, 'who waits in an old worker is still seen');
+is($t->gate('stays')->{held}, 6, 'held in old workers: counted');
 
 $t->write('goes');
-is(served(@goes), 6, 'and served, where the gate has gone');
-%gate = gates();
+is_deeply($t->statuses(@goes), { 200 => 6 },
+    'held in old workers, gate removed: served');
+my %gate = gates();
 is_deeply([map { @{$gate{$_}}{qw(held held_passed passed gone)} }
-    grep { /second/ } keys %gate], [(0) x 44], 'a new gate begins with nothing');
+    grep { /second/ } keys %gate], [(0) x 44], 
+    'new gates: counters at 0');
 
-push @stays, hold('second11', 2);
+push @stays, $t->hold(2, '/second11', 'second11');
 
-# more of them, while those wait
+# more gates, while those are held
 
 $t->reload(http => conf('stays', map { "third$_" } 1 .. 30));
 $load->more(20);
 
 $t->write($_) for qw(stays second11);
-is(served(@stays), 8, 'all are served');
-$t->wait_for(sub { !grep { $t->alive($_) } @old }, 'the old workers to go');
+is_deeply($t->statuses(@stays), { 200 => 8 },
+    'held in old workers, more gates: served');
+$t->wait_exit(@old);
 
 %gate = gates();
-is_deeply([@{$gate{stays}}{qw(held held_passed)}], [0, 6], 'and counted');
+is_deeply([@{$gate{stays}}{qw(held held_passed)}], [0, 6],
+    'held in old workers: counted when served');
 is_deeply([map { @{$gate{$_}}{qw(held held_passed passed gone)} }
-    grep { /third/ } keys %gate], [(0) x 120], 'at their own gates only');
+    grep { /third/ } keys %gate], [(0) x 120], 
+    'new gates: counters still at 0');
 
-# back, and the counts with them
+# the removed gates again, with their counts
 
 $t->reload(http => conf('stays', 'goes', 'second11'));
 $load->more(20);
 %gate = gates();
-is($gate{$_}{held_passed}, $_ eq 'goes' ? 6 : 2, "$_ is counted where it was")
+is($gate{$_}{held_passed}, $_ eq 'goes' ? 6 : 2,
+    "$_, added again: counters kept")
     for qw(goes second11);
 
-# without old workers, new names take the place of old ones
+# without old workers, new names take the places of old ones
 
 my $zones = zones($t->{pid});
 
 for my $n (1 .. 6) {
     my @before = $t->workers;
     $t->reload(http => conf('stays', map { "turn${n}_$_" } 1 .. 25));
-    $t->wait_for(sub { !grep { $t->alive($_) } @before }, 'old workers to go');
+    $t->wait_exit(@before);
 }
 
-is(zones($t->{pid}), $zones, 'no more memory than before');
+is(zones($t->{pid}), $zones, 'many reloads: no more shared memory');
 
 $t->reload(http => conf('stays'));
-is($t->get('/stays')->{status}, 200, 'open');
+is($t->get('/stays')->{status}, 200, 'many reloads: gate open');
 
-only($load, 200, 'nobody was refused');
-balanced($t, $_) for qw(done stays);
+only_status($load, 200, 'load during reloads: none refused');
+counted_as_logged($t, $_) for qw(done stays);
 
 done_testing;

@@ -1,8 +1,7 @@
 #!/usr/bin/perl
 
-# Workers killed under load, the probing one and any other: state and history
-# are kept, probing resumes at once, and requests that wait in the workers
-# that live are released.
+# Workers killed under load, the prober and others: state and history are kept,
+# probing resumes, and requests held in the other workers are released.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -36,12 +35,6 @@ CONF
 $t->write($_) for qw(app swings);
 $t->run;
 
-sub gate {
-    my ($name) = @_;
-
-    return (grep { $_->{gate} eq $name } @{$t->json('/init')->{gates}})[0];
-}
-
 sub killed {
     my ($pid) = @_;
 
@@ -51,30 +44,30 @@ sub killed {
     $t->allow(qr/exited on signal 9/);
 }
 
-$t->wait_for(sub { gate('app')->{ready} && gate('swings')->{ready} }, 'open');
+$t->wait_ready($_) for qw(app swings);
 
-my $first = gate('app');
+my $first = $t->gate('app');
 $t->remove('app');
 
 my $load = InitGate::Load->new($t, clients => 3);
 
-# the probing one: another takes over and goes on from there
+# the prober: another worker takes over and goes on
 
 for (1 .. 4) {
     my $prober = $t->prober;
-    my $attempts = gate('swings')->{checks}[0]{attempts};
+    my $attempts = $t->gate('swings')->{checks}[0]{attempts};
 
     killed($prober);
 
     my $begun = time;
     $t->wait_for(sub { $t->prober != $prober }, 'another prober');
-    $t->wait_for(sub { gate('swings')->{checks}[0]{attempts} > $attempts },
+    $t->wait_for(sub { $t->gate('swings')->{checks}[0]{attempts} > $attempts },
         'the next verdict');
     note(sprintf 'probing again after %.0f ms', (time - $begun) * 1000);
-    cmp_ok(time - $begun, '<', patience(2), 'at once');
+    cmp_ok(time - $begun, '<', patience(2), 'prober killed: probes resume');
 }
 
-# any other
+# other workers
 
 killed((grep { $_ != $t->prober } $t->workers)[0]) for 1 .. 3;
 
@@ -82,61 +75,54 @@ $load->more(50);
 my %count = $load->stop->counts;
 my $lost = delete $count{lost} // 0;
 
-# each client has one request under way at most
+# a client has one request at a time
 
-cmp_ok($lost, '<=', 7 * 3, 'no more lost than were under way');
-is_deeply([keys %count], [200], 'nobody was refused');
+cmp_ok($lost, '<=', 7 * 3, 'workers killed: only their requests are lost');
+is_deeply([keys %count], [200], 'workers killed: no request is refused');
 
-my $gate = gate('app');
+my $gate = $t->gate('app');
 is_deeply([@$gate{qw(state latched started_at opened_at carried_over)}],
     [@$first{qw(state latched started_at opened_at carried_over)}],
-    'the gate is as it was');
-is_deeply($gate->{history}, $first->{history}, 'its history');
-is($gate->{checks}[0]{attempts}, 1, 'a latched gate is not asked again');
-is_deeply([map { $_->{state} } @{gate('swings')->{history}}],
-    ['starting', 'ready'], 'the other gate has not moved');
+    'workers killed: the gate is unchanged');
+is_deeply($gate->{history}, $first->{history}, 'workers killed: history');
+is($gate->{checks}[0]{attempts}, 1, 'latched gate: no further probe');
+is_deeply([map { $_->{state} } @{$t->gate('swings')->{history}}],
+    ['starting', 'ready'], 'workers killed: no change of state');
 
-# counted, and killed before it was logged
+# a request may be counted, and its worker killed before it is logged
 
 sub counted {
     my ($kills) = @_;
 
     my ($counters, $logged) = (counters($t, 'app'), logged($t, 'app'));
 
-    cmp_ok($counters->{passed}, '>=', $logged->{passed}, 'counted');
+    cmp_ok($counters->{passed}, '>=', $logged->{passed},
+        'logged requests: counted');
     cmp_ok($counters->{passed}, '<=', $logged->{passed} + $kills * 3,
-        'and no more');
+        'counted requests: logged, except in killed workers');
 }
 
 counted(7);
 $load = InitGate::Load->new($t, clients => 3);
 
-# requests that wait in three workers; those in the killed one are lost
+# requests held in three workers; those in the killed one are lost
 
-my @waiting = map {
-    my $socket = $t->connect;
-    $socket->syswrite("GET /late HTTP/1.1\r\nHost: a\r\n"
-        . "Connection: close\r\n\r\n");
-    $socket;
-} 1 .. 24;
-
-$t->wait_for(sub { gate('late')->{held} == 24 }, 'all to wait');
+my @waiting = $t->hold(24, '/late', 'late');
 
 killed($t->prober);
-$t->wait_for(sub { gate('late')->{held} < 24 }, 'held to be known') or diag
-    gate('late')->{held};
+$t->wait_for(sub { $t->gate('late')->{held} < 24 }, 'fewer held requests');
 
-my $held = gate('late')->{held};
-cmp_ok($held, '<', 24, 'those of the killed worker wait no longer');
+my $held = $t->gate('late')->{held};
+cmp_ok($held, '<', 24, 'worker killed: its requests are not held any more');
 
 $t->write('late');
 
 my $begun = time;
-my @answers = grep { $_ } map { $t->http_read($_) } @waiting;
-is(scalar(grep { $_->{status} == 200 } @answers), $held, 'all others served');
-cmp_ok(time - $begun, '<', patience(2), 'at once');
-is(gate('late')->{held_passed}, $held, 'and counted');
-is(gate('late')->{held}, 0, 'nobody waits any more');
+is_deeply($t->statuses(@waiting), { 200 => $held, none => 24 - $held },
+    'held requests of the other workers: served');
+cmp_ok(time - $begun, '<', patience(2), 'held requests: served in time');
+is($t->gate('late')->{held_passed}, $held, 'held requests: counted');
+is($t->gate('late')->{held}, 0, 'held requests: none left');
 
 # killed in the middle of changes, again and again
 
@@ -148,7 +134,7 @@ my %seen;
 while (time < $end) {
     $up = !$up;
     $up ? $t->write('swings') : $t->remove('swings');
-    my $now = gate('swings');
+    my $now = $t->gate('swings');
     $seen{$now->{state} . '/' . $now->{ready}}++;
 
     sleep rand 0.03;
@@ -156,20 +142,22 @@ while (time < $end) {
     my $pid = $now->{prober}{pid};
     next if !$pid || rand() > 0.3 || !$t->alive($pid);
 
-    # what a worker takes while it dies is lost: ask no one until then
+    # a request to a dying worker would be lost
 
     $kills += $t->signal('KILL', $pid);
-    $t->wait_for(sub { !$t->alive($pid) }, 'its death');
+    $t->wait_for(sub { !$t->alive($pid) }, 'the worker to exit');
 }
 
 note("$kills kills");
 is_deeply([grep { !m{^(?:ready/1|initializing/0|starting/0)$} } keys %seen],
-    [], 'state and ready agree');
+    [], 'changes and kills: state and ready agree');
 
 for my $open (1, 0, 1) {
     $open ? $t->write('swings') : $t->remove('swings');
-    $t->wait_for(sub { gate('swings')->{ready} == $open }, "open: $open");
-    is($t->get('/swings')->{status}, $open ? 200 : 503, "and so it is: $open");
+    $t->wait_for(sub { $t->gate('swings')->{ready} == $open },
+        "ready to be $open");
+    is($t->get('/swings')->{status}, $open ? 200 : 503,
+        "ready $open: status of a request");
 }
 
 $t->wait_for(sub { $t->workers == 3 }, 'three workers');
@@ -177,8 +165,9 @@ $t->wait_for(sub { $t->workers == 3 }, 'three workers');
 $load->more(50);
 %count = $load->stop->counts;
 $lost = delete $count{lost} // 0;
-cmp_ok($lost, '<=', ($kills + 1) * 3, 'no more lost than were under way');
-is_deeply([keys %count], [200], 'nobody was refused');
+cmp_ok($lost, '<=', ($kills + 1) * 3,
+    'kills: only requests of killed workers are lost');
+is_deeply([keys %count], [200], 'kills: no request is refused');
 counted(7 + 1 + $kills);
 
 done_testing;

@@ -1,8 +1,7 @@
 #!/usr/bin/perl
 
-# The old prober, or the new one, killed while a reload is under way: one
-# probes afterwards, and nobody is refused.  Of one that stands still, the
-# heartbeat tells.
+# The old prober, or the new one, killed during a reload: one worker probes
+# afterwards, and no request is refused.  A stopped prober has no heartbeat.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -29,9 +28,7 @@ $t->allow(qr/exited on signal 9|kill\(.*failed|sendmsg\(\) failed/);
 $t->write('app');
 $t->run;
 
-sub gate { $t->json('/init')->{gates}[0] }
-
-$t->wait_for(sub { gate()->{ready} }, 'the gate to open');
+$t->wait_ready;
 
 my $load = InitGate::Load->new($t, clients => 2);
 
@@ -62,40 +59,42 @@ for my $which (qw(old new) x 3) {
     $t->signal('KILL', $which eq 'old' ? $prober : $new[0]);
 
     $t->wait_for(sub { !grep { $t->alive($_) } keys %old },
-        "$which: the end of the old");
-    $t->wait_for(sub { $t->workers == 2 }, "$which: two workers");
+        "old workers to exit ($which killed)");
+    $t->wait_for(sub { $t->workers == 2 }, "two workers ($which killed)");
 
-    # one of them probes, and does so without a pause
+    # one of them probes, without a pause
 
-    $t->wait_for(sub { $t->alive($t->prober) }, "$which: a prober");
+    $t->wait_for(sub { $t->alive($t->prober) }, "a prober ($which killed)");
 
-    my $attempts = gate()->{checks}[0]{attempts};
+    my $attempts = $t->gate->{checks}[0]{attempts};
     my %probers;
 
     $t->wait_for(sub {
-        my $gate = gate();
+        my $gate = $t->gate;
         $probers{$gate->{prober}{pid}}++;
         $gate->{checks}[0]{attempts} > $attempts + 10;
-    }, "$which: ten verdicts");
+    }, "ten verdicts ($which killed)");
 
-    is(scalar keys %probers, 1, "$which: one probes");
-    ok((grep { $probers{$_} } $t->workers), 'one of the new ones');
-    is(gate()->{state}, 'ready', 'ready all the time');
+    is(scalar keys %probers, 1, "$which prober killed: one worker probes");
+    ok((grep { $probers{$_} } $t->workers),
+        "$which prober killed: a new worker probes");
+    is($t->gate->{state}, 'ready',
+        "$which prober killed: gate ready");
 }
 
-# stopped, while another worker is asked
+# the prober is stopped; the status comes from the other worker
 
 my $prober = $t->prober;
 my $other;
 
 $t->wait_for(sub {
     $other = $t->connect;
-    $other->syswrite("GET /init HTTP/1.1\r\nHost: a\r\n\r\n");
+    $t->send('/init', socket => $other, keepalive => 1);
     return $t->http_read($other)->{headers}{'x-worker'} != $prober;
 }, 'a connection to the other worker');
 
 sub heartbeat {
-    $other->syswrite("GET /init HTTP/1.1\r\nHost: a\r\n\r\n");
+    $t->send('/init', socket => $other, keepalive => 1);
 
     return JSON::PP::decode_json($t->http_read($other)->{content})
         ->{gates}[0]{prober}{heartbeat};
@@ -104,16 +103,17 @@ sub heartbeat {
 $t->signal('STOP', $prober);
 my $last = heartbeat();
 sleep 2;    # the time of two
-is(heartbeat(), $last, 'no heartbeat');
+is(heartbeat(), $last, 'stopped prober: no heartbeat');
 $t->signal('CONT', $prober);
-$t->wait_for(sub { heartbeat() ne $last }, 'the next one');
+$t->wait_for(sub { heartbeat() ne $last }, 'the next heartbeat');
 
 my %count = $load->stop->counts;
 delete $count{lost};
-is_deeply([keys %count], [200], 'nobody was refused');
-is(counters($t, 'app')->{held_passed}, 0, 'nor held');
+is_deeply([keys %count], [200], 'kills and reloads: no request is refused');
+is(counters($t, 'app')->{held_passed}, 0,
+    'kills and reloads: no request is held');
 
-is_deeply([map { $_->{state} } @{gate()->{history}}], ['starting', 'ready'],
-    'history');
+is_deeply([map { $_->{state} } @{$t->gate()->{history}}], ['starting', 'ready'],
+    'kills and reloads: history');
 
 done_testing;

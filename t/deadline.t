@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
-# deadline: overdue after it, closed or open; from the gate's first start on,
-# reloads included; failed wins; opening late is possible.
+# deadline: the gate is overdue after it, closed or open; it counts from the
+# first start of the gate, reloads included; a failure takes precedence; the
+# gate may open late.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -9,7 +10,7 @@ use InitGate;
 use InitGate::Load;
 use Time::HiRes qw(time);
 
-my $t = InitGate->new(also => InitGate::Load::BESIDE, http => <<'CONF');
+my $t = InitGate->new(also => InitGate::Load::BACKGROUND, http => <<'CONF');
     init_checks closed {
         check file %%DIR%%/marker  failed=%%DIR%%/failed;
         deadline SOON;
@@ -42,50 +43,45 @@ $t->write("html/$_", 'here') for qw(closed ajar);
 
 my $start = time;
 $t->run;
-my $beside = beside($t);
+my $background = background($t);
 
-sub state_of {
-    my ($name) = @_;
+$t->wait_state('initializing', 'closed');
+is($t->get("/$_")->{status}, 503,
+    "$_, before the deadline: refused") for qw(closed ajar);
 
-    return (map { $_->{state} } grep { $_->{gate} eq $name }
-        @{$t->json('/init')->{gates}})[0];
-}
+$t->wait_state('overdue', 'closed');
+cmp_ok(time - $start, '>=', patience(1.5), 'overdue: not before the deadline');
 
-$t->wait_for(sub { state_of('closed') eq 'initializing' }, 'a verdict');
-is($t->get("/$_")->{status}, 503, "$_: before") for qw(closed ajar);
-
-$t->wait_for(sub { state_of('closed') eq 'overdue' }, 'the deadline');
-cmp_ok(time - $start, '>=', patience(1.5), 'not before');
-
-$t->wait_for(sub { state_of('ajar') eq 'overdue' }, 'the other');
-is($t->get('/closed')->{status}, 503, 'overdue: closed');
-is($t->get('/ajar')->{status}, 200, 'overdue: open, where it says so');
+$t->wait_state('overdue', 'ajar');
+is($t->get('/closed')->{status}, 503, 'overdue, "deadline closed": refused');
+is($t->get('/ajar')->{status}, 200, 'overdue, "deadline open": served');
 $t->wait_log(qr/\[error\].*init gate "closed".*overdue/);
 
-my ($gate) = grep { $_->{gate} eq 'ajar' } @{$t->json('/init')->{gates}};
-is($gate->{ready}, JSON::PP::true, 'open is ready');
+is($t->gate('ajar')->{ready}, JSON::PP::true,
+    'overdue, "deadline open": ready');
 
-# the clock does not begin again
+# the deadline does not begin again
 
 $t->reload;
-is(state_of('closed'), 'overdue', 'overdue over a reload');
-is($t->get('/ajar')->{status}, 200, 'and open over it');
-$t->wait_for(sub { state_of('far') eq 'overdue' }, 'the far deadline');
-cmp_ok(time - $start, '<', patience(4.5), 'counted from before the reload');
+is($t->gate('closed')->{state}, 'overdue', 'reload: overdue');
+is($t->get('/ajar')->{status}, 200, 'reload, "deadline open": served');
+$t->wait_state('overdue', 'far');
+cmp_ok(time - $start, '<', patience(4.5),
+    'reload: the deadline counts from the first start');
 
 $t->write('failed', 'disk full');
-$t->wait_for(sub { state_of('closed') eq 'failed' }, 'failure');
-$t->wait_for(sub { state_of('ajar') eq 'failed' }, 'failure of the other');
-is($t->get("/$_")->{status}, 503, "$_: failed") for qw(closed ajar);
+$t->wait_state('failed', $_) for qw(closed ajar);
+is($t->get("/$_")->{status}, 503, "$_, failed: refused") for qw(closed ajar);
 $t->wait_log(qr/\[error\].*init gate "closed".*failed/);
 
 $t->remove('failed');
-$t->wait_for(sub { state_of('closed') eq 'overdue' }, 'overdue again');
+$t->wait_state('overdue', 'closed');
 
 $t->write('marker');
-$t->wait_for(sub { state_of('closed') eq 'ready' }, 'opening late');
-is($t->get("/$_")->{status}, 200, "$_: open") for qw(closed ajar);
+$t->wait_state('ready', 'closed');
+is($t->get("/$_")->{status}, 200,
+    "$_, passed after the deadline: served") for qw(closed ajar);
 
-undisturbed($beside);
+unaffected($background);
 
 done_testing;

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# What everybody may see has names, verdicts and reasons, and nothing of what
-# the checks are told and what servers answer: no paths, hosts, ports, tables,
-# keys, values, versions or messages.  Those who see the details see all that.
+# Public responses have names, verdicts and reasons, and nothing of the
+# parameters of checks and the responses of servers: no paths, hosts, ports,
+# tables, keys, values, versions or messages.  The details have all of these.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -12,7 +12,7 @@ use InitGate::Postgres qw(startup error);
 
 my $t = InitGate->new(workers => 1);
 
-# in everything that is not for the public
+# in all texts that are not public
 
 my $mark = 'inner7';
 
@@ -31,7 +31,7 @@ my $http = InitGate::Fake->new(sub {
         . "Content-Length: 6\r\n\r\n$mark");
 })->port;
 
-# the longest names, of all characters that they may have
+# the longest names, with all characters that are allowed
 
 my $long = 'a.B_9-' . 'x' x 58;
 my $gate = 'G.-_0' . 'y' x 59;
@@ -85,7 +85,7 @@ $t->wait_for(sub {
 my $inner = qr/$mark|127\.0\.0\.1|\Q@{[$t->dir]}\E|\/init-gate|example|
                $postgres|$redis|$http|57P03|418/xi;
 
-cmp_ok(scalar(() = $details =~ /$inner/g), '>', 10, 'the details have it all');
+cmp_ok(scalar(() = $details =~ /$inner/g), '>', 10, 'details: have all of it');
 
 my %verdict = map { $_ => 1 }
     qw(pending passed waiting running failed error);
@@ -125,12 +125,12 @@ for my $uri (qw(/ /broken /waits /off /status /metrics /ready /status?format=htm
 
 my $grpc = $t->raw("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
     . "Content-Type: application/grpc\r\nContent-Length: 0\r\n\r\n");
-like($grpc, qr/^grpc-status: 14\r$/mi, 'gRPC');
-unlike($grpc =~ s/^Server:.*$//mr, $inner, 'and its message');
+like($grpc, qr/^grpc-status: 14\r$/mi, 'gRPC: status');
+unlike($grpc =~ s/^Server:.*$//mr, $inner, 'gRPC: message');
 
 $t->wait_for(sub { $t->read('seen.log') =~ /^broken/m }, 'the log');
-unlike($t->read('seen.log'), $inner, 'variables');
+unlike($t->read('seen.log'), $inner, 'access log: variables');
 like($t->read('seen.log'), qr/^\Q$gate\E initializing .*\Q$long\E/m,
-    'names in them');
+    'access log: names');
 
 done_testing;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# conf-examples/init-container: what an init container leaves behind.
+# conf-examples/init-container: the files of an init container.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -8,11 +8,7 @@ use InitGate;
 use InitGate::Example;
 use InitGate::Fake;
 
-my $app = InitGate::Fake->new(sub {
-    my ($c) = @_;
-    $c->read_until(qr/\r\n\r\n/) or return;
-    $c->send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
-});
+my $app = InitGate::Fake->http(200, body => 'hello');
 
 my $t = InitGate::Example->new('init-container/nginx.conf',
     '/shared' => '%%DIR%%/shared',
@@ -22,43 +18,42 @@ my $t = InitGate::Example->new('init-container/nginx.conf',
 my $run = $t->file('run-init');
 my $shared = $t->path('shared');
 
-sub gate { $t->json('/init')->{gates}[0] }
-
 mkdir $shared;
 $t->run;
 
-is($t->get('/')->{status}, 503, 'closed');
+is($t->get('/')->{status}, 503, 'no marker: refused');
 $t->restricted_ok('/init');
 
 # it fails
 
 is($t->run_command($run, $shared, 42, 'sh', '-c',
     'echo cannot reach the licence server >&2; exit 3'), 3,
-    'the exit status is the command\'s');
+    'run-init: exit status of the command');
 
-$t->wait_for(sub { gate()->{state} eq 'failed' }, 'the failure to be seen');
-like(gate()->{checks}[0]{message},
-    qr/exit status 3: cannot reach the licence server/, 'the reason');
-is($t->get('/')->{status}, 503, 'nothing let through');
-is($t->get('/ready')->{status}, 503, 'not ready');
-is($app->connections, 0, 'the application has seen nobody');
-unlike($t->get('/')->{content}, qr/licence/, 'the reason is not for all');
+$t->wait_state('failed');
+like($t->gate->{checks}[0]{message},
+    qr/exit status 3: cannot reach the licence server/, 'failed: message');
+is($t->get('/')->{status}, 503, 'failed: refused');
+is($t->get('/ready')->{status}, 503, 'failed: not ready');
+is($app->connections, 0, 'failed: no request to the application');
+unlike($t->get('/')->{content}, qr/licence/,
+    'failed: no message in the response');
 
-# another release's marker
+# the marker of another release
 
 $t->write('shared/.initialized', "release 41\n");
 $t->remove('shared/.init-failed');
-$t->wait_for(sub { gate()->{state} eq 'initializing' }, 'the old marker');
-is($t->get('/')->{status}, 503, 'does not count');
+$t->wait_state('initializing');
+is($t->get('/')->{status}, 503, 'marker of another release: refused');
 
-# it succeeds, and is gone
+# it succeeds, and exits
 
-$t->command_ok($run, $shared, 42, 'true', 'run again');
+$t->command_ok($run, $shared, 42, 'true', 'run-init, second run');
 $t->wait_for(sub { $t->get('/')->{status} == 200 }, 'the gate to open');
-is(gate()->{state}, 'ready', 'ready');
+is($t->gate->{state}, 'ready', 'marker: ready');
 
 $t->quit;
 $t->run;
-is($t->get('/')->{content}, 'hello', 'after a restart, ready at once');
+is($t->get('/')->{content}, 'hello', 'restart: first request served');
 
 done_testing;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# conf-examples/kubernetes: the manifests are valid, hang together, and their
-# probes get from nginx what the page says.
+# conf-examples/kubernetes: the manifests are valid and consistent, and nginx
+# answers their probes as the page describes.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -52,12 +52,12 @@ for (['unknown', 'replicas: 2', 'replica: 2', qr/replica: unknown/],
     close $fh;
 
     my ($status, $said) = validate("$dir/$name.yaml");
-    isnt($status, 0, "$name is refused");
-    like($said, $regex, 'and told');
+    isnt($status, 0, "invalid manifest, $name: refused");
+    like($said, $regex, "invalid manifest, $name: message");
 }
 
 
-# the secrets that the page tells to make: name => files
+# the secrets of the page: name => files
 
 my $page = slurp("$examples/README.md") =~ s/\\\n\s*//gr;
 my %secrets = map { my ($name, @files) = split ' ', s/--from-file=//gr;
@@ -68,7 +68,7 @@ my %manifests;
 
 for my $name ('sidecar', 'edge') {
     my ($status, $said) = validate("$examples/$name.yaml");
-    is($status, 0, "$name.yaml is valid") or diag($said);
+    is($status, 0, "$name.yaml: valid") or diag($said);
 
     my %found = map { $_->{kind} => $_ } @{JSON::PP::decode_json($said)};
     $manifests{$name} = \%found;
@@ -77,7 +77,7 @@ for my $name ('sidecar', 'edge') {
     my $labels = $pod->{metadata}{labels};
     my $spec = $pod->{spec};
 
-    is_deeply($_, $labels, "$name: the labels are those of the pod")
+    is_deeply($_, $labels, "$name: labels of the pod")
         for $found{Deployment}{spec}{selector}{matchLabels},
             $found{Service}{spec}{selector},
             $found{PodDisruptionBudget}{spec}{selector}{matchLabels};
@@ -87,48 +87,46 @@ for my $name ('sidecar', 'edge') {
         map { @{$_->{ports} // []} } @{$spec->{containers}};
 
     is($volume{gate}{configMap}{name}, $found{ConfigMap}{metadata}{name},
-        'the configuration is mounted');
-    ok($volume{secrets}{secret}, 'secrets are files');
+        "$name: configuration mounted");
+    ok($volume{secrets}{secret}, "$name: secrets are files");
     is_deeply([sort { $a cmp $b } @{$secrets{$volume{secrets}{secret}
             {secretName}}}],
         [sort map { m{^/run/secrets/\w+/(.*)} } $found{ConfigMap}{data}
             {'gate.conf'} =~ /password_file=(\S+)/g],
-        'those that the page tells to make');
-    ok($port{$_->{targetPort}}, "port $_->{targetPort}")
+        "$name: secrets as on the page");
+    ok($port{$_->{targetPort}}, "$name: port $_->{targetPort}")
         for @{$found{Service}{spec}{ports}};
-    is($spec->{automountServiceAccountToken}, JSON::PP::false, 'no token');
-    is($spec->{securityContext}{runAsNonRoot}, JSON::PP::true, 'not root');
-    is($spec->{securityContext}{fsGroup}, 33, 'who may read the secrets');
+    is($spec->{automountServiceAccountToken}, JSON::PP::false,
+        "$name: no service account token");
+    is($spec->{securityContext}{runAsNonRoot}, JSON::PP::true,
+        "$name: not root");
+    is($spec->{securityContext}{fsGroup}, 33, "$name: group of the secrets");
 
     for my $container (@{$spec->{containers}}) {
         my $context = $container->{securityContext};
         my $what = "$name, $container->{name}";
 
         is($context->{readOnlyRootFilesystem}, JSON::PP::true,
-            "$what: read only");
+            "$what: read-only file system");
         is($context->{allowPrivilegeEscalation}, JSON::PP::false,
-            "$what: no more rights");
+            "$what: no privilege escalation");
         is_deeply($context->{capabilities}, { drop => ['ALL'] },
             "$what: no capabilities");
-        ok($container->{resources}{limits}{memory}, "$what: a limit");
-        ok(!$container->{env}, "$what: no secret in the environment");
+        ok($container->{resources}{limits}{memory}, "$what: memory limit");
+        ok(!$container->{env}, "$what: no environment");
 
         my @unknown = grep { !$volume{$_->{name}} }
             @{$container->{volumeMounts}};
-        is(scalar @unknown, 0, "$what: its volumes are there");
+        is(scalar @unknown, 0, "$what: volumes defined");
 
-        ok($container->{livenessProbe}, "$what: liveness");
+        ok($container->{livenessProbe}, "$what: liveness probe");
     }
 }
 
 
-# what the probes get; nginx.conf of the image has the rest
+# the responses to probes; the rest of nginx.conf is in the image
 
-my $app = InitGate::Fake->new(sub {
-    my ($c) = @_;
-    $c->read_until(qr/\r\n\r\n/) or return;
-    $c->send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\ngreen");
-});
+my $app = InitGate::Fake->http(200, body => 'green');
 
 my $to = '127.0.0.1:' . $app->port;
 
@@ -167,7 +165,7 @@ sub start {
     return $t;
 }
 
-# a server with the users and databases that there would be
+# a server with the users and databases of the example
 
 sub database {
     my ($t, $name) = @_;
@@ -188,7 +186,7 @@ sub probe {
         @{$manifests{$name}{Deployment}{spec}{template}{spec}{containers}};
     my $get = $gate->{"${probe}Probe"}{httpGet};
 
-    is($get->{port}, 'http', "$name: $probe asks the port of the clients");
+    is($get->{port}, 'http', "$name, $probe: port of the clients");
 
     return $t->get($get->{path})->{status};
 }
@@ -199,11 +197,11 @@ for my $name ('sidecar', 'edge') {
 
     $t->run;
 
-    is($t->get('/')->{status}, 503, "$name: closed");
-    is(probe($t, $name, 'startup'), 200, "$name: started");
-    is(probe($t, $name, 'liveness'), 200, "$name: alive");
+    is($t->get('/')->{status}, 503, "$name, closed: refused");
+    is(probe($t, $name, 'startup'), 200, "$name, closed: startup");
+    is(probe($t, $name, 'liveness'), 200, "$name, closed: liveness");
     is(probe($t, $name, 'readiness'), $name eq 'edge' ? 200 : 503,
-        "$name: readiness");
+        "$name, closed: readiness");
     $t->restricted_ok('/init');
 
     if ($name eq 'sidecar') {
@@ -216,14 +214,14 @@ for my $name ('sidecar', 'edge') {
     } else {
         $t->restricted_ok('/metrics');
         like($t->get('/metrics')->{content}, qr/^init_gate_ready\{/m,
-            'metrics');
-        is($t->get('/search/')->{status}, 503, 'no search either');
+            "$name, closed: metrics");
+        is($t->get('/search/')->{status}, 503, "$name, closed: search refused");
 
-        $t->redis(conf => { port => $t->port(6379) });
+        $t->redis('port ' . $t->port(6379));
         $t->command_ok('sh', '-c', 'redis-cli -p $0 config set requirepass '
             . 'sesame && seq 200 | sed "s/.*/HSET modules:index & x/" '
             . '| redis-cli -p $0 -a sesame --no-auth-warning',
-            $t->port(6379), 'a warm cache');
+            $t->port(6379), 'redis-cli hset');
 
         $database->('create schema shop; grant usage on schema shop to edge; '
             . 'create table shop.users (); create table shop.orders ()');
@@ -231,16 +229,12 @@ for my $name ('sidecar', 'edge') {
 
     $t->wait_for(sub { $t->get('/')->{status} != 503 }, 'the gate to open');
 
-    is(probe($t, $name, $_), 200, "$name: $_")
+    is(probe($t, $name, $_), 200, "$name, open: $_")
         for 'startup', 'liveness', 'readiness';
 
     if ($name eq 'edge') {
-        $t->wait_for(sub { $t->get('/search/')->{status} != 503 }, 'search');
-
-        # whoever stops the server knows no password
-
-        $t->run_command('redis-cli', '-p', $t->port(6379), '-a', 'sesame',
-            '--no-auth-warning', qw(config set requirepass), '');
+        $t->wait_for(sub { $t->get('/search/')->{status} != 503 },
+            'search to open');
     }
 }
 

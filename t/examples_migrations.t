@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# conf-examples/migrations: one service migrates, the others wait.
+# conf-examples/migrations: one service migrates, the others wait for it.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -9,11 +9,7 @@ use InitGate::Example;
 use InitGate::Fake;
 use InitGate::Postgres qw(psql);
 
-my $app = InitGate::Fake->new(sub {
-    my ($c) = @_;
-    $c->read_until(qr/\r\n\r\n/) or return;
-    $c->send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
-});
+my $app = InitGate::Fake->http(200, body => 'hello');
 
 my $t = InitGate::Example->new('migrations/nginx.conf',
     'host=db' => 'host=127.0.0.1 port=%%PORT_5432%%',
@@ -24,11 +20,9 @@ my $t = InitGate::Example->new('migrations/nginx.conf',
     'backoff 10s;' => 'backoff 500ms;',
     'listen 80;' => 'listen 127.0.0.1:%%PORT_8080%%;');
 
-sub gate { (grep { $_->{gate} eq $_[0] } @{$t->json('/init')->{gates}})[0] }
+sub schema { $t->gate($_[0])->{checks}[0] }
 
-sub check { gate($_[0])->{checks}[0] }
-
-# a server, of which later
+# the server is prepared, and started later
 
 my $server = $t->postgres(port => $t->port(5432));
 
@@ -45,16 +39,16 @@ END
 close $fh;
 $server->stop;
 
-# no database yet: the pauses double, and no further than told
+# no server yet: the pauses double, up to the backoff
 
 $t->write('secrets/db-password', "open sesame\n");
 $t->run;
 
-is($t->get('/orders')->{status}, 503, 'closed');
+is($t->get('/orders')->{status}, 503, 'no server: refused');
 $t->restricted_ok('/init');
 
 sub pause {
-    my $check = check('orders');
+    my $check = schema('orders');
     my ($last, $next) = map { /:(\d\d\.\d{3})Z/ } @$check{qw(last_checked
         next_check)};
 
@@ -62,46 +56,47 @@ sub pause {
     return $next - $last + ($next < $last ? 60 : 0);
 }
 
-is(check('orders')->{reason}, 'refused', 'nobody there');
-$t->wait_for(sub { pause() > 0.4 }, 'longer pauses');
-my $attempts = check('orders')->{attempts};
-$t->wait_for(sub { check('orders')->{attempts} > $attempts + 1 }, 'two more');
-cmp_ok(pause(), '<', 0.8, 'capped');
+is(schema('orders')->{reason}, 'refused', 'no server: reason');
+$t->wait_for(sub { pause() > 0.4 }, 'pauses longer than 0.4 s');
+my $attempts = schema('orders')->{attempts};
+$t->wait_for(sub { schema('orders')->{attempts} > $attempts + 1 }, 'two more');
+cmp_ok(pause(), '<', 0.8, 'no server: pause at most the backoff');
 
 # a database without tables
 
 $server->start;
-$t->wait_for(sub { (check('orders')->{reason} // '') eq 'missing' },
-    'the database to be asked');
-like(check('orders')->{message}, qr/users.*orders|orders.*users/, 'missing');
-is($t->get('/billing')->{status}, 503, 'still closed');
+$t->wait_for(sub { (schema('orders')->{reason} // '') eq 'missing' },
+    'a verdict of the server');
+like(schema('orders')->{message}, qr/users.*orders|orders.*users/,
+    'no tables: message');
+is($t->get('/billing')->{status}, 503, 'no tables: refused');
 
-# tables elsewhere do not count
+# tables in another schema
 
 @ENV{qw(PGHOST PGPORT PGDATABASE PGUSER)} =
     ('127.0.0.1', $t->port(5432), 'shop', 'postgres');
 
 psql($server, 'create table users (); create table orders ()', 'shop');
-$attempts = check('orders')->{attempts};
-$t->wait_for(sub { check('orders')->{attempts} > $attempts + 1 }, 'two more');
-is($t->get('/orders')->{status}, 503, 'do not count');
+$attempts = schema('orders')->{attempts};
+$t->wait_for(sub { schema('orders')->{attempts} > $attempts + 1 }, 'two more');
+is($t->get('/orders')->{status}, 503, 'tables in another schema: refused');
 
 sub connections {
     return (psql($server, "select count(*) from pg_stat_activity
         where usename = 'web'"))[0][0];
 }
 
-is(connections(), 1, 'one connection for both');
+is(connections(), 1, 'two checks of a database: one connection');
 
 # the migration
 
-$t->command_ok($t->file('migrate'), 'the migration');
+$t->command_ok($t->file('migrate'), 'migrate');
 $t->wait_for(sub { $t->get($_)->{status} == 200 }, "$_ to open")
     for '/orders', '/billing';
-is($t->get('/ready/orders')->{status}, 200, 'orders is ready');
-is($t->get('/ready/billing')->{status}, 200, 'billing is ready');
+is($t->get('/ready/orders')->{status}, 200, 'migrated: orders ready');
+is($t->get('/ready/billing')->{status}, 200, 'migrated: billing ready');
 
-$t->command_ok($t->file('migrate'), 'the migration again');
+$t->command_ok($t->file('migrate'), 'migrate, second run');
 
 $t->wait_for(sub { connections() == 0 }, 'the connection to be closed');
 

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# conf-examples/model-load: a process that listens, and does not answer yet.
+# conf-examples/model-load: a process that listens and does not respond yet.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -16,22 +16,15 @@ my $t = InitGate::Example->new('model-load/nginx.conf',
     'backoff 2s;' => 'backoff 300ms;',
     'listen 80;' => 'listen 127.0.0.1:%%PORT_8080%%;');
 
-sub gate { $t->json('/init')->{gates}[0] }
-
-sub listens {
-    my $socket = eval { $t->connect($t->port(8081)) };
-    return defined $socket;
-}
-
 my @server = ($t->file('server.py'), $t->port(8081));
 
 my $server = $t->spawn_command(@server, 3600);
-$t->wait_for(\&listens, 'the server to listen', 10);
+$t->wait_listen($t->port(8081));
 $t->run;
 
-$t->wait_for(sub { gate()->{checks}[0]{attempts} }, 'a probe');
-is(gate()->{checks}[0]{reason}, 'timeout', 'it does not answer');
-is($t->get('/ready')->{status}, 503, 'not ready, and says so');
+$t->wait_for(sub { $t->gate->{checks}[0]{attempts} }, 'a probe');
+is($t->gate->{checks}[0]{reason}, 'timeout', 'model loading: reason');
+is($t->get('/ready')->{status}, 503, 'model loading: not ready');
 $t->restricted_ok('/init');
 
 # loaded
@@ -39,14 +32,15 @@ $t->restricted_ok('/init');
 $t->stop_command($server);
 $server = $t->spawn_command(@server, 0);
 like($t->get('/', timeout => 10)->{content}, qr/"loaded": true/,
-    'held until it had loaded');
-is(gate()->{state}, 'ready', 'ready');
+    'request while the model loads: held, then served');
+is($t->gate->{state}, 'ready', 'model loaded: ready');
 
-# started again: the gate closes until it has loaded again
+# started again: the gate closes until the model is loaded again
 
 $t->stop_command($server);
 $t->wait_for(sub { $t->get('/ready')->{status} == 503 }, 'the gate to close');
 $server = $t->spawn_command(@server, 0);
-$t->wait_for(sub { $t->get('/ready')->{status} == 200 }, 'open again', 10);
+$t->wait_for(sub { $t->get('/ready')->{status} == 200 },
+    'the gate to open again', 10);
 
 done_testing;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# conf-examples/on-demand: the first request starts the initialisation.
+# conf-examples/on-demand: the first request starts the initialization.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -12,37 +12,33 @@ my $t = InitGate::Example->new('on-demand/nginx.conf',
     '127.0.0.1:8000' => '127.0.0.1:%%PORT_8081%%',
     'listen 80;' => 'listen 127.0.0.1:%%PORT_8080%%;');
 
-sub gate { $t->json('/init')->{gates}[0] }
-
 mkdir $t->path('app');
 chmod 0777, $t->path('app');
 $t->run;
 $t->spawn_command($t->file('app.py'), $t->path('app'), $t->port(8081));
 
-$t->wait_for(sub {
-    my $socket = eval { $t->connect($t->port(8081)) };
-    return defined $socket;
-}, 'the application to listen', 10);
+$t->wait_listen($t->port(8081));
 
-$t->wait_for(sub { gate()->{checks}[0]{attempts} > 1 }, 'two probes');
-is(gate()->{trigger}{state}, 'idle', 'nobody came, nothing began');
-is($t->get('/alive')->{status}, 200, 'nginx is there');
-is($t->get('/initialise')->{status}, 404, 'not for clients');
-ok(!-e $t->path('app/.progress'), 'nothing has been initialised');
+$t->wait_for(sub { $t->gate->{checks}[0]{attempts} > 1 }, 'two probes');
+is($t->gate->{trigger}{state}, 'idle', 'no request: trigger idle');
+is($t->get('/alive')->{status}, 200, 'liveness: 200');
+is($t->get('/initialise')->{status}, 404, '/initialise: not for clients');
+ok(!-e $t->path('app/.progress'), 'no request: no initialization');
 $t->restricted_ok('/init');
 
 my $answer = $t->get('/', timeout => 15);
-is($answer->{content}, "hello\n", 'the first one waits, and is served');
+is($answer->{content}, "hello\n", 'first request: held, then served');
 
-is(gate()->{trigger}{state}, 'succeeded', 'the application was asked');
-is(scalar(() = $t->read('command.log') =~ /POST \/initialise/g), 1, 'once');
+is($t->gate->{trigger}{state}, 'succeeded', 'first request: trigger succeeded');
+is(scalar(() = $t->read('command.log') =~ /POST \/initialise/g), 1,
+    'trigger: sent once');
 
-# ready at once from now on, and nobody is asked again
+# after a restart nothing is initialized again
 
 $t->quit;
 $t->run;
-is($t->get('/')->{status}, 200, 'after a restart');
+is($t->get('/')->{status}, 200, 'restart: served');
 is(scalar(() = $t->read('command.log') =~ /POST \/initialise/g), 1,
-    'still once');
+    'restart: no trigger');
 
 done_testing;

@@ -18,36 +18,35 @@ my $repository = $t->path('repository');
 mkdir $data;
 $t->run;
 
-is($t->get('/1')->{status}, 503, 'closed');
+is($t->get('/1')->{status}, 503, 'empty volume: refused');
 $t->restricted_ok('/init');
 
 # no repository yet
 
-isnt($t->run_command($initialise, $data, $repository), 0, 'the clone fails');
-$t->wait_for(sub { $t->json('/init')->{gates}[0]{state} eq 'failed' },
-    'the failure to be seen');
+isnt($t->run_command($initialise, $data, $repository), 0,
+    'no repository: the initializer fails');
+$t->wait_state('failed');
 
-my ($marker) = @{$t->json('/init')->{gates}[0]{checks}};
-like($marker->{message}, qr/clone: .*repository/, 'the reason');
-is($t->get('/1')->{status}, 503, 'nothing let through');
+my ($marker) = @{$t->gate->{checks}};
+like($marker->{message}, qr/clone: .*repository/, 'no repository: message');
+is($t->get('/1')->{status}, 503, 'no repository: refused');
 
 # 1,000 files
 
 $t->write("repository/$_", "file $_\n") for 1 .. 1000;
 $t->command_ok('sh', '-c', 'cd "$0" && git init -q && git add . && git '
     . '-c user.name=test -c user.email=test@localhost commit -qm files',
-    $repository, 'a repository');
+    $repository, 'git commit');
 
-$t->command_ok($initialise, $data, $repository, 'the clone');
+$t->command_ok($initialise, $data, $repository, 'initialise');
 $t->wait_for(sub { $t->get('/1')->{status} == 200 }, 'the gate to open');
 
-is($t->get('/1000')->{content}, "file 1000\n", 'the files are served');
+is($t->get('/1000')->{content}, "file 1000\n", 'cloned: files served');
 
-my ($files) = grep { $_->{name} eq 'files' }
-    @{$t->json('/init')->{gates}[0]{checks}};
-cmp_ok($files->{observed}, '>=', 1000, 'all were counted');
+cmp_ok($t->check('files')->{observed}, '>=', 1000,
+    'cloned: files counted');
 
-# everything starts again, but for the volume
+# everything is started again, with the same volume
 
 my $inode = (stat "$data/files/1")[1];
 
@@ -55,8 +54,8 @@ $t->quit;
 $t->remove('repository');
 $t->run;
 
-is($t->get('/1')->{status}, 200, 'ready at once');
-$t->command_ok($initialise, $data, $repository, 'the initialiser runs again');
-is((stat "$data/files/1")[1], $inode, 'nothing is cloned again');
+is($t->get('/1')->{status}, 200, 'restart: first request served');
+$t->command_ok($initialise, $data, $repository, 'initialise, second run');
+is((stat "$data/files/1")[1], $inode, 'second run: no second clone');
 
 done_testing;

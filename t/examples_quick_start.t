@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# conf-examples/quick-start
+# conf-examples/quick-start: one marker file.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -8,11 +8,7 @@ use InitGate;
 use InitGate::Example;
 use InitGate::Fake;
 
-my $app = InitGate::Fake->new(sub {
-    my ($c) = @_;
-    $c->read_until(qr/\r\n\r\n/) or return;
-    $c->send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
-});
+my $app = InitGate::Fake->http(200, body => 'hello');
 
 my $t = InitGate::Example->new('quick-start/nginx.conf',
     '/var/lib/app' => '%%DIR%%/app',
@@ -22,15 +18,15 @@ my $t = InitGate::Example->new('quick-start/nginx.conf',
 mkdir $t->path('app');
 $t->run;
 
-is($t->get('/')->{status}, 503, 'closed');
-is($t->get('/ready')->{status}, 503, 'not ready');
+is($t->get('/')->{status}, 503, 'no marker: refused');
+is($t->get('/ready')->{status}, 503, 'no marker: not ready');
 $t->restricted_ok('/init');
-is($app->connections, 0, 'nothing has reached the application');
+is($app->connections, 0, 'no marker: no request to the application');
 
 $t->write('app/.initialized');
-$t->wait_for(sub { $t->json('/init')->{ready} }, 'the gate to open');
+$t->wait_ready;
 
-is($t->get('/')->{content}, 'hello', 'open');
-is($t->get('/ready')->{status}, 200, 'ready');
+is($t->get('/')->{content}, 'hello', 'marker: served');
+is($t->get('/ready')->{status}, 200, 'marker: ready');
 
 done_testing;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# conf-examples/required-and-background: open, though the index still loads.
+# conf-examples/required-and-background: open while the index is still loading.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -8,11 +8,7 @@ use InitGate;
 use InitGate::Example;
 use InitGate::Fake;
 
-my $app = InitGate::Fake->new(sub {
-    my ($c) = @_;
-    $c->read_until(qr/\r\n\r\n/) or return;
-    $c->send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
-});
+my $app = InitGate::Fake->http(200, body => 'hello');
 
 my $t = InitGate::Example->new('required-and-background/nginx.conf',
     '/var/lib/app' => '%%DIR%%/app',
@@ -24,35 +20,29 @@ my $dir = $t->path('app');
 mkdir $dir;
 $t->run;
 
-is($t->get('/')->{status}, 503, 'closed');
+is($t->get('/')->{status}, 503, 'no catalogue: refused');
 $t->restricted_ok('/init');
 
-sub gate { (grep { $_->{gate} eq $_[0] } @{$t->json('/init')->{gates}})[0] }
-
-sub check {
-    my ($gate, $name) = @_;
-
-    return (grep { $_->{name} eq $name } @{gate($gate)->{checks}})[0];
-}
-
-# the vectors take their time
+# the vectors are slower than the catalogue
 
 $ENV{PAUSE} = 0.03;
 $ENV{VECTORS} = 60;
-$t->command_ok($t->file('initialise'), $dir, 'the catalogue');
+$t->command_ok($t->file('initialise'), $dir, 'initialise');
 
 $t->wait_for(sub { $t->get('/')->{status} == 200 }, 'the gate to open');
 
-is(gate('app')->{state}, 'degraded', 'degraded without the index');
-is($t->get('/ready')->{status}, 200, 'ready');
-is($t->get('/search')->{status}, 503, 'no search without the index');
+is($t->gate('app')->{state}, 'degraded', 'catalogue without index: degraded');
+is($t->get('/ready')->{status}, 200, 'catalogue without index: ready');
+is($t->get('/search')->{status}, 503,
+    'catalogue without index: search refused');
 
-$t->wait_for(sub { (check('search', 'vector-index')->{observed} // 0) > 1 },
+$t->wait_for(sub { ($t->check('vector-index', 'search')->{observed} // 0) > 1 },
     'progress', 10);
-is(check('search', 'vector-index')->{expected}, 60, 'of so many');
-is(check('app', 'vector-index')->{required}, JSON::PP::false, 'optional');
+is($t->check('vector-index', 'search')->{expected}, 60, 'index: expected');
+is($t->check('vector-index', 'app')->{required}, JSON::PP::false,
+    'index in gate app: optional');
 
 $t->wait_for(sub { $t->get('/search')->{status} == 200 }, 'the index', 20);
-$t->wait_for(sub { gate('app')->{state} eq 'ready' }, 'ready, no more degraded');
+$t->wait_state('ready', 'app');
 
 done_testing;

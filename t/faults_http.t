@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# A hundred http checks of peers in every kind of trouble, at once: ordinary
-# requests to the same worker take as long as those to an nginx without them.
+# About a hundred http checks of peers with all kinds of faults at once:
+# ordinary requests to the same worker take as long as without the checks.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -12,14 +12,14 @@ use InitGate::Fake;
 
 my $t = InitGate->new(workers => 1);
 
-my $dns = InitGate::DNS->new(sub { });
+my $dns = InitGate::DNS->silent;
 $t->{http} = "    resolver 127.0.0.1:@{[$dns->port]} ipv6=off;\n";
 
 my $ok = "HTTP/1.1 200 OK\r\n";
 
-# what it does once it has been asked
+# a peer that does this after it has read a request
 
-sub trouble {
+sub faulty {
     my ($code) = @_;
 
     return 'http http://127.0.0.1:' . InitGate::Fake->new(sub {
@@ -27,26 +27,22 @@ sub trouble {
     }, backlog => 1000)->port . '/';
 }
 
-my $garbage = trouble(sub { $_[0]->send("\0garbage" x 100) });
-my $resets = trouble(sub { $_[0]->reset });
-my $hangs = trouble(sub { $_[0]->hang });
-my $denied = trouble(sub {
+my $garbage = faulty(sub { $_[0]->send("\0garbage" x 100) });
+my $resets = faulty(sub { $_[0]->reset });
+my $hangs = faulty(sub { $_[0]->hang });
+my $denied = faulty(sub {
     $_[0]->send("HTTP/1.1 401 x\r\nContent-Length: 0\r\n\r\n") });
-my $header = trouble(sub { $_[0]->send($ok);
+my $header = faulty(sub { $_[0]->send($ok);
     1 while $_[0]->send('X: ' . 'y' x 65536) });
-my $body = trouble(sub { $_[0]->send("$ok\r\n");
+my $body = faulty(sub { $_[0]->send("$ok\r\n");
     1 while $_[0]->send('y' x 65536) });
 
-my $real = InitGate::Fake->new(sub {
-    my ($c) = @_;
-    $c->send("${ok}Content-Length: 0\r\n\r\n")
-        while $c->read_until(qr/\r\n\r\n/);
-});
+my $real = InitGate::Fake->http(200, keepalive => 1);
 
 my $silent = InitGate::Fake->silent(backlog => 1000)->port;
 my $hole = InitGate::Fake->blackhole->port;
 
-my $beside = beside_peers($t, 8,
+my $latency = latency_with_checks($t, 8,
     down => ['http http://127.0.0.1:1/', 'error', 'refused'],
     gone => ["http unix:/none.sock", 'error', 'refused'],
     blackhole => ["http http://127.0.0.1:$hole/", 'error', 'timeout'],
@@ -61,10 +57,10 @@ my $beside = beside_peers($t, 8,
     real => ["http http://127.0.0.1:@{[$real->port]}/", 'passed'],
 );
 
-$beside->begin;
+$latency->begin;
 $real->freeze;
 ended($t, 'real8', 'error', 'timeout');
-$beside->more(200)->end('and a frozen one');
+$latency->more(200)->end('a frozen server');
 
 $real->thaw;
 ended($t, 'real8', 'passed');

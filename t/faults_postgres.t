@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# More than a hundred postgres checks of servers in every kind of trouble, at
-# once: ordinary requests to the same worker take as long as those to an nginx
-# without them.
+# More than a hundred postgres checks of servers with all kinds of faults at
+# once: ordinary requests to the same worker take as long as without the
+# checks.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -23,7 +23,7 @@ hba($pg, 'host all app 127.0.0.1/32 scram-sha-256');
 
 sub fake { InitGate::Fake->new(@_)->port }
 
-my $dns = InitGate::DNS->new(sub { });
+my $dns = InitGate::DNS->silent;
 $t->{http} = "    resolver 127.0.0.1:@{[$dns->port]} ipv6=off;\n";
 
 my $garbage = fake(sub { startup($_[0]); $_[0]->send("\0garbage" x 100) });
@@ -46,14 +46,14 @@ sub server {
         . " application_name=a%d " . ($more // 'user=postgres') . '"';
 }
 
-# a migration in the middle of its work
+# a migration that is running
 
 my $migration = DBI->connect($pg->dsn(dbname => 'test'), '', '',
     { RaiseError => 1 });
 $migration->begin_work;
 $migration->do('LOCK TABLE held IN ACCESS EXCLUSIVE MODE');
 
-my $beside = beside_peers($t, 10,
+my $latency = latency_with_checks($t, 10,
     down => [server(1), 'error', 'refused'],
     blackhole => [server(InitGate::Fake->blackhole->port), 'error', 'timeout'],
     silent => [server(InitGate::Fake->silent(backlog => 1000)->port), 'error',
@@ -79,10 +79,10 @@ my ($postmaster) = $t->read($pg->base_dir . '/data/postmaster.pid') =~ /^(\d+)/;
 my @frozen = ($postmaster, map { $_->{pid} }
     grep { $_->{parent} == $postmaster } $t->processes);
 
-$beside->begin;
+$latency->begin;
 kill 'STOP', @frozen;
 ended($t, 'real10', 'error', 'timeout');
-$beside->more(200)->end('and a frozen server');
+$latency->more(200)->end('a frozen server');
 
 kill 'CONT', @frozen;
 ended($t, 'real10', 'passed');

@@ -1,8 +1,7 @@
 #!/usr/bin/perl
 
-# Workers killed, reloads that succeed and that fail, a binary upgrade, with
-# checks under way: ordinary requests take as long as those to an nginx that
-# is left alone.
+# Workers killed, reloads that succeed and that fail, a binary upgrade, while
+# checks are running: ordinary requests take as long as without these events.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -12,11 +11,7 @@ use InitGate::Fake;
 use Time::HiRes qw(time);
 
 my $silent = InitGate::Fake->silent(backlog => 1000)->port;
-my $answers = InitGate::Fake->new(sub {
-    my ($c) = @_;
-    $c->send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-        while $c->read_until(qr/\r\n\r\n/);
-})->port;
+my $answers = InitGate::Fake->http(200, keepalive => 1)->port;
 
 my $t = InitGate->new(workers => 2, level => 'notice');
 
@@ -47,41 +42,37 @@ CONF
 $t->write('app');
 $t->run(http => conf(1));
 
-my $beside = InitGate::Latency->new($t, keepalive => 0);
+my $latency = InitGate::Latency->new($t, keepalive => 0);
 
 sub ready {
-    $t->wait_for(sub { $t->get('/ready')->{status} == 200 }, 'all gates');
+    $t->wait_for(sub { $t->get('/ready')->{status} == 200 },
+        '/ready to answer 200');
 }
 
-sub app { (grep { $_->{gate} eq 'app' } @{$t->json('/init')->{gates}})[0] }
-
 ready();
-my $first = app();
+my $first = $t->gate('app');
 
-# what is done so many times beside them
+# the code runs N times, while requests are sent
 
 sub during {
     my ($name, $n, $code, %args) = @_;
 
-    $beside->begin;
+    $latency->begin;
 
     for (1 .. $n) {
-        $beside->more(50);
+        $latency->more(50);
         $code->();
     }
 
-    $beside->more(50);
+    $latency->more(50);
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    $beside->end($name, %args);
+    $latency->end($name, %args);
 }
 
-during('the probing worker killed', 5, sub {
-    my $prober = app()->{prober}{pid};
-    $t->allow(qr/exited on signal 9/);
-    $t->signal('KILL', $prober);
+during('the prober killed', 5, sub {
     my $begun = time;
-    $t->wait_for(sub { (app()->{prober}{pid} // 0) != $prober }, 'another');
+    $t->kill_prober;
     note(sprintf 'probing again after %.0f ms', 1000 * (time - $begun));
 }, lost => 5);
 
@@ -95,8 +86,9 @@ during('reloads that fail', 5, sub {
     $t->wait_log(qr/\[emerg\]/, $errors + 1);
 });
 
-is_deeply([@{app()}{qw(state started_at opened_at)}],
-    [@$first{qw(state started_at opened_at)}], 'the gate is as it was');
+is_deeply([@{$t->gate('app')}{qw(state started_at opened_at)}],
+    [@$first{qw(state started_at opened_at)}],
+    'kills and reloads: the gate is unchanged');
 
 my $version = 1;
 
@@ -105,20 +97,13 @@ during('reloads of other checks', 5, sub {
 });
 
 during('binary upgrades', 2, sub {
-    my $old = $t->{pid};
-
-    $t->signal('USR2');
-    $t->wait_for(sub { -e $t->path('nginx.pid.oldbin') }, 'the old pid file');
-    $t->wait_for(sub { ($t->master // $old) != $old }, 'the new pid file');
-
-    $t->{pid} = $t->master;
-    $t->wait_for(sub { $t->workers == 2 }, 'new workers');
+    (my $old, $t->{pid}) = $t->upgrade;
 
     my $begun = time;
     $t->signal('QUIT', $old);
-    $t->wait_for(sub { !$t->alive($old) }, 'the old ones to go');
+    $t->wait_exit($old);
     note(sprintf 'QUIT took %.0f ms', 1000 * (time - $begun));
-    cmp_ok(time - $begun, '<', patience(2), 'QUIT');
+    cmp_ok(time - $begun, '<', patience(2), 'QUIT of the old binary: duration');
 });
 
 ready();

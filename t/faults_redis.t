@@ -1,8 +1,7 @@
 #!/usr/bin/perl
 
-# A hundred redis checks of servers in every kind of trouble, at once:
-# ordinary requests to the same worker take as long as those to an nginx
-# without them.
+# About a hundred redis checks of servers with all kinds of faults at once:
+# ordinary requests to the same worker take as long as without the checks.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -10,18 +9,15 @@ use InitGate;
 use InitGate::Latency;
 use InitGate::DNS;
 use InitGate::Fake;
-use InitGate::RedisServers;
 
 my $t = InitGate->new(workers => 1);
-my $real = InitGate::RedisServers->new($t)->start(
-    'user gate on >right ~* +@connection');
+my $real = $t->redis('user gate on >right ~* +@connection');
 my $port = $real->port;
-my $client = $real->client;
 
-my $dns = InitGate::DNS->new(sub { });
+my $dns = InitGate::DNS->silent;
 $t->{http} = "    resolver 127.0.0.1:@{[$dns->port]} ipv6=off;\n";
 
-sub says {
+sub responds {
     my ($text, $end) = @_;
 
     return InitGate::Fake->new(sub {
@@ -33,7 +29,7 @@ sub says {
     })->port;
 }
 
-my $garbage = says("\0garbage" x 100);
+my $garbage = responds("\0garbage" x 100);
 my $loading = InitGate::Fake->new(sub {
     my ($c) = @_;
     while ($c->read_until(qr/PING\r\n/)) {
@@ -41,13 +37,13 @@ my $loading = InitGate::Fake->new(sub {
             or return;
     }
 })->port;
-my $resets = says('', sub { $_[0]->reset; POSIX::_exit(0) });
-my $endless = says('', sub { 1 while $_[0]->send('+' . 'x' x 65536) });
-my $hangs = says("+PO");
+my $resets = responds('', sub { $_[0]->reset; POSIX::_exit(0) });
+my $endless = responds('', sub { 1 while $_[0]->send('+' . 'x' x 65536) });
+my $hangs = responds("+PO");
 my $silent = InitGate::Fake->silent(backlog => 1000)->port;
 my $hole = InitGate::Fake->blackhole->port;
 
-my $beside = beside_peers($t, 8,
+my $latency = latency_with_checks($t, 8,
     down => ['redis redis://127.0.0.1:1/%d', 'error', 'refused'],
     blackhole => ["redis redis://127.0.0.1:$hole/%d", 'error', 'timeout'],
     silent => ["redis redis://127.0.0.1:$silent/%d", 'error', 'timeout'],
@@ -66,10 +62,10 @@ my $beside = beside_peers($t, 8,
     real => ["redis redis://127.0.0.1:$port/%d", 'passed'],
 );
 
-$beside->begin;
+$latency->begin;
 $real->freeze;
 ended($t, 'real8', 'error', 'timeout');
-$beside->more(200)->end('and a frozen server');
+$latency->more(200)->end('a frozen server');
 
 $real->thaw;
 ended($t, 'real8', 'passed');

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# tcp checks of peers in every kind of trouble, those of TLS among them, at
-# once: ordinary requests to the same worker take as long as those to an nginx
-# without them.
+# tcp checks of peers with all kinds of faults at once, some of them in the TLS
+# handshake: ordinary requests to the same worker take as long as without the
+# checks.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -13,14 +13,14 @@ use InitGate::Fake;
 
 my $t = InitGate->new(workers => 1);
 
-my $dns = InitGate::DNS->new(sub { });
+my $dns = InitGate::DNS->silent;
 $t->{http} = "    resolver 127.0.0.1:@{[$dns->port]} ipv6=off;\n";
 
 my ($certificate, $key) = $t->certificate('127.0.0.1');
 my $secure = InitGate::Fake->new(sub { $_[0]->hang },
     tls => [$certificate, $key]);
 
-# what answers a handshake with something else, or on and on
+# a response to the handshake that is not TLS, and one without end
 
 my $noise = InitGate::Fake->new(sub { $_[0]->read_bytes(5);
     $_[0]->send('garbage' x 100); $_[0]->hang })->port;
@@ -31,7 +31,7 @@ my $flood = InitGate::Fake->new(sub { $_[0]->read_bytes(5);
 my $silent = InitGate::Fake->silent(backlog => 1000)->port;
 my $hole = InitGate::Fake->blackhole->port;
 
-my $beside = beside_peers($t, 5,
+my $latency = latency_with_checks($t, 5,
     down => ['tcp 127.0.0.1:1', 'error', 'refused'],
     blackhole => ["tcp 127.0.0.1:$hole", 'error', 'timeout'],
     nameless => ['tcp queue.example:1', 'error', 'timeout'],
@@ -41,10 +41,10 @@ my $beside = beside_peers($t, 5,
     real => ["tcp 127.0.0.1:@{[$secure->port]} tls ca=$certificate", 'passed'],
 );
 
-$beside->begin;
+$latency->begin;
 $secure->freeze;
 ended($t, 'real5', 'error', 'timeout');
-$beside->more(200)->end('and a frozen one');
+$latency->more(200)->end('a frozen server');
 
 $secure->thaw;
 ended($t, 'real5', 'passed');

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# The file check: a marker that is there, or gone, or cannot be asked for.
+# The file check: a marker that exists, that does not, and that cannot be read.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -56,13 +56,14 @@ bind $socket, pack_sockaddr_un("$dir/socket");
 
 $t->run;
 
-# a gate with one check of a file, as most will be
+# the most common gate: one check of a file
 
-is($t->get('/')->{status}, 503, 'closed');
+is($t->get('/')->{status}, 503, 'no marker: refused');
 $t->write('plain');
-ok($t->wait_for(sub { $t->get('/')->{status} == 200 }, 'opening'), 'open');
+ok($t->wait_for(sub { $t->get('/')->{status} == 200 }, 'the gate to open'),
+    'marker: served');
 
-# not there yet
+# missing
 
 verdict($t, 'marker', 'waiting missing', qr{^not there: \Q$dir/d/marker\E$});
 verdict($t, 'prefix', 'waiting missing', qr{^not there: \Q$dir/d/marker\E$});
@@ -71,14 +72,14 @@ verdict($t, 'under', 'waiting missing');
 verdict($t, 'gone', 'passed');
 verdict($t, 'no_dir', 'passed');
 
-# whatever is there is there, a pipe or a device as well
+# anything that exists passes, a pipe or a device as well
 
 verdict($t, 'dir', 'passed');
 verdict($t, 'fifo', 'passed');
 verdict($t, 'socket', 'passed');
 verdict($t, 'device', 'passed');
 
-# it appears
+# created
 
 $t->write('d/marker');
 
@@ -91,17 +92,17 @@ verdict($t, 'under', 'waiting missing', qr/\(20: Not a directory\)$/);
 $t->write('d/lock');
 verdict($t, 'gone', 'waiting present', qr{^still there: \Q$dir/d/lock\E$});
 
-# cannot be asked
+# cannot be read
 
 verdict($t, 'loop', 'error io', qr/^stat\(\) .*\(40: Too many levels/);
 
 # no numbers where nothing is counted
 
-my $check = check($t, 'marker');
-is($check->{observed}, undef, 'nothing observed');
-is($check->{expected}, undef, 'nothing expected');
+my $check = $t->check('marker');
+is($check->{observed}, undef, 'marker: no "observed"');
+is($check->{expected}, undef, 'marker: no "expected"');
 
-# the directory vanishes
+# the directory is removed
 
 $t->remove('d');
 

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# The file check: what "nginx -t" refuses, and how it says so.
+# The file check: invalid configurations, with their messages, and valid ones.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -15,29 +15,29 @@ sub refused {
         "init_checks app {\n    check file $line;\n}");
 
     isnt($status, 0, "refused: $line") or return;
-    like($said, qr/\[emerg\].*\Q$message\E/, "told: $line");
+    like($said, qr/\[emerg\].*\Q$message\E/, "message: $line");
     like($said, qr/in check "\w+" of type "file" in .*nginx\.conf:\d+/,
-        "where: $line");
+        "place in the message: $line");
 }
 
-sub taken {
+sub valid {
     my ($line) = @_;
 
     my ($status, $said) = $t->conf_error(
         "init_checks app {\n    check file $line;\n}");
 
-    is($status, 0, "taken: $line") or diag($said);
+    is($status, 0, "valid: $line") or diag($said);
 }
 
-taken('/m');
-taken('m');
-taken('/m absent failed=/f progress=/p optional');
-taken('/m contains=a match=b min_size=1 max_age=1d newer_than=boot failed=/f'
+valid('/m');
+valid('m');
+valid('/m absent failed=/f progress=/p optional');
+valid('/m contains=a match=b min_size=1 max_age=1d newer_than=boot failed=/f'
     . ' progress=/p name=x interval=1s timeout=2s');
-taken('/m newer_than=/stamp');
-taken('/m files=10 glob=*.json failed=/f');
-taken('"/with space" "contains=a text; with {all}" "match=^\d{3}$"');
-taken('/boot newer_than=boot');
+valid('/m newer_than=/stamp');
+valid('/m files=10 glob=*.json failed=/f');
+valid('"/with space" "contains=a text; with {all}" "match=^\d{3}$"');
+valid('/boot newer_than=boot');
 
 refused('""', 'the path is empty');
 refused('/m colour=blue', 'unknown parameter "colour", allowed are absent'
@@ -64,7 +64,7 @@ refused('/m files=0', 'a number, 1 or more');
 refused('/m files=many', 'invalid value "many" of parameter "files"');
 refused('/m files=1 glob=a/b', 'invalid value "a/b" of parameter "glob"');
 
-# what can never be met, or could mean two things
+# combinations that can never pass, and ambiguous ones
 
 refused("/m absent $_", 'parameters "absent" and "'
     . (split /=/)[0] . '" exclude each other') for
@@ -86,8 +86,9 @@ refused('/m failed=/f progress=/f', 'path "/f" is given twice');
     my ($status, $said) = $t->conf_error(
         "init_checks app { check file \"/m\0n\"; }");
 
-    isnt($status, 0, 'refused: a zero byte');
-    like($said, qr/a path without a zero byte/, 'told: a zero byte');
+    isnt($status, 0, 'refused: a zero byte in a path');
+    like($said, qr/a path without a zero byte/,
+        'message: a zero byte in a path');
 }
 
 done_testing;

@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 
-# The file check: contains=, match= and min_size=, and what is not a file.
+# The file check: contains=, match= and min_size=, and paths that are not
+# files.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -44,7 +45,7 @@ mkdir "$dir/d";
 POSIX::mkfifo("$dir/fifo", 0666);
 chmod 0666, "$dir/fifo";
 
-# the kernel lets a writer wait until there is, or was, a reader
+# open() of a FIFO for writing blocks until it is opened for reading
 
 my $writer = fork // die "fork: $!";
 
@@ -58,8 +59,8 @@ $t->run;
 verdict($t, 'contains', 'waiting missing');
 
 my $check = verdict($t, 'size', 'waiting missing');
-is($check->{observed}, 0, 'size: nothing yet');
-is($check->{expected}, 1024, 'size: of so much');
+is($check->{observed}, 0, 'size, no file: observed');
+is($check->{expected}, 1024, 'size, no file: expected');
 
 $t->write('m', '');
 
@@ -76,7 +77,7 @@ verdict($t, 'both', 'waiting mismatch', qr{^no "v\[2-9\]" in});
 verdict($t, 'all', 'passed');
 
 $check = verdict($t, 'size', 'waiting too_small', qr{^13 of 1024 bytes});
-is($check->{observed}, 13, 'size: observed');
+is($check->{observed}, 13, 'size, 13 bytes: observed');
 
 $t->write('m', "this is ready, v2\0state");
 
@@ -85,7 +86,7 @@ verdict($t, 'match', 'waiting mismatch');
 verdict($t, 'both', 'passed');
 verdict($t, 'all', 'waiting mismatch', qr{^no "\^s" in});
 
-# only the first 64 KiB are looked at, and only so much is read
+# only the first 64 KiB are read
 
 my $head = 65536 - length 'ready';
 
@@ -96,7 +97,7 @@ $t->write('m', 'x' x ($head + 1) . "ready\nstate: ready");
 verdict($t, 'contains', 'waiting mismatch', qr{, of which 64 KiB were read$});
 verdict($t, 'size', 'passed');
 
-# a file of 4 TiB, which takes no room
+# a sparse file of 4 TiB
 
 open my $fh, '>', "$dir/huge" or die "huge: $!";
 print $fh "state: ready\n";
@@ -106,44 +107,45 @@ rename "$dir/huge", "$dir/m";
 
 verdict($t, 'contains', 'passed');
 $check = verdict($t, 'size', 'passed');
-is($check->{observed}, 1024, 'size: not beyond what is expected');
+is($check->{observed}, 1024, 'size, 4 TiB: observed is at most expected');
 
-# text for which a careless expression would take seconds, or for ever
+# text on which a regular expression backtracks for very long
 
 $t->write('m', 'a' x 60000 . 'c');
 
 $check = verdict($t, 'slow', 'error timeout', qr/takes too long/);
-cmp_ok($check->{duration_ms}, '<', patience(100), 'slow: given up soon');
+cmp_ok($check->{duration_ms}, '<', patience(100),
+    'slow: match limit reached in time');
 $check = verdict($t, 'line', 'waiting mismatch');
-cmp_ok($check->{duration_ms}, '<', patience(100), 'line: in time');
+cmp_ok($check->{duration_ms}, '<', patience(100), 'line: matched in time');
 
-# what is not a file is not opened: a writer would notice
+# anything but a regular file is not opened, or the writer would go on
 
 verdict($t, 'dir', 'waiting wrong_type', qr{is a directory: \Q$dir\E/d$});
 verdict($t, 'dir_size', 'waiting wrong_type', qr{is a directory});
 verdict($t, 'device', 'waiting wrong_type', qr{is a device: /dev/zero$});
 verdict($t, 'fifo', 'waiting wrong_type', qr{is a FIFO});
 
-ok($t->alive($writer), 'fifo: nobody has opened it to read');
+ok($t->alive($writer), 'fifo: not opened for reading');
 kill 'KILL', $writer;
 waitpid $writer, 0;
 
-# a file that does not tell its size
+# a file of /proc, which has a size of 0
 
 verdict($t, 'proc', 'passed');
 
-# replaced all the time: never anything but these
+# replaced and removed again and again
 
 my %seen;
 
 for my $i (1 .. 100) {
     $t->write('m', $i % 2 ? 'ready' : 'steady') if $i % 3;
     unlink "$dir/m" if $i % 3 == 0;
-    $check = check($t, 'contains');
+    $check = $t->check('contains');
     $seen{join ' ', grep { defined } @$check{qw(verdict reason)}} = 1;
 }
 
 delete @seen{'passed', 'waiting mismatch', 'waiting missing'};
-is_deeply(\%seen, {}, 'replaced and removed');
+is_deeply(\%seen, {}, 'replaced and removed: no other verdicts');
 
 done_testing;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# The file check: failed=, by which an initialiser reports that it failed.
+# The file check: failed=, a file by which an initializer reports a failure.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -52,12 +52,6 @@ my $dir = $t->dir;
 mkdir "$dir/d";
 symlink 'loop', "$dir/loop";
 
-sub touch {
-    my ($name, $time) = @_;
-
-    utime $time, $time, $t->path($name) or die "$name: $!";
-}
-
 $t->run;
 
 # nothing reported
@@ -80,11 +74,12 @@ verdict($t, 'tree', 'failed reported', $message);
 
 ok($t->wait_for(sub {
     $t->get('/')->{headers}{'x-init-gate'} eq 'fails; state=failed'
-}, 'failure'), 'the gate fails');
-is($t->get('/')->{status}, 503, 'nothing is let through');
-unlike($t->get('/')->{content}, qr/no space/, 'and strangers are not told why');
+}, 'the failure'), 'reported: gate failed');
+is($t->get('/')->{status}, 503, 'reported: refused');
+unlike($t->get('/')->{content}, qr/no space/,
+    'reported: no message in the response');
 
-# whatever it says, it is one line of text
+# the message is one line of valid text
 
 $t->write('f', "bell \a\x00<b>\xff\xfe \xe2\x82\xac\nnext");
 verdict($t, 'm', 'failed reported', qr/^bell +<b>\?\? €$/);
@@ -100,8 +95,8 @@ mkdir "$dir/f";
 verdict($t, 'm', 'failed reported', qr{^reported by \Q$dir\E/f$});
 rmdir "$dir/f";
 
-# and is not opened if it is no file: the kernel lets a writer wait until there
-# is, or was, a reader
+# anything but a regular file is not opened: open() of a FIFO for writing
+# blocks until it is opened for reading
 
 POSIX::mkfifo("$dir/f", 0666);
 chmod 0666, "$dir/f";
@@ -114,47 +109,47 @@ if ($writer == 0) {
 }
 
 verdict($t, 'm', 'failed reported', qr{^reported by \Q$dir\E/f$});
-ok($t->alive($writer), 'nobody has opened it to read');
+ok($t->alive($writer), 'FIFO: not opened for reading');
 kill 'KILL', $writer;
 waitpid $writer, 0;
 $t->remove('f');
 
 verdict($t, 'm', 'waiting missing');
 
-# the newer one of the two counts
+# the newer file of the two counts
 
 $t->write('f', 'broken');
 $t->write('m', 'ready');
-touch('f', time - 10);
+$t->touch('f', time - 10);
 
 verdict($t, 'm', 'passed');
 verdict($t, 'text', 'passed');
 
-touch('f', time + 10);
+$t->touch('f', time + 10);
 
 verdict($t, 'm', 'failed reported', qr/^broken$/);
 verdict($t, 'text', 'failed reported', qr/^broken$/);
 
-touch('f', my $now = time);
-touch('m', $now);
+$t->touch('f', my $now = time);
+$t->touch('m', $now);
 verdict($t, 'm', 'passed');
 
-# a trial that goes on after the failure, and shows its progress
+# a new attempt after the failure, with progress
 
 $t->write('m', 'stopped');
 $t->write('p', '5%');
-touch('f', $now - 30);
-touch('m', $now - 20);
-touch('p', $now - 10);
+$t->touch('f', $now - 30);
+$t->touch('m', $now - 20);
+$t->touch('p', $now - 10);
 verdict($t, 'text', 'running in_progress', qr/^5%$/);
 
-touch('f', $now - 5);
+$t->touch('f', $now - 5);
 verdict($t, 'text', 'failed reported');
 
-# a failure before the host started is no more news than a marker then
+# a failure from before the host started counts as little as a marker from then
 
-touch('f', 1e9);
-touch('m', 1e9 - 1);
+$t->touch('f', 1e9);
+$t->touch('m', 1e9 - 1);
 verdict($t, 'm', 'failed reported');
 verdict($t, 'boot', 'waiting stale');
 
@@ -162,24 +157,24 @@ $t->remove('m');
 verdict($t, 'm', 'failed reported');
 verdict($t, 'boot', 'waiting missing');
 
-# with a tree, for as long as it is there
+# with a tree: as long as the failure file exists
 
 verdict($t, 'tree', 'failed reported');
 $t->remove('f');
 verdict($t, 'tree', 'waiting too_few');
 
-# in the very directory that is awaited, whose time it sets
+# in the awaited directory, of which it changes the time
 
 verdict($t, 'dir', 'passed');
 open my $fh, '>', "$dir/d/f" or die "f: $!";
 print $fh "disk full\n";
 close $fh;
-touch($_, $now) for 'd', 'd/f';
+$t->touch($_, $now) for 'd', 'd/f';
 verdict($t, 'dir', 'failed reported', qr/^disk full$/);
-touch('d', $now + 1);
+$t->touch('d', $now + 1);
 verdict($t, 'dir', 'passed');
 
-# a path through a file leads nowhere
+# a path below a file does not exist
 
 $t->write('m');
 verdict($t, 'under', 'passed');

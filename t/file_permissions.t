@@ -1,13 +1,12 @@
 #!/usr/bin/perl
 
-# The file check: what the worker's user may not read, and who closed it.
+# The file check: files that the user of the workers may not read.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
-use InitGate::Checks;
 
-plan skip_all => 'only root starts workers as another user' if $> != 0;
+plan skip_all => 'requires root, to run workers as another user' if $> != 0;
 
 my $t = InitGate->new(http => <<'CONF');
 
@@ -51,13 +50,13 @@ symlink 'shut/in/m', "$dir/to";
 
 $t->run;
 
-# this is asked again after longer and longer times: take what comes first
+# the interval of such a check grows: the first verdict is tested
 
 sub first {
     my ($name, $expected, $message) = @_;
 
     my $check = $t->wait_for(sub {
-        my $check = check($t, $name);
+        my $check = $t->check($name);
         return $check->{attempts} && $check;
     }, $name);
 
@@ -82,14 +81,15 @@ first('read', 'error denied', qr{^open\(\) "\Q$dir\E/mine" failed .*, $uid$});
 first('tree', 'error denied', qr{^open\(\) "\Q$dir\E/shut" failed .*, $uid$});
 my $part = first('part', 'waiting too_few',
     qr{; closed to the worker, which runs as uid [1-9]\d*: .*/shut});
-cmp_ok($part->{observed}, '>=', 3, 'part: the rest was counted');
+cmp_ok($part->{observed}, '>=', 3, 'part: readable directories counted');
 
-# what the files beside the marker say cannot be told: not open, then
+# a failure file or a stamp that cannot be read does not open the gate
 
 first('failed', 'error denied', $shut);
 first('newer', 'error denied', $shut);
 
-# a failure is one, even if it cannot be read, and no progress is none
+# a failure file that exists counts even if it cannot be read; a progress file
+# that cannot be read is like none
 
 first('secret', 'failed reported',
     qr{^reported by \Q$dir\E/secret, open\(\) failed \(13: Permission denied\)});

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# The file check: progress=, by which an initialiser tells how far it is.
+# The file check: progress=, a file with the progress of the initializer.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -46,12 +46,6 @@ my $dir = $t->dir;
 mkdir "$dir/d";
 symlink 'loop', "$dir/loop";
 
-sub touch {
-    my ($name, $time) = @_;
-
-    utime $time, $time, $t->path($name) or die "$name: $!";
-}
-
 sub progress {
     my ($name, $observed, $expected, $message) = @_;
 
@@ -63,16 +57,16 @@ sub progress {
 
 $t->run;
 
-# not begun
+# no file
 
 my $check = verdict($t, 'm', 'waiting missing');
-is($check->{observed}, undef, 'no numbers');
+is($check->{observed}, undef, 'm, no progress: no "observed"');
 
 verdict($t, 'dir', 'waiting missing',
     qr{^not there: .*/m; no progress, this is a directory: \Q$dir\E/d$});
 verdict($t, 'loop', 'waiting missing', qr/; no progress, .*\(40: Too many/);
 
-# the forms in which it is told (all of them are in t/unit/progress.c)
+# some formats (t/unit/progress.c has all of them)
 
 $t->write('p', '42');
 progress('m', 42, 100, qr/^42$/);
@@ -87,7 +81,7 @@ progress('size', 420, 1000);
 
 ok($t->wait_for(sub {
     abs(($t->json('/mean')->{gates}[0]{progress} // 0) - 0.21) < 0.001
-}, 'the mean'), 'the gate tells the mean of its checks');
+}, 'the mean'), 'progress of the gate: mean of its checks');
 
 $t->write('p', '150%');
 progress('m', 100, 100);
@@ -95,38 +89,38 @@ progress('m', 100, 100);
 $t->write('p', "7% \xff \x1b[31m\xe2\x82\xac\n<script>");
 progress('m', 7, 100, qr/^\? +\[31m€ <script>$/);
 
-# four bytes; too few, half a pair, one too long, none such, and the end
+# UTF-8: four bytes; truncated; a surrogate; overlong; too large; cut off
 
 $t->write('p', "7% \xf0\x9f\x9a\x80 \xf0\x9f\x9a \xed\xa0\x80 \xc0\xaf"
     . " \xf5\x80\x80\x80 \xe2\x82");
 progress('m', 7, 100, qr/^\x{1f680} \?+ \?+ \?+ \?+ \?+$/);
 
-# a lock, and how far who holds it is
+# a lock, and the progress of its holder
 
 verdict($t, 'lock', 'passed');
 $t->write('lock');
-touch('lock', time - 60);
+$t->touch('lock', time - 60);
 progress('lock', 7, 100);
-touch('p', time - 120);
+$t->touch('p', time - 120);
 verdict($t, 'lock', 'waiting present');
 $t->remove('lock');
 verdict($t, 'lock', 'passed');
 
-# no number is better than a wrong one
+# text without a valid number
 
 for my $text ("unpacking\n", '0/0', '-1', '2026-11-20 started', 'x' x 2000) {
     $t->write('p', $text);
     progress('m', undef, undef, qr/^\Q@{[substr $text, 0, 9]}\E/);
 }
 
-# empty at first
+# an empty file
 
 $t->remove('p');
 verdict($t, 'm', 'waiting missing');
 $t->write('p', '');
 progress('m', undef, undef, qr/^$/);
 
-# being rewritten: what was told last holds until there is more
+# emptied while it is rewritten: the last numbers hold
 
 $t->write('p', '9/10');
 progress('m', 9, 10);
@@ -135,45 +129,45 @@ progress('m', 9, 10);
 $t->write('p', '10/10');
 progress('m', 10, 10);
 
-# gone: forgotten
+# removed: the numbers are forgotten
 
 $t->remove('p');
 verdict($t, 'm', 'waiting missing');
 $t->write('p', '');
 progress('m', undef, undef);
 
-# left over from before the host started
+# older than the start of the host
 
 $t->write('p', '90%');
-touch('p', 1e9);
+$t->touch('p', 1e9);
 progress('m', 90, 100);
 verdict($t, 'boot', 'waiting missing', qr/^not there: /);
 
-# it ends when the marker is there
+# the marker ends it
 
 $t->write('m');
 verdict($t, 'm', 'passed', qr/^$/);
-is(check($t, 'm')->{observed}, undef, 'm: no numbers any more');
+is($t->check('m')->{observed}, undef, 'm, passed: no "observed"');
 
-touch('p', time + 10);
+$t->touch('p', time + 10);
 verdict($t, 'm', 'passed');
 
-# a marker that will not do is none, if the progress is newer
+# a stale marker is ignored if the progress is newer
 
-touch('m', 1e9);
+$t->touch('m', 1e9);
 progress('boot', 90, 100);
 
-touch('p', 1e9);
+$t->touch('p', 1e9);
 verdict($t, 'boot', 'waiting stale');
 
-touch('p', time);
+$t->touch('p', time);
 $check = progress('size', 90, 100);
 
-touch('p', 1e8);
+$t->touch('p', 1e8);
 $check = verdict($t, 'size', 'waiting too_small');
-is($check->{expected}, 1024, 'size: its own numbers');
+is($check->{expected}, 1024, 'size, old progress: expected');
 
-# never a number from nowhere while the file is replaced, and cut, in place
+# the file is truncated and written in place, again and again
 
 my %seen;
 
@@ -181,11 +175,12 @@ for my $i (1 .. 200) {
     open my $fh, '>', "$dir/p" or die "p: $!";
     print $fh 50 + $i % 2, '%';
     close $fh;
-    touch('m', 1e7);
-    my $check = check($t, 'boot');
+    $t->touch('m', 1e7);
+    my $check = $t->check('boot');
     $seen{$check->{observed} // 'none'} = 1;
 }
 
-is(join(' ', grep { !/^(?:50|51|none)$/ } keys %seen), '', 'only what was told');
+is(join(' ', grep { !/^(?:50|51|none)$/ } keys %seen), '',
+    'written in place: no other numbers');
 
 done_testing;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# The file check: markers left over from before, by newer_than= and max_age=.
+# The file check: stale markers, by newer_than= and max_age=.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -37,12 +37,6 @@ my $dir = $t->dir;
 my ($boot) = $t->read('/proc/stat') =~ /^btime (\d+)/m;
 my $now = time;
 
-sub touch {
-    my ($name, $time) = @_;
-
-    utime $time, $time, $t->path($name) or die "$name: $!";
-}
-
 mkdir "$dir/d";
 symlink 'loop', "$dir/loop";
 
@@ -50,7 +44,7 @@ $t->run;
 
 verdict($t, 'boot', 'waiting missing', qr/^not there: /);
 
-# written by the initialiser of this boot
+# written since the host started
 
 $t->write('m', 'ready');
 
@@ -61,19 +55,19 @@ verdict($t, 'dir', 'passed');
 
 # before the host started, a moment or long ago
 
-touch('m', $boot - 2);
+$t->touch('m', $boot - 2);
 verdict($t, 'boot', 'waiting stale',
     qr/^left over from before: .*, before the host started 20\S+Z$/);
 verdict($t, 'text', 'waiting stale');
 
-touch('m', 0);
+$t->touch('m', 0);
 verdict($t, 'boot', 'waiting stale', qr/written 1970-01-01T00:00:00Z/);
 
-touch('m', -1e9);
+$t->touch('m', -1e9);
 verdict($t, 'boot', 'waiting stale');
 verdict($t, 'age', 'waiting too_old');
 
-touch('m', $boot + 2);
+$t->touch('m', $boot + 2);
 verdict($t, 'boot', 'passed');
 verdict($t, 'text', 'passed');
 
@@ -85,11 +79,11 @@ verdict($t, 'prefix', 'waiting missing', qr{compare with: \Q$dir\E/./boot$});
 verdict($t, 'loop', 'error io', qr{^stat\(\) "\Q$dir\E/loop" failed});
 
 $t->write('stamp');
-touch('stamp', $now);
-touch('m', $now + 1);
+$t->touch('stamp', $now);
+$t->touch('m', $now + 1);
 verdict($t, 'path', 'passed');
 
-touch('m', $now - 1);
+$t->touch('m', $now - 1);
 verdict($t, 'path', 'waiting stale',
     qr{, written \S+Z, not after \Q$dir\E/stamp \S+Z$});
 
@@ -109,28 +103,28 @@ verdict($t, 'path', 'passed');
 
 # age
 
-touch('m', time - 3500);
+$t->touch('m', time - 3500);
 verdict($t, 'age', 'passed');
 
-touch('m', time - 3700);
+$t->touch('m', time - 3700);
 verdict($t, 'age', 'waiting too_old',
     qr{^too old: \Q$dir\E/m, written 20\S+Z$});
 
-# a clock that runs ahead of ours, as a file server's may
+# a time in the future, as from the clock of a file server
 
-touch('m', time + 3700);
+$t->touch('m', time + 3700);
 verdict($t, 'age', 'passed');
 verdict($t, 'boot', 'passed');
 
-touch('d', time - 3700);
+$t->touch('d', time - 3700);
 verdict($t, 'dir', 'waiting too_old');
 
-# a heartbeat that stops
+# a marker that is renewed, and then is not
 
 $t->write('m');
-$t->wait_for(sub { check($t, 'short')->{verdict} eq 'passed' }, 'heartbeat')
+$t->wait_for(sub { $t->check('short')->{verdict} eq 'passed' }, 'heartbeat')
     for 1 .. 2;
-ok($t->wait_for(sub { (check($t, 'short')->{reason} // '') eq 'too_old' },
-    'age'), 'short: too old by and by');
+ok($t->wait_for(sub { ($t->check('short')->{reason} // '') eq 'too_old' },
+    'the age'), 'short, not renewed: too old');
 
 done_testing;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# The file check asks no more of the system than it must: counted by strace.
+# The system calls of a probe of the file check, counted by strace.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -48,7 +48,7 @@ $t->run;
 
 probed($t, 'fifo');
 
-# -y tells the path behind a descriptor
+# -y prints the path of a descriptor
 
 my ($probes, @lines) = traced($t, '-y', 'fifo');
 
@@ -58,7 +58,7 @@ for (@lines) {
     next if !m{^(\w+)\(.*?\Q$dir\E/(\w+)(?:["<>])};
     my ($call, $file) = ($1, $2);
 
-    # as it is called depends on the C library
+    # the name depends on the C library
     $call = 'stat' if $call eq 'newfstatat' && !/newfstatat\(\d/;
     $call = 'fstat' if $call eq 'newfstatat';
     $call = 'open' if $call eq 'openat';
@@ -70,11 +70,13 @@ sub calls {
 
     my $got = $calls{$file} // {};
 
-    is_deeply([sort keys %$got], [sort @expected], "$file: @expected") or return;
+    is_deeply([sort keys %$got], [sort @expected],
+        "$file: @expected") or return;
 
     for my $call (@expected) {
         my $off = $got->{$call} - $probes->{$name};
-        cmp_ok(abs $off, '<=', $probes->{$name} / 8, "$file: a $call for each probe")
+        cmp_ok(abs $off, '<=', $probes->{$name} / 8,
+            "$file: one $call per probe")
             or diag("$got->{$call} calls, $probes->{$name} probes");
     }
 }
@@ -86,11 +88,12 @@ calls('both', 'both', 'stat');
 calls('failed', 'both', 'stat');
 calls('fifo', 'fifo', 'stat');
 
-# is it a dangling link? is asked once in a while
+# readlink() finds dangling links, once in many probes
 
 my $links = delete $calls{missing}{readlink} // 0;
 calls('missing', 'missing', 'stat');
-cmp_ok($links, '<=', 1 + $probes->{missing} / 60, 'missing: hardly a readlink');
+cmp_ok($links, '<=', 1 + $probes->{missing} / 60,
+    'missing: one readlink in 60 probes');
 delete $calls{awaited}{readlink};
 calls('awaited', 'awaited', 'stat');
 

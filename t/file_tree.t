@@ -52,7 +52,7 @@ sub counted {
     is($check->{observed}, $observed, "$name: observed");
 }
 
-sub touch {
+sub create {
     for (@_) {
         open my $fh, '>', "$dir/$_" or die "$_: $!";
     }
@@ -61,14 +61,14 @@ sub touch {
 symlink 'tree', "$dir/to";
 symlink 'loop', "$dir/loop";
 POSIX::mkfifo("$dir/fifo", 0666);
-touch('file');
+create('file');
 
 $t->run;
 
-# not begun
+# no tree
 
 counted('tree', 'waiting missing', 0, qr{^not there: \Q$dir\E/tree$});
-is(check($t, 'tree')->{expected}, 10, 'tree: expected');
+is($t->check('tree')->{expected}, 10, 'tree: expected');
 counted('to', 'waiting missing', 0, qr/\(a link to nowhere\)$/);
 
 # filling
@@ -76,7 +76,7 @@ counted('to', 'waiting missing', 0, qr/\(a link to nowhere\)$/);
 make_path("$dir/tree/a/b");
 counted('tree', 'waiting too_few', 0, qr{^0 of 10 files in \Q$dir\E/tree$});
 
-touch(qw(tree/1.json tree/a/2.txt tree/a/b/3.json tree/a/b/.4.json));
+create(qw(tree/1.json tree/a/2.txt tree/a/b/3.json tree/a/b/.4.json));
 counted('tree', 'waiting too_few', 4, qr{^4 of 10 files});
 counted('to', 'waiting too_few', 4, qr{^4 of 10 files});
 counted('json', 'waiting too_few', 2,
@@ -85,9 +85,9 @@ counted('any', 'waiting too_few', 3);
 
 ok($t->wait_for(sub {
     abs(($t->json('/clone')->{gates}[0]{progress} // 0) - 0.4) < 0.001
-}, 'progress'), 'the gate tells how far it is');
+}, 'the progress'), 'progress of the gate: 4 of 10 files');
 
-# what is no file does not count, and links are not followed
+# only regular files count, and links are not followed
 
 mkdir "$dir/others";
 POSIX::mkfifo("$dir/others/fifo", 0666);
@@ -102,30 +102,31 @@ counted('others', 'waiting too_few', 0, qr/^0 of 1 files/);
 
 # enough: where counting stopped
 
-touch(map { "tree/a/b/$_" } 5 .. 30);
+create(map { "tree/a/b/$_" } 5 .. 30);
 
 counted('tree', 'passed', 10, qr/^$/);
 counted('to', 'passed', 10);
 counted('any', 'passed', 10);
 counted('json', 'waiting too_few', 2);
 
-touch('tree/a/5.json');
+create('tree/a/5.json');
 counted('json', 'passed', 3);
 
-ok($t->wait_for(sub { $t->json('/clone')->{ready} }, 'opening'), 'open');
+ok($t->wait_for(sub { $t->json('/clone')->{ready} }, 'the gate to open'),
+    'enough files: ready');
 
-# deeper than is counted
+# deeper than the limit
 
 my $deep = join '/', 'deep', (1 .. 63);
 
 make_path("$dir/$deep/64/65");
-touch("$deep/x", "$deep/64/y");
+create("$deep/x", "$deep/64/y");
 counted('deep', 'waiting too_few', 1, qr/; below 64 levels nothing is counted$/);
 
-touch('deep/2');
+create('deep/2');
 counted('deep', 'passed', 2);
 
-# no directory
+# not a directory
 
 verdict($t, 'file', 'waiting wrong_type',
     qr{^a directory is needed, but this is a file: \Q$dir\E/file$});
@@ -140,22 +141,24 @@ my %seen;
 for my $i (1 .. 50) {
     make_path(map { "$dir/tree/$i/$_" } 1 .. 20);
     $t->remove("tree/$i");
-    $seen{check($t, 'tree')->{verdict}} = 1;
+    $seen{$t->check('tree')->{verdict}} = 1;
 }
 
-is_deeply([keys %seen], ['passed'], 'removed under the eyes of the count');
+is_deeply([keys %seen], ['passed'],
+    'directories removed while counting: passed');
 
-# it vanishes
+# the tree is removed
 
 $t->remove('tree');
 counted('tree', 'waiting missing', 0);
 
-# nothing is left open between two probes
+# no directory is open between two probes
 
 my $worker = $t->prober;
 
 ok($t->wait_for(sub {
     !grep { m{^\Q$dir\E/(?:deep|others)} } $t->descriptors($worker)
-}, 'directories to be closed'), 'closed');
+}, 'directories to be closed'),
+    'between probes: no open directory');
 
 done_testing;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The file check: counting 100,000 files holds nobody up, and goes on at the
-# next probe where it takes longer than a probe may.
+# The file check: counting 100,000 files does not delay requests, and is
+# continued by the next probe if it takes longer than the timeout.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -34,11 +34,11 @@ my $t = InitGate->new(workers => 1, http => <<'CONF');
 
 CONF
 
-# much less than it takes, and enough to end in time where all is slow
+# much less than counting takes, yet enough to finish on a slow machine
 
 $t->{http} =~ s/SHORT/patience(20) . 'ms'/e;
 
-# made in memory, where that is possible: the disk is not what is measured
+# in memory if possible, since the disk is not what is measured
 
 my $dir = tempdir('init-gate-XXXXXX', CLEANUP => 1,
     -w '/dev/shm' ? (DIR => '/dev/shm') : (TMPDIR => 1));
@@ -54,9 +54,9 @@ for my $i (1 .. 100) {
 
 my $tree = $t->path('tree');
 
-# How long one request in twenty waits at least, in milliseconds of the worker's
-# own work, so that it does not matter much what else the machine has to do; and
-# by the clock.
+# The 95th percentile of the duration of a request, in milliseconds of the CPU
+# time of the worker, so that the load of the machine hardly matters, and by
+# the clock.
 
 sub waits {
     my ($worker, $n) = @_;
@@ -93,43 +93,44 @@ symlink $dir, $tree or die "$tree: $!";
 verdict($t, 'full', 'passed');
 my $check = verdict($t, 'more', 'waiting too_few',
     qr{^100000 of 100001 files in \Q$tree\E$});
-cmp_ok($check->{duration_ms}, '>', 5, 'it takes its time');
+cmp_ok($check->{duration_ms}, '>', 5, 'more: counting takes longer than 5 ms');
 
-my $before = check($t, 'more')->{attempts};
+my $before = $t->check('more')->{attempts};
 my ($work, $clock) = waits($worker, 400);
 
-cmp_ok(check($t, 'more')->{attempts}, '>', $before, 'counted meanwhile');
-cmp_ok($work, '<', patience(10), 'nobody waits for it');
+cmp_ok($t->check('more')->{attempts}, '>', $before,
+    'more: counted during the requests');
+cmp_ok($work, '<', patience(10), 'requests while counting: not delayed');
 
 diag(sprintf "one in twenty: %.1f ms, %.1f ms of work; %.1f ms when quiet",
     $clock, $work, $quiet);
 
-# longer than a probe may take: never a timeout, and in the end all of it
+# longer than the timeout: no timeout, and all files in the end
 
 my %seen;
 
 ok($t->wait_for(sub {
-    my $check = check($t, 'short');
+    my $check = $t->check('short');
 
     $seen{join ' ', grep { defined } @$check{qw(verdict reason)}} = 1;
     $seen{going} = 1 if $check->{message} =~ /^\d+ of 100001 .*still counting$/;
 
     return $seen{going} && $check->{observed} == 100000;
-}, 'all to be counted', 20), 'counted over several probes');
+}, 'all to be counted', 20), 'short: all files counted in several probes');
 
 delete @seen{'waiting too_few', 'going'};
-is_deeply(\%seen, {}, 'too few all the time');
+is_deeply(\%seen, {}, 'short: no other verdicts');
 
-# the last full count is told while the next one goes on
+# the last complete count is shown during the next one
 
 my $lowest = 100000;
 
 for (1 .. 50) {
-    $lowest = min($lowest, check($t, 'short')->{observed});
+    $lowest = min($lowest, $t->check('short')->{observed});
 }
 
-is($lowest, 100000, 'the number does not fall while counting');
+is($lowest, 100000, 'short: observed does not fall');
 
-# QUIT in the middle of it takes no longer
+# the harness tests that QUIT while counting is quick
 
 done_testing;

@@ -1,8 +1,9 @@
 #!/usr/bin/perl
 
-# init_hold: requests wait in every worker, and are released together when the
+# init_hold: requests are held in every worker, and released together when the
 # gate opens; keep-alive and pipelining afterwards; a body is not read before;
-# two gates; what a hold that ends is answered.  Nobody else is disturbed.
+# two gates; the response when the hold time is over.  Other requests are not
+# affected.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -11,7 +12,7 @@ use InitGate::Load;
 use IO::Select;
 use Time::HiRes qw(time sleep);
 
-my $t = InitGate->new(also => InitGate::Load::BESIDE, http => <<'CONF');
+my $t = InitGate->new(also => InitGate::Load::BACKGROUND, http => <<'CONF');
     log_format held '$msec $pid $status $init_gate_decision $init_gate_held '
                     '$request_uri';
 
@@ -50,50 +51,36 @@ CONF
 
 $t->run;
 
-sub gate {
-    my ($name) = @_;
+$t->wait_state('initializing', 'never');
+my $background = background($t);
 
-    return (grep { $_->{gate} eq $name } @{$t->json('/init')->{gates}})[0];
-}
-
-sub begin {
-    my ($uri, $connection) = @_;
-
-    my $socket = $t->connect;
-    $socket->syswrite("GET $uri HTTP/1.1\r\nHost: a\r\nConnection: "
-        . ($connection // 'close') . "\r\n\r\n");
-
-    return $socket;
-}
-
-$t->wait_for(sub { gate('never')->{state} eq 'initializing' }, 'a verdict');
-my $beside = beside($t);
-
-# a hold that ends
+# the hold time is over
 
 my $begun = time;
 my $answer = $t->get('/short');
-is($answer->{status}, 503, 'a hold that ends');
-cmp_ok(time - $begun, '>=', 0.29, 'not before its time');
-cmp_ok(time - $begun, '<', patience(1), 'nor long after');
-is($answer->{headers}{'x-init-gate'}, 'never; state=initializing', 'header');
+is($answer->{status}, 503, 'hold of 300 ms: refused');
+cmp_ok(time - $begun, '>=', 0.29, 'hold of 300 ms: not too early');
+cmp_ok(time - $begun, '<', patience(1), 'hold of 300 ms: not too late');
+is($answer->{headers}{'x-init-gate'}, 'never; state=initializing',
+    'hold of 300 ms: X-Init-Gate');
 
 $begun = time;
-is($t->get('/off')->{status}, 503, 'no hold');
-cmp_ok(time - $begun, '<', patience(0.2), 'at once');
-like($t->get('/native')->{content}, qr/<h1>503/, 'nginx\'s own answer');
+is($t->get('/off')->{status}, 503, 'init_hold off: refused');
+cmp_ok(time - $begun, '<', patience(0.2), 'init_hold off: not held');
+like($t->get('/native')->{content}, qr/<h1>503/,
+    'hold, init_response off: page of nginx');
 
 is_deeply([@{counters($t, 'never')}{qw(held_refused refused passed)}],
-    [2, 1, 0], 'counted');
+    [2, 1, 0], 'refused requests: counted');
 
 # in both workers, keep-alive, and two at once on a connection
 
-my @waiting = map { begin("/$_", 'keep-alive') } 1 .. 40;
+my @waiting = map { $t->send("/$_", keepalive => 1) } 1 .. 40;
 my $pipe = $t->connect;
 $pipe->syswrite(join '', map { "GET /pipe$_ HTTP/1.1\r\nHost: a\r\n\r\n" } 1, 2);
-my @both = map { begin('/both') } 1 .. 4;
+my @both = map { $t->send('/both') } 1 .. 4;
 
-# a large body: no more than the sockets' buffers is taken
+# a large body: only the buffers of the sockets take some of it
 
 my $size = 40_000_000;
 my $body = $t->connect;
@@ -110,29 +97,30 @@ while ($select->can_write(0.3)) {
     last if $sent >= $size;
 }
 
-cmp_ok($sent, '<', $size / 2, 'a body is not read before');
-is_deeply([glob $t->path('temp/client_body/*')], [], 'nor kept');
+cmp_ok($sent, '<', $size / 2, 'held POST: body not read');
+is_deeply([glob $t->path('temp/client_body/*')], [],
+    'held POST: no temporary file');
 
 my $expect = $t->connect;
 $expect->syswrite("POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n"
     . "Expect: 100-continue\r\nConnection: close\r\n\r\n");
 
-$t->wait_for(sub { gate('app')->{held} == 47 }, 'all to wait') or diag
-    gate('app')->{held};
-ok(!IO::Select->new($expect)->can_read(0.05), 'nobody is asked for a body');
+$t->wait_held(47, 'app');
+ok(!IO::Select->new($expect)->can_read(0.05),
+    'held, Expect: 100-continue: no response');
 
 $t->write('app');
 
 my @answers = map { $t->http_read($_) } @waiting;
-is(scalar(grep { $_->{status} == 200 } @answers), 40, 'all are served');
+is(scalar(grep { $_->{status} == 200 } @answers), 40, 'held: served');
 is(scalar(grep { $_->{headers}{connection} eq 'keep-alive' } @answers), 40,
-    'connections live on');
+    'held: keep-alive');
 
-$_->syswrite("GET /again HTTP/1.1\r\nHost: a\r\n\r\n") for @waiting;
-is(scalar(grep { $_->{status} == 200 } map { $t->http_read($_) } @waiting), 40,
-    'and are used again');
+$t->send('/again', socket => $_, keepalive => 1) for @waiting;
+is_deeply($t->statuses(@waiting), { 200 => 40 },
+    'second request on a connection: served');
 
-is($t->http_read($pipe)->{status}, 200, 'two at once: the first')
+is($t->http_read($pipe)->{status}, 200, 'pipelined requests: served')
     for 1 .. 2;
 
 while ($sent < $size && $select->can_write(5)) {
@@ -141,15 +129,16 @@ while ($sent < $size && $select->can_write(5)) {
 }
 
 $body->blocking(1);
-is($t->http_read($body)->{content}, $size, 'the body has arrived whole');
+is($t->http_read($body)->{content}, $size, 'held POST: whole body passed on');
 
-is($t->http_read($expect)->{status}, 100, 'Expect: 100-continue: go on');
+is($t->http_read($expect)->{status}, 100, 'Expect: 100-continue, open: 100');
 $expect->syswrite('body');
-is($t->http_read($expect)->{content}, 4, 'and so it did');
+is($t->http_read($expect)->{content}, 4,
+    'Expect: 100-continue, open: body passed on');
 
-# in every worker, within 50 ms of opening, by nginx's own clock
+# in every worker, within 50 ms of the opening, by the clock of nginx
 
-my ($opened) = gate('app')->{opened_at} =~ /:(\d\d\.\d{3})Z$/;
+my ($opened) = $t->gate('app')->{opened_at} =~ /:(\d\d\.\d{3})Z$/;
 my %late;
 
 for (split /\n/, $t->read('held.log')) {
@@ -162,20 +151,19 @@ for (split /\n/, $t->read('held.log')) {
         ne '200 held_passed';
 }
 
-is(scalar keys %late, 2, 'in both workers');
+is(scalar keys %late, 2, 'held: in both workers');
 cmp_ok($late{$_}, '<=', patience(50), "worker $_: released in time")
     for keys %late;
 note(join ', ', map { "$late{$_} ms" } keys %late);
 
 # the other gate is still closed
 
-is(gate('app')->{held}, 4, 'those who need another gate wait on');
+is($t->gate('app')->{held}, 4, 'two gates, one open: still held');
 $t->write('other');
-is(scalar(grep { $_->{status} == 200 } map { $t->http_read($_) } @both), 4,
-    'until that is open, too');
+is_deeply($t->statuses(@both), { 200 => 4 }, 'two gates, both open: served');
 
-is(gate('app')->{held}, 0, 'nobody waits any more');
-is(counters($t, 'app')->{held_passed}, 47, 'counted once each');
-undisturbed($beside);
+is($t->gate('app')->{held}, 0, 'all served: none held');
+is(counters($t, 'app')->{held_passed}, 47, 'all served: each counted once');
+unaffected($background);
 
 done_testing;

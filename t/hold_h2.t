@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# HTTP/2 streams that wait: each counts; one is given up while the others go
-# on; the whole connection goes; a body stays with its sender; and nginx ends.
-# Nobody else is disturbed.
+# Held HTTP/2 streams: each of them counts; one is reset while the others go
+# on; the whole connection is closed; a body is not read; and nginx
+# exits.  Other requests are not affected.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -11,8 +11,11 @@ use InitGate::Load;
 use IO::Select;
 use Time::HiRes qw(time sleep);
 
-my $t = InitGate->new(main => 'worker_shutdown_timeout 500ms;', http => '',
-    also => InitGate::Load::BESIDE);
+# the status is on a port without HTTP/2
+
+my $t = InitGate->new(main => 'worker_shutdown_timeout 500ms;', status => 8081,
+    http => '',
+    also => InitGate::Load::BACKGROUND);
 
 # "listen ... http2" is the only way before 1.25.1 and deprecated since
 
@@ -39,9 +42,7 @@ $t->run(http => InitGate::Load::LOG . <<"CONF");
     }
 CONF
 
-sub gate { $t->json('/init', port => $t->port(8081))->{gates}[0] }
-
-# frames by hand: a client that does what no library would
+# frames by hand, since no library does what this client does
 
 sub frame {
     my ($type, $flags, $stream, $payload) = @_;
@@ -67,7 +68,7 @@ sub h2 {
     return { socket => $socket, buffer => '' };
 }
 
-sub say_to { $_[0]{socket}->syswrite($_[1]) }
+sub transmit { $_[0]{socket}->syswrite($_[1]) }
 
 # [type, stream, payload], or nothing
 
@@ -91,7 +92,7 @@ sub next_frame {
     return [$type, $stream, substr $c->{buffer}, 0, $size, ''];
 }
 
-# streams that were answered, with a status of 200
+# the streams that were answered, and whether with status 200
 
 sub answered {
     my ($c, $n) = @_;
@@ -109,77 +110,81 @@ sub answered {
     return \%streams;
 }
 
-$t->wait_for(sub { gate()->{state} eq 'initializing' }, 'a verdict');
-my $beside = beside($t);
+$t->wait_state('initializing');
+my $background = background($t);
 
 my $one = h2();
-say_to($one, headers($_ * 2 - 1, '/')) for 1 .. 8;
-$t->wait_for(sub { gate()->{held} == 8 }, 'eight to wait');
+transmit($one, headers($_ * 2 - 1, '/')) for 1 .. 8;
+$t->wait_held(8);
 
-# one is given up, the others go on
+# one is reset, the others go on
 
-say_to($one, frame(3, 0, 5, pack 'N', 8));
-$t->wait_for(sub { gate()->{held} == 7 }, 'seven to wait');
-is(gate()->{gone}, 1, 'one is gone');
+transmit($one, frame(3, 0, 5, pack 'N', 8));
+$t->wait_held(7);
+is($t->gate->{gone}, 1, 'stream reset: counted as gone');
 
-# the whole connection goes
+# the whole connection is closed
 
 my $two = h2();
-say_to($two, headers($_ * 2 - 1, '/')) for 1 .. 5;
-$t->wait_for(sub { gate()->{held} == 12 }, 'twelve to wait');
+transmit($two, headers($_ * 2 - 1, '/')) for 1 .. 5;
+$t->wait_held(12);
 close $two->{socket};
-$t->wait_for(sub { gate()->{held} == 7 }, 'seven to wait');
-is(gate()->{gone}, 6, 'six are gone');
+$t->wait_held(7);
+is($t->gate->{gone}, 6, 'connection closed: streams counted as gone');
 
-# a body: a window that is not opened further
+# a body: the window is not updated
 
 my $body = h2();
-say_to($body, headers(1, '/body', 1));
-say_to($body, frame(0, 0, 1, 'x' x 16384)) for 1 .. 3;
-$t->wait_for(sub { gate()->{held} == 8 }, 'the body to wait');
+transmit($body, headers(1, '/body', 1));
+transmit($body, frame(0, 0, 1, 'x' x 16384)) for 1 .. 3;
+$t->wait_held(8);
 
 my $wider = 0;
 while (my $frame = next_frame($body, 0.3)) {
     $wider++ if $frame->[0] == 8 && $frame->[1] == 1;
 }
-is($wider, 0, 'its window stays as it is');
+is($wider, 0, 'held POST: window not updated');
 
 # the gate opens
 
 $t->write('app');
 my $streams = answered($one, 7);
-is_deeply($streams, { map { $_ => 200 } 1, 3, 7, 9, 11, 13, 15 }, 'answered');
+is_deeply($streams, { map { $_ => 200 } 1, 3, 7, 9, 11, 13, 15 },
+    'gate opens: all streams answered with 200');
 
-say_to($one, headers(17, '/'));
-is(answered($one, 1)->{17}, 200, 'the connection lives on');
+transmit($one, headers(17, '/'));
+is(answered($one, 1)->{17}, 200,
+    'gate open: next stream of the connection served');
 
-say_to($body, frame(0, 1, 1, 'x' x 1000));
+transmit($body, frame(0, 1, 1, 'x' x 1000));
 my $length = '';
 while (my $frame = next_frame($body)) {
     $length .= $frame->[2] if $frame->[0] == 0;
     last if $length ne '';
 }
-is($length, 3 * 16384 + 1000, 'the body arrived whole');
+is($length, 3 * 16384 + 1000, 'held POST: whole body passed on');
 
-my $now = gate();
-is_deeply([@$now{qw(held held_passed passed gone)}], [0, 8, 1, 6], 'counted');
-balanced($t, 'app', '/init', port => $t->port(8081));
+my $now = $t->gate;
+is_deeply([@$now{qw(held held_passed passed gone)}], [0, 8, 1, 6],
+    'all streams: counted');
+counted_as_logged($t, 'app');
 
-undisturbed($beside);
+unaffected($background);
 
-# nginx ends while streams wait
+# nginx exits while streams are held
 
 $t->quit;
 $t->remove($_) for qw(app decisions.log);
 $t->run;
-$t->wait_for(sub { gate()->{state} eq 'initializing' }, 'a verdict');
-$beside = beside($t, ends => 1);
+$t->wait_state('initializing');
+$background = background($t, ends => 1);
 
 $one = h2();
-say_to($one, headers($_ * 2 - 1, '/')) for 1 .. 8;
-$t->wait_for(sub { gate()->{held} == 8 }, 'eight to wait');
-cmp_ok($t->quit, '<', patience(2), 'worker_shutdown_timeout');
-is(logged($t, 'app')->{gone}, 8, 'all are gone');
-undisturbed($beside);
+transmit($one, headers($_ * 2 - 1, '/')) for 1 .. 8;
+$t->wait_held(8);
+cmp_ok($t->quit, '<', patience(2), 'worker_shutdown_timeout: not longer');
+is(logged($t, 'app')->{gone}, 8,
+    'worker_shutdown_timeout: streams logged as gone');
+unaffected($background);
 
 done_testing;

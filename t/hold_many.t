@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# Many requests wait in two workers: all are served as soon as the gate opens,
-# in every worker; and when their clients leave, nothing of them is left.
-# Ordinary requests do not wait for them.
+# Many requests held in two workers: all are served as soon as the gate opens,
+# in every worker; and when their clients leave, nothing is left of them.  The
+# latency of ordinary requests is not affected.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -12,7 +12,7 @@ use InitGate::ManyClients;
 
 my $n = $ENV{TEST_HELD} // 2000;
 
-# at debug level, it would be the log that is measured
+# at debug level the log would be measured
 
 my $t = InitGate->new(quit => 5, level => 'notice', descriptors => 1,
     main => 'worker_rlimit_nofile 20000;',
@@ -33,41 +33,39 @@ CONF
 
 $t->run;
 
-sub gate { $t->json('/init')->{gates}[1] }
+my $latency = InitGate::Latency->new($t);
 
-my $beside = InitGate::Latency->new($t);
-
-$t->wait_for(sub { gate()->{state} eq 'initializing' }, 'a verdict');
+$t->wait_state('initializing', 'app');
 my %descriptors = map { $_ => scalar(() = $t->descriptors($_)) } $t->workers;
 
-# they leave
+# the clients leave
 
-$beside->begin;
-my $crowd = InitGate::ManyClients->new($t, $n / 2);
-$t->wait_for(sub { gate()->{held} == $n / 2 }, 'all to wait', 20);
-$crowd->leave;
-$t->wait_for(sub { gate()->{held} == 0 }, 'all to go', 20);
-is(gate()->{gone}, $n / 2, 'they are gone');
-$beside->end('clients that leave');
+$latency->begin;
+my $clients = InitGate::ManyClients->new($t, $n / 2);
+$t->wait_held($n / 2, 'app');
+$clients->leave;
+$t->wait_held(0, 'app');
+is($t->gate('app')->{gone}, $n / 2, 'clients leave: counted as gone');
+$latency->end('clients that leave');
 
 $t->wait_for(sub {
     !grep { $t->descriptors($_) > $descriptors{$_} + 1 } $t->workers
 }, 'descriptors to be closed');
 
-# they are served
+# the gate opens
 
-$beside->begin;
-$crowd = InitGate::ManyClients->new($t, $n);
-$t->wait_for(sub { gate()->{held} == $n }, 'all to wait', 60);
+$latency->begin;
+$clients = InitGate::ManyClients->new($t, $n);
+$t->wait_held($n, 'app', 60);
 $t->write('app');
 
-my %answers = $crowd->answers;
-is_deeply(\%answers, { 200 => $n }, "$n are served");
-$beside->end("$n held and served");
-is(gate()->{held_passed}, $n, 'counted');
-is(gate()->{held}, 0, 'nobody waits any more');
+my %answers = $clients->statuses;
+is_deeply(\%answers, { 200 => $n }, "gate opens: all $n served");
+$latency->end("$n held and served");
+is($t->gate('app')->{held_passed}, $n, 'gate opens: all counted');
+is($t->gate('app')->{held}, 0, 'gate opens: none held');
 
-my ($opened) = gate()->{opened_at} =~ /:(\d\d\.\d{3})Z$/;
+my ($opened) = $t->gate('app')->{opened_at} =~ /:(\d\d\.\d{3})Z$/;
 my (%first, %last);
 
 for (split /\n/, $t->read('held.log')) {
@@ -79,12 +77,14 @@ for (split /\n/, $t->read('held.log')) {
     $last{$pid} = $late if $late > ($last{$pid} // 0);
 }
 
-is(scalar keys %last, 2, 'in both workers');
+is(scalar keys %last, 2, 'held: in both workers');
 
 for (keys %last) {
     note("$first{$_} to $last{$_} ms after the gate had opened");
-    cmp_ok($first{$_}, '<=', patience(50), 'the first in time');
-    cmp_ok($last{$_}, '<=', patience(300), 'and the last');
+    cmp_ok($first{$_}, '<=', patience(50),
+        "worker $_: first request released in time");
+    cmp_ok($last{$_}, '<=', patience(300),
+        "worker $_: last request released in time");
 }
 
 done_testing;

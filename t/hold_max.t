@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# How many may wait in a worker: max=, waits at the start included; otherwise a
-# quarter of worker_connections.  Probes find a connection whatever waits.
-# The wait at the start ends where init_hold does, if a verdict is in by then.
+# The limit of held requests in a worker: max=, waits at the start included; by
+# default a quarter of worker_connections.  Probes find a connection anyway.
+# The wait at the start ends with init_hold if there is a verdict by then.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -21,7 +21,7 @@ my $fake = InitGate::Fake->new(sub {
 });
 
 my $t = InitGate->new(workers => 1, events => 'worker_connections 64;',
-    http => '', also => InitGate::Load::BESIDE);
+    http => '', also => InitGate::Load::BACKGROUND);
 
 sub conf {
     my ($hold) = @_;
@@ -44,99 +44,93 @@ sub conf {
 CONF
 }
 
-sub gate { $t->json('/init')->{gates}[0] }
 
-sub begin {
-    my ($uri) = @_;
-
-    my $socket = $t->connect;
-    $socket->syswrite("GET $uri HTTP/1.1\r\nHost: a\r\n"
-        . "Connection: close\r\n\r\n");
-
-    return $socket;
-}
-
-# how many of so many are refused at once; the others wait
+# how many of N requests are refused; the others are held
 
 sub refused {
     my ($n) = @_;
 
-    my $before = gate();
+    my $before = $t->gate;
     my $sum = sub { my ($gate) = @_; $gate->{held} + $gate->{refused} };
 
-    my @waiting = map { begin('/') } 1 .. $n;
-    $t->wait_for(sub { $sum->(gate()) >= $sum->($before) + $n }, "$n of them");
+    my @waiting = map { $t->send('/') } 1 .. $n;
+    $t->wait_for(sub { $sum->($t->gate) >= $sum->($before) + $n },
+        "$n requests to be held or refused");
 
-    return (gate()->{refused} - $before->{refused}, \@waiting);
+    return ($t->gate->{refused} - $before->{refused}, \@waiting);
 }
 
 # at the start
 
 $fake->set(1);
 $t->run(http => conf('5s max=3'));
-my $beside = beside($t);
+my $background = background($t);
 
 my ($refused, $waiting) = refused(5);
-is($refused, 2, 'max=3: two of five are refused at once');
-is(gate()->{held}, 3, 'three wait');
+is($refused, 2, 'max=3: two of five refused');
+is($t->gate->{held}, 3, 'max=3: three held');
 
-$t->wait_for(sub { gate()->{state} eq 'initializing' }, 'the first verdict');
-is(gate()->{held}, 3, 'and go on waiting');
-is($t->get('/off')->{status}, 503, 'no hold');
+$t->wait_state('initializing');
+is($t->gate->{held}, 3, 'max=3, after the first verdict: still held');
+is($t->get('/off')->{status}, 503, 'init_hold off: refused');
 
-# room again
+# the clients leave
 
 undef $waiting;
-$t->wait_for(sub { gate()->{held} == 0 }, 'them to go');
+$t->wait_held(0);
 ($refused, $waiting) = refused(4);
-is($refused, 1, 'one of four');
+is($refused, 1, 'max=3, none held: one of four refused');
 undef $waiting;
 
-is(gate()->{refused}, 4, 'counted: refused');
-$t->wait_for(sub { gate()->{gone} == 6 }, 'gone');
-balanced($t, 'app');
+is($t->gate->{refused}, 4, 'refused requests: counted');
+$t->wait_for(sub { $t->gate->{gone} == 6 }, 'clients that left to be counted');
+counted_as_logged($t, 'app');
 
-# the default, and probes go on: each needs a connection
+# the default limit; each probe needs a connection
 
 $fake->set(0);
 $t->reload(http => conf('30s'));
-$t->wait_for(sub { gate()->{state} eq 'initializing' }, 'the first verdict');
+$t->wait_state('initializing');
 
 ($refused, $waiting) = refused(24);
-is($refused, 8, '16 of 64 connections');
-is(gate()->{held}, 16, 'wait');
+is($refused, 8, '64 connections: 8 of 24 refused');
+is($t->gate->{held}, 16, '64 connections: 16 held');
 
-my $attempts = gate()->{checks}[0]{attempts};
-$t->wait_for(sub { gate()->{checks}[0]{attempts} > $attempts + 3 }, 'probes');
-is(gate()->{checks}[0]{reason}, 'bad_status', 'which are answered');
+my $attempts = $t->gate->{checks}[0]{attempts};
+$t->wait_for(sub { $t->gate->{checks}[0]{attempts} > $attempts + 3 }, 'probes');
+is($t->gate->{checks}[0]{reason}, 'bad_status',
+    '16 held: probes find a connection');
 undef $waiting;
-$t->wait_for(sub { gate()->{held} == 0 }, 'them to go');
+$t->wait_held(0);
 
-# more than there are connections: the last ones are never taken
+# more than there are connections: an eighth of them is never taken
 
 $t->reload(http => conf('30s max=1000'));
-$t->wait_for(sub { gate()->{state} eq 'initializing' }, 'the first verdict');
+$t->wait_state('initializing');
 
 ($refused, $waiting) = refused(70);
-cmp_ok(gate()->{held}, '<=', 56, 'an eighth is left');
-cmp_ok(gate()->{held}, '>', 40, 'and no more');
-$attempts = gate()->{checks}[0]{attempts};
-$t->wait_for(sub { gate()->{checks}[0]{attempts} > $attempts + 3 }, 'probes');
-is(gate()->{checks}[0]{reason}, 'bad_status', 'which are answered, too');
+cmp_ok($t->gate->{held}, '<=', 56,
+    'max=1000: an eighth of the connections is left');
+cmp_ok($t->gate->{held}, '>', 40, 'max=1000: the other connections are taken');
+$attempts = $t->gate->{checks}[0]{attempts};
+$t->wait_for(sub { $t->gate->{checks}[0]{attempts} > $attempts + 3 }, 'probes');
+is($t->gate->{checks}[0]{reason}, 'bad_status',
+    'max=1000: probes find a connection');
 undef $waiting;
-$t->wait_for(sub { gate()->{held} == 0 }, 'them to go');
+$t->wait_held(0);
 
-# a verdict after 300 ms; then init_hold decides, not the 3 s of the start
+# a verdict after 300 ms: init_hold ends the wait, not the 3 s of the start
 
-undisturbed($beside);
+unaffected($background);
 
 $fake->set(0.3);
 $t->quit;
 $t->run(http => conf('600ms'));
 
 my $begun = time;
-is($t->get('/')->{status}, 503, 'refused');
-cmp_ok(time - $begun, '>', 0.5, 'when init_hold has passed');
-cmp_ok(time - $begun, '<', patience(2), 'not later');
+is($t->get('/')->{status}, 503, 'init_hold 600ms at the start: refused');
+cmp_ok(time - $begun, '>', 0.5, 'init_hold 600ms at the start: not too early');
+cmp_ok(time - $begun, '<', patience(2),
+    'init_hold 600ms at the start: not too late');
 
 done_testing;

@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 
-# nginx ends while requests wait: they are served if the gate opens by then,
-# and answered when their time is over; worker_shutdown_timeout ends them.
-# While somebody waits the gate is probed; when nobody does, the end is quick.
-# Ordinary traffic goes on until then, and none of it is dropped.
+# nginx exits while requests are held: they are served if the gate opens in the
+# meantime, and refused when their hold time is over; worker_shutdown_timeout
+# closes them.  While requests are held the gate is probed; otherwise workers
+# exit at once.  Ordinary traffic is served until then, and none of it is lost.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -14,7 +14,7 @@ use Time::HiRes qw(time sleep);
 
 my $t = InitGate->new(main => 'worker_rlimit_nofile 4096;',
     events => 'worker_connections 4096;', http => '',
-    also => InitGate::Load::BESIDE);
+    also => InitGate::Load::BACKGROUND);
 
 sub conf {
     my ($hold) = @_;
@@ -31,31 +31,29 @@ sub conf {
 CONF
 }
 
-sub gate { $t->json('/init')->{gates}[0] }
-
-my $beside;
+my $background;
 
 sub started {
     my (%args) = @_;
 
-    undisturbed($beside) if $beside;
+    unaffected($background) if $background;
     $t->remove('decisions.log');
     $t->remove('app');
     $t->run(%args);
-    $t->wait_for(sub { gate()->{state} eq 'initializing' }, 'a verdict');
-    $beside = beside($t, ends => 1);
+    $t->wait_state('initializing');
+    $background = background($t, ends => 1);
 }
 
-sub crowd {
+sub clients {
     my ($n) = @_;
 
-    my $crowd = InitGate::ManyClients->new($t, $n);
-    $t->wait_for(sub { gate()->{held} == $n }, 'all to wait', 20);
+    my $clients = InitGate::ManyClients->new($t, $n);
+    $t->wait_held($n);
 
-    return $crowd;
+    return $clients;
 }
 
-# how long it takes until all processes are gone
+# the time until all processes have exited
 
 sub ending {
     my ($signal) = @_;
@@ -64,95 +62,103 @@ sub ending {
     my $begun = time;
 
     $t->signal($signal);
-    $t->wait_for(sub { !grep { $t->alive($_) } @pids }, "$signal", 10);
+    $t->wait_exit(@pids);
     delete $t->{pid};
 
     return time - $begun;
 }
 
-# nobody waits
+# no held requests
 
 started(http => conf('60s'));
-cmp_ok(ending('QUIT'), '<', patience(1), 'QUIT is quick');
+cmp_ok(ending('QUIT'), '<', patience(1), 'QUIT, none held: quick');
 
-# the gate opens while the workers exit: somebody has to notice
+# the gate opens while the workers shut down: it is still probed
 
 started();
-my $crowd = crowd(40);
+my $clients = clients(40);
 my @pids = $t->workers;
 my $prober = $t->prober;
 $t->signal('QUIT');
 $t->wait_for(sub { !$t->workers }, 'workers to shut down');
 sleep 0.1;
-ok($t->alive($prober), 'the prober stays');
+ok($t->alive($prober), 'QUIT, requests held: the prober stays');
 
 $t->write('app');
 my $begun = time;
-is_deeply({$crowd->answers}, { 200 => 40 }, 'all are served');
-$t->wait_for(sub { !grep { $t->alive($_) } @pids }, 'the end');
-cmp_ok(time - $begun, '<', patience(1.5), 'which is quick then');
+is_deeply({$clients->statuses}, { 200 => 40 },
+    'QUIT, the gate opens: all served');
+$t->wait_exit(@pids);
+cmp_ok(time - $begun, '<', patience(1.5), 'QUIT, the gate opens: quick');
 delete $t->{pid};
-is(logged($t, 'app')->{held_passed}, 40, 'and logged');
+is(logged($t, 'app')->{held_passed}, 40,
+    'QUIT, the gate opens: logged');
 
-# their time is over
+# the hold time is over
 
 started(http => conf('1s'));
-$crowd = crowd(40);
-cmp_ok(ending('QUIT'), '<', patience(2), 'QUIT takes as long as the hold');
-is_deeply({$crowd->answers}, { 503 => 40 }, 'all are answered');
-is(logged($t, 'app')->{held_refused}, 40, 'and logged');
+$clients = clients(40);
+cmp_ok(ending('QUIT'), '<', patience(2),
+    'QUIT, requests held: not longer than the hold time');
+is_deeply({$clients->statuses}, { 503 => 40 },
+    'QUIT, hold time over: all refused');
+is(logged($t, 'app')->{held_refused}, 40,
+    'QUIT, hold time over: logged');
 
 # worker_shutdown_timeout
 
 started(http => conf('60s'), main => $t->{main}
     . 'worker_shutdown_timeout 500ms;');
-$crowd = crowd(1000);
-cmp_ok(ending('QUIT'), '<', patience(2), 'worker_shutdown_timeout');
-is_deeply({$crowd->answers}, { lost => 1000 }, 'their connections are closed');
-is(logged($t, 'app')->{gone}, 1000, 'and logged');
+$clients = clients(1000);
+cmp_ok(ending('QUIT'), '<', patience(2), 'worker_shutdown_timeout: not longer');
+is_deeply({$clients->statuses}, { lost => 1000 },
+    'worker_shutdown_timeout: connections closed');
+is(logged($t, 'app')->{gone}, 1000, 'worker_shutdown_timeout: logged');
 
-# it ends the prober, too, whatever the others are at
+# it ends the prober as well, whatever the other workers do
 
 started();
 $prober = $t->prober;
 my ($other) = grep { $_ != $prober } $t->workers;
-$crowd = crowd(40);
+$clients = clients(40);
 $t->signal('STOP', $other);
 @pids = ($t->{pid}, $t->workers);
 $begun = time;
 $t->signal('QUIT');
 $t->wait_for(sub { !$t->alive($prober) }, 'the prober to exit');
-cmp_ok(time - $begun, '<', patience(2), 'worker_shutdown_timeout, alone');
+cmp_ok(time - $begun, '<', patience(2),
+    'worker_shutdown_timeout, other worker stopped: prober exits');
 $t->signal('CONT', $other);
-$t->wait_for(sub { !grep { $t->alive($_) } @pids }, 'the end');
+$t->wait_exit(@pids);
 delete $t->{pid};
-is_deeply({$crowd->answers}, { lost => 40 }, 'all are closed');
+is_deeply({$clients->statuses}, { lost => 40 },
+    'worker_shutdown_timeout, other worker stopped: connections closed');
 
-# a fast end
+# fast shutdown
 
 started();
-$crowd = crowd(100);
-cmp_ok(ending('TERM'), '<', patience(1), 'TERM');
-is_deeply({$crowd->answers}, { lost => 100 }, 'their connections are closed');
+$clients = clients(100);
+cmp_ok(ending('TERM'), '<', patience(1), 'TERM: quick');
+is_deeply({$clients->statuses}, { lost => 100 }, 'TERM: connections closed');
 
-# the prober exits, and so does the last one who waits, in another worker
+# all clients leave during the shutdown
 
 started(http => conf('60s'), main => 'worker_rlimit_nofile 4096;');
-$crowd = crowd(20);
+$clients = clients(20);
 @pids = $t->workers;
 $t->signal('QUIT');
 $t->wait_for(sub { !$t->workers }, 'workers to shut down');
-$crowd->leave;
+$clients->leave;
 $begun = time;
-$t->wait_for(sub { !grep { $t->alive($_) } @pids }, 'the end');
-cmp_ok(time - $begun, '<', patience(1), 'the last one left: the end');
+$t->wait_exit(@pids);
+cmp_ok(time - $begun, '<', patience(1), 'QUIT, clients leave: quick');
 delete $t->{pid};
-is(logged($t, 'app')->{gone}, 20, 'and logged');
+is(logged($t, 'app')->{gone}, 20, 'QUIT, clients leave: logged');
 
-# the prober is killed while the others wait and exit: they do not wait long
+# the prober is killed during the shutdown: held requests do not wait for long
 
 started();
-$crowd = crowd(40);
+$clients = clients(40);
 $prober = $t->prober;
 @pids = $t->workers;
 $t->signal('QUIT');
@@ -160,13 +166,16 @@ $t->wait_for(sub { !$t->workers }, 'workers to shut down');
 $t->allow(qr/exited on signal 9/);
 $t->signal('KILL', $prober);
 $begun = time;
-my %answers = $crowd->answers;
-cmp_ok($answers{503}, '>', 0, 'nobody probes: the others are answered');
-cmp_ok($answers{503} + $answers{lost}, '==', 40, 'all of them');
-cmp_ok(time - $begun, '<', patience(6), 'before their time');
-$t->wait_for(sub { !grep { $t->alive($_) } @pids }, 'the end');
+my %answers = $clients->statuses;
+cmp_ok($answers{503}, '>', 0,
+    'QUIT, prober killed: requests of other workers refused');
+cmp_ok($answers{503} + $answers{lost}, '==', 40,
+    'QUIT, prober killed: no other results');
+cmp_ok(time - $begun, '<', patience(6),
+    'QUIT, prober killed: refused before the end of the hold time');
+$t->wait_exit(@pids);
 delete $t->{pid};
 
-undisturbed($beside);
+unaffected($background);
 
 done_testing;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# http: what is asked, and what is made of the answer; nginx is the peer.
+# http: the requests, and the verdicts on the responses; the peer is nginx.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -124,14 +124,9 @@ $checks
     }
 CONF
 
-$t->write('www/head', 'a body that nobody asked for');
+$t->write('www/head', 'a body');
 
 my @names = map { /name=(\w+)/ ? $1 : () } split /\n/, $checks;
-
-$t->wait_for(sub {
-    !grep { $_->{verdict} eq 'pending' }
-        @{$t->json('/init')->{gates}[0]{checks}};
-}, 'all to be asked');
 
 settles($t, 'head', 'passed');
 
@@ -147,32 +142,21 @@ my %bad = (
     refused => ['error refused', qr/connect\(\) to 127\.0\.0\.1:\d+ failed/],
 );
 
-for my $name (@names) {
-    my $got = check($t, $name);
+verdicts($t, map { [$_, @{$bad{$_} // ['passed']}] } @names);
 
-    if (my $bad = $bad{$name}) {
-        is("$got->{verdict} $got->{reason}", $bad->[0], $name);
-        like($got->{message}, $bad->[1], "$name: message");
-
-    } else {
-        is($got->{verdict}, 'passed', $name) or diag explain $got;
-    }
-}
-
-# no secret anywhere
+# no secrets
 
 my $all = join '', $t->log, map { $t->get($_)->{content} }
     '/init', '/open', '/metrics';
 
-ok($all !~ /p%40s|p\@s:s|t0ken|dXNlcjpw/, 'no secret in log and status');
+ok($all !~ /p%40s|p\@s:s|t0ken|dXNlcjpw/, 'log and status: no secret');
 
-# many probes, and hardly a connection: but for those that would have to read
-# on for long
+# many probes over few connections, except where much would have to be read
 
-my $before = check($t, 'mismatch')->{attempts};
+my $before = $t->check('mismatch')->{attempts};
 $t->write('access.log', '');
 $t->signal('USR1');
-$t->wait_for(sub { check($t, 'mismatch')->{attempts} > $before + 10 },
+$t->wait_for(sub { $t->check('mismatch')->{attempts} > $before + 10 },
     'more probes');
 
 my (%connections, %requests);
@@ -184,14 +168,14 @@ for (split /\n/, $t->read('access.log')) {
 }
 
 for my $uri (qw(/301 /418 /503 /ok /head)) {
-    cmp_ok($requests{$uri}, '>=', 9, "$uri was asked often");
-    cmp_ok(keys %{$connections{$uri}}, '<=', 5, 'over few connections');
+    cmp_ok($requests{$uri}, '>=', 9, "$uri: many probes");
+    cmp_ok(keys %{$connections{$uri}}, '<=', 5, "$uri: few connections");
 }
 
 cmp_ok(keys %{$connections{'/size'}}, '>', 5,
-    'a long answer costs its connection');
+    'long response: connection closed');
 
-# what "nginx -t" says
+# invalid configurations
 
 my %wrong = (
     'ftp://x/' => qr/the URL does not begin with/,
@@ -232,12 +216,13 @@ for my $words (sort keys %wrong) {
         $t->conf_error("init_checks app { check http $words; }");
 
     isnt($status, 0, "refused: $words");
-    like($said, $wrong{$words}, 'and told why');
-    unlike($said, qr/hunter2/, 'and no secret') if $words =~ /hunter2/;
+    like($said, $wrong{$words}, "message: $words");
+    unlike($said, qr/hunter2/,
+        "message without the secret: $words") if $words =~ /hunter2/;
 }
 
 my ($status, $said) = $t->conf_error(
     'init_checks app { check http http://no-such-host.invalid; }');
-is($status, 0, 'a host that is not there yet is no error') or diag $said;
+is($status, 0, 'host that does not resolve: valid') or diag $said;
 
 done_testing;

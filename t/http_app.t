@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# http: a real application server as the peer, which starts late, warms up,
-# dies and comes back; and a second nginx in front of it.
+# http: a real application server as the peer, which starts late, warms up, is
+# stopped and started again; and a second nginx in front of it.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -91,7 +91,7 @@ CONF
 
 my $verdicts = sub {
     return join ' ', map { $_->{verdict} . ($_->{reason} ? "/$_->{reason}"
-        : '') } @{$t->json('/init')->{gates}[0]{checks}};
+        : '') } @{$t->gate->{checks}};
 };
 
 my $is = sub {
@@ -106,30 +106,30 @@ my $is = sub {
 
 my $down = 'error/refused error/refused error/refused waiting/bad_status';
 
-$is->($down, 'before it is there');
+$is->($down, 'not started: error');
 
 start();
-$is->(join(' ', ('waiting/bad_status') x 4), 'while it warms up');
-is($t->get('/')->{status}, 503, 'closed');
+$is->(join(' ', ('waiting/bad_status') x 4), 'warming up: waiting');
+is($t->get('/')->{status}, 503, 'warming up: refused');
 
 $t->write('warm');
-$is->(join(' ', ('passed') x 4), 'once it is ready');
+$is->(join(' ', ('passed') x 4), 'warm: passed');
 $t->wait_for(sub { $t->get('/')->{status} == 200 }, 'the gate to open');
 
-# longer than it keeps a connection
-my $checks = sub { $t->json('/init')->{gates}[0]{checks} };
+# longer than the server keeps a connection
+my $checks = sub { $t->gate->{checks} };
 my $attempts = $checks->()->[0]{attempts};
 $t->wait_for(sub { $checks->()->[0]{attempts} > $attempts + 30 }, 'probes');
 is(join(' ', grep { $_ ne 'passed' } map { $_->[0] }
     map { @{$_->{recent}}[-25 .. -1] } @{$checks->()}), '',
-    'and so it stays');
+    'longer than the keepalive timeout: no other verdicts');
 
 stop();
-$is->($down, 'when it has died');
+$is->($down, 'stopped: error');
 $t->wait_for(sub { $t->get('/')->{status} == 503 }, 'the gate to close');
 
 start();
-$is->(join(' ', ('passed') x 4), 'when it is back');
+$is->(join(' ', ('passed') x 4), 'started again: passed');
 $t->wait_for(sub { $t->get('/')->{status} == 200 }, 'the gate to open');
 
 done_testing;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# http: whatever the other side does, the probe ends with a verdict, memory
-# stays bounded, and nobody else notices.
+# http: whatever the peer does, the probe ends with a verdict, memory is
+# bounded, and other requests are not affected.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -16,7 +16,8 @@ my $ok = "HTTP/1.1 200 OK\r\n";
 my $length = "${ok}Content-Length: ";
 my $chunked = "${ok}Transfer-Encoding: chunked\r\n\r\n";
 
-# what the peer does; with and without match=hello: verdict, reason, message
+# the code of the peer; verdict and reason without and with match=hello;
+# message
 
 my @protocol = ('error protocol') x 2;
 my @reset = ('error reset') x 2;
@@ -37,7 +38,7 @@ my %case = (
     http2 => [sub { $_[0]->send("HTTP/2 200\r\n\r\n") }, @protocol,
         qr/not HTTP/],
 
-    # a broken answer
+    # a truncated or invalid response
 
     close => [sub { }, @reset, qr/without an answer/],
     reset => [sub { $_[0]->reset }, @reset, qr/reset/],
@@ -98,7 +99,7 @@ my %case = (
         'passed ', 'error timeout', qr/answer/],
     silent => [sub { $_[0]->hang }, @timeout, qr/answer/],
 
-    # odd, but right
+    # unusual, but valid
 
     bytes => [sub { $_[0]->send_slowly("${length}5\r\n\r\nhello", 0.001) },
         ('passed ') x 2],
@@ -151,10 +152,10 @@ CONF
 
 my $checks_now = sub {
     return { map { $_->{name} => $_ }
-        @{$t->json('/init')->{gates}[0]{checks}} };
+        @{$t->gate->{checks}} };
 };
 
-# others are served meanwhile
+# other requests at the same time
 
 my $worst = 0;
 my $served = 0;
@@ -171,8 +172,8 @@ $t->wait_for(sub {
     return !grep { $_->{verdict} eq 'pending' } values %$now;
 }, 'a verdict for each', 15);
 
-cmp_ok($served, '>', 5, 'other requests are served');
-cmp_ok($worst, '<', patience(1), 'without delay');
+cmp_ok($served, '>', 5, 'other requests: served');
+cmp_ok($worst, '<', patience(1), 'other requests: not delayed');
 
 my $now = $checks_now->();
 
@@ -183,20 +184,21 @@ for my $name (sort keys %case) {
         my ($got, $expected) = @$_;
         my $verdict = "$got->{verdict} " . ($got->{reason} // '');
 
-        is($verdict, $expected, $got->{name}) or diag explain $got;
-        like($got->{message}, $message, 'and why')
+        is($verdict, $expected, "$got->{name}: $expected")
+            or diag explain $got;
+        like($got->{message}, $message, "$got->{name}: message")
             if $message && $verdict eq $expected && $expected !~ /passed/;
     }
 }
 
-# it goes on like this, and takes nothing
+# more of them, without growth
 
 my ($worker) = $t->workers;
 my $some = sub {
     my ($n) = @_;
     my $from = $checks_now->()->{file}{attempts};
 
-    # probes under way hold some; what is held for ever is held at all times
+    # running probes have some; the minimum has only those that are left open
     my $fewest;
 
     $t->wait_for(sub {
@@ -211,18 +213,18 @@ my $some = sub {
 my ($memory, $descriptors) = $some->(3);
 my ($memory_later, $descriptors_later) = $some->(6);
 
-# ASAN keeps what was freed
+# ASAN keeps freed memory
 
 SKIP: {
     skip 'memory is counted otherwise', 1 if InitGate::is_linked_in();
-    cmp_ok($memory_later, '<', $memory + 2048, 'memory is bounded');
+    cmp_ok($memory_later, '<', $memory + 2048,
+        'more probes: memory is bounded');
 }
 
-# what a slow machine has under way is less at some time; what is left behind
-# is not
+# on a slow machine more probes run at a time; descriptors left open stay
 
 ok($descriptors_later < $descriptors + 12 || $t->wait_for(sub {
     ($some->(1))[1] < $descriptors + 12;
-}, 'fewer descriptors', 30), 'no descriptor is left behind');
+}, 'fewer descriptors', 30), 'more probes: no descriptor left open');
 
 done_testing;

@@ -1,7 +1,6 @@
 #!/usr/bin/perl
 
-# http: one connection for many probes, and what becomes of it when the other
-# side has another opinion.
+# http: one connection for many probes, and peers that close it.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -15,13 +14,13 @@ my $ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
 my %peer = (
 
-    # answers as long as it is asked
+    # responds to any number of requests
     kept => sub {
         my ($c) = @_;
         $c->send($ok) while $c->read_until(qr/\r\n\r\n/);
     },
 
-    # the body comes when the verdict has long been known
+    # the body comes after the verdict
     late => sub {
         my ($c) = @_;
         while ($c->read_until(qr/\r\n\r\n/)) {
@@ -48,14 +47,14 @@ my %peer = (
             while $c->read_until(qr/\r\n\r\n/);
     },
 
-    # what it tells is the length of what has not been modified
+    # the length is that of the unmodified resource
     bodiless => sub {
         my ($c) = @_;
         $c->send("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n")
             while $c->read_until(qr/\r\n\r\n/);
     },
 
-    # does not want to be kept
+    # is not to be kept
     close => sub {
         my ($c) = @_;
         $c->send($ok =~ s/Content/Connection: x, close\r\nContent/r)
@@ -75,7 +74,7 @@ my %peer = (
         sleep 0.02;
     },
 
-    # says something that nobody asked for, such as 408, and closes
+    # sends a response without a request, such as 408, and closes
     talks => sub {
         my ($c) = @_;
         $c->read_until(qr/\r\n\r\n/) or return;
@@ -84,7 +83,7 @@ my %peer = (
         $c->send("HTTP/1.1 408 Request Timeout\r\n\r\n");
     },
 
-    # the same, and the next request crosses it
+    # the same, at the time of the next request
     crosses => sub {
         my ($c) = @_;
         $c->read_until(qr/\r\n\r\n/) or return;
@@ -93,7 +92,7 @@ my %peer = (
         $c->send("HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n");
     },
 
-    # closes, or resets, just when the next request comes
+    # closes, or resets, at the next request
     closes => sub {
         my ($c) = @_;
         $c->read_until(qr/\r\n\r\n/) or return;
@@ -109,7 +108,7 @@ my %peer = (
         $c->reset;
     },
 
-    # does so also with a new connection, from the second one on
+    # closes new connections, too, from the second one on
     refuses => sub {
         my ($c) = @_;
         $c->read_until(qr/\r\n\r\n/) or return;
@@ -144,7 +143,7 @@ CONF
 
 my $all = sub {
     return { map { $_->{name} => $_ }
-        @{$t->json('/init')->{gates}[0]{checks}} };
+        @{$t->gate->{checks}} };
 };
 
 $t->wait_for(sub {
@@ -160,15 +159,15 @@ for my $name (sort keys %peer) {
     my @verdicts = map { $_->[0] } @{$now->{$name}{recent}};
     my @other = grep { $_ ne 'passed' } @verdicts;
 
-    cmp_ok(@verdicts, '>=', 12, "$name was asked often");
-    is("@other", '', "$name passed each time");
+    cmp_ok(@verdicts, '>=', 12, "$name: many probes");
+    is("@other", '', "$name: no other verdicts");
 }
 
 for my $name (qw(kept old_kept bodiless)) {
     is($fake{$name}->connections, 1, "$name: one connection");
 }
 
-# on a busy machine the end may come later than the next probe
+# on a busy machine the end of a response may come after the next probe
 
 for my $name (qw(late chunked)) {
     cmp_ok($fake{$name}->connections, '<=', $now->{$name}{attempts} / 2,
@@ -180,7 +179,8 @@ for my $name (qw(close old idle talks)) {
     my @requests = $fake{$name}->received =~ /^GET /mg;
 
     cmp_ok($connections, '>=', 12, "$name: many connections");
-    cmp_ok(abs(@requests - $connections), '<=', 1, 'one request each');
+    cmp_ok(abs(@requests - $connections), '<=', 1,
+        "$name: one request per connection");
 }
 
 for my $name (qw(closes resets crosses)) {
@@ -189,19 +189,19 @@ for my $name (qw(closes resets crosses)) {
 
     cmp_ok($connections, '>=', 12, "$name: many connections");
     cmp_ok(@requests, '>', $connections * 1.5,
-        'the request was sent again over a new one');
+        "$name: request sent again over a new connection");
 }
 
-# once
+# only once
 
 my $got = $now->{refuses};
-is("$got->{verdict} $got->{reason}", 'error reset', 'refuses: error');
-like($got->{message}, qr/without an answer/, 'and why');
-is($got->{recent}[0][0], 'passed', 'after having passed');
+is("$got->{verdict} $got->{reason}", 'error reset', 'refuses: error reset');
+like($got->{message}, qr/without an answer/, 'refuses: message');
+is($got->{recent}[0][0], 'passed', 'refuses, first probe: passed');
 
 my $connections = $fake{refuses}->connections;
 $now = $all->();
 cmp_ok($connections, '<=', $now->{refuses}{attempts} + 2,
-    'a new connection is tried once');
+    'refuses: one new connection per probe');
 
 done_testing;

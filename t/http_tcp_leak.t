@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Thousands of probes that fail, in every way there is: no descriptor, no
-# connection of nginx's and no memory stays behind, and requests do not wait.
+# Thousands of http and tcp probes that fail, in all ways: no descriptor, no
+# connection of the worker and no memory is left, and requests are not delayed.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -15,7 +15,7 @@ my $dir = $t->dir;
 
 my ($cert, $key) = $t->certificate('localhost');
 
-# connected and silent, for ever
+# accepts connections and never responds
 my $silent = InitGate::Fake->silent(backlog => 4096)->port;
 my $blackhole = InitGate::Fake->blackhole->port;
 
@@ -41,7 +41,7 @@ my $checks = join "\n", map { 'check ' . $_ . ' name=c' . $n++ . ';' } @checks;
 
 $t->write('body', 'y' x 100000);
 
-# the peers are another nginx, so that the one under test is counted alone
+# the peers are another nginx, whose descriptors do not count
 
 $t->port($_) for 1 .. 3;
 
@@ -81,7 +81,7 @@ my $probes = sub {
     my $all = 0;
     my $least = 1e9;
 
-    for (@{$t->json('/init')->{gates}[0]{checks}}) {
+    for (@{$t->gate->{checks}}) {
         $all += $_->{attempts};
         $least = $_->{attempts} if $least > $_->{attempts};
     }
@@ -102,23 +102,24 @@ my $descriptors = () = $t->descriptors($worker);
 
 $some->(2500);
 
-cmp_ok(($probes->())[1], '>', 20, 'each check has failed often');
+cmp_ok(($probes->())[1], '>', 20, 'probes: many of each check');
 cmp_ok(scalar(() = $t->descriptors($worker)), '<=', $descriptors + 8,
-    'descriptors');
+    'many probes: descriptors');
 
 SKIP: {
     skip 'memory is counted otherwise', 1 if !$t->memory_counts;
-    cmp_ok($t->memory($worker), '<', $memory + 1024, 'memory');
+    cmp_ok($t->memory($worker), '<', $memory + 1024, 'many probes: memory');
 }
 
 my %reasons = map { $_->{name} => "$_->{verdict} $_->{reason}" }
-    @{$t->json('/init')->{gates}[0]{checks}};
+    @{$t->gate->{checks}};
 
 is(join(', ', map { $reasons{"c$_"} } 0 .. $#checks), join(', ',
     'error refused', 'error refused', 'error tls', 'error tls',
     'error refused', 'waiting bad_status', 'waiting mismatch', 'error reset',
     'waiting bad_status', 'error reset', 'waiting bad_status',
-    'error timeout', 'error timeout', 'error timeout'), 'each in its way');
+    'error timeout', 'error timeout', 'error timeout'),
+        'many probes: verdicts');
 
 my @took;
 
@@ -130,7 +131,7 @@ for (1 .. 200) {
 
 @took = sort { $a <=> $b } @took;
 
-cmp_ok($took[100], '<', patience(0.02), 'half of all requests');
-cmp_ok($took[-1], '<', patience(0.5), 'and the slowest one');
+cmp_ok($took[100], '<', patience(0.02), 'requests during probes: median');
+cmp_ok($took[-1], '<', patience(0.5), 'requests during probes: maximum');
 
 done_testing;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# What the gate costs a request, in instructions: these repeat where seconds
-# do not, so they are what guards against a slower request path.
+# The cost of a gate for a request, in instructions, which are repeatable where
+# seconds are not.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -11,8 +11,8 @@ use InitGate::Callgrind;
 plan skip_all => 'instructions are counted in the ordinary build'
     if $ENV{TEST_NGINX_VALGRIND} || $ENV{TEST_NGINX_BINARY};
 
-# Of nginx 1.22.  Later ones answer 503 by themselves with fewer instructions,
-# and one more module and variable may cost libc's memset() a step.
+# For nginx 1.22.  Later versions respond with 503 in fewer instructions, and
+# one more module and variable may cost a step of memset().
 
 my ($unused, $dearer, $dearer_read) = InitGate->version < 1.023
     ? (10, 1.03, 1.10) : (15, 1.04, 1.12);
@@ -48,11 +48,12 @@ my $three = $count->(http => $gates, ready => $opened,
 note sprintf 'plain %.0f, loaded %+.0f, one gate %+.0f, three %+.0f',
     $plain, map { $_ - $plain } $loaded, $one, $three;
 
-cmp_ok($loaded - $plain, '<=', $unused, 'the module costs nothing unused');
-cmp_ok($one - $plain, '<=', 90, 'an open gate');
-cmp_ok($three - $plain, '<=', 130, 'three open gates');
+cmp_ok($loaded - $plain, '<=', $unused,
+    'module loaded, not used: instructions');
+cmp_ok($one - $plain, '<=', 90, 'one open gate: instructions');
+cmp_ok($three - $plain, '<=', 130, 'three open gates: instructions');
 
-# a refusal, beside nginx's own with the same headers and as long a body
+# a refusal, compared with "return 503" of the same headers and length
 
 my ($body, $headers) = do {
     my $t = InitGate->new(http => <<"CONF");
@@ -85,7 +86,7 @@ CONF
 for (
     ['no Accept', '', $dearer],
     ['*/*', "Accept: */*\r\n", $dearer],
-    ['an Accept to be read',
+    ['Accept with several ranges',
      "Accept: text/plain, application/json;q=0.9, */*;q=0.1\r\n", $dearer_read],
 ) {
     my ($name, $accept, $most) = @$_;
@@ -99,7 +100,7 @@ for (
 
     note sprintf '%s: nginx %.0f, refusal %.0f', $name, $theirs, $ours;
 
-    cmp_ok($ours / $theirs, '<=', $most, "a refusal: $name");
+    cmp_ok($ours / $theirs, '<=', $most, "refusal, $name: instructions");
 }
 
 done_testing;

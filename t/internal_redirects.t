@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # A request that reaches a gated location by error_page, try_files, rewrite,
-# index or X-Accel-Redirect is gated like any other, and answered 503.
+# index or X-Accel-Redirect is gated like any other: its response is 503.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -54,8 +54,7 @@ $t->{http} =~ s/BACKEND/$backend->port/e;
 $t->write('html/gated/index.html', "gated\n");
 mkdir $t->path('html/index');
 $t->run;
-$t->wait_for(sub { $t->json('/init')->{gates}[0]{state} eq 'initializing' },
-    'the first verdict');
+$t->wait_state('initializing');
 
 my @ways = qw(/named_404 /page_404 /page_as /recursive /tried /tried_uri
     /rewritten /accel /index/ /gated/);
@@ -69,15 +68,16 @@ for my $uri (@ways) {
         "$uri: X-Init-Gate");
 }
 
-is($t->get('/returns')->{status}, 204, 'return answers before the gate');
+is($t->get('/returns')->{status}, 204, '"return": before the gate');
 
 $t->write('marker');
 $t->wait_for(sub { $t->get('/gated/')->{status} == 200 }, 'the gate to open');
 
 for my $uri (@ways) {
-    is($t->get($uri)->{content}, "gated\n", "$uri: open");
+    is($t->get($uri)->{content}, "gated\n", "$uri, open: served");
 }
 
-is($t->get('/page_404')->{status}, 404, 'open: the status of error_page');
+is($t->get('/page_404')->{status}, 404,
+    '/page_404, open: status of error_page');
 
 done_testing;

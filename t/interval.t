@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
-# When a check runs: at once, then at its interval less up to a tenth; slower
-# while it ends in error, up to the backoff; at its other interval once open.
+# When a check is probed: at the start, then at its interval less up to a
+# tenth; at doubling intervals while it ends in error, up to the backoff; and
+# at the second interval once the gate is open.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -79,8 +80,8 @@ my $start = time;
 $t->run;
 
 
-# Pauses in milliseconds, as nginx plans them after each probe: neither a
-# loaded machine nor this test's own clock is part of them.
+# Pauses in milliseconds, as nginx plans them after each probe: they depend
+# neither on the load of the machine nor on the clock of this test.
 
 my (%pauses, %after);
 
@@ -93,7 +94,7 @@ sub watch {
     my %seen;
 
     $t->wait_for(sub {
-        for my $check (map { @{$_->{checks}} } @{$t->json('/init')->{gates}}) {
+        for my $check (map { @{$_->{checks}} } $t->gates) {
             next if !$check->{next_check};
             next if $seen{$check->{name}}{$check->{attempts}}++;
             my $pause = (ms($check->{next_check}) - ms($check->{last_checked}))
@@ -109,9 +110,12 @@ sub watch {
 sub pauses { @{$pauses{$_[0]} // []} }
 
 watch(sub { pauses('steady') >= 25 && pauses('open') >= 5
-    && pauses('both') >= 5 && pauses('alone') >= 4 && $fake{error}->connections >= 7 }, 'the probes');
+    && pauses('both') >= 5 && pauses('alone') >= 4
+    && $fake{error}->connections >= 7 },
+        'the probes');
 
-cmp_ok(($fake{$_}->times)[0] - $start, '<', patience(0.8), "$_: at once")
+cmp_ok(($fake{$_}->times)[0] - $start, '<', patience(0.8),
+    "$_: probed at the start")
     for sort keys %fake;
 
 
@@ -125,76 +129,79 @@ sub about {
 }
 
 my @steady = pauses('steady');
-about('the interval', 100, @steady);
-cmp_ok(min(@steady), '<', 97, 'jittered downward');
-cmp_ok(max(@steady) - min(@steady), '>', 3, 'and spread');
-about('an interval of its own', 400, pauses('own'));
+about('interval: less up to a tenth', 100, @steady);
+cmp_ok(min(@steady), '<', 97, 'interval: jittered downward');
+cmp_ok(max(@steady) - min(@steady), '>', 3, 'interval: spread');
+about('interval of the check: less up to a tenth', 400, pauses('own'));
 
-# and not before: the first two may be together where the machine was slow
+# the first two may be close together on a slow machine
 
 my @times = $fake{own}->times;
-cmp_ok(($times[-1] - $times[0]) / $#times, '>=', 0.355, 'it is kept');
+cmp_ok(($times[-1] - $times[0]) / $#times, '>=', 0.355,
+    'interval of the check: kept on average');
 
 
-# errors, each twice the one before, up to the backoff
+# errors: each pause is twice the one before, up to the backoff
 
 my @want = (100, 200, 400);
 my $errors = $after{error};
 about("error $_: backoff", $want[$_ - 1] // 800, $errors->{$_})
     for sort { $a <=> $b } keys %$errors;
-cmp_ok(scalar(keys %$errors), '>=', 4, 'most of them seen');
+cmp_ok(scalar(keys %$errors), '>=', 4, 'errors: most pauses seen');
 
 
-# never a second one while the first is under way, and then from its end
+# no second probe while one is running; the interval begins at its end
 
 @times = $fake{slow}->times;
 cmp_ok(($times[2] - $times[0]) / 2, '>=', 0.4 - patience(0.05),
-    'a probe of 300 ms, and an interval');
+    'slow probe: the interval begins at its end');
 
 
-# open: five times the first, or as said; the first pause was planned before
+# open: five times the interval, or as configured; the first pause was planned
+# before the gate opened
 
 my ($first, @open) = pauses('open');
 about('open: five times the interval', 250, @open);
 
 ($first, my @both) = pauses('both');
-about('open: the interval given', 100, @both);
+about('open: second interval', 100, @both);
 
 ($first, my @alone) = pauses('alone');
-about('open: five times an interval of its own', 150, @alone);
+about('open: five times the interval of the check', 150, @alone);
 
 
-# no error any more: back to the interval
+# no error any more: the interval again
 
 $fake{error}->set(503);
 my $n = $fake{error}->connections;
 %pauses = ();
 watch(sub { $fake{error}->connections >= $n + 5 && pauses('error') >= 4 },
     'more probes');
-about('after an error: the interval again', 100, (pauses('error'))[-2, -1]);
+about('after errors: the interval', 100, (pauses('error'))[-2, -1]);
 
 
-# and errors once more: from the beginning
+# errors once more: the pauses begin again at the interval
 
 %pauses = ();
 $fake{error}->set("nonsense\r\n\r\n");
 watch(sub { grep { $_ > 100 } pauses('error') }, 'errors again');
 my ($longer) = grep { $_ > 100 } pauses('error');
-cmp_ok($longer, '<=', 400, 'the pauses grow again');
+cmp_ok($longer, '<=', 400, 'errors again: pauses begin at the interval');
 
 
-# a gate that has closed is asked about as before it opened, and at once
+# a gate that has closed is probed as before it opened, and at once
 
-sub again { (grep { $_->{gate} eq 'again' } @{$t->json('/init')->{gates}})[0] }
-
-$t->wait_for(sub { again()->{checks}[1]{attempts} >= 3 }, 'a longer pause');
+$t->wait_for(sub { $t->gate('again')->{checks}[1]{attempts} >= 3 },
+    'a longer pause');
 unlink $t->path('again');
-$t->wait_for(sub { !again()->{ready} }, 'closed', 10);
-$n = again()->{checks}[1]{attempts};
-$t->wait_for(sub { again()->{checks}[1]{attempts} >= $n + 4 }, 'asked', 1);
+$t->wait_for(sub { !$t->gate('again')->{ready} }, 'the gate to close', 10);
+$n = $t->gate('again')->{checks}[1]{attempts};
+$t->wait_for(sub { $t->gate('again')->{checks}[1]{attempts} >= $n + 4 },
+    'four probes', 1);
 $start = time;
 $t->write('again');
-$t->wait_for(sub { again()->{ready} }, 'open again');
-cmp_ok(time - $start, '<', patience(0.5), 'as soon as at first');
+$t->wait_for(sub { $t->gate('again')->{ready} }, 'the gate to open again');
+cmp_ok(time - $start, '<', patience(0.5),
+    'closed again: opens within the first interval');
 
 done_testing;

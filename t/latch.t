@@ -1,14 +1,15 @@
 #!/usr/bin/perl
 
-# latch on: once open it stays open and nobody is asked any more.  latch off:
-# it closes after "fall" verdicts other than passed, and opens after "rise".
+# latch on: once open the gate stays open and is not probed any more.  latch
+# off: it closes after "fall" verdicts other than passed, and opens after
+# "rise" passed ones.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Load;
 
-my $t = InitGate->new(also => InitGate::Load::BESIDE, http => <<'CONF');
+my $t = InitGate->new(also => InitGate::Load::BACKGROUND, http => <<'CONF');
     init_checks on {
         check file %%DIR%%/marker;
         interval 50ms 50ms;
@@ -39,66 +40,62 @@ CONF
 $t->write("html/$_", 'here') for qw(on off);
 
 $t->run;
-my $beside = beside($t);
+my $background = background($t);
 
-sub gate {
-    my ($name) = @_;
-
-    return (grep { $_->{gate} eq $name } @{$t->json('/init')->{gates}})[0];
-}
-
-sub attempts { gate($_[0])->{checks}[0]{attempts} }
+sub attempts { $t->gate($_[0])->{checks}[0]{attempts} }
 
 
-# rise: six in a row, fifty milliseconds apart
+# rise: six in a row
 
-$t->wait_for(sub { gate('slow')->{state} eq 'initializing' }, 'a verdict');
+$t->wait_state('initializing', 'slow');
 $t->write('marker');
-$t->wait_for(sub { gate('slow')->{ready} }, 'slow to open');
+$t->wait_ready('slow');
 
-my $check = gate('slow')->{checks}[0];
-cmp_ok($check->{consecutive}, '>=', 6, 'rise: opened after six');
-cmp_ok($check->{consecutive}, '<=', 9, 'and not much later');
+my $check = $t->gate('slow')->{checks}[0];
+cmp_ok($check->{consecutive}, '>=', 6, 'rise 6: opened after six');
+cmp_ok($check->{consecutive}, '<=', 9, 'rise 6: opened not much later');
 
-$t->wait_for(sub { gate('on')->{ready} && gate('swings')->{ready} },
-    'the others');
-is($t->get("/$_")->{status}, 200, "$_ open") for qw(on off);
+$t->wait_for(sub { $t->gate('on')->{ready} && $t->gate('swings')->{ready} },
+    'the other gates to open');
+is($t->get("/$_")->{status}, 200, "$_: served") for qw(on off);
 
-# fall: one is enough for slow, four for the other; the first is latched
+# fall: one is enough for slow, four for swings; the first gate is latched
 
 my $asked = attempts('on');
 $t->remove('marker');
 
-$t->wait_for(sub { !gate('slow')->{ready} }, 'slow to close');
-$t->wait_for(sub { !gate('swings')->{ready} }, 'the other to close');
+$t->wait_for(sub { !$t->gate('slow')->{ready} }, 'slow to close');
+$t->wait_for(sub { !$t->gate('swings')->{ready} }, 'swings to close');
 
-$check = gate('swings')->{checks}[0];
-cmp_ok($check->{consecutive}, '>=', 4, 'fall: closed after four');
-is(gate('swings')->{state}, 'initializing', 'state');
-is($t->get('/off')->{status}, 503, 'closed again');
+$check = $t->gate('swings')->{checks}[0];
+cmp_ok($check->{consecutive}, '>=', 4, 'fall 4: closed after four');
+is($t->gate('swings')->{state}, 'initializing', 'fall 4: state');
+is($t->get('/off')->{status}, 503, 'fall 4: refused');
 
-is($t->get('/on')->{status}, 200, 'latched: open');
-is(attempts('on'), $asked, 'latched: asked no more');
-is(gate('on')->{state}, 'ready', 'latched: ready');
-is(gate('on')->{checks}[0]{next_check}, undef, 'latched: no next check');
+is($t->get('/on')->{status}, 200, 'latched: served');
+is(attempts('on'), $asked, 'latched: no further probe');
+is($t->gate('on')->{state}, 'ready', 'latched: ready');
+is($t->gate('on')->{checks}[0]{next_check}, undef, 'latched: no next probe');
 
-# a short absence does not count
+# fewer than "fall" do not count
 
 $t->write('marker');
-$t->wait_for(sub { gate('swings')->{ready} }, 'it to open again');
+$t->wait_ready('swings');
 
-my $changes = @{gate('swings')->{history}};
+my $changes = @{$t->gate('swings')->{history}};
 $t->remove('marker');
-$t->wait_for(sub { gate('swings')->{checks}[0]{verdict} ne 'passed' },
-    'one probe');
+$t->wait_for(sub { $t->gate('swings')->{checks}[0]{verdict} ne 'passed' },
+    'one verdict other than passed');
 $t->write('marker');
-$t->wait_for(sub { gate('swings')->{checks}[0]{verdict} eq 'passed' },
-    'the next');
-is(scalar @{gate('swings')->{history}}, $changes, 'no change of state');
+$t->wait_for(sub { $t->gate('swings')->{checks}[0]{verdict} eq 'passed' },
+    'the next verdict');
+is(scalar @{$t->gate('swings')->{history}}, $changes,
+    'fewer than "fall": no change of state');
 
-is_deeply([map { $_->{state} } @{gate('swings')->{history}}],
-    [qw(starting initializing ready initializing ready)], 'history');
+is_deeply([map { $_->{state} } @{$t->gate('swings')->{history}}],
+    [qw(starting initializing ready initializing ready)],
+        'opened and closed: history');
 
-undisturbed($beside);
+unaffected($background);
 
 done_testing;

@@ -1,14 +1,14 @@
 #!/usr/bin/perl
 
-# The gate stands behind limit_conn and limit_req: a request that waits counts
-# there, and one too many is refused by them and at once.
+# limit_conn and limit_req run before the gate: a held request counts, and they
+# refuse those above the limit.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Load;
 
-my $t = InitGate->new(also => InitGate::Load::BESIDE, http => <<'CONF');
+my $t = InitGate->new(also => InitGate::Load::BACKGROUND, http => <<'CONF');
     init_checks app { check file %%DIR%%/marker; interval 50ms; }
 
     limit_conn_zone $server_port zone=conn:1m;
@@ -28,37 +28,23 @@ CONF
 
 $t->write("html/$_", "$_\n") for qw(conn req);
 $t->run;
-my $beside = beside($t);
-$t->wait_for(sub { $t->json('/init')->{gates}[0]{state} eq 'initializing' },
-    'the first verdict');
+my $background = background($t);
+$t->wait_state('initializing');
 
-sub ask {
-    my ($uri) = @_;
-
-    my $s = $t->connect;
-    print $s "GET $uri HTTP/1.1\r\nHost: x\r\n\r\n";
-    $s->flush;
-
-    return $s;
-}
-
-sub held { $t->json('/init')->{gates}[0]{held} }
-
-my @waiting = map { ask('/conn') } 1, 2;
-$t->wait_for(sub { held() == 2 }, 'two to wait');
+my @waiting = $t->hold(2, '/conn');
 
 my $r = $t->get('/conn');
-is($r->{status}, 429, 'one too many: limit_conn');
-is($r->{headers}{'x-init-gate'}, undef, 'not by the gate');
+is($r->{status}, 429, 'two held, limit_conn 2: third refused');
+is($r->{headers}{'x-init-gate'}, undef,
+    'refused by limit_conn: no X-Init-Gate');
 
-push @waiting, ask('/req');
-$t->wait_for(sub { held() == 3 }, 'a third to wait');
-is($t->get('/req')->{status}, 429, 'one too many: limit_req');
+push @waiting, $t->hold(1, '/req');
+is($t->get('/req')->{status}, 429, 'one held, limit_req: second refused');
 
 $t->write('marker');
-is($t->http_read($_)->{status}, 200, 'passed') for @waiting;
-is($t->get('/conn')->{status}, 200, 'and there is room again');
+is_deeply($t->statuses(@waiting), { 200 => 3 }, 'gate opens: held served');
+is($t->get('/conn')->{status}, 200, 'gate open: limit_conn not reached');
 
-undisturbed($beside);
+unaffected($background);
 
 done_testing;

@@ -1,13 +1,13 @@
 #!/usr/bin/perl
 
-# A gate that stays closed is told of again, at warn: after a minute, and then
-# at doubling intervals up to an hour.  The clock is put forward.
+# A gate that stays closed is logged again, at warn: after a minute, and then
+# at doubling intervals up to an hour.  The clock of nginx is put forward.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 
-plan(skip_all => 'the module loaded')
+plan(skip_all => 'the module has to be loaded, without valgrind')
     if InitGate::is_linked_in() || $ENV{TEST_NGINX_VALGRIND};
 
 my $t = InitGate->new(workers => 1, main => 'env LATER;', http => <<'CONF');
@@ -24,11 +24,7 @@ my $t = InitGate->new(workers => 1, main => 'env LATER;', http => <<'CONF');
     }
 CONF
 
-my $library = $t->path('reminder.so');
-
-system("cc -O1 -shared -fPIC -o $library $FindBin::Bin/preload/monotonic_clock.c")
-    && die 'cc failed';
-chmod 0755, $library;
+my $library = $t->preload('monotonic_clock');
 
 $t->write('there');
 $t->write('later');
@@ -50,23 +46,22 @@ sub later {
     $t->write('later', 'x' x $now);
 }
 
-# it would have been told by then
+# the line would be logged by then
 
 sub beats {
     my %seen;
 
     $t->wait_for(sub {
-        $seen{$t->json('/init')->{gates}[0]{prober}{heartbeat}}++;
+        $seen{$t->gate->{prober}{heartbeat}}++;
         keys %seen > 3;
-    }, 'beats');
+    }, 'heartbeats');
 }
 
-$t->wait_for(sub { $t->json('/init')->{gates}[0]{checks}[0]{reason} },
-    'a verdict');
+$t->wait_state('initializing');
 
 later(50);
 beats();
-is(scalar(() = reminders()), 0, 'not before a minute');
+is(scalar(() = reminders()), 0, 'closed for 50 s: no line');
 
 later(15);
 $t->wait_for(sub { reminders() }, 'a reminder', 5);
@@ -74,18 +69,20 @@ $t->wait_for(sub { reminders() }, 'a reminder', 5);
 my $path = $t->path('marker');
 like((reminders())[0],
     qr/init gate "app": check "schema" waiting: not there: \Q$path\E, /,
-    'what it waits for');
-like((reminders())[0], qr/, gate closed for 6\d+s$/, 'and since when');
+    'closed for a minute: check in the line');
+like((reminders())[0], qr/, gate closed for 6\d+s$/,
+    'closed for a minute: time in the line');
 
 later(100);
 beats();
-is(scalar(() = reminders()), 1, 'then not before two minutes');
+is(scalar(() = reminders()), 1, 'closed for 165 s: no second line');
 
 later(30);
 $t->wait_for(sub { (() = reminders()) == 2 }, 'the second', 5);
-like((reminders())[1], qr/, gate closed for (?:19|20)\ds$/, 'after two');
+like((reminders())[1], qr/, gate closed for (?:19|20)\ds$/,
+    'second line: time');
 
-# at an hour the doubling ends
+# the interval is an hour at most
 
 for my $n (3 .. 8) {
     later(3610);
@@ -93,13 +90,13 @@ for my $n (3 .. 8) {
 }
 
 is(scalar(() = grep { /check "(?:there|extra)"/ } reminders()), 0,
-    'neither of what has passed, nor of what is optional');
+    'lines: no passed and no optional checks');
 
 $t->write('marker');
-$t->wait_for(sub { $t->json('/init')->{ready} }, 'open', 5);
+$t->wait_ready;
 my $told = () = reminders();
 later(4000);
 beats();
-is(scalar(() = reminders()), $told, 'none of an open gate');
+is(scalar(() = reminders()), $told, 'open gate: no line');
 
 done_testing;

@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
-# Many nginx and one database: each has one connection while its gates are
-# closed, and none afterwards; a server that has no more is no disaster.
+# Many instances of nginx and one database: each has one connection while its
+# gates are closed, and none afterwards; too many connections are an error of
+# the check.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -10,9 +11,8 @@ use InitGate::Postgres;
 
 my $some = InitGate->new;
 my $pg = $some->postgres(extra_postmaster_args => '-c max_connections=8');
-my $redis = $some->redis;
 my $port = $pg->port;
-my ($redis_port) = $some->port("$some->{dir}/redis2");
+my $redis_port = $some->redis->port;
 
 psql($pg, 'create role web login');
 
@@ -51,7 +51,7 @@ sub clients {
 }
 
 sub checks {
-    return map { @{$_->{checks}} } @{$_[0]->json('/init')->{gates} // []};
+    return map { @{$_->{checks}} } $_[0]->gates;
 }
 
 my $before = clients();
@@ -62,35 +62,40 @@ for my $t (@many) {
     $t->wait_for(sub { !grep { $_->{attempts} < 3 } checks($t) }, 'probes', 15);
 }
 
-is(connections(), scalar @many, 'one connection to PostgreSQL each');
-is(clients() - $before, scalar @many, 'one connection to Redis each');
+is(connections(), scalar @many,
+    'gates closed: one connection to PostgreSQL each');
+is(clients() - $before, scalar @many,
+    'gates closed: one connection to Redis each');
 
-# one more than there is room for: three are kept for administrators
+# one more than max_connections, of which three are reserved
 
 my @others = map { InitGate->new(http => $conf)->run } 1 .. 2;
 
-my $crowded;
+my $without;
 
 $some->wait_for(sub {
-    ($crowded) = grep {
+    ($without) = grep {
         grep { ($_->{reason} // '') eq 'too_many_connections' } checks($_)
     } @others;
-    return $crowded;
-}, 'one that finds no room', 15);
+    return $without;
+}, 'an instance without a connection', 15);
 
-is($crowded->get('/ready')->{status}, 503, 'its gate stays closed');
+is($without->get('/ready')->{status}, 503, 'too many connections: gate closed');
 
-# all at once
+# the database is initialized
 
 psql($pg, 'create table users (); grant select on users to web');
 qx(redis-cli -p $redis_port set warm 1);
 
 for my $t (@many, @others) {
-    $t->wait_for(sub { $t->get('/ready')->{status} == 200 }, 'open', 15);
+    $t->wait_for(sub { $t->get('/ready')->{status} == 200 },
+        'the gates to open', 15);
 }
 
-$some->wait_for(sub { connections() == 0 }, 'no connection to PostgreSQL');
-$some->wait_for(sub { clients() == $before }, 'no connection to Redis');
-pass('no connection is left');
+$some->wait_for(sub { connections() == 0 },
+    'connections to PostgreSQL to be closed');
+$some->wait_for(sub { clients() == $before },
+    'connections to Redis to be closed');
+pass('gates open: no connections');
 
 done_testing;

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# The metrics: promtool has nothing to say about them, a real Prometheus
-# scrapes them, the shipped alert fires for a gate that stays closed, and
-# every expression of the shipped Grafana dashboard finds something.
+# The metrics: promtool accepts them without a warning, a real Prometheus
+# scrapes them, the shipped alert fires for a gate that stays closed, and every
+# expression of the shipped Grafana dashboard has a result.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -46,21 +46,21 @@ $t->get('/open') for 1 .. 5;
 
 my $waiting = $t->connect;
 $waiting->syswrite("GET /held HTTP/1.0\r\n\r\n");
-$t->wait_for(sub { $t->json('/init')->{gates}[0]{held} == 1 }, 'a held one');
+$t->wait_held(1, 'app');
 
 
 # the text
 
 my $answer = $t->get('/init/metrics');
 
-is($answer->{status}, 200, 'metrics');
+is($answer->{status}, 200, 'metrics: status');
 like($answer->{headers}{'content-type'},
-     qr{^text/plain; version=0\.0\.4}, 'their type');
+     qr{^text/plain; version=0\.0\.4}, 'metrics: type');
 
 $t->write('metrics', $answer->{content});
 my $said = `promtool check metrics < @{[$t->path('metrics')]} 2>&1`;
-is($?, 0, 'promtool accepts them');
-is($said, '', 'and has nothing to say');
+is($?, 0, 'promtool: exit status 0');
+is($said, '', 'promtool: no output');
 
 my %metric = map { /^([^# ]\S*(?:\{.*\})?) (\S+)$/ ? ($1, $2) : () }
     split /\n/, $answer->{content};
@@ -85,19 +85,19 @@ my %expected = (
 is($metric{$_}, $expected{$_}, $_) for sort keys %expected;
 
 cmp_ok($metric{'init_check_progress_ratio{gate="app",check="tree"}'}, '==',
-       0.75, 'how far a counting check is');
+       0.75, 'counting check: progress');
 cmp_ok($metric{'init_gate_requests_total{gate="app",decision="refused"}'},
-       '>=', 3, 'refusals are counted');
+       '>=', 3, 'refusals: counted');
 cmp_ok($metric{'init_check_probes_total{gate="app",check="schema"}'}, '>', 0,
-       'so are probes');
+       'probes: counted');
 cmp_ok($metric{
        'init_check_failures_total{gate="app",check="schema",reason="missing"}'
-       }, '>', 0, 'and what they found');
+       }, '>', 0, 'failures: counted by reason');
 cmp_ok(abs($metric{'init_gate_prober_heartbeat_timestamp_seconds'} - time),
-       '<', 5, 'the prober is alive');
+       '<', 5, 'heartbeat: now');
 like(join("\n", keys %metric), qr/^init_gate_info\{version="[\d.]+"\}/m,
-     'the version');
-unlike($answer->{content}, qr{\Q@{[$t->dir]}\E}, 'no path is told');
+     'info: version');
+unlike($answer->{content}, qr{\Q@{[$t->dir]}\E}, 'metrics: no path');
 
 
 # a real Prometheus
@@ -115,7 +115,7 @@ for my $file ('prometheus.yml', 'alerts.yml') {
 
 my $said_rules = `cd $examples/prometheus && promtool test rules \\
     alerts_test.yml 2>&1`;
-is($?, 0, 'the alert fires after five minutes, not before')
+is($?, 0, 'alert rules: fires after five minutes')
     or diag($said_rules);
 
 my $prometheus = 'http://127.0.0.1:' . $t->port(9090);
@@ -164,7 +164,7 @@ my @alerts = map { "$_->{labels}{alertname} " . ($_->{labels}{gate} // '') }
     @{ask('alerts')->{data}{alerts}};
 
 is(join(', ', sort @alerts), 'InitGateClosed app',
-   'the alert fires for the gate that stays closed, and no other');
+   'alert: fires only for the gate that stays closed');
 
 
 # the Grafana dashboard
@@ -191,7 +191,7 @@ for my $variable (@{$dashboard->{templating}{list}}) {
 }
 
 
-# the gate opens, the alert ends
+# the gate opens: the alert ends
 
 $t->write("tree/4");
 $t->write('marker');
@@ -199,7 +199,7 @@ $t->write('marker');
 $t->wait_for(sub { !@{ask('alerts')->{data}{alerts} // [1]} },
              'the alert to end', 15);
 like($t->http_read($waiting)->{raw} // '', qr/^HTTP\/1\.1 404/,
-     'the held request goes on');
+     'held request: passed on when the gate opens');
 
 kill 'TERM', $pid;
 waitpid $pid, 0;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# Several gates on one location, inheritance, and off.
+# Several gates for a location, inheritance, and off.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -43,11 +43,11 @@ CONF
 $t->write('html/index.html', "here\n");
 $t->run;
 $t->wait_for(sub {
-    !grep { $_->{state} ne 'initializing' } @{$t->json('/init')->{gates}};
+    !grep { $_->{state} ne 'initializing' } $t->gates;
 }, 'the first verdicts');
 
 
-# the gate that refuses a request, or nothing
+# the gate that refuses a request, or ''
 
 sub closed {
     my ($uri, $port) = @_;
@@ -62,44 +62,44 @@ sub closed {
     return $body eq $header ? $body : "$body and $header";
 }
 
-is(closed('/'), 'a', 'inherited from http');
-is(closed('/both/'), 'a', 'the first closed one of two');
-is(closed('/reverse/'), 'b', 'in the order of the configuration');
-is(closed('/other/'), 'c', 'another one in a location');
-is(closed('/', 8081), 'c', 'another one in a server');
-is(closed('/off/'), '', 'off');
-is(closed('/off/nested/'), '', 'off is inherited');
-is(closed('/off/again/'), 'b', 'on again below off');
-is($t->get('/init')->{status}, 200, 'init_status is never gated');
-is($t->get('/ready')->{status}, 503, 'init_ready of all');
-is($t->get('/ready_b')->{status}, 503, 'init_ready of one');
+is(closed('/'), 'a', 'location: inherits from http');
+is(closed('/both/'), 'a', 'two gates, both closed: the first');
+is(closed('/reverse/'), 'b', 'two gates, other order: the first');
+is(closed('/other/'), 'c', 'gate of the location: replaces that of http');
+is(closed('/', 8081), 'c', 'gate of the server: replaces that of http');
+is(closed('/off/'), '', 'init_gate off: not gated');
+is(closed('/off/nested/'), '', 'init_gate off: inherited');
+is(closed('/off/again/'), 'b', 'gate below init_gate off: gated');
+is($t->get('/init')->{status}, 200, 'init_status: never gated');
+is($t->get('/ready')->{status}, 503, 'init_ready, all closed: 503');
+is($t->get('/ready_b')->{status}, 503, 'init_ready b, b closed: 503');
 
 $t->write('a');
 $t->wait_for(sub { closed('/') eq '' }, 'a to open');
 
-is(closed('/both/'), 'b', 'the second');
-is(closed('/reverse/'), 'b', 'the first, still');
-is(closed('/other/'), 'c', 'c is another one');
+is(closed('/both/'), 'b', 'two gates, first open: the second');
+is(closed('/reverse/'), 'b', 'two gates, second open: the first');
+is(closed('/other/'), 'c', 'other gate of the location: closed');
 
 $t->write('b');
 $t->wait_for(sub { closed('/both/') eq '' }, 'b to open');
 
-is(closed('/reverse/'), '', 'both open');
-is(closed('/off/again/'), '', 'open below off');
-is(closed('/', 8081), 'c', 'c is closed');
-is($t->get('/ready_b')->{status}, 200, 'init_ready of one that is open');
-is($t->get('/ready')->{status}, 503, 'init_ready of all');
+is(closed('/reverse/'), '', 'two gates, both open: served');
+is(closed('/off/again/'), '', 'gate below init_gate off, open: served');
+is(closed('/', 8081), 'c', 'gate of the server: closed');
+is($t->get('/ready_b')->{status}, 200, 'init_ready b, b open: 200');
+is($t->get('/ready')->{status}, 503, 'init_ready, one closed: 503');
 is_deeply([map { "$_->{gate} " . ($_->{ready} ? 1 : 0) }
         @{$t->json('/init_b')->{gates}}], ['b 1', 'c 0'],
-    'init_status of two');
+    'init_status b c: two gates');
 
 my $json = $t->json('/init');
 is_deeply([map { $_->{gate} } @{$json->{gates}}], [qw(a b c)],
-    'init_status of all');
-ok(!$json->{ready}, 'not all ready');
+    'init_status: all gates');
+ok(!$json->{ready}, 'init_status, one closed: not ready');
 
 $t->write('c');
 $t->wait_for(sub { $t->get('/ready')->{status} == 200 }, 'all to open');
-ok($t->json('/init')->{ready}, 'all ready');
+ok($t->json('/init')->{ready}, 'init_status, all open: ready');
 
 done_testing;

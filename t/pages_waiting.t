@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
-# The waiting page in a real browser: moves, goes to the application by
-# itself, with scripts and without, under policies, on a phone.
+# The waiting page in a real browser: shows progress, loads the application by
+# itself, with and without scripts, under content security policies, on a
+# phone.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -13,7 +14,7 @@ chomp $policy;
 
 open my $readme, '<', "$FindBin::Bin/../README.md" or die "README.md: $!";
 ok((grep { index($_, qq{"$policy"}) >= 0 } <$readme>),
-   'the README has the policy that the page needs');
+   'README: content security policy of the page');
 
 (my $deaf = $policy) =~ s/; connect-src.*//;
 
@@ -89,20 +90,20 @@ $t->wait_for(sub {
 }, 'the first probes');
 
 my $page = $t->get('/', headers => { Accept => 'text/html' });
-is($page->{status}, 503, 'the page is a 503');
-cmp_ok(length $page->{content}, '<', 12 * 1024, 'smaller than 12 KB');
+is($page->{status}, 503, 'page: status');
+cmp_ok(length $page->{content}, '<', 12 * 1024, 'page: size');
 unlike($page->{content}, qr{(?:src|href)=|url\(|\@import|//\w+\.\w},
-       'loads nothing');
-unlike($page->{content}, qr{\Q@{[$t->dir]}\E}, 'tells no path');
+       'page: no resources');
+unlike($page->{content}, qr{\Q@{[$t->dir]}\E}, 'page: no path');
 
 browse($t, 'waiting', { url => 'http://127.0.0.1:' . $t->port },
        fill => $fill, open => sub { $fill->(100); $t->write('marker') });
 
 my @log = split /\n/, $t->read('access.log');
 
-is(scalar(grep { m{^POST /sent 503} } @log), 1, 'the POST was sent once');
-is(scalar(grep { m{^POST /sent (?!503)} } @log), 0, 'and never again');
+is(scalar(grep { m{^POST /sent 503} } @log), 1, 'POST: sent once');
+is(scalar(grep { m{^POST /sent (?!503)} } @log), 0, 'POST: not sent again');
 is(scalar(grep { m{^GET /link\?token=1 200 } } @log), 1,
-   'a one-time link is used by the visitor alone');
+   'one-time link: requested once');
 
 done_testing;

@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 
-# The postgres check: what "nginx -t" refuses, and that it never says a password.
+# The postgres check: invalid configurations, with their messages, which have
+# no passwords, and valid ones.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -31,7 +32,7 @@ sub good {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
     my ($status, $said) = conf($target, $params);
-    is($status, 0, $what // "$target $params") or diag($said);
+    is($status, 0, $what // "valid: $target $params") or diag($said);
 }
 
 
@@ -43,10 +44,11 @@ sub bad {
     my ($status, $said) = conf($target, $params);
 
     isnt($status, 0, "refused: $target $params");
-    like($said, $error, 'says why');
+    like($said, $error, "message: $target $params");
     like($said, qr/in check "db" of type "postgres" in .*nginx\.conf:\d+/,
-        'says where');
-    unlike($said, qr/hunter2|ter2/, 'says no password');
+        "place in the message: $target $params");
+    unlike($said, qr/hunter2|ter2/,
+        "no password in the message: $target $params");
 }
 
 
@@ -59,7 +61,7 @@ good("host=a,b,/tmp port=1,2,3 target_session_attrs=primary", '');
 good('hostaddr=127.0.0.1,::1 host=a,b port=5432', '');
 good('host=never.resolves.example connect_timeout=10', '');
 good("host=a password='hunter2 and more' user=app", '');
-good('', '', 'all defaults');
+good('', '', 'defaults: valid');
 good('host=@abstract dbname=a client_encoding=utf-8', '');
 
 bad('app', '', qr/missing "=" after "app"/);
@@ -89,7 +91,8 @@ bad('client_encoding=SJIS', '', qr/"client_encoding" must be "UTF8"/);
 # secrets
 
 good($db, 'password_file=%%DIR%%/password');
-good($db, 'password_file=/not/there/yet', 'a password that comes later');
+good($db, 'password_file=/not/there/yet',
+    'password file that does not exist yet: valid');
 good($db, 'passfile=/not/there/yet');
 good("$db passfile=/not/there/yet", '');
 bad("$db password=hunter2", 'password_file=a', qr/only one of/);
@@ -97,7 +100,7 @@ bad("$db password=hunter2", 'passfile=a', qr/only one of/);
 bad($db, 'passfile=a password_file=b', qr/only one of/);
 bad("$db passfile=a", 'passfile=b', qr/"passfile" is given in the/);
 
-# what to ask
+# queries
 
 good($db, 'tables=a');
 good($db, 'tables=a,s.b,Größe,_x$1');
@@ -148,9 +151,10 @@ my @all = qw(golang-migrate goose flyway liquibase alembic django rails dbmate
 good($db, "migrations=$_") for @all;
 
 my ($status, $said) = conf($db, 'migrations=sequelize');
-isnt($status, 0, 'an unknown tool');
+isnt($status, 0, 'unknown migration tool: refused');
 is_deeply([$said =~ /known are (.*) in check/
-    && [$1 =~ /"(.*?)"/g]]->[0], \@all, 'all sixteen are named');
+    && [$1 =~ /"(.*?)"/g]]->[0], \@all,
+        'unknown migration tool: message with all tools');
 
 bad($db, 'version=1', qr/"version" without "migrations"/);
 bad($db, 'migrations=goose exact', qr/"exact" without "version"/);

@@ -1,12 +1,13 @@
 #!/usr/bin/perl
 
-# The postgres check's connection: one for all who ask the same database, kept
-# between probes, closed when nobody asks any more; and none suffers from
-# another's slow question.
+# The connections of the postgres check: checks of the same database share one,
+# which is kept between probes and closed after the last one; a slow query of a
+# check does not affect the others.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
+use InitGate::Checks;
 use InitGate::Fake;
 use InitGate::Postgres;
 
@@ -23,23 +24,23 @@ my $answer = "1\0\0\0\x04" . "2\0\0\0\x04"
     . "T\0\0\0\x1a\0\x01a\0" . pack('NnNnNn', 0, 0, 25, 0xffff, 0xffffffff, 0)
     . "D\0\0\0\x0b\0\x01\0\0\0\x01x" . "C\0\0\0\x0dSELECT 1\0" . ready();
 
-# hangs on its first connection, and answers on all others
+# hangs on its first connection, and responds on all others
 
 my $hangs = InitGate::Fake->new(sub {
     my ($c) = @_;
 
     login($c) or return;
     return $c->hang if $c->number == 1;
-    while (questions($c)) { $c->send($answer) or return }
+    while (queries($c)) { $c->send($answer) or return }
 })->port;
 
-# answers once on each connection, and closes it at the next question
+# responds once on each connection, and closes it at the next query
 
 my $once = InitGate::Fake->new(sub {
     my ($c) = @_;
 
-    login($c) && questions($c) && $c->send($answer) or return;
-    questions($c);
+    login($c) && queries($c) && $c->send($answer) or return;
+    queries($c);
 })->port;
 
 $t->run(http => <<"CONF");
@@ -99,76 +100,79 @@ sub backends {
         . ($user // 'postgres') . "'");
 }
 
-is_check($t, $_, 'passed') for qw(a b c e other);
-is_check($t, 'd', 'waiting', 'too_few');
+settles($t, $_, 'passed') for qw(a b c e other);
+settles($t, 'd', 'waiting too_few');
 
 my @pids = backends('nginx-init-gate');
 is(@pids, 1, 'five checks of two gates, in three spellings: one connection');
-is(backends('nginx-init-gate', 'other'), 1, 'another user, another one');
+is(backends('nginx-init-gate', 'other'), 1, 'another user: another connection');
 
-my $attempts = check($t, 'e')->{attempts};
-$t->wait_for(sub { check($t, 'e')->{attempts} > $attempts + 5 }, 'probes');
-is_deeply([backends('nginx-init-gate')], \@pids, 'it is kept');
+my $attempts = $t->check('e')->{attempts};
+$t->wait_for(sub { $t->check('e')->{attempts} > $attempts + 5 }, 'probes');
+is_deeply([backends('nginx-init-gate')], \@pids,
+    'more probes: connection kept');
 
-# a statement's time ends before the probe's, and a lock is not waited for
+# the statement timeout is below that of the probe; the wait for a lock is
+# short
 
-is_check($t, 'sleeps', 'error', 'timeout',
+settles($t, 'sleeps', 'error timeout',
     qr/canceling statement due to statement timeout \(57014\)/);
-is_check($t, 'beside', 'waiting', 'too_few');
+settles($t, 'beside', 'waiting too_few');
 
 my $dbh = DBI->connect($pg->dsn(dbname => 'test'), '', '',
     { RaiseError => 1, AutoCommit => 0 });
 $dbh->do('LOCK TABLE locked IN ACCESS EXCLUSIVE MODE');
 
-is_check($t, 'd', 'running', 'locked', qr/lock timeout \(55P03\)/);
-is_check($t, 'waits', 'running', 'locked');
+settles($t, 'd', 'running locked', qr/lock timeout \(55P03\)/);
+settles($t, 'waits', 'running locked');
 
-$attempts = check($t, 'beside')->{attempts};
-$t->wait_for(sub { check($t, 'beside')->{attempts} > $attempts + 2 },
-    'the one beside', 10);
-is(check($t, 'beside')->{verdict}, 'waiting', 'which is never in the way');
-is(backends('slow'), 1, 'nor was a connection lost');
+$attempts = $t->check('beside')->{attempts};
+$t->wait_for(sub { $t->check('beside')->{attempts} > $attempts + 2 },
+    'probes of "beside"', 10);
+is($t->check('beside')->{verdict}, 'waiting',
+    'table locked: check of another table not affected');
+is(backends('slow'), 1, 'table locked: connection kept');
 
 $dbh->do('INSERT INTO locked VALUES (1)');
 $dbh->commit;
-is_check($t, 'd', 'passed');
+settles($t, 'd', 'passed');
 
-# who leaves takes the connection with him, and the next one begins anew
+# a probe that times out closes the connection, and the next one opens another
 
-is_check($t, 'second', 'passed');
-is_check($t, 'third_hangs', 'passed');
+settles($t, 'second', 'passed');
+settles($t, 'third_hangs', 'passed');
 
 for my $name (qw(second third_hangs)) {
-    my @recent = @{check($t, $name)->{recent}};
+    my @recent = @{$t->check($name)->{recent}};
     is_deeply([grep { $_->[0] ne 'passed' } @recent], [],
-        "$name: not once without an answer");
-    cmp_ok($recent[0][1], '>', 300, "$name: though it waited in the queue");
+        "$name, queued behind a probe that hangs: no other verdicts");
+    cmp_ok($recent[0][1], '>', 300, "$name: duration includes the wait");
 }
 
-is_check($t, 'first_hangs', 'passed');
+settles($t, 'first_hangs', 'passed');
 
-# one that was kept, and is gone when it is needed
+# a kept connection is closed at the next query
 
-is_check($t, 'once', 'passed');
-$attempts = check($t, 'once')->{attempts};
-$t->wait_for(sub { check($t, 'once')->{attempts} > $attempts + 10 }, 'probes',
+settles($t, 'once', 'passed');
+$attempts = $t->check('once')->{attempts};
+$t->wait_for(sub { $t->check('once')->{attempts} > $attempts + 10 }, 'probes',
     10);
-is_deeply([grep { $_->[0] ne 'passed' } @{check($t, 'once')->{recent}}], [],
-    'the question is asked again, and nobody notices');
+is_deeply([grep { $_->[0] ne 'passed' } @{$t->check('once')->{recent}}], [],
+    'kept connection closed at the query: no other verdicts');
 
-# one gate has latched, another has not; a question that the latch has cut off
-# takes the connection with it
+# one gate has latched, another has not; a query that is running then closes
+# its connection
 
 $t->write($_) for qw(first third fourth);
-$t->wait_for(sub { (grep { $_->{gate} eq 'one' }
-    @{$t->json('/init')->{gates}})[0]{latched} }, 'the first gate');
+$t->wait_for(sub { $t->gate('one')->{latched} }, 'the first gate to latch');
 
-$attempts = check($t, 'e')->{attempts};
-$t->wait_for(sub { check($t, 'e')->{attempts} > $attempts + 3 }, 'probes');
-is(backends('nginx-init-gate'), 1, 'one connection for the gate that goes on');
-is_check($t, 'sleeps', 'error', 'timeout');
+$attempts = $t->check('e')->{attempts};
+$t->wait_for(sub { $t->check('e')->{attempts} > $attempts + 3 }, 'probes');
+is(backends('nginx-init-gate'), 1,
+    'one gate latched: connection of the other kept');
+settles($t, 'sleeps', 'error timeout');
 
-# the last one closes it
+# the last user closes the connection
 
 $t->reload(http => <<"CONF");
     init_checks two {
@@ -182,14 +186,16 @@ $t->reload(http => <<"CONF");
     }
 CONF
 
-is_check($t, 'e', 'passed');
+settles($t, 'e', 'passed');
 $t->wait_for(sub { backends('nginx-init-gate') == 1
     && !backends('slow') && !backends('nginx-init-gate', 'other') },
     'the old connections to close');
 
 $t->write('second');
-$t->wait_for(sub { !backends('nginx-init-gate') }, 'the last one to close');
+$t->wait_for(sub { !backends('nginx-init-gate') },
+    'the last connection to close');
 
-unlike(server_log($pg), qr/unexpected EOF/, 'all of them said goodbye');
+unlike(server_log($pg), qr/unexpected EOF/,
+    'server log: all connections terminated in order');
 
 done_testing;

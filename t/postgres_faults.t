@@ -1,12 +1,13 @@
 #!/usr/bin/perl
 
-# The postgres check: servers that are down, silent, frozen, broken or strange,
-# by a script, and the real one.
+# The postgres check: servers that are down, silent, frozen or broken, scripted
+# ones and a real one.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use utf8;
 use InitGate;
+use InitGate::Checks;
 use InitGate::Fake;
 use InitGate::Postgres;
 
@@ -24,24 +25,24 @@ sub fault {
 
     push @checks, "check postgres \"host=127.0.0.1 port=$port user=a\""
         . " name=$name " . ($params // '') . ';';
-    push @expected, [$name, $verdict, $reason, $message];
+    push @expected, [$name, join(' ', $verdict, $reason), $message];
 }
 
-# answers the question with these messages, and is ready for the next
+# responds to each query with these messages
 
-sub answers {
+sub responds {
     my ($bytes) = @_;
 
     return sub {
         my ($c) = @_;
         login($c) or return;
-        while (questions($c)) {
+        while (queries($c)) {
             $c->send($bytes . ready()) or return;
         }
     };
 }
 
-sub says {
+sub greets {
     my ($bytes) = @_;
 
     return sub {
@@ -64,10 +65,10 @@ fault('resets', sub { startup($_[0]); $_[0]->reset }, 'error', 'reset');
 fault('http', sub { $_[0]->read_bytes(8);
     $_[0]->send("HTTP/1.1 400 Bad Request\r\n\r\n") }, 'error', 'protocol',
     qr/expected authentication request from server, but received H/);
-fault('zeros', says("\0" x 100), 'error', 'protocol');
-fault('short', says('R'), 'error', 'reset');
-fault('huge', says('R' . pack 'N', 0x7fffffff), 'error', 'protocol');
-fault('old', says("Esorry, too many clients already\n\0"), 'error',
+fault('zeros', greets("\0" x 100), 'error', 'protocol');
+fault('short', greets('R'), 'error', 'reset');
+fault('huge', greets('R' . pack 'N', 0x7fffffff), 'error', 'protocol');
+fault('old', greets("Esorry, too many clients already\n\0"), 'error',
     'too_many_connections');
 fault('half', sub {
     my ($c) = @_;
@@ -87,9 +88,9 @@ fault('notices', sub {
     my $notices = error('00000', 'x' x 5000, 'NOTICE') =~ s/^E/N/r x 20;
     1 while $c->send($notices);
 }, 'error', 'protocol', qr/more than any answer/);
-fault('krb', says(authentication(2)), 'error', 'auth');
-fault('gss', says(authentication(7)), 'error', 'auth', qr/wants Kerberos/);
-fault('sspi', says(authentication(9)), 'error', 'auth', qr/wants Kerberos/);
+fault('krb', greets(authentication(2)), 'error', 'auth');
+fault('gss', greets(authentication(7)), 'error', 'auth', qr/wants Kerberos/);
+fault('sspi', greets(authentication(9)), 'error', 'auth', qr/wants Kerberos/);
 fault('scram', sub {
     my ($c) = @_;
     startup($c) or return;
@@ -99,8 +100,8 @@ fault('scram', sub {
     $c->hang;
 }, 'error', 'auth', qr/too many iterations of SCRAM/, 'password_file='
     . $t->write('secret', 'secret'));
-fault('sasl', says(authentication(10, "SCRAM-NEVER\0\0")), 'error', 'auth');
-fault('odd', says(authentication(99)), 'error', 'auth');
+fault('sasl', greets(authentication(10, "SCRAM-NEVER\0\0")), 'error', 'auth');
+fault('odd', greets(authentication(99)), 'error', 'auth');
 
 for (['28P01', 'error', 'auth'], ['28000', 'error', 'auth'],
     ['3D000', 'error', 'no_database'], ['42501', 'error', 'denied'],
@@ -111,12 +112,12 @@ for (['28P01', 'error', 'auth'], ['28000', 'error', 'auth'],
 {
     my ($state, $verdict, $reason) = @$_;
 
-    # in the language of the server
-    fault("login_$state", says(error($state, 'так не пойдёт', 'ВАЖНО')),
+    # messages in the language of the server
+    fault("login_$state", greets(error($state, 'так не пойдёт', 'ВАЖНО')),
         $verdict, $reason, qr/^так не пойдёт \($state\)$/);
 }
 
-fault('spoof', says(error('3D000', "FATAL:  28P01: no\nnot this line")),
+fault('spoof', greets(error('3D000', "FATAL:  28P01: no\nnot this line")),
     'error', 'no_database', qr/^FATAL:  ?28P01: no \(3D000\)$/);
 
 # PgBouncer has one SQLSTATE for everything
@@ -135,34 +136,34 @@ for (['no such database: x', 'no_database', 'error'],
 {
     my ($text, $reason, $verdict) = @$_;
 
-    fault('pooler' . @checks, says(error('08P01', $text)), $verdict, $reason,
+    fault('pooler' . @checks, greets(error('08P01', $text)), $verdict, $reason,
         qr/^\Q$text\E \(08P01\)$/);
 }
 
-# the question
+# the query
 
 fault('hangs', sub { login($_[0]); $_[0]->hang }, 'error', 'timeout',
     qr/waiting for the answer of PostgreSQL/);
-fault('goes', sub { login($_[0]); questions($_[0]) }, 'error', 'reset');
-fault('dies', sub { login($_[0]); questions($_[0]); $_[0]->reset }, 'error',
+fault('goes', sub { login($_[0]); queries($_[0]) }, 'error', 'reset');
+fault('dies', sub { login($_[0]); queries($_[0]); $_[0]->reset }, 'error',
     'reset');
 fault('babbles', sub {
     my ($c) = @_;
-    login($c) && questions($c) or return;
+    login($c) && queries($c) or return;
     $c->send(error('42501', 'no', 'ERROR') . ready()) or return;
-    sleep 0.1;    # once nobody asks
+    sleep 0.1;    # after the probe
     $c->send('garbage' x 100);
     $c->hang;
 }, 'error', 'denied', qr/^no \(42501\)$/);
-fault('ready', answers(''), 'error', 'protocol');
-fault('garbage', sub { login($_[0]); questions($_[0]);
+fault('ready', responds(''), 'error', 'protocol');
+fault('garbage', sub { login($_[0]); queries($_[0]);
     $_[0]->send('garbage' x 100); $_[0]->hang }, 'error', 'protocol');
-fault('kicked', sub { login($_[0]); questions($_[0]);
+fault('kicked', sub { login($_[0]); queries($_[0]);
     $_[0]->send(error('57P01', 'terminating connection')) }, 'error',
     'reset', qr/^terminating connection \(57P01\)$/);
 fault('endless', sub {
     my ($c) = @_;
-    login($c) && questions($c) or return;
+    login($c) && queries($c) or return;
     $c->send("1\0\0\0\x04" . "2\0\0\0\x04" . "T\0\0\0\x1a\0\x01a\0"
         . pack('NnNnNn', 0, 0, 25, -1 & 0xffff, -1 & 0xffffffff, 0));
     my $rows = ('D' . pack('NnN', 1010, 1, 1000) . 'x' x 1000) x 64;
@@ -170,7 +171,7 @@ fault('endless', sub {
 }, 'error', 'protocol', qr/more than any answer/);
 fault('giant', sub {
     my ($c) = @_;
-    login($c) && questions($c) or return;
+    login($c) && queries($c) or return;
     $c->send("1\0\0\0\x04" . "2\0\0\0\x04" . "T\0\0\0\x1a\0\x01a\0"
         . pack('NnNnNn', 0, 0, 25, -1 & 0xffff, -1 & 0xffffffff, 0)
         . 'D' . pack('NnN', 0x3fffffff, 1, 0x3ffffff0));
@@ -184,7 +185,7 @@ for (['42501', 'error', 'denied'], ['55P03', 'running', 'locked'],
 {
     my ($state, $verdict, $reason) = @$_;
 
-    fault("query_$state", answers(error($state, 'no', 'ERROR')), $verdict,
+    fault("query_$state", responds(error($state, 'no', 'ERROR')), $verdict,
         $reason, qr/^no \($state\)$/);
 }
 
@@ -215,17 +216,17 @@ $t->run(http => <<"CONF");
     }
 CONF
 
-is_check($t, @$_) for @expected;
+settles($t, @$_) for @expected;
 
-# again, so that what happened once has left nothing in the way
+# again, after all of these faults
 
 $t->wait_for(sub {
-    !grep { $_->{attempts} < 2 } @{$t->json('/init')->{gates}[0]{checks}};
-}, 'two of each', 20);
+    !grep { $_->{attempts} < 2 } @{$t->gate->{checks}};
+}, 'two probes of each check', 20);
 
-is_check($t, @$_) for @expected;
+settles($t, @$_) for @expected;
 
-# the real one: frozen, gone and back
+# the real server: frozen, stopped and started again
 
 sub postmaster { $t->read($pg->base_dir . '/data/postmaster.pid') =~ /^(\d+)/
     and $1 }
@@ -236,35 +237,35 @@ sub backends {
         grep { $_->{parent} == $master } $t->processes;
 }
 
-is_check($t, 'real', 'passed');
+settles($t, 'real', 'passed');
 
 my @frozen = (postmaster(), backends());
 kill 'STOP', @frozen;
-is_check($t, 'real', 'error', 'timeout', qr/waiting for the answer/);
-is_check($t, 'real', 'error', 'timeout', qr/logging in/);
+settles($t, 'real', 'error timeout', qr/waiting for the answer/);
+settles($t, 'real', 'error timeout', qr/logging in/);
 kill 'CONT', @frozen;
-is_check($t, 'real', 'passed');
+settles($t, 'real', 'passed');
 
-my $attempts = check($t, 'real')->{attempts};
+my $attempts = $t->check('real')->{attempts};
 my $recent;
 
-# the kept connection goes: nobody notices
+# the kept connection is closed: the probe uses a new one
 
 for my $i (1 .. 3) {
     psql($pg, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         . " WHERE application_name = 'nginx-init-gate'");
-    $t->wait_for(sub { check($t, 'real')->{attempts} > $attempts + 3 },
+    $t->wait_for(sub { $t->check('real')->{attempts} > $attempts + 3 },
         'more probes');
-    $attempts = check($t, 'real')->{attempts};
+    $attempts = $t->check('real')->{attempts};
 }
 
 is_deeply([grep { $_->[0] ne 'passed' }
-    splice @{check($t, 'real')->{recent}}, -9], [],
-    'a connection that went is replaced before anybody notices');
+    splice @{$t->check('real')->{recent}}, -9], [],
+    'kept connection closed: no error');
 
 $pg->stop;
-is_check($t, 'real', 'error', 'refused');
+settles($t, 'real', 'error refused');
 $pg->start;
-is_check($t, 'real', 'passed');
+settles($t, 'real', 'passed');
 
 done_testing;

@@ -1,11 +1,12 @@
 #!/usr/bin/perl
 
-# The postgres check and several hosts: names, addresses, roles, and which of
-# them is asked in the end.
+# The postgres check with several hosts: names, addresses, roles, and which of
+# them the probe uses.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
+use InitGate::Checks;
 use InitGate::DNS;
 use InitGate::Fake;
 use InitGate::Postgres;
@@ -56,7 +57,7 @@ sub stop {
 
 my $blackhole = InitGate::Fake->blackhole->port;
 
-# names are told apart by what they are resolved to
+# the addresses of each name
 
 my $dns = InitGate::DNS->new(sub {
     my ($name, $type, $word) = @_;
@@ -75,7 +76,7 @@ my $port = $dns->port;
 
 my $to = 'user=postgres dbname=test';
 
-# nginx's resolver tells the addresses of a name in an order of its own
+# the resolver returns the addresses of a name in any order
 
 my @two = map { "two$_" } 1 .. 6;
 my $two = join "\n", map {
@@ -161,62 +162,62 @@ $t->run(http => <<"CONF");
     }
 CONF
 
-is_check($t, $_, 'passed') for @two, qw(name localhost address no_name refused
+settles($t, $_, 'passed') for @two, qw(name localhost address no_name refused
     uri blackhole silent primary read_write standby read_only read_only_role
     prefer fallback any3 primary3 read_write3 standby3 read_only3 prefer3);
 
 my ($failures) = $t->get('/init?format=prometheus')->{content}
     =~ /((?:^init_check_failures_total\{.*\n)+)/m;
 is(join('', $failures =~ /^.*check="two\d".* [1-9]\d*$/mg), '',
-    'whichever address comes first, both are tried');
-like($failures, qr/check="no_primary".* [1-9]/, 'as is counted');
+    'name with two addresses: both are tried');
+like($failures, qr/check="no_primary".* [1-9]/, 'failures: counted');
 
-is_check($t, 'no_primary', 'error', 'other_role',
+settles($t, 'no_primary', 'error other_role',
     qr/^the server is a standby$/);
-is_check($t, 'no_standby', 'error', 'other_role',
+settles($t, 'no_standby', 'error other_role',
     qr/^"127\.0\.0\.1:$p": the server is a primary$/);
-is_check($t, 'not_writable', 'error', 'other_role',
+settles($t, 'not_writable', 'error other_role',
     qr/^the server is a primary, read-only$/);
-is_check($t, 'unknown', 'error', 'dns', qr/^"no\.example": /);
-is_check($t, 'no_answer', 'error', 'timeout', qr/resolving the name of/);
-is_check($t, 'none', 'error', 'refused',
+settles($t, 'unknown', 'error dns', qr/^"no\.example": /);
+settles($t, 'no_answer', 'error timeout', qr/resolving the name of/);
+settles($t, 'none', 'error refused',
     qr/^"127\.0\.0\.1:1": Connection refused$/);
-is_check($t, 'six', 'error', 'refused', qr/^"\[::1\]:1": Connection refused$/);
-is_check($t, 'stranger', 'error', 'auth',
+settles($t, 'six', 'error refused', qr/^"\[::1\]:1": Connection refused$/);
+settles($t, 'stranger', 'error auth',
     qr/^"127\.0\.0\.1:$p": role "nobody" does not exist \(28000\)$/);
-is_check($t, 'later', 'error', 'dns');
+settles($t, 'later', 'error dns');
 
 $dns->set('later');
-is_check($t, 'later', 'passed');
+settles($t, 'later', 'passed');
 
-# a failover, also behind a connection that is kept
+# a failover, with a kept connection
 
-is_check($t, 'standby', 'passed');
+settles($t, 'standby', 'passed');
 stop($primary);
 psql($standby, 'SELECT pg_promote()');
-is_check($t, 'no_primary', 'passed');
-is_check($t, 'standby', 'error', 'other_role',
+settles($t, 'no_primary', 'passed');
+settles($t, 'standby', 'error other_role',
     qr/^"127\.0\.0\.1:$s": the server is a primary$/);
-is_check($t, 'prefer', 'waiting', 'mismatch');
+settles($t, 'prefer', 'waiting mismatch');
 
 # of three hosts, the only one that is left is a primary now
 
-is_check($t, $_, 'passed') for qw(any3 primary3 read_write3);
-is_check($t, $_, 'error', 'other_role',
+settles($t, $_, 'passed') for qw(any3 primary3 read_write3);
+settles($t, $_, 'error other_role',
     qr/^"127\.0\.0\.1:$s": the server is a primary$/)
     for qw(standby3 read_only3);
-is_check($t, 'prefer3', 'waiting', 'mismatch');
+settles($t, 'prefer3', 'waiting mismatch');
 
-# nobody is left, and then a new one stands where nobody ever was
+# the last server stops, and another one starts on the port of the first host
 
 my $third = standby($standby, 'gone');
-is_check($t, $_, 'passed') for qw(standby3 read_only3);
+settles($t, $_, 'passed') for qw(standby3 read_only3);
 
 stop($standby);
-is_check($t, 'primary3', 'error', 'other_role',
+settles($t, 'primary3', 'error other_role',
     qr/^"127\.0\.0\.1:$gone": the server is a standby$/);
-is_check($t, 'prefer3', 'passed');
+settles($t, 'prefer3', 'passed');
 psql($third, 'SELECT pg_promote()');
-is_check($t, $_, 'passed') for qw(any3 primary3 read_write3);
+settles($t, $_, 'passed') for qw(any3 primary3 read_write3);
 
 done_testing;

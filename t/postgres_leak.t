@@ -1,11 +1,12 @@
 #!/usr/bin/perl
 
-# The postgres check, thousands of times, while servers come and go: no
-# descriptor, connection or memory stays behind.  PROBES sets how often.
+# Thousands of postgres probes while servers stop and start: no descriptor,
+# connection or memory is left.  PROBES sets how many.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
+use InitGate::Checks;
 use InitGate::Fake;
 use InitGate::Postgres;
 
@@ -17,7 +18,7 @@ my $real = $pg->port;
 
 psql($pg, 'CREATE TABLE here (i int)');
 
-# whatever can go wrong, a little after it has begun
+# all faults, at different times
 
 my $fake = InitGate::Fake->new(sub {
     my ($c) = @_;
@@ -28,7 +29,7 @@ my $fake = InitGate::Fake->new(sub {
     return if $n == 1;
     return $c->send(error('57P03', 'starting up')) if $n == 2;
     $c->send(auth_ok()) or return;
-    questions($c) or return;
+    queries($c) or return;
     return $c->send('garbage' x 10) if $n == 3;
     return $c->reset if $n == 4;
     $c->send(error('42501', 'no', 'ERROR') . ready()) if $n == 5;
@@ -70,7 +71,7 @@ my ($worker) = $t->workers;
 
 sub attempts {
     my $n = 0;
-    $n += $_->{attempts} for @{$t->json('/init')->{gates}[0]{checks}};
+    $n += $_->{attempts} for @{$t->gate->{checks}};
     return $n;
 }
 
@@ -82,7 +83,7 @@ sub probes {
         30 + $n / 100) or return;
 }
 
-sub comes_and_goes {
+sub restarts {
     my ($n) = @_;
 
     for (1 .. 4) {
@@ -94,7 +95,7 @@ sub comes_and_goes {
     $pg->stop;
     probes($n / 10);
     $pg->start;
-    is_check($t, 'plain', 'passed');
+    settles($t, 'plain', 'passed');
 }
 
 sub settled {
@@ -102,11 +103,11 @@ sub settled {
     return ($t->memory($worker), scalar $t->descriptors($worker));
 }
 
-comes_and_goes($probes);
+restarts($probes);
 my ($memory, $descriptors) = settled();
 
-comes_and_goes($probes);
-comes_and_goes($probes);
+restarts($probes);
+restarts($probes);
 my ($memory2, $descriptors2) = settled();
 
 note(attempts() . " probes, $memory KiB and then $memory2,"
@@ -114,16 +115,17 @@ note(attempts() . " probes, $memory KiB and then $memory2,"
 
 SKIP: {
     skip 'memory is counted otherwise', 1 if !$t->memory_counts;
-    cmp_ok($memory2 - $memory, '<', 400, 'memory');
+    cmp_ok($memory2 - $memory, '<', 400, 'many probes: memory');
 }
 
-cmp_ok(abs($descriptors2 - $descriptors), '<', 8, 'descriptors');
-is(($t->workers)[0], $worker, 'the worker is still the same');
+cmp_ok(abs($descriptors2 - $descriptors), '<', 8, 'many probes: descriptors');
+is(($t->workers)[0], $worker, 'many probes: same worker');
 
 my ($connections) = psql($pg, "SELECT count(*) FROM pg_stat_activity"
     . " WHERE application_name IN ('nginx-init-gate', 'a', 'b', 'c')");
-cmp_ok($connections->[0], '<=', 5, 'connections');
+cmp_ok($connections->[0], '<=', 5, 'many probes: connections');
 
-is($t->log_count(qr/worker_connections|open socket/), 0, 'nothing to report');
+is($t->log_count(qr/worker_connections|open socket/), 0,
+    'many probes: no alerts');
 
 done_testing;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# PostgreSQL's library is loaded when the configuration has a check that needs
-# it, and stays, whatever is reloaded.
+# libpq is loaded when the configuration has a check that needs it, and stays
+# loaded over reloads.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -41,7 +41,7 @@ sub open_ok {
     ok($t->wait_for(sub { $t->json('/init')->{ready} }, 'ready'), $what);
 }
 
-# a library that is not there, or is none
+# a file that is not a library, and a library without the symbols
 
 {
     mkdir $t->path('lib');
@@ -54,17 +54,17 @@ sub open_ok {
         my ($why) = @_;
         my ($status, $said) = $t->conf_error($postgres);
 
-        isnt($status, 0, "refused: $why");
+        isnt($status, 0, "libpq, $why: refused");
         like($said, qr/\[emerg\].*PostgreSQL.*\blibpq5\b.*libpq\.so\.5.*$why/,
-            'names the package');
+            "libpq, $why: message with the package");
         like($said, qr/in check "postgres" of type "postgres".*nginx\.conf:/,
-            'and the check');
+            "libpq, $why: message with the check");
     };
 
     $refused->('file too short');
 
     my ($status, $said) = $t->conf_error($file);
-    is($status, 0, 'nobody else needs it') or diag $said;
+    is($status, 0, 'no libpq, no postgres check: valid') or diag $said;
 
     my $library = $t->path('lib/libpq.so.5');
     system('cc', '-shared', '-fPIC', '-o', $library, $t->path('old.c')) == 0
@@ -73,37 +73,38 @@ sub open_ok {
     $refused->('undefined symbol: PQ');
 }
 
-# where none is asked for; then by reloads; then without the module, too
+# without a postgres check; then with one by a reload; then without the module
 
 $t->run(http => $file);
-open_ok('a file');
-is(has_library($t->master, $t->workers), 0, 'no library');
+open_ok('file check: ready');
+is(has_library($t->master, $t->workers), 0, 'file check: libpq not loaded');
 
 $t->reload(http => $postgres);
-open_ok('a database, by a reload');
-is(has_library($t->master, $t->workers), 3, 'everybody has the library');
+open_ok('postgres check by a reload: ready');
+is(has_library($t->master, $t->workers), 3,
+    'postgres check by a reload: libpq in all processes');
 
 $t->reload(http => $file);
-open_ok('the file again');
+open_ok('file check again: ready');
 
 if (!InitGate::is_linked_in()) {
     $t->reload(http => $nothing, module => 0);
-    is(has_library($t->master), 1, 'it stays when the module goes');
+    is(has_library($t->master), 1, 'module removed: libpq stays in the master');
 }
 
 $t->reload(http => $postgres, module => 1);
-open_ok('the database again');
+open_ok('postgres check again: ready');
 
 is(has_library(grep { $t->alive($_) } $t->master, $t->workers), 3,
-    'with the library');
+    'postgres check again: libpq in all processes');
 
-# one process for all
+# a single process
 
 my $single = InitGate->new(master => 0);
 
 $single->run(http => $postgres);
 $single->wait_for(sub { eval { $single->json('/init')->{ready} } },
-    'a single process');
-cmp_ok($single->quit, '<', patience(1), 'a single process: QUIT');
+    'a single process to be ready');
+cmp_ok($single->quit, '<', patience(1), 'single process: QUIT');
 
 done_testing;

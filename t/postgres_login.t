@@ -1,11 +1,12 @@
 #!/usr/bin/perl
 
-# The postgres check: logging in, by password, file and socket; what is told
-# apart when it fails; and that no password is ever to be read anywhere.
+# The postgres check: login by password, file and socket, the errors of a
+# login, and no password in any output.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
+use InitGate::Checks;
 use InitGate::Postgres;
 
 my $t = InitGate->new;
@@ -18,18 +19,18 @@ my $secret = "it's \\a secret";
 psql($pg, "CREATE ROLE app LOGIN PASSWORD '$quoted';"
     . "CREATE ROLE old LOGIN; SET password_encryption = md5;"
     . "ALTER ROLE old PASSWORD 'old secret';"
-    . 'CREATE ROLE guest LOGIN; CREATE ROLE crowd LOGIN CONNECTION LIMIT 1;'
+    . 'CREATE ROLE guest LOGIN; CREATE ROLE single LOGIN CONNECTION LIMIT 1;'
     . 'CREATE ROLE nobody LOGIN;');
 psql($pg, 'CREATE DATABASE private');
 psql($pg, 'REVOKE CONNECT ON DATABASE private FROM PUBLIC');
 hba($pg, <<'HBA');
 host all app 127.0.0.1/32 scram-sha-256
 host all old 127.0.0.1/32 md5
-host all guest,crowd 127.0.0.1/32 trust
+host all guest,single 127.0.0.1/32 trust
 local all all peer
 HBA
 
-# for the user that the workers run as alone
+# readable only for the user of the workers
 
 my $uid = getpwnam 'www-data' // getpwnam 'nobody';
 
@@ -92,11 +93,11 @@ $t->run(main => 'user www-data;', http => <<"CONF");
         check postgres "host=%%DIR%% port=$port dbname=test user=guest"
               name=no_socket;
     }
-    init_checks crowd {
+    init_checks single {
         interval 50ms;
         backoff 50ms;
         latch off;
-        check postgres "$db user=crowd application_name=one" name=crowd;
+        check postgres "$db user=single application_name=one" name=single;
     }
     server {
         listen 127.0.0.1:%%PORT_8080%%;
@@ -105,49 +106,49 @@ $t->run(main => 'user www-data;', http => <<"CONF");
     }
 CONF
 
-is_check($t, $_, 'passed') for qw(trust inline uri file md5 passfile
+settles($t, $_, 'passed') for qw(trust inline uri file md5 passfile
                                   passfile2);
 
-is_check($t, 'wrong', 'error', 'auth',
+settles($t, 'wrong', 'error auth',
     qr/^password authentication failed for user "app" \(28P01\)$/);
-is_check($t, 'none', 'error', 'auth', qr/no password supplied/);
-is_check($t, 'absent', 'error', 'no_secret', qr{/absent" failed \(2: No such});
-is_check($t, 'empty', 'error', 'no_secret', qr/empty" is empty/);
-is_check($t, 'hidden', 'error', 'no_secret', qr/\(13: Permission denied\)/);
-is_check($t, 'open', 'error', 'no_secret',
+settles($t, 'none', 'error auth', qr/no password supplied/);
+settles($t, 'absent', 'error no_secret', qr{/absent" failed \(2: No such});
+settles($t, 'empty', 'error no_secret', qr/empty" is empty/);
+settles($t, 'hidden', 'error no_secret', qr/\(13: Permission denied\)/);
+settles($t, 'open', 'error no_secret',
     qr/pgpass_open" must not be readable by group or others/);
-is_check($t, 'no_passfile', 'error', 'no_secret', qr/\(2: No such/);
-is_check($t, 'unlisted', 'error', 'auth', qr/no pg_hba\.conf entry.*28000/);
-is_check($t, 'database', 'error', 'no_database',
+settles($t, 'no_passfile', 'error no_secret', qr/\(2: No such/);
+settles($t, 'unlisted', 'error auth', qr/no pg_hba\.conf entry.*28000/);
+settles($t, 'database', 'error no_database',
     qr/^database "no" does not exist \(3D000\)$/);
-is_check($t, 'private', 'error', 'denied',
+settles($t, 'private', 'error denied',
     qr/^permission denied for database "private" \(42501\)$/);
-is_check($t, 'no_socket', 'error', 'refused', qr/No such file or directory/);
-is_check($t, 'peer', 'error', 'auth', qr/role "www-data" does not exist/);
+settles($t, 'no_socket', 'error refused', qr/No such file or directory/);
+settles($t, 'peer', 'error auth', qr/role "www-data" does not exist/);
 
-# a role appears, a secret is rotated, a secret comes late
+# a role is created, a secret is rotated, a secret file is created
 
 psql($pg, 'CREATE ROLE "www-data" LOGIN');
-is_check($t, 'peer', 'passed');
+settles($t, 'peer', 'passed');
 
 secret('wrong', "$secret\n", 0444);
-is_check($t, 'wrong', 'passed');
+settles($t, 'wrong', 'passed');
 
 secret('absent', "$secret\r\n", 0444);
-is_check($t, 'absent', 'passed');
+settles($t, 'absent', 'passed');
 
-# of a password file, too, what it says when the connection is made counts
+# a password file is read for each connection
 
 psql($pg, "ALTER ROLE app PASSWORD 'rotated secret'");
 psql($pg, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     . " WHERE usename = 'app'");
-is_check($t, 'passfile', 'error', 'auth', qr/\(28P01\)$/);
+settles($t, 'passfile', 'error auth', qr/\(28P01\)$/);
 secret('pgpass', "127.0.0.1:$port:test:app:rotated secret\n", 0400, $uid);
-is_check($t, $_, 'passed') for qw(passfile passfile2);
+settles($t, $_, 'passed') for qw(passfile passfile2);
 
-# a crowd: our connection goes, another one takes its place
+# a connection limit: another connection takes the place of the kept one
 
-is_check($t, 'crowd', 'passed');
+settles($t, 'single', 'passed');
 
 my $other;
 
@@ -155,20 +156,21 @@ $t->wait_for(sub {
     psql($pg, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         . " WHERE application_name = 'one'");
     $other //= eval { DBI->connect($pg->dsn(dbname => 'test')
-        =~ s/user=\w+/user=crowd/r, '', '',
+        =~ s/user=\w+/user=single/r, '', '',
         { RaiseError => 1, PrintError => 0 }) };
-}, 'the place in the crowd');
+}, 'the only connection');
 
-is_check($t, 'crowd', 'error', 'too_many_connections',
-    qr/^too many connections for role "crowd" \(53300\)$/);
+settles($t, 'single', 'error too_many_connections',
+    qr/^too many connections for role "single" \(53300\)$/);
 $other->disconnect;
-is_check($t, 'crowd', 'passed');
+settles($t, 'single', 'passed');
 
 like(server_log($pg), qr/application_name=nginx-init-gate/,
-    'the server sees who we are');
-like(server_log($pg), qr/application_name=one/, 'or who we say we are');
+    'server log: default application name');
+like(server_log($pg), qr/application_name=one/, 
+    'server log: configured application name');
 
-# no password anywhere
+# no password in any output
 
 my $status = $t->get('/init')->{content};
 my $all = $t->log . $status . $t->get('/')->{content}
@@ -178,11 +180,11 @@ my $all = $t->log . $status . $t->get('/')->{content}
 for my $word ($secret, $inline, $uri, 'a secret', 'old secret',
     'wrong secret', 'rotated secret')
 {
-    ok(index($all, $word) < 0, "\"$word\" is not to be read")
+    ok(index($all, $word) < 0, "no \"$word\" in any output")
         or diag(grep { /\Q$word\E/ } split /^/, $all);
 }
 
 my @titles = map { $t->read("/proc/$_/cmdline") } $t->master, $t->workers;
-unlike("@titles", qr/secret/, 'nor in a process title');
+unlike("@titles", qr/secret/, 'no password in process titles');
 
 done_testing;

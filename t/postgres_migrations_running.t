@@ -1,11 +1,12 @@
 #!/usr/bin/perl
 
-# The postgres check while a migration runs: what it holds tells it from one
-# that broke off.
+# The postgres check while a migration runs: its locks distinguish it from one
+# that has failed.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
+use InitGate::Checks;
 use InitGate::Postgres;
 
 use Compress::Zlib ();
@@ -49,83 +50,83 @@ my $dbh = DBI->connect($pg->dsn(dbname => 'test'), '', '',
     { RaiseError => 1 });
 
 
-# golang-migrate: its lock, as its versions make it of names
+# golang-migrate: its lock, as its versions compute it from names
 
-is_check($t, 'migrate', 'failed', 'dirty', qr/^migration 42 broke off/);
+settles($t, 'migrate', 'failed dirty', qr/^migration 42 broke off/);
 
 for my $names ("public\0schema_migrations\0test", "public\0test", 'test') {
     my $id = (Compress::Zlib::crc32($names) * 1486364155) & 0xffffffff;
 
     $dbh->do("SELECT pg_advisory_lock($id)");
-    is_check($t, 'migrate', 'running', 'in_progress',
+    settles($t, 'migrate', 'running in_progress',
         qr/^migration 42 is running/);
     $dbh->do("SELECT pg_advisory_unlock($id)");
-    is_check($t, 'migrate', 'failed', 'dirty');
+    settles($t, 'migrate', 'failed dirty');
 }
 
 $dbh->do('SELECT pg_advisory_lock(42)');
 $dbh->do('UPDATE schema_migrations SET dirty = false');
-is_check($t, 'migrate', 'passed');
-is_check($t, 'next', 'waiting', 'behind', qr/^at 42, wants 43$/);
+settles($t, 'migrate', 'passed');
+settles($t, 'next', 'waiting behind', qr/^at 42, wants 43$/);
 
 my $id = (Compress::Zlib::crc32("public\0schema_migrations\0test")
     * 1486364155) & 0xffffffff;
 
 $dbh->do("SELECT pg_advisory_lock($id)");
-is_check($t, 'next', 'running', 'in_progress', qr/^migration is running/);
-is_check($t, 'migrate', 'passed');
+settles($t, 'next', 'running in_progress', qr/^migration is running/);
+settles($t, 'migrate', 'passed');
 
 
 # goose
 
-is_check($t, 'goose', 'waiting', 'behind');
-is_check($t, 'any', 'passed');
+settles($t, 'goose', 'waiting behind');
+settles($t, 'any', 'passed');
 $dbh->do('SELECT pg_advisory_lock(4097083626)');
-is_check($t, 'goose', 'running', 'in_progress');
-is_check($t, 'any', 'running', 'in_progress');
-is_check($t, 'reached', 'passed');
+settles($t, 'goose', 'running in_progress');
+settles($t, 'any', 'running in_progress');
+settles($t, 'reached', 'passed');
 $dbh->do('SELECT pg_advisory_unlock(4097083626)');
-is_check($t, 'goose', 'waiting', 'behind');
+settles($t, 'goose', 'waiting behind');
 
 
-# a tool in the middle of a transaction, with its table locked
+# a tool during a transaction, with its table locked
 
-is_check($t, 'alembic', 'waiting', 'uninitialized');
+settles($t, 'alembic', 'waiting uninitialized');
 $dbh->begin_work;
 $dbh->do('LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE');
 $dbh->do("INSERT INTO alembic_version VALUES ('ae10')");
-is_check($t, 'alembic', 'running', 'locked');
+settles($t, 'alembic', 'running locked');
 $dbh->commit;
-is_check($t, 'alembic', 'passed', undef, qr/^at ae10, wants ae10$/);
+settles($t, 'alembic', 'passed', qr/^at ae10, wants ae10$/);
 
 
-# a tool whose tables come one by one
+# a tool that creates its tables one by one
 
-is_check($t, 'liquibase', 'waiting', 'uninitialized');
+settles($t, 'liquibase', 'waiting uninitialized');
 $dbh->do("INSERT INTO databasechangeloglock VALUES (1, true, now(), 'me')");
-is_check($t, 'liquibase', 'running', 'in_progress', qr/locked by me since/);
+settles($t, 'liquibase', 'running in_progress', qr/locked by me since/);
 $dbh->do('CREATE TABLE databasechangelog (id text, tag text)');
-is_check($t, 'liquibase', 'running', 'in_progress');
+settles($t, 'liquibase', 'running in_progress');
 $dbh->do('UPDATE databasechangeloglock SET locked = false');
-is_check($t, 'liquibase', 'waiting', 'uninitialized');
+settles($t, 'liquibase', 'waiting uninitialized');
 $dbh->do("INSERT INTO databasechangelog VALUES ('a', 'v1')");
-is_check($t, 'liquibase', 'passed');
+settles($t, 'liquibase', 'passed');
 
-# and that are gone again
+# the tables are dropped
 
 $dbh->do('DROP TABLE databasechangelog');
-is_check($t, 'liquibase', 'waiting', 'uninitialized');
+settles($t, 'liquibase', 'waiting uninitialized');
 $dbh->do('DROP TABLE alembic_version');
-is_check($t, 'alembic', 'waiting', 'uninitialized');
+settles($t, 'alembic', 'waiting uninitialized');
 
 
-# another tool's table under the same name is no answer
+# the table of another tool under the same name
 
 $dbh->do('DROP TABLE schema_migrations');
-is_check($t, 'migrate', 'waiting', 'uninitialized');
+settles($t, 'migrate', 'waiting uninitialized');
 $dbh->do('CREATE TABLE schema_migrations (version varchar)');
 $dbh->do("INSERT INTO schema_migrations VALUES ('42')");
-is_check($t, 'migrate', 'error', 'query', qr/42703|42883/);
+settles($t, 'migrate', 'error query', qr/42703|42883/);
 
 $dbh->disconnect;
 

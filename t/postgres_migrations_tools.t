@@ -1,11 +1,12 @@
 #!/usr/bin/perl
 
-# The postgres check on tables that the migration tools themselves make, as
-# far as Debian has the tools: Alembic, Django, Rails.
+# The postgres check on tables made by the migration tools that Debian has:
+# Alembic, Django, Rails.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
+use InitGate::Checks;
 use InitGate::Postgres;
 
 my $t = InitGate->new(workers => 1);
@@ -176,32 +177,32 @@ $t->run(http => <<"CONF");
     }
 CONF
 
-is_check($t, $_, 'waiting', 'uninitialized') for qw(alembic django rails);
+settles($t, $_, 'waiting uninitialized') for qw(alembic django rails);
 
-ok(alembic('ae10'), 'Alembic');
-is_check($t, 'alembic', 'waiting', 'other_revision',
+ok(alembic('ae10'), 'Alembic: first revision');
+settles($t, 'alembic', 'waiting other_revision',
     qr/^at ae10, wants b27c,c300$/);
-is_check($t, 'alembic_exact', 'passed');
-ok(alembic('heads'), 'Alembic, up to its heads');
-is_check($t, 'alembic', 'passed', undef, qr/^at b27c,c300/);
-is_check($t, 'alembic_exact', 'waiting', 'other_revision');
+settles($t, 'alembic_exact', 'passed');
+ok(alembic('heads'), 'Alembic: heads');
+settles($t, 'alembic', 'passed', qr/^at b27c,c300/);
+settles($t, 'alembic_exact', 'waiting other_revision');
 
-ok(django('0001'), 'Django');
-is_check($t, 'django', 'waiting', 'other_revision',
+ok(django('0001'), 'Django: first migration');
+settles($t, 'django', 'waiting other_revision',
     qr/^at shop\.0001_initial, wants shop\.0002_prices$/);
-is_check($t, 'django_exact', 'passed');
-ok(django('0002'), 'Django, one further');
-is_check($t, 'django', 'passed');
-is_check($t, 'django_exact', 'waiting', 'ahead');
+settles($t, 'django_exact', 'passed');
+ok(django('0002'), 'Django: second migration');
+settles($t, 'django', 'passed');
+settles($t, 'django_exact', 'waiting ahead');
 
-ok(rails('20240101000000'), 'Rails');
-is_check($t, 'rails', 'waiting', 'behind',
+ok(rails('20240101000000'), 'Rails: first migration');
+settles($t, 'rails', 'waiting behind',
     qr/^at 20240101000000, wants 20240201000000$/);
-is_check($t, 'rails_exact', 'passed');
-ok(rails('20240301000000'), 'Rails, up to a migration that fails');
-is_check($t, 'rails', 'passed');
-is_check($t, 'rails_exact', 'waiting', 'ahead');
-is_check($t, 'rails_broken', 'waiting', 'behind',
+settles($t, 'rails_exact', 'passed');
+ok(rails('20240301000000'), 'Rails: up to a migration that fails');
+settles($t, 'rails', 'passed');
+settles($t, 'rails_exact', 'waiting ahead');
+settles($t, 'rails_broken', 'waiting behind',
     qr/^at 20240201000000, wants 20240301000000$/);
 
 done_testing;

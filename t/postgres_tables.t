@@ -1,10 +1,11 @@
 #!/usr/bin/perl
 
-# The postgres check: the tables that are there, and those that are missing.
+# The postgres check: tables that exist, and tables that are missing.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
+use InitGate::Checks;
 use InitGate::Postgres;
 
 my $t = InitGate->new;
@@ -47,32 +48,32 @@ $t->run(http => <<"CONF");
     }
 CONF
 
-is_check($t, 'some', 'waiting', 'missing',
+settles($t, 'some', 'waiting missing',
     qr/^missing tables: orders, s\.users$/);
-is_check($t, 'path', 'waiting', 'missing', qr/^missing tables: later$/);
-is_check($t, 'paths', 'waiting', 'missing', qr/^missing tables: HERE$/);
-is_check($t, 'quoted', 'passed');
-is_check($t, 'kinds', 'waiting', 'missing', qr/not_a_table/);
-is_check($t, 'migrations', 'waiting', 'uninitialized');
-is_check($t, 'rows', 'waiting', 'missing', qr/^missing tables: none$/);
-is_check($t, 'private', 'passed');
-is_check($t, 'many', 'waiting', 'missing',
+settles($t, 'path', 'waiting missing', qr/^missing tables: later$/);
+settles($t, 'paths', 'waiting missing', qr/^missing tables: HERE$/);
+settles($t, 'quoted', 'passed');
+settles($t, 'kinds', 'waiting missing', qr/not_a_table/);
+settles($t, 'migrations', 'waiting uninitialized');
+settles($t, 'rows', 'waiting missing', qr/^missing tables: none$/);
+settles($t, 'private', 'passed');
+settles($t, 'many', 'waiting missing',
     qr/^missing tables: a_table_with_a_long_name_1, .*, and \d+ more$/);
 
-unlike(check($t, 'path')->{message}, qr/inside/,
-    'schema= is where tables are looked for');
+unlike($t->check('path')->{message}, qr/inside/,
+    'schema=: table found');
 
 psql($pg, 'CREATE TABLE orders (i int)');
-is_check($t, 'some', 'waiting', 'missing', qr/^missing tables: s\.users$/);
+settles($t, 'some', 'waiting missing', qr/^missing tables: s\.users$/);
 
 psql($pg, 'CREATE TABLE s.users (i int)');
-is_check($t, 'some', 'passed');
+settles($t, 'some', 'passed');
 
-# to wait is no error for the server
+# a waiting check logs no error on the server
 
-$t->wait_for(sub { check($t, 'rows')->{attempts} > 3 }, 'some probes');
+$t->wait_for(sub { $t->check('rows')->{attempts} > 3 }, 'some probes');
 
-like(server_log($pg), qr/ready to accept connections/, 'the server logs');
-unlike(server_log($pg), qr/ERROR/, 'and no errors');
+like(server_log($pg), qr/ready to accept connections/, 'server log: written');
+unlike(server_log($pg), qr/ERROR/, 'server log: no errors');
 
 done_testing;

@@ -1,11 +1,12 @@
 #!/usr/bin/perl
 
-# The postgres check over TLS, as libpq has it: up to verify-full, with the
-# client's certificates, and beside nginx's own TLS in the same process.
+# The postgres check over TLS by libpq: up to verify-full, with client
+# certificates, and with TLS of nginx in the same process.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
+use InitGate::Checks;
 use InitGate::Fake;
 use InitGate::Postgres;
 
@@ -38,7 +39,7 @@ hostssl all app 127.0.0.1/32 cert
 hostnossl all clear 127.0.0.1/32 trust
 HBA
 
-# for libpq it must be the worker's own, or root's
+# libpq requires the key to be owned by the user of the workers, or by root
 my $uid = getpwnam 'www-data';
 chmod 0600, $client_key;
 chown $uid, -1, $client_key;
@@ -128,27 +129,27 @@ $t->run(main => 'user www-data;', http => <<"CONF");
     }
 CONF
 
-is_check($t, $_, 'passed')
+settles($t, $_, 'passed')
     for qw(require ca full uri client prefer fallback allow default
            prefer_plain);
 
-is_check($t, 'misnamed', 'error', 'tls',
+settles($t, 'misnamed', 'error tls',
     qr/certificate for "db\.example" does not match host name "other/);
-is_check($t, 'stranger', 'error', 'tls', qr/certificate verify failed/);
-is_check($t, 'no_root', 'error', 'tls',
+settles($t, 'stranger', 'error tls', qr/certificate verify failed/);
+settles($t, 'no_root', 'error tls',
     qr{root certificate file "/not/there" does not exist});
-is_check($t, 'no_client', 'error', 'auth', qr/valid client certificate/);
-is_check($t, 'unencrypted', 'error', 'auth', qr/no encryption/);
-is_check($t, 'plain', 'error', 'tls', qr/server does not support SSL/);
-is_check($t, 'handshake', 'error', 'timeout',
+settles($t, 'no_client', 'error auth', qr/valid client certificate/);
+settles($t, 'unencrypted', 'error auth', qr/no encryption/);
+settles($t, 'plain', 'error tls', qr/server does not support SSL/);
+settles($t, 'handshake', 'error timeout',
     qr/TLS handshaking with PostgreSQL/);
-is_check($t, 'garbage', 'error', 'tls');
-is_check($t, 'closes', 'error', 'reset');
-is_check($t, 'refuses', 'error', 'tls', qr/does not support SSL/);
-is_check($t, 'strange', 'error', 'protocol',
+settles($t, 'garbage', 'error tls');
+settles($t, 'closes', 'error reset');
+settles($t, 'refuses', 'error tls', qr/does not support SSL/);
+settles($t, 'strange', 'error protocol',
     qr/invalid response to SSL negotiation: H/);
 
-# nginx's own handshakes go on, and find no errors that are not theirs
+# handshakes of nginx find no errors in the queue of OpenSSL
 
 my $good = 0;
 
@@ -159,6 +160,6 @@ for (1 .. 20) {
     $good++ if join('', <$socket>) =~ /here$/;
 }
 
-is($good, 20, 'nginx itself speaks TLS');
+is($good, 20, 'TLS connections to nginx: served');
 
 done_testing;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# On a kept connection a probe asks the system for no more than it must: one
-# call to send, and one to receive.  Counted by strace.
+# The system calls of a probe on a kept connection: one to send, and one to
+# receive.  Counted by strace.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -14,15 +14,8 @@ plan_traced();
 
 my $t = InitGate->new(workers => 1);
 my $pg = $t->postgres;
-my ($redis) = { $t->redis->connect_info }->{server} =~ /(\d+)$/;
-
-my $http = InitGate::Fake->new(sub {
-    my ($c) = @_;
-
-    while ($c->read_until(qr/\r\n\r\n/)) {
-        $c->send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nready") or return;
-    }
-})->port;
+my $redis = $t->redis->port;
+my $http = InitGate::Fake->http(200, body => 'ready', keepalive => 1)->port;
 
 my %port = (http => $http, redis => $redis, postgres => $pg->port);
 
@@ -41,10 +34,10 @@ $t->run(http => <<"CONF");
     }
 CONF
 
-$t->wait_for(sub { $t->json('/init')->{ready} }, 'ready');
+$t->wait_ready;
 probed($t, $_) for sort keys %port;
 
-# -yy tells both ends of a connection
+# -yy prints both ends of a connection
 
 my ($probes, @lines) = traced($t, '-yy', keys %port);
 
@@ -58,27 +51,27 @@ for (@lines) {
     $once{$call}++;
 }
 
-# the tcp check, which keeps no connection, meets the same server as http
+# the tcp check, which keeps no connection, has the same server as http
 
 my $kept = $calls{$port{http}};
-ok(!delete $kept->{setsockopt}, 'tcp: nothing is set that nobody needs');
+ok(!delete $kept->{setsockopt}, 'tcp: no setsockopt');
 delete @$kept{qw(close getsockopt)};
 
 for my $name (sort keys %port) {
     my $got = $calls{$port{$name}} // {};
 
     is_deeply([sort keys %$got], [qw(recvfrom sendto)],
-        "$name: recvfrom sendto") or diag explain $got;
+        "$name: only recvfrom and sendto") or diag explain $got;
 
     for my $call (qw(recvfrom sendto)) {
         my $off = abs(($got->{$call} // 0) - $probes->{$name});
         cmp_ok($off, '<=', $probes->{$name} / 8,
-            "$name: a $call for each probe")
+            "$name: one $call per probe")
             or diag("$got->{$call} calls, $probes->{$name} probes");
     }
 }
 
 cmp_ok(abs($once{connect} - $probes->{tcp}), '<=', $probes->{tcp} / 8,
-    'nobody but tcp connects');
+    'tcp: one connect per probe, others none');
 
 done_testing;

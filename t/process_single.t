@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# master_process off: the one process probes, holds and serves; it ends by
-# QUIT.  nginx itself serves nobody new after a HUP there, but nothing may
-# crash, and who waits is not forgotten.
+# master_process off: the process probes, holds and serves, and exits by QUIT.
+# After a HUP nginx does not accept connections any more in this mode, but it
+# must not crash, and held requests are answered.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -10,7 +10,8 @@ use InitGate;
 use InitGate::Load;
 use Time::HiRes qw(time sleep);
 
-my $t = InitGate->new(master => 0, http => '', also => InitGate::Load::BESIDE);
+my $t = InitGate->new(master => 0, http => '',
+    also => InitGate::Load::BACKGROUND);
 
 sub conf {
     my ($marker) = @_;
@@ -27,98 +28,72 @@ sub conf {
 CONF
 }
 
-sub gate { $t->json('/init')->{gates}[0] }
-
-sub waiting {
-    my ($n) = @_;
-
-    my @waiting = map {
-        my $socket = $t->connect;
-        $socket->syswrite("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-        $socket;
-    } 1 .. $n;
-
-    $t->wait_for(sub { gate()->{held} == $n }, 'them to wait');
-
-    return @waiting;
-}
-
-sub served {
-    return scalar grep { $_ && $_->{status} == 200 }
-        map { $t->http_read($_) } @_;
-}
 
 # start, open, QUIT
 
 $t->run(http => conf('one'));
-$t->wait_for(sub { eval { gate()->{state} eq 'initializing' } }, 'a verdict');
-is(gate()->{prober}{pid}, $t->{pid}, 'the one process probes');
+$t->wait_for(sub { eval { $t->gate->{state} eq 'initializing' } }, 'a verdict');
+is($t->gate->{prober}{pid}, $t->{pid}, 'single process: probes');
 
-my @waiting = waiting(4);
+my @waiting = $t->hold(4, '/', 'app');
 $t->write('one');
-is(served(@waiting), 4, 'served');
-balanced($t, 'app');
+is_deeply($t->statuses(@waiting), { 200 => 4 }, 'gate opens: held served');
+counted_as_logged($t, 'app');
 
 my $load = InitGate::Load->new($t, clients => 2);
 $load->more(20);
-only($load, 200, 'open');
+only_status($load, 200, 'gate open: none refused');
 
-# QUIT, which is not graceful there: those who wait are answered
+# QUIT, which is not graceful in this mode: held requests are refused
 
-my $beside = beside($t, ends => 1);
+my $background = background($t, ends => 1);
 $t->quit;
-undisturbed($beside);
+unaffected($background);
 $t->remove('one');
 $t->run;
-$t->wait_for(sub { eval { gate()->{state} eq 'initializing' } }, 'a verdict');
-@waiting = waiting(4);
-$beside = beside($t, ends => 1);
-cmp_ok($t->quit, '<', patience(1), 'QUIT');
-is(scalar(grep { $_ && $_->{status} == 503 } map { $t->http_read($_) }
-    @waiting), 4, 'those who wait are answered');
-undisturbed($beside);
+$t->wait_for(sub { eval { $t->gate->{state} eq 'initializing' } }, 'a verdict');
+@waiting = $t->hold(4, '/', 'app');
+$background = background($t, ends => 1);
+cmp_ok($t->quit, '<', patience(1), 'QUIT, requests held: quick');
+is_deeply($t->statuses(@waiting), { 503 => 4 }, 'QUIT, requests held: refused');
+unaffected($background);
 
-# HUP, with the checks as they were, and with others, while somebody waits
+# HUP, with the same checks and with others, while requests are held
 
 my $reloads = 0;
 
 for my $marker ('one', 'two') {
     $t->remove($_) for qw(one two);
     $t->run(http => conf('one'));
-    $t->wait_for(sub { eval { gate()->{state} eq 'initializing' } },
+    $t->wait_for(sub { eval { $t->gate->{state} eq 'initializing' } },
         'a verdict');
-    @waiting = waiting(4);
-    $beside = beside($t, ends => 1);
-    my $done = $t->connect;
-    $done->syswrite("GET /init HTTP/1.1\r\nHost: a\r\n\r\n");
-    is($t->http_read($done)->{status}, 200, 'a connection that lives on');
+    @waiting = $t->hold(4, '/', 'app');
+    $background = background($t, ends => 1);
+    my $done = $t->send('/init', keepalive => 1);
+    is($t->http_read($done)->{status}, 200, 'keepalive connection');
     my $pid = $t->{pid};
 
     $t->conf(http => conf($marker));
     $t->signal('HUP');
     $t->wait_log(qr/\[notice\].*reconfiguring/, ++$reloads);
 
-    my @answers = map { $t->http_read($_) } @waiting;
-    is(scalar(grep { $_ && $_->{status} == 503 } @answers), 4,
-        'HUP: those who wait are answered');
+    is_deeply($t->statuses(@waiting), { 503 => 4 }, 'HUP: held refused');
 
-    # connections from before go on
+    # open connections stay
 
-    $done->syswrite("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    $t->send('/', socket => $done);
     my $answer = $t->http_read($done);
-    is($answer && $answer->{status}, 503, 'who comes now is answered, too');
-    ok($t->alive($pid), 'nothing crashed');
+    is($answer && $answer->{status}, 503,
+        'HUP: request on an open connection refused');
+    ok($t->alive($pid), 'HUP: no crash');
 
     $t->signal('QUIT');
-    $t->wait_for(sub {
-        waitpid $t->{child}, POSIX::WNOHANG();
-        !$t->alive($pid);
-    }, 'the end');
+    $t->wait_exit($pid);
     delete $t->{pid};
 
-    # nginx has closed the log of their configuration
-    my %count = $beside->stop->counts;
-    is_deeply([keys %count], [200], 'and nobody noticed');
+    # nginx has closed the log of the old configuration
+    my %count = $background->stop->counts;
+    is_deeply([keys %count], [200], 'HUP: other requests served');
 }
 
 done_testing;

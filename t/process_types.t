@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 
-# Kinds of processes and of event loops: a cache manager and loader beside,
-# accept_mutex, reuseport, more workers than cores, poll and select.  Each is
-# started, held at, opened, reloaded and crashed under load; only one process
-# probes.
+# Types of processes and event methods: cache manager and loader, accept_mutex,
+# reuseport, more workers than cores, poll and select.  With each of them nginx
+# is started, holds requests, opens the gate, is reloaded and has a worker
+# killed under load; only one process probes.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -11,7 +11,7 @@ use InitGate;
 use InitGate::Load;
 use Time::HiRes qw(time sleep);
 
-sub try_it {
+sub works_with {
     my ($name, %args) = @_;
 
     my $listen = delete $args{listen} // '';
@@ -49,83 +49,70 @@ CONF
     $t->allow(qr/exited on signal 9/);
     $t->run;
 
-    my $gate = sub { $t->json('/init')->{gates}[$_[0] // 0] };
-
-    $t->wait_for(sub { $gate->(1)->{ready}
-        && $gate->()->{state} eq 'initializing' }, "$name: verdicts");
+    $t->wait_ready('swings');
+    $t->wait_state('initializing', 'app');
 
     is($t->prober, ($t->workers)[0], "$name: the first worker probes");
 
-    my @waiting = map {
-        my $socket = $t->connect;
-        $socket->syswrite("GET / HTTP/1.1\r\nHost: a\r\n"
-            . "Connection: close\r\n\r\n");
-        $socket;
-    } 1 .. 20;
-
-    $t->wait_for(sub { $gate->()->{held} == 20 }, "$name: twenty to wait");
+    my @waiting = $t->hold(20, '/', 'app');
 
     my $begun = time;
     $t->write('app');
-    my @served = grep { $_ && $_->{status} == 200 }
-        map { $t->http_read($_) } @waiting;
-    is(scalar @served, 20, "$name: served");
-    cmp_ok(time - $begun, '<', patience(1), "$name: at once");
+    is_deeply($t->statuses(@waiting), { 200 => 20 }, "$name: held, served");
+    cmp_ok(time - $begun, '<', patience(1), "$name: held, served in time");
     undef @waiting;
 
     my $load = InitGate::Load->new($t, clients => 2);
     $load->more(20);
 
-    # one probes: what the backend has seen is what it counts
+    # the backend sees as many probes as one process counts
 
     my $seen = sub { scalar(() = $t->read('probes.log') =~ /\n/g) };
-    my $attempts = sub { $gate->(1)->{checks}[0]{attempts} };
+    my $attempts = sub { $t->check('http')->{attempts} };
     my ($attempted, $was_seen) = ($attempts->(), $seen->());
 
     $t->wait_for(sub { $attempts->() > $attempted + patience(10) },
         "$name: verdicts");
 
     my $differ = $seen->() - $was_seen - ($attempts->() - $attempted);
-    cmp_ok(abs $differ, '<', patience(6), "$name: one probes") or diag $differ;
+    cmp_ok(abs $differ, '<', patience(6),
+        "$name: one process probes") or diag $differ;
 
     $t->reload for 1 .. 2;
     $load->more(20);
 
-    my $prober = $t->prober;
-    $t->signal('KILL', $prober);
-    $t->wait_for(sub { ($t->prober // $prober) != $prober },
-        "$name: another prober");
+    $t->kill_prober;
 
     $t->reload;
     $load->more(20);
 
     my %count = $load->stop->counts;
     delete $count{lost};
-    is_deeply([keys %count], [200], "$name: nobody was refused");
+    is_deeply([keys %count], [200], "$name: none refused");
 
     $t->wait_for(sub { $t->workers == $workers }, "$name: workers");
 
-    # the rest is the harness's: descriptors, QUIT in time, no alerts
+    # the harness tests descriptors, QUIT and alerts
 
     return $t;
 }
 
-my $t = try_it('cache', more => <<'CONF');
+my $t = works_with('cache', more => <<'CONF');
     proxy_cache_path %%DIR%%/cache keys_zone=one:1m loader_sleep=10ms;
     proxy_cache one;
 CONF
-like($t->log, qr/start cache manager process/, 'a cache manager is there');
+like($t->log, qr/start cache manager process/, 'cache: cache manager started');
 
-try_it('accept_mutex', events => 'accept_mutex on;', workers => 3);
-try_it('multi_accept', events => 'multi_accept on;', workers => 3);
+works_with('accept_mutex', events => 'accept_mutex on;', workers => 3);
+works_with('multi_accept', events => 'multi_accept on;', workers => 3);
 
-# a socket for each worker, and so for the one that is killed
+# each worker has a socket of its own, also the one that is killed
 
-try_it('reuseport', listen => 'reuseport', workers => 3);
-try_it('eight', workers => 8);
+works_with('reuseport', listen => 'reuseport', workers => 3);
+works_with('eight', workers => 8);
 
 for my $method (qw(poll select)) {
-    try_it($method, events => "use $method;")
+    works_with($method, events => "use $method;")
         if `@{[InitGate::binary()]} -V 2>&1` =~ /with-${method}_module/;
 }
 

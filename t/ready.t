@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# init_ready: for probes, as text in the shape of Kubernetes' /readyz, or as
-# JSON for who asks for it.
+# init_ready: for probes, as text in the format of /readyz of Kubernetes, or as
+# JSON by Accept.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -28,23 +28,24 @@ CONF
 
 $t->write('schema');
 $t->run;
-$t->wait_for(sub {
-    $t->json('/init')->{gates}[0]{state} eq 'initializing';
-}, 'the first verdicts');
+$t->wait_state('initializing');
 
 my $r = $t->get('/ready');
 
 is($r->{status}, 503, 'closed: status');
-like($r->{headers}{'content-type'}, qr{^text/plain}, 'type');
-is($r->{headers}{'cache-control'}, 'no-store', 'not to be cached');
-is($r->{headers}{vary}, 'Accept', 'Vary');
-like($r->{content}, qr/^\[\+\]schema ok$/m, 'a check that passed');
-like($r->{content}, qr/^\[-\]warm waiting: missing$/m, 'one that did not');
-like($r->{content}, qr/^\[-\]later pending$/m, 'one not asked yet');
+like($r->{headers}{'content-type'}, qr{^text/plain}, 'closed: type');
+is($r->{headers}{'cache-control'}, 'no-store', 'closed: Cache-Control');
+is($r->{headers}{vary}, 'Accept', 'closed: Vary');
+like($r->{content}, qr/^\[\+\]schema ok$/m,
+    'closed: line of a check that passed');
+like($r->{content}, qr/^\[-\]warm waiting: missing$/m,
+    'closed: line of a check that waits');
+like($r->{content}, qr/^\[-\]later pending$/m,
+    'closed: line of a pending check');
 like($r->{content}, qr/^\[-\]nice waiting: missing \(optional\)$/m,
-    'an optional one');
-like($r->{content}, qr/\nreadyz check failed\n?\z/, 'the last line');
-unlike($r->{content}, qr/\Q@{[$t->dir]}/, 'no path in it');
+    'closed: line of an optional check');
+like($r->{content}, qr/\nreadyz check failed\n?\z/, 'closed: last line');
+unlike($r->{content}, qr/\Q@{[$t->dir]}/, 'closed: no path');
 
 $r = $t->get('/ready', headers => {Accept => 'application/json'});
 
@@ -55,19 +56,22 @@ is($json->{ready}, JSON::PP::false, 'JSON: ready');
 is_deeply([sort keys %{$json->{gates}[0]{checks}[1]}],
     [qw(name reason verdict)], 'JSON: no details');
 is($t->get('/ready', headers => {Accept => 'application/problem+json'})
-    ->{headers}{'content-type'}, 'application/json', 'a problem is JSON, too');
+    ->{headers}{'content-type'}, 'application/json',
+        'application/problem+json: JSON');
 
 is($t->get('/ready', headers => {Accept => '*/*'})->{headers}{'content-type'}
-    =~ m{^text/plain}, 1, 'curl gets text');
+    =~ m{^text/plain}, 1, '*/*: text');
 
 my $h = $t->head('/ready');
 is($h->{status}, 503, 'HEAD: status');
 is($h->{content} // '', '', 'HEAD: no body');
 
 $r = $t->get('/all');
-is($r->{status}, 503, 'all gates');
-like($r->{content}, qr{^\[\+\]app/schema ok$}m, 'each check with its gate');
-like($r->{content}, qr{^\[-\]other/file waiting: missing$}m, 'of all of them');
+is($r->{status}, 503, 'all gates, closed: status');
+like($r->{content}, qr{^\[\+\]app/schema ok$}m,
+    'all gates: line with the name of the gate');
+like($r->{content}, qr{^\[-\]other/file waiting: missing$}m,
+    'all gates: line of the other gate');
 
 # one check, by a path below
 
@@ -75,41 +79,41 @@ is($t->get("/$_")->{status}, 200, "$_: passed")
     for qw(ready/schema ready/app/schema all/schema all/app/schema);
 is($t->get("/$_")->{status}, 503, "$_: not passed")
     for qw(ready/warm ready/app/warm all/other/file);
-is($t->get("/$_")->{status}, 404, "$_: there is none")
+is($t->get("/$_")->{status}, 404, "$_: no such check")
     for qw(ready/no_such ready/no_such/warm ready/other/file all/other/warm
            ready/app/warm/more);
 is($t->get('/ready/schema')->{content}, "[+]schema ok\nreadyz check passed\n",
-    'nothing but that check');
-is($t->get('/ready/')->{status}, 503, 'no name is all of them');
+    'one check: no other lines');
+is($t->get('/ready/')->{status}, 503, 'no name: all checks');
 
-# without some of them
+# excluded checks
 
-is($t->get("/$_")->{status}, 503, "$_: the rest is not there")
+is($t->get("/$_")->{status}, 503, "$_: not ready")
     for qw(ready?exclude=warm ready?exclude=later ready?exclude=schema
            ready?exclude=other/warm&exclude=later ready?exclude=
            ready?exclude=warm&include=later ready?exclude=war&exclude=later
            all?exclude=warm&exclude=later);
-is($t->get("/$_")->{status}, 200, "$_: the rest is")
+is($t->get("/$_")->{status}, 200, "$_: ready")
     for qw(ready?exclude=warm&exclude=later
            ready?a=b&exclude=app/warm&c&exclude=later&d
            all?exclude=app/warm&exclude=app/later&exclude=other/file);
 like($t->get('/ready?exclude=warm')->{content},
-    qr/^\[\+\]warm excluded: ok$/m, 'told as Kubernetes does');
+    qr/^\[\+\]warm excluded: ok$/m, 'excluded: line as in Kubernetes');
 
 $t->write($_) for qw(warm later);
 $t->wait_for(sub { $t->get('/ready')->{status} == 200 }, 'the gate to open');
 
 $r = $t->get('/ready');
 is($r->{status}, 200, 'open: status');
-like($r->{content}, qr/^\[\+\]warm ok$/m, 'open: a check');
-like($r->{content}, qr/\nreadyz check passed\n?\z/, 'open: the last line');
+like($r->{content}, qr/^\[\+\]warm ok$/m, 'open: line of a check');
+like($r->{content}, qr/\nreadyz check passed\n?\z/, 'open: last line');
 
 $json = $t->json('/ready', headers => {Accept => 'application/json'});
 is($json->{ready}, JSON::PP::true, 'open: JSON');
 
-is($t->get('/all')->{status}, 503, 'the other is closed');
+is($t->get('/all')->{status}, 503, 'all gates, one closed: status');
 $t->write('other');
-$t->wait_for(sub { $t->get('/all')->{status} == 200 }, 'all to open');
+$t->wait_for(sub { $t->get('/all')->{status} == 200 }, 'all gates to open');
 
 is($t->head('/ready')->{status}, 200, 'open: HEAD');
 

@@ -1,21 +1,19 @@
 #!/usr/bin/perl
 
-# The redis check: what is asked of a key, and what the answers mean.
+# The redis check: the conditions on a key, and the verdicts on the replies.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Checks;
 
-use Redis;
-
 my $t = InitGate->new(workers => 1);
 
 my $server = $t->redis;
-my $redis = Redis->new($server->connect_info);
-my $url = "redis://gate:word\@127.0.0.1:" . $redis->info->{tcp_port};
+my $redis = $server->client;
+my $url = "redis://gate:word\@127.0.0.1:" . $server->port;
 
-# all that the README says is needed
+# the permissions that the documentation names
 
 $redis->acl(qw(SETUSER gate on >word ~* +ping +select +type +exists +getrange
     +hexists +hstrlen +hget +hlen +llen +scard +zcard +xlen));
@@ -62,7 +60,7 @@ sub counts {
     is($check->{expected}, $expected, "$name: expected");
 }
 
-# nothing there
+# no keys
 
 verdict($t, 'ping', 'passed');
 verdict($t, 'exists', 'waiting missing', qr/^key "e" does not exist$/);
@@ -138,7 +136,7 @@ for (@numbers) {
     my ($text, $verdict, $observed) = @$_;
 
     $redis->set(n => $text);
-    # without the blanks around it
+    # without blanks around it
     my ($shown) = $text =~ /^\s*(.*?)\s*$/s;
     my $message = $verdict =~ /too_few/
         ? qr/^key "n" is \Q$shown\E, not yet 10$/ : undef;
@@ -154,7 +152,7 @@ verdict($t, 'min', 'waiting mismatch', qr/^key "n" is "broken", which is no/);
 $redis->set(n => 12);
 verdict($t, 'count', 'passed');
 
-# the length of what else there is
+# the length of other types
 
 my @kinds = (
     ['a list', 'elements',
@@ -188,7 +186,7 @@ counts('min', 'waiting too_few', qr/^key "n" is a stream of 0 entries/, 0, 10);
 $redis->del('n');
 counts('min', 'waiting missing', undef, 0, 10);
 
-# another type than the one that was asked for
+# keys of another type
 
 $redis->del('v');
 $redis->rpush(v => 'ready');
@@ -231,7 +229,7 @@ counts('fmin', 'waiting too_few', qr/^field "f" of key "h" is 7, not yet 10$/,
 $redis->hset(h => f => 70);
 counts('fmin', 'passed', undef, 70, 10);
 
-# much more than anybody wants to read
+# very long values
 
 my $large = 'x' x 300_000;
 
@@ -255,9 +253,10 @@ verdict($t, 'fvalue', 'waiting mismatch', qr/^field "f" of key "h" is "xxx/);
 $redis->hset(h => f => 'ready');
 verdict($t, 'fvalue', 'passed');
 
-# all of them over one connection
+# one connection for all checks
 
 my @clients = grep { !/cmd=(?:client|NULL)/ } split /\n/, $redis->client_list;
-is(scalar @clients, 1, "one connection") or diag $redis->client_list;
+is(scalar @clients, 1,
+    'all checks: one connection') or diag $redis->client_list;
 
 done_testing;

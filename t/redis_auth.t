@@ -7,19 +7,17 @@ use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Checks;
 
-use Redis;
-
 my $t = InitGate->new(workers => 1);
 
-# set later, so that the object that stops the server has been let in
+# set later, since the client does not log in
 
-my $server = $t->redis;
-my $redis = Redis->new($server->connect_info);
+my $server = $t->redis('unixsocket %DIR%/redis.sock', 'unixsocketperm 777');
+my $redis = $server->client;
 
 $redis->config(qw(SET requirepass hunter-1));
 
-my $port = $redis->info->{tcp_port};
-my ($socket) = glob $t->path('redis*/redis.sock');
+my $port = $server->port;
+my $socket = $server->dir . '/redis.sock';
 
 $redis->acl(qw(SETUSER gate on >hunter@2/:% ~warm:* +ping +select +type
     +getrange +exists));
@@ -95,7 +93,7 @@ $t->run(http => <<"CONF");
 
 CONF
 
-# where waiting does not help it is soon long until the next probe
+# closes the connections of nginx
 
 sub kick {
     my @ids = map { /^id=(\d+)/ } grep { !/cmd=(?:client|NULL)/ }
@@ -104,7 +102,7 @@ sub kick {
     eval { $redis->client('KILL', 'ID', $_) } for @ids;
 }
 
-# a password is read at each connect
+# a password file is read for each connection
 
 settles($t, 'file', 'error auth');
 $t->write('password', "hunter-1\n");
@@ -149,7 +147,7 @@ settles($t, $_, 'passed') for qw(ufile uall uurl);
 settles($t, 'unone', 'error refused', 
     qr{connect\(\) to unix:/nonexistent/redis\.sock failed \(2: No such});
 
-# rotated: the old one goes on as long as the connection does
+# rotated: the old password holds as long as the connection
 
 $redis->config(qw(SET requirepass hunter-4));
 verdict($t, 'password', 'passed');
@@ -160,26 +158,26 @@ settles($t, 'file', 'error auth');
 $t->write('password', 'hunter-4');
 settles($t, 'file', 'passed');
 
-# a user that lost a right while connected
+# a user loses a permission while connected
 
 $redis->acl(qw(SETUSER gate -ping));
 settles($t, 'user', 'error denied');
 $redis->acl(qw(SETUSER gate +ping));
 settles($t, 'user', 'passed');
 
-# who is somebody shares a connection
+# checks of the same user share a connection
 
 my @gate = grep { / user=gate / } split /\n/, $redis->client_list;
-is(scalar @gate, 1, 'one connection of a user');
+is(scalar @gate, 1, 'checks of a user: one connection');
 
-# not a word of them anywhere
+# no passwords in any output
 
 my $all = join "\n", $t->log, $t->get('/init')->{content};
 
-unlike($all, qr/hunter/, 'no hunter in the log or the status')
+unlike($all, qr/hunter/, 'log and status: no password')
     or diag(join "\n", grep { /hunter/ } split /\n/, $all);
 
 my @titles = map { $t->read("/proc/$_/cmdline") } $t->workers, $t->master;
-unlike("@titles", qr/hunter/, 'nor in the titles of processes');
+unlike("@titles", qr/hunter/, 'process titles: no password');
 
 done_testing;

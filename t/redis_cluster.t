@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 
-# The redis check: a cluster's nodes, each of which has a part of the keys.
+# The redis check: the nodes of a cluster, each of which has a part of the
+# keys.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -21,7 +22,7 @@ my @nodes = map {
 
 my @at = map { $_->at } @nodes;
 
-# of these keys each node has one: slots 15495, 3300, 7365
+# each node has one of these keys: slots 15495, 3300, 7365
 
 my %key = (0 => 'b', 1 => 'c', 2 => 'a');
 my $checks = '';
@@ -31,9 +32,9 @@ for my $node (0 .. 2) {
                . " name=$_$node key=$_ min=3;\n" for qw(a b c);
 }
 
-# know that it is another port, and not how they are reached themselves
+# redirections with a port, without a host or with "?"
 
-my ($vague, $veiled) = map {
+my ($no_host, $unknown_host) = map {
     my $unknown = $_;
     InitGate::Fake->new(sub {
         my ($c) = @_;
@@ -42,7 +43,7 @@ my ($vague, $veiled) = map {
     });
 } '', '?';
 
-$_->set($nodes[0]->port) for $vague, $veiled;
+$_->set($nodes[0]->port) for $no_host, $unknown_host;
 
 $t->run(http => <<"CONF");
 
@@ -52,9 +53,11 @@ $t->run(http => <<"CONF");
 
         check file %%DIR%%/never  name=never;
         check redis redis://gate:word\@$at[0]  name=ping;
-        check redis unix:gate:word\@%%DIR%%/server1/sock  name=socket  key=a;
-        check redis redis://127.0.0.1:@{[$vague->port]}  name=vague  key=a;
-        check redis redis://127.0.0.1:@{[$veiled->port]}  name=veiled  key=a;
+        check redis unix:gate:word\@@{[$nodes[0]->dir]}/sock  name=socket
+                                                              key=a;
+        check redis redis://127.0.0.1:@{[$no_host->port]}  name=no_host  key=a;
+        check redis redis://127.0.0.1:@{[$unknown_host->port]}  key=a
+                                                            name=unknown_host;
         $checks
     }
 
@@ -69,9 +72,9 @@ settles($t, 'ping', 'passed');
 settles($t, 'a0', 'running starting', qr/CLUSTERDOWN /);
 
 my $said = `redis-cli --cluster create @at --cluster-yes 2>&1`;
-is($?, 0, 'a cluster is created') or diag($said);
+is($?, 0, 'redis-cli --cluster create') or diag($said);
 
-# whichever node is asked, the one that has the key answers
+# whichever node is the target, the one that has the key is asked
 
 settles($t, $_, 'waiting missing') for map { ("a$_", "b$_", "c$_") } 0 .. 2;
 
@@ -82,7 +85,7 @@ settles($t, $_, 'passed') for map { ("a$_", "b$_", "c$_") } 0 .. 2;
 
 settles($t, 'socket', 'passed');
 
-# and from then on it is the one that is asked
+# further probes ask that node first
 
 my %has;
 for my $node (0 .. 2) {
@@ -91,10 +94,10 @@ for my $node (0 .. 2) {
     }
 }
 
-is(scalar keys %has, 3, 'each key is somewhere');
+is(scalar keys %has, 3, 'keys: on the three nodes');
 
-$_->set($nodes[$has{a}]->port) for $vague, $veiled;
-settles($t, $_, 'passed') for qw(vague veiled);
+$_->set($nodes[$has{a}]->port) for $no_host, $unknown_host;
+settles($t, $_, 'passed') for qw(no_host unknown_host);
 
 $_->client->config('RESETSTAT') for @nodes;
 probed($t, $_) for map { ("a$_", "b$_", "c$_") } 0 .. 2;
@@ -104,9 +107,9 @@ for (@nodes) {
     my $errors = $_->client->info('errorstats');
     $moved += ($errors->{errorstat_MOVED} // '') =~ /count=(\d+)/ ? $1 : 0;
 }
-is($moved, 0, 'nobody is sent on any more');
+is($moved, 0, 'further probes: no redirections');
 
-# a slot on its way from one node to the other
+# a slot that is migrated from one node to another
 
 my $from = $nodes[$has{a}];
 my $to = $nodes[($has{a} + 1) % 3];
@@ -121,7 +124,7 @@ $from->client->migrate('127.0.0.1', $to->port, 'a', 0, 1000);
 verdict($t, "a$_", 'passed') for 0 .. 2;
 
 my $errors = $from->client->info('errorstats');
-like($errors->{errorstat_ASK}, qr/count=/, 'it was asked for it');
+like($errors->{errorstat_ASK}, qr/count=/, 'migrated key: ASK redirections');
 
 $_->client->cluster('setslot', $slot, 'node', $to_id) for $to, $from;
 verdict($t, "a$_", 'passed') for 0 .. 2;

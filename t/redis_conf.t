@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 
-# The redis check: what "nginx -t" refuses, and that no password is repeated.
+# The redis check: invalid configurations, with their messages, which have no
+# passwords, and valid ones.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -27,7 +28,7 @@ sub good {
 
     my ($status, $said) = conf("check redis $check;");
 
-    is($status, 0, "taken: $check") or diag($said);
+    is($status, 0, "valid: $check") or diag($said);
 }
 
 sub bad {
@@ -37,9 +38,9 @@ sub bad {
 
     isnt($status, 0, "refused: $check");
     like($said, qr/\[emerg\].*$message.* in check "redis" of type "redis" in /,
-        'says why');
-    like($said, qr{nginx\.conf:\d+$}m, 'and where');
-    unlike($said, qr/secret/, 'and no secret');
+        "message: $check");
+    like($said, qr{nginx\.conf:\d+$}m, "place in the message: $check");
+    unlike($said, qr/secret/, "no secret in the message: $check");
 }
 
 my $url = 'redis://cache';

@@ -1,28 +1,25 @@
 #!/usr/bin/perl
 
-# The redis check: connections are shared, kept, reopened, and closed.
+# The connections of the redis check: shared, kept, opened again, and closed.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Checks;
 use InitGate::Fake;
-use InitGate::RedisServers;
-
-use Redis;
 
 my $t = InitGate->new(workers => 1);
 
 my $server = $t->redis;
-my $redis = Redis->new($server->connect_info);
-my $port = $redis->info->{tcp_port};
-my $frozen = InitGate::RedisServers->new($t)->start;
+my $redis = $server->client;
+my $port = $server->port;
+my $frozen = $t->redis;
 
-# one question of EXISTS after the other
+# one EXISTS command after another
 
 my $exists = qr/\*2\r\n\$6\r\nEXISTS\r\n\$(\d)\r\n(\w+)\r\n/;
 
-# gives up the connection at the second question
+# closes the connection at the second command
 
 my $fickle = InitGate::Fake->new(sub {
     my ($c) = @_;
@@ -32,7 +29,7 @@ my $fickle = InitGate::Fake->new(sub {
     $c->word eq 'reset' ? $c->reset : return;
 });
 
-# says nothing before it has heard everything, and then all in pieces
+# replies after it has read all commands, and then byte by byte
 
 my $late = InitGate::Fake->new(sub {
     my ($c) = @_;
@@ -43,7 +40,7 @@ my $late = InitGate::Fake->new(sub {
     }
 });
 
-# talks when nobody has asked
+# sends a reply without a command
 
 my $chatty = InitGate::Fake->new(sub {
     my ($c) = @_;
@@ -54,7 +51,7 @@ my $chatty = InitGate::Fake->new(sub {
     $c->hang;
 });
 
-# one field grows after the first look at it, while another one is asked for
+# a field grows after its length is known, while another command is pending
 
 my $growing = InitGate::Fake->new(sub {
     my ($c) = @_;
@@ -69,7 +66,7 @@ my $growing = InitGate::Fake->new(sub {
     }
 });
 
-# makes sense from the second connection on
+# the replies are of the right type from the second connection on
 
 my $muddled = InitGate::Fake->new(sub {
     my ($c) = @_;
@@ -139,7 +136,7 @@ sub unbroken {
         @{$check->{recent}}), '', $what);
 }
 
-# one connection for all who are the same there
+# one connection for the same user and database
 
 $redis->set(k => 1);
 $redis->rpush(l => 1 .. 3);
@@ -149,17 +146,18 @@ $redis->config('RESETSTAT');
 
 probed($t, $_) for qw(one two three one two three);
 
-is(scalar clients(qr/ db=0 /), 1, 'three checks share a connection');
-is(scalar clients(qr/ db=1 /), 1, 'another database has its own');
-is($redis->info->{total_connections_received}, 0, 'they are kept');
+is(scalar clients(qr/ db=0 /), 1, 'three checks of a database: one connection');
+is(scalar clients(qr/ db=1 /), 1, 'another database: another connection');
+is($redis->info->{total_connections_received}, 0,
+    'more probes: connections kept');
 
-# what is asked, and no more
+# the commands
 
 is(join(' ', grep { !/client|config|info/ }
     map { s/^cmdstat_//r } sort keys %{$redis->info('commandstats')}),
-    'exists llen ping type', 'nothing but the questions');
+    'exists llen ping type', 'more probes: no other commands');
 
-# closed by the server, time and again: nobody notices
+# closed by the server again and again
 
 probed($t, 'one') for 1 .. 10;
 
@@ -169,18 +167,19 @@ for (1 .. 10) {
     probed($t, 'two');
 }
 
-unbroken('one', 'closed while idle: no error');
-unbroken('three', 'nor for another one');
-cmp_ok($redis->info->{total_connections_received}, '>=', 10, 'reopened');
+unbroken('one', 'closed while idle: no other verdicts');
+unbroken('three', 'closed while idle, another check: no other verdicts');
+cmp_ok($redis->info->{total_connections_received}, '>=', 10,
+    'closed while idle: opened again');
 
-# closed instead of an answer: asked again over a new connection
+# closed instead of a reply: the command is sent again over a new connection
 
 probed($t, 'fickle') for 1 .. 10;
-unbroken('fickle', 'closed while waiting: no error');
+unbroken('fickle', 'closed while waiting: no other verdicts');
 
 $fickle->set('reset');
 probed($t, 'fickle') for 1 .. 10;
-unbroken('fickle', 'reset while waiting: no error');
+unbroken('fickle', 'reset while waiting: no other verdicts');
 
 # frozen, and thawed
 
@@ -195,40 +194,41 @@ verdict($t, 'stiff', 'waiting missing');
 verdict($t, 'patient', 'passed');
 
 my @left = grep { !/cmd=client/ } split /\n/, $frozen->client->client_list;
-is(scalar @left, 1, 'they are together again') or diag(join "\n", @left);
+is(scalar @left, 1, 'thawed: one connection again') or diag(join "\n", @left);
 
-# AUTH, SELECT and the question go out together
+# AUTH, SELECT and the command are sent together
 
 verdict($t, 'late', 'passed');
-unbroken('late', 'in pieces');
+unbroken('late', 'reply byte by byte: no other verdicts');
 
-# what nobody asked for
+# a reply without a command
 
 verdict($t, 'chatty', 'passed');
-unbroken('chatty', 'talk between two questions');
+unbroken('chatty', 'reply without a command: no other verdicts');
 $t->wait_log(qr/redis at "127\.0\.0\.1:\d+" answered without a question/);
 
-# too long for us, and only then
+# a value that becomes too long
 
 verdict($t, 'growing', 'passed');
 $growing->set('large');
 verdict($t, 'growing', 'waiting mismatch', qr/has 100000 bytes, more than/);
-unlike(join(' ', map { $_->[0] } @{check($t, 'growing')->{recent}}),
-    qr/error/, 'without an error');
-unbroken('beside', 'nor one for those behind it');
+unlike(join(' ', map { $_->[0] } @{$t->check('growing')->{recent}}),
+    qr/error/, 'value becomes too long: no errors');
+unbroken('beside', 'value becomes too long, another check: no other verdicts');
 
-# nobody trusts a connection with answers of the wrong kind
+# a connection with a reply of the wrong type is closed
 
 verdict($t, 'muddled', 'passed');
-is($muddled->connections, 2, 'another connection');
+is($muddled->connections, 2, 'reply of the wrong type: another connection');
 
 # once the gate is open, its connection is closed
 
-is(scalar clients(qr/ db=5 /), 1, 'open while the gate is closed');
+is(scalar clients(qr/ db=5 /), 1, 'gate closed: connection open');
 $redis->select(5);
 $redis->set(ready => 1);
 $t->wait_for(sub { $t->json('/latched')->{ready} }, 'the gate to open');
-$t->wait_for(sub { !clients(qr/ db=5 .*cmd=exists/) }, 'the end');
-pass('closed when the gate has latched');
+$t->wait_for(sub { !clients(qr/ db=5 .*cmd=exists/) },
+    'the connection to be closed');
+pass('gate latched: connection closed');
 
 done_testing;

@@ -1,11 +1,11 @@
 #!/usr/bin/perl
 
-# The redis check: peers that mean ill, or something else.
+# The redis check: malicious peers, and peers of other protocols.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-# what is freed is free
+# freed memory is reused soon
 BEGIN {
     $ENV{ASAN_OPTIONS} = 'detect_odr_violation=0:detect_leaks=1'
                          . ':quarantine_size_mb=1';
@@ -19,9 +19,9 @@ use Time::HiRes qw(time);
 
 my $t = InitGate->new(workers => 1);
 
-# without end, until the other side has had enough
+# sends until nginx closes the connection
 
-sub pour {
+sub send_endlessly {
     my ($c, $text) = @_;
 
     $text x= 1 + 65536 / length $text;
@@ -45,11 +45,11 @@ sub endless {
     return sub {
         my ($c) = @_;
         $c->read_until(qr/\r\n/) or return;
-        pour($c, $text);
+        send_endlessly($c, $text);
     };
 }
 
-# name, parameters, what the peer does, what is expected
+# name, parameters, code of the peer, expected verdict and message
 
 my @peers = (
     [line => '', endless('+' . 'x' x 1000),
@@ -129,7 +129,7 @@ my @peers = (
     [long => '', once('-ERR ' . 'x' x 60000 . "\r\n"),
      'error query', qr/^ERR x{100}/],
 
-    # a password is not to be seen, whatever becomes of it
+    # passwords are not shown, whatever the peer sends
 
     [echo => 'key=k', sub {
         my ($c) = @_;
@@ -142,7 +142,7 @@ my @peers = (
           . "\r\n-NOAUTH hunter2\r\n"),
      'error auth', qr/^AUTH was refused$/],
 
-    # sent on and on
+    # redirections
 
     [circle => 'key=k', sub {
         my ($c) = @_;
@@ -207,18 +207,10 @@ my ($worker) = $t->workers;
 for (@peers) {
     my ($name, $params, $code, $expected, $message) = @$_;
 
-    my $got = '';
-
-    ok($t->wait_for(sub {
-        my $check = check($t, $name);
-        $got = join ' ', grep { defined } @$check{qw(verdict reason)};
-        return $got ne 'pending'
-               && $got eq $expected && $check->{message} =~ $message;
-    }, "$name: $expected"), "$name: $expected")
-        or diag($got . ' ' . check($t, $name)->{message});
+    settles($t, $name, $expected, $message);
 }
 
-# all of them at once, while others are served
+# requests during these probes, and without them
 
 my $plain = InitGate->new(workers => 1, http => <<'CONF');
     server {
@@ -244,15 +236,17 @@ for (1 .. 300) {
 }
 
 note("slowest: @{[%slowest]}");
-cmp_ok($slowest{with}, '<', 0.05 + 5 * $slowest{without}, 'nobody else waits');
+cmp_ok($slowest{with}, '<', 0.05 + 5 * $slowest{without},
+    'other requests: not delayed');
 
 cmp_ok($t->memory($worker) - $memory, '<', patience(4096),
-    'memory is bounded');
+    'many probes: memory is bounded');
 cmp_ok(scalar(() = $t->descriptors($worker)) - $descriptors, '<', @peers,
-    'and so are descriptors');
+    'many probes: descriptors are bounded');
 
-is(($t->workers)[0], $worker, 'the worker is alive');
+is(($t->workers)[0], $worker, 'many probes: same worker');
 
-unlike($t->log . $t->get('/init')->{content}, qr/hunter2/, 'no secret');
+unlike($t->log . $t->get('/init')->{content}, qr/hunter2/,
+    'log and status: no secret');
 
 done_testing;

@@ -1,12 +1,12 @@
 #!/usr/bin/perl
 
-# The redis check: thousands of probes of servers that come and go leave no
-# descriptor, no connection and no memory behind, and requests do not wait.
+# Thousands of redis probes while servers stop and start: no descriptor, no
+# connection and no memory is left.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-# what is freed is free
+# freed memory is reused soon
 BEGIN {
     $ENV{ASAN_OPTIONS} = 'detect_odr_violation=0:detect_leaks=1'
                          . ':quarantine_size_mb=1';
@@ -18,7 +18,7 @@ use InitGate::RedisServers;
 
 use Time::HiRes qw(time);
 
-# what is lost would be missed soon
+# few connections, so that leaks show soon
 my $t = InitGate->new(workers => 1, quit => 2,
     events => 'worker_connections 64;');
 
@@ -26,7 +26,7 @@ my $servers = InitGate::RedisServers->new($t);
 my $master = $servers->start('user gate on >word ~* +@all');
 my $sentinel = $servers->sentinel($master);
 
-my $mad = InitGate::Fake->new(sub {
+my $invalid = InitGate::Fake->new(sub {
     my ($c) = @_;
     $c->read_until(qr/\r\n/) or return;
     $c->send(':1' . "\r\n" . '*1000' . "\r\n" x 1000);
@@ -54,7 +54,7 @@ $t->run(http => <<"CONF");
         check redis $at           name=user    user=gate password_file=password;
         check redis $at           name=auth    user=gone password_file=password;
         check redis $at_sentinel  name=found   sentinel=main  key=k;
-        check redis redis://127.0.0.1:@{[$mad->port]}  name=mad  key=k;
+        check redis redis://127.0.0.1:@{[$invalid->port]}  name=invalid  key=k;
     }
 
     server {
@@ -70,7 +70,7 @@ my ($worker) = $t->workers;
 sub probes {
     my $all = 0;
 
-    $all += $_->{attempts} for @{$t->json('/init')->{gates}[0]{checks}};
+    $all += $_->{attempts} for @{$t->gate->{checks}};
 
     return $all;
 }
@@ -92,9 +92,9 @@ sub fill {
     return $redis;
 }
 
-# a life: data, connections cut, silence, death
+# data, closed connections, a frozen server, a stopped server
 
-sub live {
+sub faults {
     my $redis = fill();
     probed(150);
 
@@ -113,24 +113,24 @@ sub live {
     $master->run;
 }
 
-live() for 1 .. 3;
+faults() for 1 .. 3;
 
 my $memory = $t->memory($worker);
 my $descriptors = () = $t->descriptors($worker);
 
-live() for 1 .. 8;
+faults() for 1 .. 8;
 
-cmp_ok(probes(), '>', 3000, 'thousands of probes');
+cmp_ok(probes(), '>', 3000, 'many probes: more than 3000');
 cmp_ok(scalar(() = $t->descriptors($worker)), '<=', $descriptors + 4,
-    'descriptors');
+    'many probes: descriptors');
 SKIP: {
     skip 'memory is counted otherwise', 1 if !$t->memory_counts;
-    cmp_ok($t->memory($worker), '<', $memory + 1024, 'memory');
+    cmp_ok($t->memory($worker), '<', $memory + 1024, 'many probes: memory');
 }
 
-is(($t->workers)[0], $worker, 'the worker lives');
+is(($t->workers)[0], $worker, 'many probes: same worker');
 
-# all is well in the end
+# the servers are available again
 
 fill()->set(k => 1);
 
@@ -138,13 +138,13 @@ my %verdict;
 
 ok($t->wait_for(sub {
     %verdict = map { $_->{name} => $_->{verdict} }
-        @{$t->json('/init')->{gates}[0]{checks}};
+        @{$t->gate->{checks}};
     return "@verdict{qw(ping exists user found)}"
            eq 'passed passed passed passed';
-}, 'all of them'), 'who can pass passes')
+}, 'checks to pass'), 'servers available again: checks pass')
     or diag(join ' ', %verdict);
 
 is("@verdict{qw(value field count)}", 'waiting waiting waiting',
-    'who cannot waits');
+    'servers available again: other checks wait');
 
 done_testing;

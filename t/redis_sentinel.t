@@ -37,14 +37,14 @@ sub address {
 my $question = qr/\*3\r\n\$8\r\nSENTINEL\r\n\$23\r\nget-master-addr-by-name
                   \r\n\$4\r\nmain\r\n/x;
 
-# names a replica
+# returns the address of a replica
 
 my $liar = InitGate::Fake->new(sub {
     my ($c) = @_;
     $c->send(address($b) . "\r\n") while $c->read_until($question);
 });
 
-# want a password
+# require a password
 
 my ($strict, $stern) = map { InitGate::Fake->new(sub {
     my ($c) = @_;
@@ -57,7 +57,7 @@ my ($strict, $stern) = map { InitGate::Fake->new(sub {
 
 $strict->set($c);
 
-# says what it is
+# returns its role
 
 my ($turncoat, $mute) = map { InitGate::Fake->new(sub {
     my ($c) = @_;
@@ -68,7 +68,7 @@ my ($turncoat, $mute) = map { InitGate::Fake->new(sub {
     }
 }) } 1, 2;
 
-# tells of one or the other
+# return the address that was set
 
 my ($guide, $other) = map { InitGate::Fake->new(sub {
     my ($c) = @_;
@@ -162,23 +162,23 @@ settles($t, 'server', 'error query', qr/unknown command/);
 settles($t, $_, 'error protocol', qr/the sentinel tells no address$/)
     for @names;
 
-# a sentinel is asked once, a master again and again
+# the sentinel is asked once, the master for each probe
 
 my $asked = $strict->connections;
 probed($t, 'lock') for 1 .. 5;
-is($strict->connections, $asked, 'the sentinel is not asked again');
+is($strict->connections, $asked, 'more probes: sentinel not asked again');
 
-# no master any more, though it goes on answering; the sentinel knows
+# the master is demoted, and replies; the sentinel has the new one
 
 settles($t, 'guided', 'passed');
 probed($t, 'guided') for 1 .. 3;
-is($guide->connections, 1, 'nor this one');
+is($guide->connections, 1, 'more probes: scripted sentinel not asked again');
 
 $guide->set($a);
 $turncoat->set('slave');
 settles($t, 'guided', 'waiting missing', qr/key "turn" does not exist/);
-unlike(join(' ', map { $_->[0] } @{check($t, 'guided')->{recent}}), qr/error/,
-    'within one probe');
+unlike(join(' ', map { $_->[0] } @{$t->check('guided')->{recent}}), qr/error/,
+    'master demoted: new one found in the same probe');
 
 settles($t, 'muted', 'passed');
 $mute->set('mute');
@@ -186,14 +186,14 @@ settles($t, 'muted', 'error timeout');
 $other->set($a);
 settles($t, 'muted', 'waiting missing');
 
-# it dies, and the other one takes over
+# the master is killed, and the replica takes over
 
 sub is_info {
     my ($server, $name, $value) = @_;
 
     ok($t->wait_for(sub {
         return eval { $server->client->info->{$name} eq $value };
-    }, "$name:$value", 20), "$name is $value");
+    }, "$name:$value", 20), "second server, $name: $value");
 }
 
 is_info($second, master_link_status => 'up');

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# The redis check: servers that cannot or will not answer, real ones.
+# The redis check: states in which a real server does not execute commands.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -45,7 +45,7 @@ $t->run(http => <<"CONF");
 
 CONF
 
-# says it once, whatever comes of it
+# sends a command and does not read the reply
 
 sub order {
     my ($at, @words) = @_;
@@ -62,7 +62,7 @@ $main->set("k$_" => 'x') for 1 .. 300;
 $main->rpush(l => 1 .. 7);
 verdict($t, 'key', 'passed');
 
-# a replica that has lost its master, or has never had it
+# a replica without its master
 
 verdict($t, 'replica', 'waiting missing');
 $second->replicaof('127.0.0.1', $t->port('nobody'));
@@ -79,7 +79,8 @@ $third->cluster('addslotsrange', 0, 16383);
 $main->config(qw(SET busy-reply-threshold 10));
 my $busy = order($a, 'EVAL', 'while true do end', 0);
 
-$t->wait_for(sub { check($t, 'ping')->{verdict} ne 'passed' }, 'busy');
+$t->wait_for(sub { $t->check('ping')->{verdict} ne 'passed' },
+    'the server to be busy');
 verdict($t, 'key', 'error query', qr/^BUSY /);
 
 $main->script('KILL');
@@ -102,26 +103,28 @@ verdict($t, 'key', 'passed');
 $main->config('SET', 'maxclients', 1000);
 verdict($t, 'other', 'passed');
 
-# what has taken its time meanwhile
+# replica and node are initialized by now
 
 settles($t, 'replica', 'passed');
 $second->replicaof('no', 'one');
 settles($t, 'node', 'waiting missing');
 
-my $check = check($t, 'nodedb');
-is("@$check{qw(verdict reason)}", 'error no_database', 'one database there');
+my $check = $t->check('nodedb');
+is("@$check{qw(verdict reason)}", 'error no_database',
+    'nodedb: error no_database');
 
-# reads its data from the disk, and answers meanwhile
+# the server loads its data from disk
 
 $main->config(qw(SET key-load-delay 5000));
 my $socket = order($a, qw(DEBUG RELOAD));
 
-$t->wait_for(sub { check($t, 'ping')->{verdict} eq 'running' }, 'loading');
+$t->wait_for(sub { $t->check('ping')->{verdict} eq 'running' },
+    'the server to load');
 
 for (qw(ping key count other)) {
-    my $check = check($t, $_);
-    is("@$check{qw(verdict reason)}", 'running loading', "$_: running");
-    like($check->{message}, qr/^LOADING /, "$_: says so");
+    my $check = $t->check($_);
+    is("@$check{qw(verdict reason)}", 'running loading', "$_: running loading");
+    like($check->{message}, qr/^LOADING /, "$_: message");
 }
 
 $main->config(qw(SET key-load-delay 0));
@@ -129,9 +132,9 @@ verdict($t, 'key', 'passed');
 verdict($t, 'other', 'passed');
 
 $check = verdict($t, 'count', 'waiting too_few');
-is($check->{observed}, 7, 'counts again');
+is($check->{observed}, 7, 'count, loaded: observed');
 
-# gone and back
+# stopped and started again
 
 $server->stop;
 verdict($t, 'ping', 'error refused', qr/^connect\(\) to \Q$a\E fail/);

@@ -8,8 +8,6 @@ use InitGate;
 use InitGate::Checks;
 use InitGate::Fake;
 
-use Redis;
-
 my $t = InitGate->new(workers => 1);
 
 my ($certificate, $key) = $t->certificate('cache', '127.0.0.1');
@@ -21,18 +19,14 @@ chmod 0644, $t->path('both.pem');
 
 my @ports = map { $t->port($_) } 1, 2;
 
-my %conf = ('tls-cert-file' => $certificate, 'tls-key-file' => $key,
-            'tls-ca-cert-file' => $client);
+my @tls = ("tls-cert-file $certificate", "tls-key-file $key",
+           "tls-ca-cert-file $client");
 
-my @servers = (
-    $t->redis(conf => { %conf, 'tls-port' => $ports[0],
-                        'tls-auth-clients' => 'no' }),
-    $t->redis(conf => { %conf, 'tls-port' => $ports[1],
-                        'tls-auth-clients' => 'yes' }),
-);
+my $server = $t->redis(@tls, "tls-port $ports[0]", 'tls-auth-clients no');
+$t->redis(@tls, "tls-port $ports[1]", 'tls-auth-clients yes');
 
-my $redis = Redis->new($servers[0]->connect_info);
-my $plain = $redis->info->{tcp_port};
+my $redis = $server->client;
+my $plain = $server->port;
 $redis->rpush(n => 1 .. 7);
 
 # sentinels and a master, each with a certificate for a name or an address
@@ -120,7 +114,7 @@ CONF
 verdict($t, 'trusted', 'passed');
 
 my $check = verdict($t, 'count', 'waiting too_few');
-is($check->{observed}, 7, 'something was read');
+is($check->{observed}, 7, 'count: observed');
 
 verdict($t, 'untrusted', 'error tls', qr/self.signed certificate/);
 verdict($t, 'unverified', 'passed');
@@ -133,11 +127,11 @@ verdict($t, 'both', 'passed');
 for (qw(unknown stranger)) {
     my $check = probed($t, $_);
     like("@$check{qw(verdict reason)}", qr/^error (?:tls|reset)$/,
-        "$_: refused");
+        "$_: error tls or reset");
 }
 
-# each server is verified by its own name, and a master that is known by its
-# address alone by that of the sentinel; with sni= all of them by that
+# a server is verified by its own name, and a master of which only the address
+# is known by the name of the sentinel; with sni= all of them by that name
 
 verdict($t, 'name', 'passed');
 verdict($t, 'address', 'passed');
@@ -145,19 +139,19 @@ verdict($t, 'neither', 'error tls', qr/another name/);
 verdict($t, 'fixed', 'error tls', qr/another name/);
 verdict($t, 'all', 'passed');
 
-# the one speaks TLS, the other does not
+# TLS on one side only
 
 my $reason = probed($t, 'clear')->{reason};
-like($reason, qr/^(?:reset|protocol)$/, 'in the clear to a port with TLS');
+like($reason, qr/^(?:reset|protocol)$/, 'clear: error');
 
 verdict($t, 'deaf', 'error timeout', qr/while shaking hands in TLS$/);
 
-# kept
+# connections are kept
 
 my @clients = grep { / addr=127.* laddr=127\.0\.0\.1:$ports[0] .*cmd=\w/
                      && !/cmd=NULL/ }
     split /\n/, $redis->client_list;
-is(scalar @clients, 4, 'a connection for each kind of trust')
+is(scalar @clients, 4, 'TLS parameters: one connection for each set')
     or diag(join "\n", @clients);
 
 done_testing;

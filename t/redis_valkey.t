@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The redis check and Valkey: alone, with TLS and users, by sentinels, and as a
-# cluster.
+# The redis check with Valkey: a single server, with TLS and users, with a
+# sentinel, and a cluster.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -9,7 +9,7 @@ use InitGate;
 use InitGate::Checks;
 use InitGate::RedisServers;
 
-plan(skip_all => 'there is no valkey-server')
+plan(skip_all => 'no valkey-server')
     if !grep { -x "$_/valkey-server" } split /:/, $ENV{PATH};
 
 my $t = InitGate->new(workers => 1);

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# What a refused client gets: JSON and its headers, without a body for HEAD,
-# whatever it sends, on a connection that stays usable.
+# The response to a refused request: JSON and its headers, no body for HEAD,
+# for all kinds of requests, on a connection that stays usable.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -28,7 +28,8 @@ CONF
 
 $t->write('html/index.html', "here\n");
 $t->run;
-# what clients are told follows within some milliseconds of each verdict
+
+# the response follows a verdict within some milliseconds
 
 $t->wait_for(sub {
     !grep { $_->{verdict} eq 'pending' }
@@ -40,31 +41,32 @@ $t->wait_for(sub {
 
 my $r = $t->get('/');
 
-is($r->{status}, 503, 'status');
-is($r->{headers}{'content-type'}, 'application/json', 'type');
-is($r->{headers}{'content-length'}, length $r->{content}, 'length');
-is($r->{headers}{'cache-control'}, 'no-store', 'not to be cached');
-like($r->{headers}{vary}, qr/\bAccept\b/, 'varies with Accept');
-is($r->{headers}{'x-init-gate'}, 'app; state=initializing', 'X-Init-Gate');
-like($r->{headers}{'retry-after'}, qr/^\d+$/, 'Retry-After');
-is($r->{headers}{connection}, 'close', 'the connection as asked for');
+is($r->{status}, 503, 'JSON: status');
+is($r->{headers}{'content-type'}, 'application/json', 'JSON: type');
+is($r->{headers}{'content-length'}, length $r->{content}, 'JSON: length');
+is($r->{headers}{'cache-control'}, 'no-store', 'JSON: Cache-Control');
+like($r->{headers}{vary}, qr/\bAccept\b/, 'JSON: Vary');
+is($r->{headers}{'x-init-gate'}, 'app; state=initializing',
+    'JSON: X-Init-Gate');
+like($r->{headers}{'retry-after'}, qr/^\d+$/, 'JSON: Retry-After');
+is($r->{headers}{connection}, 'close', 'JSON: Connection as requested');
 
 my $json = decode_json($r->{content});
 
-is($json->{gate}, 'app', 'gate');
-is($json->{state}, 'initializing', 'state');
-is($json->{ready}, JSON::PP::false, 'ready');
-is($json->{eta_ms}, undef, 'eta unknown');
-ok(exists $json->{eta_ms}, 'but there');
-is($json->{retry_after}, 5, 'retry_after before spreading');
+is($json->{gate}, 'app', 'body: gate');
+is($json->{state}, 'initializing', 'body: state');
+is($json->{ready}, JSON::PP::false, 'body: ready');
+is($json->{eta_ms}, undef, 'body: eta_ms is null');
+ok(exists $json->{eta_ms}, 'body: eta_ms exists');
+is($json->{retry_after}, 5, 'body: retry_after before it is spread');
 like($json->{started_at}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/,
-    'started_at');
+    'body: started_at');
 is_deeply([map { "$_->{name} $_->{verdict} $_->{reason}" }
         @{$json->{checks}}],
-    ['marker waiting missing', 'other waiting missing'], 'checks');
+    ['marker waiting missing', 'other waiting missing'], 'body: checks');
 is_deeply([sort keys %$json], [sort qw(gate state ready progress eta_ms
-    retry_after started_at checks)], 'and nothing else');
-unlike($r->{content}, qr/\Q@{[$t->dir]}/, 'no path in it');
+    retry_after started_at checks)], 'body: no other members');
+unlike($r->{content}, qr/\Q@{[$t->dir]}/, 'body: no path');
 
 
 # HEAD
@@ -80,17 +82,17 @@ is($h->{headers}{$_}, $r->{headers}{$_}, "HEAD: $_")
     for qw(content-type content-length cache-control vary x-init-gate);
 ok($h->{headers}{'retry-after'}, 'HEAD: retry-after');
 
-# had there been a body, this answer would begin with it
+# a body would be read as the begin of this response
 
 print $s "GET /init HTTP/1.1\r\nHost: x\r\n\r\n";
 $s->flush;
-is($t->http_read($s)->{status}, 200, 'HEAD: no body, keep-alive');
+is($t->http_read($s)->{status}, 200, 'HEAD: no body, next request served');
 
 
-# every method
+# other methods
 
 for my $method (qw(GET POST PUT DELETE PATCH OPTIONS)) {
-    is($t->request($method, '/')->{status}, 503, $method);
+    is($t->request($method, '/')->{status}, 503, "$method: refused");
 }
 
 
@@ -106,16 +108,16 @@ for (1 .. 10) {
     $n++ if $answer->{status} == 503;
 }
 
-is($n, 10, 'keep-alive');
+is($n, 10, 'keep-alive: ten refused');
 
-# and pipelined
+# pipelined
 
 my $got = $t->raw("GET / HTTP/1.1\r\nHost: x\r\n\r\n" x 3
     . "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-is(scalar(() = $got =~ /HTTP\/1\.1 503 /g), 4, 'pipelined');
+is(scalar(() = $got =~ /HTTP\/1\.1 503 /g), 4, 'pipelined: four refused');
 
 
-# Expect: 100-continue is not answered by 100
+# no 100 for Expect: 100-continue
 
 $s = $t->connect;
 print $s "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n"
@@ -131,54 +133,58 @@ for my $size (1, 1000, 1000000) {
     my $body = 'x' x $size;
 
     is($t->post('/large', content => $body)->{status}, 503,
-        "POST of $size bytes");
+        "POST of $size bytes: refused");
 
     $s = $t->connect;
     print $s "POST /large HTTP/1.1\r\nHost: x\r\nContent-Length: $size\r\n"
         . "\r\n$body" . "GET /init HTTP/1.1\r\nHost: x\r\n\r\n";
     $s->flush;
-    is($t->http_read($s)->{status}, 503, "POST of $size bytes, keep-alive");
-    is($t->http_read($s)->{status}, 200, 'and the next request');
+    is($t->http_read($s)->{status}, 503,
+        "POST of $size bytes, keep-alive: refused");
+    is($t->http_read($s)->{status}, 200,
+        "POST of $size bytes, keep-alive: next request served");
 
     $s = $t->connect;
     printf $s "POST /large HTTP/1.1\r\nHost: x\r\n"
         . "Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n"
         . "GET /init HTTP/1.1\r\nHost: x\r\n\r\n", $size, $body;
     $s->flush;
-    is($t->http_read($s)->{status}, 503, "chunked, $size bytes");
-    is($t->http_read($s)->{status}, 200, 'and the next request');
+    is($t->http_read($s)->{status}, 503,
+        "chunked POST of $size bytes: refused");
+    is($t->http_read($s)->{status}, 200,
+        "chunked POST of $size bytes: next request served");
 }
 
-# a client that sends its body slowly gets its answer at once
+# the response does not wait for the body
 
 $s = $t->connect;
 print $s "POST /large HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nx";
 $s->flush;
-is($t->http_read($s)->{status}, 503, 'refused in the middle of a body');
+is($t->http_read($s)->{status}, 503, 'incomplete body: refused');
 close $s;
 
 
-# older and odd clients
+# other requests
 
 like($t->raw("GET / HTTP/1.0\r\n\r\n"), qr/^HTTP\/1\.1 503 .*\}\s*\z/s,
-    'HTTP/1.0');
+    'HTTP/1.0: refused');
 like($t->raw("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
     timeout => 0.3), qr/^HTTP\/1\.1 503 .*keep-alive.*\}\s*\z/s,
-    'HTTP/1.0, keep-alive');
+    'HTTP/1.0, keep-alive: refused');
 like($t->raw("GET / HTTP/1.1\r\nHost: x\r\nRange: bytes=0-3\r\n"
     . "Connection: close\r\n\r\n"), qr/^HTTP\/1\.1 503 .*\}\s*\z/s,
-    'Range is not for this');
+    'Range: refused with the whole body');
 is($t->get('/', headers => {'If-None-Match' => '*'})->{status}, 503,
-    'nor is If-None-Match');
+    'If-None-Match: refused');
 
 
 # open
 
 $t->write('marker');
 $t->wait_for(sub { $t->get('/')->{status} == 200 }, 'the gate to open');
-is($t->get('/')->{content}, "here\n", 'open: the real thing');
-is($t->get('/')->{headers}{'x-init-gate'}, undef, 'and nothing of ours');
+is($t->get('/')->{content}, "here\n", 'open: served');
+is($t->get('/')->{headers}{'x-init-gate'}, undef, 'open: no X-Init-Gate');
 is($t->post('/index.html', content => 'x' x 1000)->{status}, 405,
-    'open: the backend says what it wants');
+    'open: POST, status of nginx');
 
 done_testing;

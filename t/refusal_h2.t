@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# HTTP/2: the refusal with and without a body, several on one connection, and
-# a large body that nobody wants.
+# The response to a refused request in HTTP/2: with and without a body, several
+# on one connection, and to a large body.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -36,28 +36,30 @@ sub statuses { join ' ', $_[0] =~ /:status: (\d+)/g }
 
 my $said = nghttp($url);
 
-is(statuses($said), '503', 'refused');
-like($said, qr/content-type: application\/json/, 'type');
-like($said, qr/cache-control: no-store/, 'not to be cached');
-like($said, qr/x-init-gate: app; state=/, 'X-Init-Gate');
-like($said, qr/retry-after: \d+/, 'Retry-After');
-like($said, qr/"gate":"app"/, 'JSON');
+is(statuses($said), '503', 'GET: refused');
+like($said, qr/content-type: application\/json/, 'GET: type');
+like($said, qr/cache-control: no-store/, 'GET: Cache-Control');
+like($said, qr/x-init-gate: app; state=/, 'GET: X-Init-Gate');
+like($said, qr/retry-after: \d+/, 'GET: Retry-After');
+like($said, qr/"gate":"app"/, 'GET: JSON');
 
 $said = nghttp("-H ':method: HEAD' $url");
-is(statuses($said), '503', 'HEAD');
-unlike($said, qr/"gate":"app"/, 'no body');
-like($said, qr/content-length: [1-9]/, 'but its length');
+is(statuses($said), '503', 'HEAD: refused');
+unlike($said, qr/"gate":"app"/, 'HEAD: no body');
+like($said, qr/content-length: [1-9]/, 'HEAD: length');
 
 $said = nghttp("-m 20 $url");
-is(statuses($said), join(' ', ('503') x 20), 'twenty on one connection');
-unlike($said, qr/GOAWAY.*error_code=(?!NO_ERROR)/s, 'in order');
+is(statuses($said), join(' ', ('503') x 20),
+    'twenty streams of a connection: refused');
+unlike($said, qr/GOAWAY.*error_code=(?!NO_ERROR)/s,
+    'twenty streams: no errors');
 
 $said = nghttp("-d " . $t->path('body') . " $url");
-is(statuses($said), '503', 'a large body');
-unlike($said, qr/error_code=(?!NO_ERROR)/, 'in order');
+is(statuses($said), '503', 'large body: refused');
+unlike($said, qr/error_code=(?!NO_ERROR)/, 'large body: no errors');
 
 $said = nghttp("-d " . $t->path('body') . " -H 'expect: 100-continue' $url");
-is(statuses($said), '503', 'Expect: 100-continue');
+is(statuses($said), '503', 'Expect: 100-continue: refused');
 
 $t->write('marker');
 $t->wait_for(sub { statuses(nghttp($url)) eq '200' }, 'the gate to open');

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# What a refused client gets, by what it asks for: JSON, problem+json, the
-# waiting page, gRPC's trailers, or nginx's own 503.
+# The response to a refused request by what it accepts: JSON, problem+json, the
+# waiting page, trailers of gRPC, or the 503 of nginx.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -80,19 +80,20 @@ sub asks {
 
 # GET, by Accept
 
-asks(undef, '503 json', 'no Accept');
-asks('*/*', '503 json', 'curl, a kubelet, fetch()');
-asks($chrome, '503 html', 'Chromium navigating');
-asks($firefox, '503 html', 'Firefox navigating');
-asks($image, '503 json', 'an image');
-asks('text/css,*/*;q=0.1', '503 json', 'a style sheet');
+asks(undef, '503 json', 'no Accept: JSON');
+asks('*/*', '503 json', 'Accept of curl, a kubelet, fetch(): JSON');
+asks($chrome, '503 html', 'Accept of Chromium: page');
+asks($firefox, '503 html', 'Accept of Firefox: page');
+asks($image, '503 json', 'Accept of an image: JSON');
+asks('text/css,*/*;q=0.1', '503 json', 'Accept of a style sheet: JSON');
 asks('application/json', '503 json');
-asks('application/json, text/plain, */*', '503 json', 'a JavaScript client');
+asks('application/json, text/plain, */*', '503 json',
+    'Accept of a JavaScript client: JSON');
 asks('application/problem+json', '503 problem');
 asks('application/problem+json, application/json;q=0.9', '503 problem');
 asks('application/problem+json;q=0.5, application/json', '503 json');
 asks('application/json, application/problem+json', '503 problem',
-     'problem+json beside JSON');
+     'problem+json and JSON: problem+json');
 asks('application/problem+json, application/json', '503 problem');
 asks('application/json, application/problem+json;q=0.9', '503 json');
 asks('application/problem+json;q=0, application/json', '503 json');
@@ -109,23 +110,25 @@ asks('text/html;q=0, */*', '503 json');
 asks('text/html;q=0.000, application/json;q=0.001', '503 json');
 asks('text/html;q=nonsense', '503 json');
 asks('*/*;q=0.1', '503 json');
-asks('image/png', '503 json', 'what we do not have');
-asks(',;,/;q=,;;q=1,*,/html,text/,=', '503 json', 'nonsense');
-asks('text/htmlx, xtext/html, text/htm', '503 json', 'near misses');
-asks('a/b;q=0.' . '1' x 3000, '503 json', 'a long q');
-asks(join(',', ('x/y') x 1500), '503 json', 'many ranges');
-asks(join(',', ('x/y') x 1500, 'text/html'), '503 html', 'the last one');
+asks('image/png', '503 json', 'image/png: JSON');
+asks(',;,/;q=,;;q=1,*,/html,text/,=', '503 json', 'malformed Accept: JSON');
+asks('text/htmlx, xtext/html, text/htm', '503 json', 'similar types: JSON');
+asks('a/b;q=0.' . '1' x 3000, '503 json', 'long q: JSON');
+asks(join(',', ('x/y') x 1500), '503 json', '1500 ranges: JSON');
+asks(join(',', ('x/y') x 1500, 'text/html'), '503 html',
+    '1500 ranges, then text/html: page');
 
 
 # other methods
 
-asks($chrome, '503 json', "$_ gets no page", method => $_, content => 'a=b')
+asks($chrome, '503 json', "$_, Accept of Chromium: JSON", method => $_,
+     content => 'a=b')
     for qw(POST PUT PATCH DELETE OPTIONS);
-asks('application/problem+json', '503 problem', 'POST, problem+json',
+asks('application/problem+json', '503 problem', 'POST: problem+json',
      method => 'POST');
 
 for my $accept (undef, '*/*', $chrome) {
-    asks($accept, '503 json', 'a WebSocket upgrade gets no page', headers => {
+    asks($accept, '503 json', 'WebSocket upgrade: JSON', headers => {
         Connection => 'Upgrade', Upgrade => 'websocket',
         'Sec-WebSocket-Version' => 13,
         'Sec-WebSocket-Key' => 'AAAAAAAAAAAAAAAAAAAAAA==' });
@@ -136,13 +139,13 @@ for my $accept (undef, $chrome, 'application/problem+json') {
         defined $accept ? (Accept => $accept) : () })), "$_ "
         . ($accept // ''), method => $_) } qw(GET HEAD);
 
-    is($answers[1]{content} // '', '', 'HEAD has no body');
+    is($answers[1]{content} // '', '', 'HEAD: no body');
     is($answers[1]{headers}{'content-length'},
-       $answers[0]{headers}{'content-length'}, 'and the same length');
+       $answers[0]{headers}{'content-length'}, 'HEAD: Content-Length of GET');
 }
 
 
-# the headers, always
+# the headers
 
 for ([undef, '/'], [$chrome, '/'], ['application/problem+json', '/'],
      [$chrome, '/json'], [undef, '/html'], [undef, '/off'])
@@ -152,10 +155,10 @@ for ([undef, '/'], [$chrome, '/'], ['application/problem+json', '/'],
         ->{headers};
     my $name = "$uri " . ($accept // '');
 
-    is($h->{'cache-control'}, 'no-store', "$name: not kept");
-    is($h->{'vary'}, 'Accept', "$name: varies");
-    is($h->{'x-init-gate'}, 'app; state=initializing', "$name: whose 503");
-    like($h->{'retry-after'}, qr/^\d+$/, "$name: when to come again");
+    is($h->{'cache-control'}, 'no-store', "$name: Cache-Control");
+    is($h->{'vary'}, 'Accept', "$name: Vary");
+    is($h->{'x-init-gate'}, 'app; state=initializing', "$name: X-Init-Gate");
+    like($h->{'retry-after'}, qr/^\d+$/, "$name: Retry-After");
 }
 
 
@@ -165,40 +168,43 @@ my $json = decode_json($t->get('/')->{content});
 my $answer = $t->get('/', headers => { Accept => 'application/problem+json' });
 my $problem = decode_json($answer->{content});
 
-is($problem->{status}, 503, 'problem+json: the status');
-ok(exists $problem->{title}, 'a title');
-is($problem->{$_}, $json->{$_}, "the same $_") for qw(gate state progress);
-is(scalar @{$problem->{checks}}, 2, 'the same checks');
+is($problem->{status}, 503, 'problem+json: status');
+ok(exists $problem->{title}, 'problem+json: title');
+is($problem->{$_}, $json->{$_},
+    "problem+json: $_ as in JSON") for qw(gate state progress);
+is(scalar @{$problem->{checks}}, 2, 'problem+json: checks');
 
 
 # init_response
 
-asks($chrome, '503 json', 'json: a browser', uri => '/json');
-asks(undef, '503 json', 'json: no Accept', uri => '/json');
-asks(undef, '503 html', 'html: no Accept', uri => '/html');
-asks('*/*', '503 html', 'html: */*', uri => '/html');
+asks($chrome, '503 json', 'init_response json, Accept of Chromium',
+     uri => '/json');
+asks(undef, '503 json', 'init_response json, no Accept', uri => '/json');
+asks(undef, '503 html', 'init_response html, no Accept', uri => '/html');
+asks('*/*', '503 html', 'init_response html, */*', uri => '/html');
 
 for my $accept (undef, $chrome, 'application/json') {
-    like(asks($accept, '503 html', 'off', uri => '/off')->{content},
-         qr/<center>nginx/, "nginx's own");
+    like(asks($accept, '503 html', 'init_response off', uri => '/off')
+             ->{content},
+         qr/<center>nginx/, 'init_response off: page of nginx');
     is($t->get('/page', headers => { Accept => $accept // '*/*' })->{content},
-       'so sorry', 'off, with error_page');
+       'so sorry', 'init_response off: error_page');
 }
 
 
 # CORS
 
 is($t->get('/cors')->{headers}{'access-control-allow-origin'}, '*',
-   'what add_header adds stays');
+   'add_header: kept');
 
 
-# RFC 7240: a client that would rather not be held
+# RFC 7240: a client that limits the time for which it is held
 
 for ('wait=0', 'respond-async, wait=0', 'WAIT=0') {
     my $start = time;
     is(kind($t->get('/held', headers => { Prefer => $_ })), '503 json',
        "Prefer: $_");
-    cmp_ok(time - $start, '<', 3, 'is answered at once');
+    cmp_ok(time - $start, '<', 3, "Prefer: $_: not held");
 }
 
 for ('wait=99', 'wait=nonsense', 'await=0', 'wait=', 'wait=99999999999999999',
@@ -206,18 +212,16 @@ for ('wait=99', 'wait=nonsense', 'await=0', 'wait=', 'wait=99999999999999999',
 {
     my $socket = $t->connect;
     $socket->syswrite("GET /held HTTP/1.0\r\nPrefer: $_\r\n\r\n");
-    $t->wait_for(sub { $t->json('/init')->{gates}[0]{held} == 1 },
-                 "Prefer: $_ to be held");
+    $t->wait_held(1);
     close $socket;
-    $t->wait_for(sub { $t->json('/init')->{gates}[0]{held} == 0 },
-                 "the client to be missed");
+    $t->wait_held(0);
 }
 
 my $asked = Time::HiRes::time();
 $t->get('/held', headers => { Prefer => 'wait=1' });
 my $took = Time::HiRes::time() - $asked;
 
-ok($took >= 0.99 && $took < 5, 'a second, if that is preferred');
+ok($took >= 0.99 && $took < 5, 'Prefer: wait=1: held for a second');
 
 
 # gRPC
@@ -235,18 +239,18 @@ for my $type ('application/grpc', 'application/grpc+proto',
 {
     my $said = curl($type);
 
-    like($said, qr{^HTTP/2 200}, "$type: 200, by its protocol");
-    like($said, qr{^content-type: application/grpc\r$}mi, 'its type');
-    like($said, qr{^grpc-status: 14\r$}mi, 'UNAVAILABLE');
-    like($said, qr{^grpc-message: \S}mi, 'a message');
-    like($said, qr{^grpc-retry-pushback-ms: \d+\r$}mi, 'when to retry');
-    like($said, qr{\r\n\r\n\z}, 'no body');
+    like($said, qr{^HTTP/2 200}, "$type: HTTP status 200");
+    like($said, qr{^content-type: application/grpc\r$}mi, "$type: type");
+    like($said, qr{^grpc-status: 14\r$}mi, "$type: UNAVAILABLE");
+    like($said, qr{^grpc-message: \S}mi, "$type: message");
+    like($said, qr{^grpc-retry-pushback-ms: \d+\r$}mi, "$type: pushback");
+    like($said, qr{\r\n\r\n\z}, "$type: no body");
 }
 
 for my $type ('application/grpc-web', 'application/grpc-web+proto',
               'application/grpcx', 'application/gr')
 {
-    like(curl($type), qr{^HTTP/2 503}, "$type is not gRPC");
+    like(curl($type), qr{^HTTP/2 503}, "$type: not gRPC");
 }
 
 my $client = $t->write('client.py', <<'PYTHON');
@@ -266,8 +270,8 @@ PYTHON
 
 my @said = split /\n/, `/usr/bin/python3 $client @{[$t->port(8081)]} 2>&1`;
 
-like($said[0], qr/^UNAVAILABLE; .*app/, 'a real gRPC client understands');
-like($said[1] // '', qr/^\d+$/, 'also when it may retry');
+like($said[0], qr/^UNAVAILABLE; .*app/, 'gRPC client of Python: UNAVAILABLE');
+like($said[1] // '', qr/^\d+$/, 'gRPC client of Python: pushback');
 
 
 # the status
@@ -287,10 +291,11 @@ status('*/*', '200 json');
 status($chrome, '200 html');
 status('application/json', '200 json');
 like(status($scraper, '200 text/plain; version=0.0.4; charset=utf-8')->{content} // '',
-     qr/^init_gate_ready/m, 'Prometheus gets its metrics');
+     qr/^init_gate_ready/m, '/init, Accept of Prometheus: metrics');
 status($chrome, '200 json', '/init?format=json');
 status(undef, '200 html', '/init?format=html');
-status($chrome, '200 text/plain; version=0.0.4; charset=utf-8', '/init?format=prometheus');
+status($chrome, '200 text/plain; version=0.0.4; charset=utf-8',
+    '/init?format=prometheus');
 status($chrome, '200 text/plain; version=0.0.4; charset=utf-8', '/metrics');
 
 done_testing;

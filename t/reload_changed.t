@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
 # Reloads under load with a check changed, added, removed, renamed, and with
-# gates added and removed: a changed check counts as never run, the others are
-# carried over, and a gate all of whose checks are as before stays as it was.
+# gates added and removed: a changed check is probed again, the others are
+# carried over, and a gate with unchanged checks keeps its state.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -42,65 +42,57 @@ my $two = 'check file %%DIR%%/two name=two;';
 $t->write($_, 'here') for qw(one two calm);
 $t->run(http => conf("$one $two"));
 
-sub gate {
-    my ($name) = @_;
-
-    return (grep { $_->{gate} eq ($name // 'app') }
-        @{$t->json('/init')->{gates}})[0];
-}
-
-sub check {
-    my ($name) = @_;
-
-    return (grep { $_->{name} eq $name } @{gate()->{checks}})[0];
-}
-
 my ($true, $false) = (JSON::PP::true, JSON::PP::false);
 
-$t->wait_for(sub { gate()->{ready} && gate('calm')->{ready} }, 'all open');
+$t->wait_ready($_) for qw(app calm);
 
-my $first = gate();
+my $first = $t->gate('app');
 
-# the gate beside it has not changed at all, and its marker is gone by now
+# gate calm does not change, and its marker is removed
 
 $t->remove('calm');
 
 my $calm = InitGate::Load->new($t, clients => 2, uri => '/calm');
 my $load = InitGate::Load->new($t, clients => 2);
 
-# a check changed, and it passes: requests wait for its verdict
+# a check is changed, and passes: requests wait for its verdict
 
 $t->reload(http => conf("$one check file %%DIR%%/two name=two min_size=1;"));
-$t->wait_for(sub { gate()->{ready} }, 'the changed check');
-cmp_ok(check('one')->{attempts}, '>', 1, 'the other one goes on');
-is(check('two')->{attempts}, 1, 'the changed one begins');
-is(check('two')->{carried_over}, $false, 'and is not carried over');
-is(gate()->{carried_over}, $false, 'nor the gate');
-is(gate()->{started_at}, $first->{started_at}, 'it has its age');
+$t->wait_ready('app');
+cmp_ok($t->check('one')->{attempts}, '>', 1,
+    'check changed: the other goes on');
+is($t->check('two')->{attempts}, 1, 'check changed: it begins');
+is($t->check('two')->{carried_over}, $false,
+    'check changed: it is not carried over');
+is($t->gate('app')->{carried_over}, $false,
+    'check changed: gate not carried over');
+is($t->gate('app')->{started_at}, $first->{started_at},
+    'check changed: started_at kept');
 
-# a check added, which passes
+# a check is added, and passes
 
 $t->write('three');
 $t->reload(http => conf("$one $two check file %%DIR%%/three name=three;"));
-$t->wait_for(sub { gate()->{ready} }, 'the added check');
+$t->wait_ready('app');
 
-# a check removed: what is left has passed
+# a check is removed, the others have passed
 
 $t->reload(http => conf("$one $two"));
-is(gate()->{state}, 'ready', 'a check removed');
-is_deeply([map { $_->{carried_over} } @{gate()->{checks}}], [$true, $true],
-    'the others are carried over');
+is($t->gate('app')->{state}, 'ready', 'check removed: ready');
+is_deeply([map { $_->{carried_over} } @{$t->gate('app')->{checks}}],
+    [$true, $true],
+    'check removed: the others are carried over');
 
-# a check renamed is another check
+# a renamed check is another check
 
 $t->reload(http => conf("check file %%DIR%%/one name=uno; $two"));
-$t->wait_for(sub { gate()->{ready} }, 'the renamed check');
-is(check('uno')->{attempts}, 1, 'a renamed check is run');
+$t->wait_ready('app');
+is($t->check('uno')->{attempts}, 1, 'check renamed: it begins');
 
 $load->more(20);
-only($load, 200, 'checks that pass at once refuse nobody');
+only_status($load, 200, 'changed checks that pass: none refused');
 
-# gates added and removed, each time with room made for others
+# gates are added and removed
 
 my $count = sub { join '', map { "init_checks more$_ { $one }\n" } @_ };
 
@@ -112,47 +104,50 @@ for my $n (1, 3, 0, 2) {
 
     for (1 .. $n) {
         my $name = "more$_";
-        $t->wait_for(sub { gate($name)->{ready} }, $name);
-        is($t->get("/$name")->{status}, 200, "gate $name");
+        $t->wait_ready($name);
+        is($t->get("/$name")->{status}, 200, "gate $name added: served");
     }
 
-    is(scalar @{$t->json('/init')->{gates}}, 2 + $n, "$n more gates");
+    is(scalar @{$t->json('/init')->{gates}}, 2 + $n, "$n gates added: shown");
 }
 
-# the order of gates is nothing
+# the order of gates does not matter
 
 $t->reload(http => conf("$one $two",
     more => 'init_checks last { check file %%DIR%%/nothing; }')
     =~ s/^(\s+init_checks app.*?\})(.*?)$(\s+init_checks last.*?\})/$3$2$1/msr);
-is(gate('calm')->{carried_over}, $true, 'calm');
-balanced($t, 'app');
+is($t->gate('calm')->{carried_over}, $true,
+    'other order of gates: carried over');
+counted_as_logged($t, 'app');
 
-# a check changed that does not pass: the gate closes
+# a check is changed, and does not pass: the gate closes
 
-my $opened_at = gate()->{opened_at};
+my $opened_at = $t->gate('app')->{opened_at};
 $load = InitGate::Load->new($t, clients => 2);
 $t->reload(http => conf("$one check file %%DIR%%/four name=four;"));
-$t->wait_for(sub { gate()->{state} eq 'initializing' }, 'the gate to close');
+$t->wait_state('initializing', 'app');
 $load->more(10, 503);
-is(gate()->{latched}, $false, 'no latch');
-is(gate()->{opened_at}, $opened_at, 'when it had opened');
-cmp_ok(check('one')->{attempts}, '>', 1, 'the other one goes on');
-is(check('four')->{verdict}, 'waiting', 'the changed one waits');
+is($t->gate('app')->{latched}, $false, 'changed check waits: not latched');
+is($t->gate('app')->{opened_at}, $opened_at,
+    'changed check waits: opened_at kept');
+cmp_ok($t->check('one')->{attempts}, '>', 1,
+    'changed check waits: the other goes on');
+is($t->check('four')->{verdict}, 'waiting', 'changed check waits: verdict');
 
-# and the way back is as short
+# the former configuration again
 
 $t->reload(http => conf("$one $two"));
-$t->wait_for(sub { gate()->{ready} }, 'the gate to open');
+$t->wait_ready('app');
 $load->more(10, 200);
 
 my %count = $load->stop->counts;
-is_deeply([sort keys %count], [200, 503], 'answers');
-balanced($t, 'app');
+is_deeply([sort keys %count], [200, 503], 'gate closed and opened: statuses');
+counted_as_logged($t, 'app');
 
-only($calm, 200, 'the gate beside it refused nobody');
-is_deeply([@{gate('calm')}{qw(state carried_over)}], ['ready', $true],
-    'and has been carried over');
-is(gate('calm')->{checks}[0]{attempts}, 1, 'and was asked once');
-balanced($t, 'calm');
+only_status($calm, 200, 'unchanged gate: none refused');
+is_deeply([@{$t->gate('calm')}{qw(state carried_over)}], ['ready', $true],
+    'unchanged gate: carried over');
+is($t->gate('calm')->{checks}[0]{attempts}, 1, 'unchanged gate: one probe');
+counted_as_logged($t, 'calm');
 
 done_testing;

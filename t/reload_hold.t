@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# Requests that wait in old workers, over one or several reloads, with checks
-# changed or not, with the gate itself gone: each is released when the gate
-# that it met opens.  What takes long in an old worker is none of its business.
+# Requests held in old workers, over one or several reloads, with checks
+# changed or not, or with the gate removed: each is released when the gate of
+# its configuration opens.  A long response of an old worker is not affected.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -54,89 +54,63 @@ CONF
 
 sub app { "init_checks app { check file %%DIR%%/$_[0];  interval 20ms; }" }
 
-sub gate {
-    my ($name) = @_;
-
-    return (grep { $_->{gate} eq ($name // 'app') }
-        @{$t->json('/init')->{gates}})[0];
-}
-
-my $number = 0;
-
-sub wait_here {
-    my ($n) = @_;
-
-    my $held = gate()->{held};
-
-    my @waiting = map {
-        my $socket = $t->connect;
-        $number++;
-        $socket->syswrite("GET /$number HTTP/1.1\r\nHost: a\r\n"
-            . "Connection: close\r\n\r\n");
-        $socket;
-    } 1 .. $n;
-
-    $t->wait_for(sub { gate()->{held} == $held + $n }, "$n more to wait");
-
-    return @waiting;
-}
+sub hold { $t->hold(8, '/', 'app') }
 
 sub served {
     my ($name, @waiting) = @_;
 
     my $begun = time;
-    my @served = grep { $_ && $_->{status} == 200 }
-        map { $t->http_read($_) } @waiting;
+    my $statuses = $t->statuses(@waiting);
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    is(scalar @served, scalar @waiting, "$name: served");
-    cmp_ok(time - $begun, '<', patience(1), "$name: at once");
+    is_deeply($statuses, { 200 => scalar @waiting }, "$name: served");
+    cmp_ok(time - $begun, '<', patience(1), "$name: served in time");
 }
 
-sub silent {
+sub still_held {
     my ($name, @waiting) = @_;
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    ok(!IO::Select->new(@waiting)->can_read(0.1), "$name: still waiting");
+    ok(!IO::Select->new(@waiting)->can_read(0.1), "$name: still held");
 }
 
 $t->write('done');
 $t->run(http => conf(app('one')));
-$t->wait_for(sub { gate()->{state} eq 'initializing'
-    && gate('done')->{ready} }, 'verdicts');
+$t->wait_state('initializing', 'app');
+$t->wait_ready('done');
 
 my %first = map { $_ => 1 } $t->workers;
 my $load = InitGate::Load->new($t, clients => 2, uri => '/done');
 
-# in the first workers: a long answer, and a request of which a part is here
+# in the first workers: a long response, and partial requests
 
-my $long = $t->connect;
-$long->syswrite("GET /slow HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+my $long = $t->send('/slow');
 my @parts = map {
     my $socket = $t->connect;
     $socket->syswrite("GET /part HTTP/1.1\r\n");
     $socket;
 } 1 .. 4;
 
-$t->wait_for(sub { $slow->connections }, 'the long answer to begin');
+$t->wait_for(sub { $slow->connections }, 'the long response to begin');
 
-# nothing changed, three generations
+# no changes, three generations
 
-my @all = wait_here(8);
+my @all = hold();
 
 for (1 .. 3) {
     $t->reload;
-    push @all, wait_here(8);
+    push @all, hold();
 }
 
-is(gate()->{held}, 32, 'all counted');
-silent('nothing changed', @all);
-ok($first{+(grep { $t->alive($_) } keys %first)[0] // 0}, 'old workers stay');
+is($t->gate('app')->{held}, 32, 'no changes: all counted');
+still_held('no changes', @all);
+ok($first{+(grep { $t->alive($_) } keys %first)[0] // 0},
+    'no changes: old workers stay');
 
 $t->write('one');
-served('nothing changed', @all);
+served('no changes', @all);
 
-my ($opened) = gate()->{opened_at} =~ /:(\d\d\.\d{3})Z$/;
+my ($opened) = $t->gate('app')->{opened_at} =~ /:(\d\d\.\d{3})Z$/;
 my %late;
 
 for (split /\n/, $t->read('held.log')) {
@@ -149,72 +123,73 @@ for (split /\n/, $t->read('held.log')) {
 
 note(join ', ', map { "worker $_: $late{$_} ms" } sort keys %late);
 cmp_ok((sort { $b <=> $a } values %late)[0], '<=', patience(50),
-    'in every generation, in time');
+    'no changes: released in time in every generation');
 
-# what came in parts meets the same gate, in the first workers
+# the partial requests reach the same gate, in the first workers
 
 $_->syswrite("Host: a\r\nConnection: close\r\n\r\n") for @parts;
-served('in parts', @parts);
+served('partial requests', @parts);
 
-# another gate changed, so that the memory is another
+# another gate is added and removed, so that the shared memory is another
 
 $t->remove('one');
 $t->reload(http => conf(app('two')));
-$t->wait_for(sub { gate()->{state} eq 'initializing' }, 'closed again');
+$t->wait_state('initializing', 'app');
 
-@all = wait_here(8);
+@all = hold();
 my $more = 'init_checks more { check file %%DIR%%/more; }';
 $t->reload(http => conf(app('two'), $more));
-push @all, wait_here(8);
+push @all, hold();
 $t->reload(http => conf(app('two')));
-push @all, wait_here(8);
-silent('another gate changed', @all);
+push @all, hold();
+still_held('another gate changed', @all);
 
 $t->write('two');
 served('another gate changed', @all);
 
-# its own check changed: each waits for the check that it met
+# the check of the gate is changed: requests wait for the check of their
+# configuration
 
 $t->reload(http => conf(app('three')));
-$t->wait_for(sub { gate()->{state} eq 'initializing' }, 'closed again');
+$t->wait_state('initializing', 'app');
 
-my @three = wait_here(8);
+my @three = hold();
 $t->reload(http => conf(app('four')));
-my @four = wait_here(8);
+my @four = hold();
 $t->reload(http => conf(app('five')));
-my @five = wait_here(8);
+my @five = hold();
 
 $t->write('four');
-served('its check changed', @four);
-silent('the other ones', @three, @five);
+served('check changed, second configuration', @four);
+still_held('check changed, other configurations', @three, @five);
 $t->write('five');
-served('and again', @five);
-silent('the first ones', @three);
+served('check changed, third configuration', @five);
+still_held('check changed, first configuration', @three);
 $t->write('three');
-served('and the first ones', @three);
+served('check changed, first configuration', @three);
 
-# the gate is gone: those who met it wait for it all the same
+# the gate is removed: requests wait for the gate of their configuration
 
 $t->reload(http => conf(app('six')));
-$t->wait_for(sub { gate()->{state} eq 'initializing' }, 'closed again');
-@all = wait_here(8);
+$t->wait_state('initializing', 'app');
+@all = hold();
 $t->reload(http => conf('', '', ''));
-is($t->get('/')->{status}, 200, 'no gate any more');
-silent('the gate is gone', @all);
+is($t->get('/')->{status}, 200, 'gate removed: new request served');
+still_held('gate removed', @all);
 $t->write('six');
-served('the gate is gone', @all);
+served('gate removed', @all);
 
-# the long answer ends as if nothing had been
+# the long response ends
 
-ok((grep { $t->alive($_) } keys %first), 'an old worker is at it');
+ok((grep { $t->alive($_) } keys %first), 'long response: old worker runs');
 $slow->set('end');
-is($t->http_read($long)->{content}, 'soon', 'the long answer');
-$t->wait_for(sub { !grep { $t->alive($_) } keys %first }, 'the old to go');
+is($t->http_read($long)->{content}, 'soon', 'long response: complete');
+$t->wait_exit(keys %first);
 
-only($load, 200, 'the open gate refused nobody');
-balanced($t, 'done');
+only_status($load, 200, 'open gate: none refused');
+counted_as_logged($t, 'done');
 
 $t->reload(http => conf(app('six')));
-balanced($t, 'app');
+counted_as_logged($t, 'app');
 
 done_testing;

@@ -1,8 +1,7 @@
 #!/usr/bin/perl
 
-# What a gate remembers after a reload with the checks as they were and with
-# one changed, after the death of its prober, an upgrade and a restart: the
-# table in README.md, "What survives".
+# What is kept of a gate after a reload with the same checks and with one
+# changed, after its prober was killed, after an upgrade and a restart.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -10,17 +9,11 @@ use InitGate;
 use InitGate::Fake;
 use InitGate::Load;
 
-my $fake = InitGate::Fake->new(sub {
-    my ($c) = @_;
+my $fake = InitGate::Fake->http(200);
 
-    $c->read_until(qr/\r\n\r\n/) or return;
-    $c->send("HTTP/1.1 200 x\r\nContent-Length: 0\r\n"
-        . "Connection: close\r\n\r\n");
-});
+my $t = InitGate->new(http => '', also => InitGate::Load::BACKGROUND);
 
-my $t = InitGate->new(http => '', also => InitGate::Load::BESIDE);
-
-# of each gate one check may change
+# one check of each gate may change
 
 sub conf {
     my ($changed) = @_;
@@ -59,35 +52,35 @@ sub conf {
 CONF
 }
 
-sub gates { map { $_->{gate} => $_ } @{$t->json('/init')->{gates}} }
+sub gates { map { $_->{gate} => $_ } $t->gates }
 
 sub seconds { $_[0] =~ /:(\d\d):(\d\d\.\d+)Z$/ ? $1 * 60 + $2 : 0 }
 
-# how long the last start took
+# the duration of the last start
 
 sub took {
     return $t->get('/init?format=prometheus')->{content}
         =~ /^init_gate_duration_seconds\{gate="open"\} (\S+)/m ? $1 : 0;
 }
 
-# some more of what is counted, until its pace is known, and enough probes to
-# tell whether they have begun anew
+# more files, until there is an ETA, and enough probes to see whether they
+# begin again
 
 my $files = 0;
 
-sub paced {
+sub make_progress {
     $t->wait_for(sub {
         $t->write('tree/' . $files++);
 
         my %gate = gates();
         return defined $gate{counts}{eta_ms}
             && $gate{counts}{checks}[2]{attempts} > 20;
-    }, 'the pace to be known');
+    }, 'an ETA');
 
     $t->wait_for(sub {
         my %gate = gates();
         return ($gate{counts}{checks}[2]{observed} // 0) == $files;
-    }, 'all to be counted');
+    }, 'all files to be counted');
 }
 
 sub settled {
@@ -96,7 +89,7 @@ sub settled {
         return $gate{open}{ready} && $gate{begun}{trigger}{state} eq 'succeeded'
             && $gate{counts}{state} eq 'initializing'
             && ($gate{counts}{checks}[2]{observed} // 0) == $files;
-    }, 'all to settle') or diag explain({ gates() });
+    }, 'the gates to settle') or diag explain({ gates() });
 }
 
 sub memory {
@@ -104,55 +97,55 @@ sub memory {
     my ($open, $counts, $begun) = @gate{qw(open counts begun)};
 
     return {
-        'its latch' => $open->{latched},
-        'when it opened' => $open->{opened_at},
-        'when it began' => $open->{started_at},
-        'its history' => join(' ', map { "$_->{state} $_->{at}" }
+        'latched' => $open->{latched},
+        'opened_at' => $open->{opened_at},
+        'started_at' => $open->{started_at},
+        'history' => join(' ', map { "$_->{state} $_->{at}" }
             @{$open->{history}}),
-        'how long it took' => took(),
-        'when a check passed' => $open->{checks}[0]{passed_at},
-        'when the other passed' => $open->{checks}[1]{passed_at},
-        'its attempts' => $counts->{checks}[2]{attempts},
-        'the deadline' => seconds($counts->{deadline_at}),
-        'the trigger' => $begun->{trigger}{succeeded_at},
-        'what was refused' => $counts->{refused},
-        'the pace' => defined $counts->{eta_ms} ? 1 : 0,
+        'duration' => took(),
+        'passed_at of a check' => $open->{checks}[0]{passed_at},
+        'passed_at of the changed check' => $open->{checks}[1]{passed_at},
+        'attempts' => $counts->{checks}[2]{attempts},
+        'deadline_at' => seconds($counts->{deadline_at}),
+        'trigger' => $begun->{trigger}{succeeded_at},
+        'refused' => $counts->{refused},
+        'ETA' => defined $counts->{eta_ms} ? 1 : 0,
     };
 }
 
-# what of it is there afterwards
+# which of these are kept
 
-sub remembered {
+sub kept_after {
     my ($name, $event, @lost) = @_;
 
-    paced();
-    is($t->get('/counts')->{status}, 503, "$name: refused before");
+    make_progress();
+    is($t->get('/counts')->{status}, 503, "before $name: refused");
 
     my $before = memory();
     my $asked = $fake->connections;
-    my $beside = $event->();
+    my $background = $event->();
     settled();
 
     my $after = memory();
     my %kept = map { $_ => ($after->{$_} eq $before->{$_} ? 1 : 0) }
         keys %$before;
-    $kept{'its attempts'} = 1
-        if $after->{'its attempts'} >= $before->{'its attempts'};
+    $kept{'attempts'} = 1
+        if $after->{'attempts'} >= $before->{'attempts'};
 
-    # by another clock than it is shown
-    $kept{'the deadline'} = 1
-        if abs($after->{'the deadline'} - $before->{'the deadline'}) < 0.01;
+    # the deadline is kept by another clock than it is shown
+    $kept{'deadline_at'} = 1
+        if abs($after->{'deadline_at'} - $before->{'deadline_at'}) < 0.01;
 
     my %should = ((map { $_ => 1 } keys %$before), map { $_ => 0 } @lost);
 
-    # milliseconds, which may be as many again
-    $kept{'how long it took'} &&= $should{'how long it took'};
+    # milliseconds, which may be equal by chance
+    $kept{'duration'} &&= $should{'duration'};
 
-    is_deeply(\%kept, \%should, "$name: what is remembered")
+    is_deeply(\%kept, \%should, "after $name: kept members")
         or diag explain([$before, $after]);
-    is($fake->connections - $asked, $should{'the trigger'} ? 0 : 1,
-        "$name: the trigger");
-    undisturbed($beside) if $beside;
+    is($fake->connections - $asked, $should{'trigger'} ? 0 : 1,
+        "after $name: requests of the trigger");
+    unaffected($background) if $background;
 }
 
 $t->write('marker', 'here');
@@ -160,47 +153,40 @@ $t->write('tree/' . $files++);
 $t->run(http => conf());
 settled();
 
-my $beside = beside($t);
+my $background = background($t);
 
-remembered('the checks as they were', sub { $t->reload; return },
-    'the pace');
+kept_after('a reload with the same checks', sub { $t->reload; return },
+    'ETA');
 
-# with its changed check, which passes, the open gate opens anew
+# with its changed check, which passes, the gate opens again
 
-remembered('a check changed', sub { $t->reload(http => conf(2)); return },
-    'when it opened', 'its history', 'how long it took',
-    'when the other passed', 'the pace');
+kept_after('a reload with a changed check',
+    sub { $t->reload(http => conf(2)); return },
+    'opened_at', 'history', 'duration',
+    'passed_at of the changed check', 'ETA');
 
-undisturbed($beside);
+unaffected($background);
 
-$t->allow(qr/exited on signal 9/);
-
-remembered('a worker killed', sub {
-    my $prober = $t->prober;
-    $t->signal('KILL', $prober);
-    $t->wait_for(sub { ($t->prober // $prober) != $prober }, 'another prober');
+kept_after('the prober was killed', sub {
+    $t->kill_prober;
     return;
-}, 'the pace');
+}, 'ETA');
 
-my @all = ('when it opened', 'when it began', 'its history',
-    'how long it took', 'when a check passed', 'when the other passed',
-    'its attempts', 'the deadline', 'the trigger', 'what was refused',
-    'the pace');
+my @all = ('opened_at', 'started_at', 'history',
+    'duration', 'passed_at of a check', 'passed_at of the changed check',
+    'attempts', 'deadline_at', 'trigger', 'refused',
+    'ETA');
 
-remembered('an upgrade', sub {
-    my $old = $t->{pid};
-    my $load = beside($t, counted => undef);
+kept_after('an upgrade', sub {
+    my $load = background($t, counted => undef);
 
-    $t->signal('USR2');
-    $t->wait_for(sub { ($t->master // $old) != $old }, 'the new pid file');
-    $t->{pid} = $t->master;
-    $t->wait_for(sub { $t->workers == 2 }, 'new workers');
+    (my $old, $t->{pid}) = $t->upgrade;
     $t->signal('QUIT', $old);
-    $t->wait_for(sub { !$t->alive($old) }, 'the old master to go');
+    $t->wait_exit($old);
 
     return $load;
 }, @all);
 
-remembered('a restart', sub { $t->quit; $t->run; return }, @all);
+kept_after('a restart', sub { $t->quit; $t->run; return }, @all);
 
 done_testing;

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# What state a gate is in after a reload: starting, failed, overdue, latched or
-# not, and its deadline, which counts from the first start, and anew only when
-# a gate that has been open begins again.
+# The state of a gate after a reload: starting, failed, overdue, latched or
+# not, and its deadline, which counts from the first start, and begins again
+# only when a gate that has been open starts again.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -11,14 +11,7 @@ use InitGate::Fake;
 use InitGate::Load;
 use Time::HiRes qw(time sleep);
 
-my $fake = InitGate::Fake->new(sub {
-    my ($c) = @_;
-
-    $c->read_until(qr/\r\n\r\n/) or return;
-    sleep 0.05 until $c->word;
-    $c->send("HTTP/1.1 200 x\r\nContent-Length: 0\r\n"
-        . "Connection: close\r\n\r\n");
-});
+my $fake = InitGate::Fake->http(200, wait => 1);
 
 my $t = InitGate->new(http => '');
 
@@ -67,15 +60,9 @@ sub conf {
 CONF
 }
 
-sub gate {
-    my ($name) = @_;
+sub state { $t->gate($_[0])->{state} }
 
-    return (grep { $_->{gate} eq $name } @{$t->json('/init')->{gates}})[0];
-}
-
-sub state { gate($_[0])->{state} }
-
-sub history { join ' ', map { $_->{state} } @{gate($_[0])->{history}} }
+sub history { join ' ', map { $_->{state} } @{$t->gate($_[0])->{history}} }
 
 $t->write($_, 'here') for qw(done swings failed);
 $t->run(http => conf());
@@ -83,68 +70,71 @@ $t->run(http => conf());
 $t->wait_for(sub { state('done') eq 'ready' }, 'the open gate');
 my $load = InitGate::Load->new($t, clients => 2);
 
-# starting: those who came before a reload wait, and those who come after it,
-# for the three seconds of a start, in which valgrind does not get through two
+# starting: requests before a reload wait, and those after it, for the three
+# seconds of a start, which are too short for two reloads under valgrind
 
 my @waiting;
 my $n = $ENV{TEST_NGINX_VALGRIND} ? 1 : 3;
 
 for (1 .. $n) {
-    my $socket = $t->connect;
-    $socket->syswrite("GET /slow HTTP/1.1\r\nHost: a\r\n"
-        . "Connection: close\r\n\r\n");
-    push @waiting, $socket;
-    $t->wait_for(sub { gate('slow')->{held} == @waiting }, 'it to wait');
+    push @waiting, $t->hold(1, '/slow', 'slow');
     last if @waiting == $n;
 
-    # the second time with another gate changed: another memory
+    # the second time with another gate changed: another shared memory
     $t->reload(http => @waiting == 1 ? conf() : conf('check file %%DIR%%/done;',
         'check file %%DIR%%/done name=done;'));
-    is(state('slow'), 'starting', 'starting over a reload');
+    is(state('slow'), 'starting', 'starting, reload: starting');
 }
 
-$fake->set('go');
-is(scalar(grep { $_ && $_->{status} == 200 } map { $t->http_read($_) }
-    @waiting), $n, 'all are served');
-is(history('slow'), 'starting ready', 'history');
+$fake->set(200);
+is_deeply($t->statuses(@waiting), { 200 => $n }, 'starting, reloads: served');
+is(history('slow'), 'starting ready', 'starting, reloads: history');
 
 # failed
 
 $t->wait_for(sub { state('fails') eq 'failed' }, 'the failure');
 $t->reload;
-is(state('fails'), 'failed', 'failed over a reload');
+is(state('fails'), 'failed', 'failed, reload: failed');
 $t->reload(http => conf('interval 50ms', 'interval 60ms'));
-is(state('fails'), 'failed', 'and in another memory');
-is(gate('fails')->{carried_over}, JSON::PP::true, 'carried over');
-is(history('fails'), 'starting failed', 'history');
+is(state('fails'), 'failed',
+    'failed, reload with another shared memory: failed');
+is($t->gate('fails')->{carried_over}, JSON::PP::true,
+    'failed, reloads: carried over');
+is(history('fails'), 'starting failed', 'failed, reloads: history');
 
 # overdue
 
 $t->wait_for(sub { state('late') eq 'overdue' }, 'the deadline');
-my $deadline = gate('late')->{deadline_at};
+my $deadline = $t->gate('late')->{deadline_at};
 $t->reload;
-is(state('late'), 'overdue', 'overdue over a reload');
+is(state('late'), 'overdue', 'overdue, reload: overdue');
 
-# as many minutes as you like from now on do not help, unless they are more
+# another deadline, which also counts from the first start
 
 $t->reload(http => conf("deadline $soon", "deadline $later"));
-is(state('late'), 'overdue', 'counted from the first start');
-isnt(gate('late')->{deadline_at}, $deadline, 'another deadline');
+is(state('late'), 'overdue',
+    'overdue, later deadline that has passed: overdue');
+isnt($t->gate('late')->{deadline_at}, $deadline,
+    'overdue, later deadline: deadline_at');
 
 $t->reload(http => conf("deadline $later", 'deadline 1h'));
-is(state('late'), 'initializing', 'a longer one');
-like(history('late'), qr/initializing overdue initializing$/, 'history');
+is(state('late'), 'initializing',
+    'overdue, deadline in the future: initializing');
+like(history('late'), qr/initializing overdue initializing$/,
+    'overdue, reloads: history');
 
 $t->reload(http => conf('deadline 1h', "deadline $soon"));
-is(state('late'), 'overdue', 'and a shorter one');
-is($t->get('/late')->{status}, 503, 'closed');
-is(gate('late')->{opened_at}, undef, 'never open');
+is(state('late'), 'overdue', 'deadline passed again: overdue');
+is($t->get('/late')->{status}, 503, 'overdue: refused');
+is($t->gate('late')->{opened_at}, undef, 'overdue: opened_at');
 
 $t->reload(http => conf("deadline $soon", "deadline $soon open"));
-is($t->get('/late')->{status}, 200, 'open all the same');
-isnt(gate('late')->{opened_at}, undef, 'since then');
+is($t->get('/late')->{status}, 200,
+    'overdue, reload with "deadline open": served');
+isnt($t->gate('late')->{opened_at}, undef,
+    'overdue, reload with "deadline open": opened_at');
 
-# it opens, late; with another check it begins again, and so does the clock
+# the gate opens late; with another check it starts again, with its deadline
 
 $t->write('late', 'here');
 $t->wait_for(sub { state('late') eq 'ready' }, 'it to open');
@@ -156,42 +146,47 @@ $t->wait_for(sub { state('late') eq 'initializing' }, 'it to begin again');
 sub seconds { $_[0] =~ /:(\d\d):(\d\d\.\d+)Z$/ ? $1 * 60 + $2 : undef }
 
 my ($again) = map { $_->{at} } grep { $_->{state} eq 'starting' }
-    reverse @{gate('late')->{history}};
-my $left = seconds(gate('late')->{deadline_at}) - seconds($again);
+    reverse @{$t->gate('late')->{history}};
+my $left = seconds($t->gate('late')->{deadline_at}) - seconds($again);
 is(sprintf('%.1f', $left < 0 ? $left + 3600 : $left), '30.0',
-    'and the clock with it');
+    'open gate starts again: deadline from then on');
 
-# latch on to off: it is asked again, and closes by "fall"
+# latch on to off: the gate is probed again, and closes after "fall" verdicts
 
 $t->remove('swings');
-is(state('swings'), 'ready', 'latched');
-is(gate('swings')->{latched}, JSON::PP::true, 'indeed');
+is(state('swings'), 'ready', 'latched, marker removed: ready');
+is($t->gate('swings')->{latched}, JSON::PP::true,
+    'latched, marker removed: latched');
 $t->reload(http => conf('latch on', 'latch off'));
-is(gate('swings')->{carried_over}, JSON::PP::true, 'carried over');
-is(gate('swings')->{latched}, JSON::PP::false, 'no latch any more');
+is($t->gate('swings')->{carried_over}, JSON::PP::true,
+    'latch on to off: carried over');
+is($t->gate('swings')->{latched}, JSON::PP::false,
+    'latch on to off: not latched');
 $t->wait_for(sub { state('swings') eq 'initializing' }, 'it to close');
-is($t->get('/swings')->{status}, 503, 'closed');
+is($t->get('/swings')->{status}, 503, 'latch on to off: closes');
 
-# off to on: as it is, until it opens
+# off to on: unchanged until the gate opens
 
 $t->reload(http => conf('latch off', 'latch on'));
-is(state('swings'), 'initializing', 'a latch does not open');
+is(state('swings'), 'initializing', 'latch off to on, closed: initializing');
 $t->write('swings');
 $t->wait_for(sub { state('swings') eq 'ready' }, 'it to open');
 $t->remove('swings');
-is(gate('swings')->{latched}, JSON::PP::true, 'latched again');
+is($t->gate('swings')->{latched}, JSON::PP::true,
+    'latch off to on, opens: latched');
 
-# off to on while it is open
+# off to on while the gate is open
 
 $t->reload(http => conf('latch on', 'latch off'));
 $t->write('swings');
-$t->wait_for(sub { gate('swings')->{checks}[0]{carried_over} ? 0
-    : gate('swings')->{checks}[0]{verdict} eq 'passed' }, 'a probe');
+$t->wait_for(sub { $t->gate('swings')->{checks}[0]{carried_over} ? 0
+    : $t->gate('swings')->{checks}[0]{verdict} eq 'passed' }, 'a probe');
 $t->reload(http => conf('latch off', 'latch on'));
-is(gate('swings')->{latched}, JSON::PP::true, 'open, so it is latched');
-is(state('swings'), 'ready', 'and ready');
+is($t->gate('swings')->{latched}, JSON::PP::true,
+    'latch off to on, open: latched');
+is(state('swings'), 'ready', 'latch off to on, open: ready');
 
-only($load, 200, 'the open gate refused nobody');
-balanced($t, 'done');
+only_status($load, 200, 'open gate: none refused');
+counted_as_logged($t, 'done');
 
 done_testing;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Reloads under load with all checks as they were: an open gate refuses
-# nobody, remembers that it is open, and goes on with its history.
+# Reloads under load with all checks unchanged: an open gate refuses no
+# request, stays open, and keeps its history.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -27,16 +27,14 @@ my $http = $t->{http};
 $t->write($_) for qw(one two);
 $t->run;
 
-sub gate { $t->json('/init')->{gates}[0] }
+$t->wait_ready;
 
-$t->wait_for(sub { gate()->{ready} }, 'the gate to open');
-
-my $first = gate();
+my $first = $t->gate;
 my $descriptors = () = $t->descriptors($t->prober);
 
-is($first->{carried_over}, JSON::PP::false, 'a first start carries nothing');
+is($first->{carried_over}, JSON::PP::false, 'first start: not carried over');
 
-# a gate that asked again would find it gone
+# a gate that is probed again would close
 
 $t->remove('one');
 
@@ -45,34 +43,34 @@ my $load = InitGate::Load->new($t);
 sub carried {
     my ($name) = @_;
 
-    my $gate = gate();
+    my $gate = $t->gate;
 
     is_deeply([@$gate{qw(state latched carried_over started_at opened_at)}],
         ['ready', JSON::PP::true, JSON::PP::true,
-         @$first{qw(started_at opened_at)}], "$name: the same gate");
+         @$first{qw(started_at opened_at)}], "$name: gate unchanged");
 
     is_deeply([map { $_->{state} } @{$gate->{history}}],
-        [qw(starting ready)], "$name: its history");
+        [qw(starting ready)], "$name: history unchanged");
 
     is_deeply([map { [@$_{qw(name verdict carried_over attempts)}] }
                sort { $a->{name} cmp $b->{name} } @{$gate->{checks}}],
         [map { [$_, 'passed', JSON::PP::true, 1] } qw(one two)],
-        "$name: its checks");
+        "$name: checks unchanged");
 }
 
 for (1 .. 5) {
     $t->reload;
 }
 
-carried('nothing changed');
+carried('five reloads');
 
-# two at once, and more before the first is done
+# two reloads at once, and more before the first is complete
 
 $t->signal('HUP') for 1 .. 2;
 $t->wait_log(qr/reconfiguring/, 6);
 $t->signal('HUP');
 $t->reload;
-carried('at once');
+carried('reloads at once');
 
 for my $workers (1, 4, 2) {
     $t->reload(workers => $workers);
@@ -80,20 +78,20 @@ for my $workers (1, 4, 2) {
 }
 
 $t->reload(http => $http =~ s/interval 50ms/interval 60ms 2s/r);
-carried('another interval');
+carried('other interval');
 
 (my $turned = $http) =~ s/^(\s+check .*one;\n)(\s+check .*two;\n)/$2$1/m;
-isnt($turned, $http, 'checks turned round');
+isnt($turned, $http, 'configuration: other order of checks');
 $t->reload(http => $turned);
-carried('another order');
+carried('other order');
 
 $t->reload(http => $http =~ s/name=one/name=one interval=1s timeout=1s/r);
-carried('a time of one check');
+carried('interval of one check');
 
 $t->reload(http => $http =~ s/interval 50ms/interval 50ms; deadline 5m/r);
-carried('a deadline');
+carried('deadline');
 
-# a configuration that nginx refuses, before and after it has seen the gate
+# an invalid configuration, with the error before and after the gate
 
 my $prober = $t->prober;
 
@@ -103,21 +101,22 @@ for my $broken ('nonsense;', 'init_gate nowhere;',
     $t->conf(http => $http . $broken);
     my $errors = $t->log_count(qr/\[emerg\]/);
     $t->signal('HUP');
-    $t->wait_for(sub { $t->log_count(qr/\[emerg\]/) > $errors }, 'refusal');
+    $t->wait_for(sub { $t->log_count(qr/\[emerg\]/) > $errors },
+        'an error in the log');
     $load->more(20);
     carried($broken);
 }
 
-is($t->prober, $prober, 'a failed reload leaves the prober alone');
+is($t->prober, $prober, 'failed reloads: same prober');
 $t->allow(qr/\[emerg\]/);
 $t->reload(http => $http);
 
 $load->more(50);
-only($load, 200, 'nobody was refused');
-balanced($t, 'app');
+only_status($load, 200, 'reloads: none refused');
+counted_as_logged($t, 'app');
 
 $t->wait_for(sub { 2 == $t->workers }, 'two workers');
 is(scalar(() = $t->descriptors($t->prober)), $descriptors,
-    'as many descriptors as in the beginning');
+    'reloads: as many descriptors as before');
 
 done_testing;

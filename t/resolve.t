@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# Names, as the host would resolve them: /etc/hosts, then the name servers and
-# search domains of /etc/resolv.conf.  In a network of the test's own, so that
-# port 53 is free, and with these two files of its own.
+# Names are resolved as on the host: by /etc/hosts, then by the name servers
+# and search domains of /etc/resolv.conf.  The test has a network namespace of
+# its own, so that port 53 is free, and these two files of its own.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -16,7 +16,7 @@ use Time::HiRes qw(time sleep);
 if (!$ENV{INIT_GATE_ALONE}) {
     $ENV{INIT_GATE_ALONE} = 1;
 
-    plan(skip_all => 'no namespaces here')
+    plan(skip_all => 'requires root and namespaces')
         if $> || system('unshare -m -n true 2>/dev/null');
 
     exec 'unshare', '-m', '-n', '--propagation', 'private', $^X, $0
@@ -28,7 +28,7 @@ system('ip link set lo up') == 0 or die 'no loopback';
 my $etc = File::Temp->newdir;
 
 
-# in its place, as what is mounted elsewhere has to be changed
+# written in place, since it is bind-mounted
 
 sub etc {
     my ($name, $text) = @_;
@@ -123,7 +123,7 @@ CONF
 }
 
 
-# the file of hosts alone
+# /etc/hosts only
 
 $t->run(http => conf([qw(here.example HERE.Example alias several broken six
     localhost sub.localhost commented unknown.example)], ''));
@@ -169,34 +169,35 @@ my @db = grep { /^db\b/ } @asked;
 my @flat = grep { /^flat/ } @asked;
 
 is("@db[0 .. 1]", 'db.svc.cluster.local db.cluster.local',
-    'the search list in its order');
-ok(!$asked{db}, 'and no further once it was found');
-ok($asked{'flat.svc.cluster.local'}, 'a name without dots is searched first');
+    'short name: search domains in order');
+ok(!$asked{db}, 'short name: no further query after the answer');
+ok($asked{'flat.svc.cluster.local'}, 'name without dots: search domains first');
 ok(!$asked{'two.dots.example.svc.cluster.local'},
-    'one with dots is asked for as it is');
-ok($asked{'none.example.cluster.local'}, 'and searched for afterwards');
-ok((grep { /^many\.example aaaa$/ } $dns->queries), 'IPv6 is asked for');
+    'name with dots: as it is first');
+ok($asked{'none.example.cluster.local'},
+    'name with dots: search domains afterwards');
+ok((grep { /^many\.example aaaa$/ } $dns->queries), 'name: query for AAAA');
 
 $dns->set('late');
 settles($t, 'late.example', 'passed');
 
-# a worker looks at the files again, without a reload
+# changed files are read again, without a reload
 
 etc('hosts', "127.0.0.1 none.example\n");
-$t->wait_for(sub { check($t, 'none.example')->{verdict} eq 'passed' },
-    'the changed file of hosts');
-pass('/etc/hosts is read again');
+$t->wait_for(sub { $t->check('none.example')->{verdict} eq 'passed' },
+    'the changed /etc/hosts');
+pass('/etc/hosts changed: read again');
 
-# even twice in one second, when size and time are the same
+# also twice in a second, with the same size and time
 
 sleep 0.01 while time - int time > 0.1;
 etc('hosts', "127.0.0.1 none.exampl1\n");
-$t->wait_for(sub { check($t, 'none.example')->{verdict} ne 'passed' },
-    'the name to go');
+$t->wait_for(sub { $t->check('none.example')->{verdict} ne 'passed' },
+    'the name to be unknown');
 etc('hosts', "127.0.0.1 none.example\n");
-$t->wait_for(sub { check($t, 'none.example')->{verdict} eq 'passed' },
-    'the file of hosts, changed at once');
-pass('and again at once');
+$t->wait_for(sub { $t->check('none.example')->{verdict} eq 'passed' },
+    '/etc/hosts, changed again at once');
+pass('/etc/hosts changed twice in a second: read again');
 
 my $second = InitGate::DNS->new(sub {
     my ($name, $type) = @_;
@@ -204,30 +205,30 @@ my $second = InitGate::DNS->new(sub {
 }, addr => '127.0.0.2', port => 53);
 
 etc('resolv.conf', "nameserver 127.0.0.2\noptions ndots:2\nsearch new\n");
-$t->wait_for(sub { check($t, 'broken.example')->{verdict} eq 'passed' },
+$t->wait_for(sub { $t->check('broken.example')->{verdict} eq 'passed' },
     'the changed name server');
 is((grep { /^broken/ } $second->queries)[0], 'broken.example.new a',
-    '/etc/resolv.conf is read again, ndots too');
+    '/etc/resolv.conf changed: read again, with ndots');
 
-# silence of the first name server: the second one is asked
+# the first name server is silent: the second one is asked
 
 $dns->set('silent');
 etc('resolv.conf', "nameserver 127.0.0.1\nnameserver 127.0.0.2\n");
 $t->reload(http => conf(['one.of.two'], '') =~ s/timeout \d+/'timeout ' . 4 * $limit/er);
 
-$t->wait_for(sub { check($t, 'one.of.two')->{verdict} eq 'passed' },
+$t->wait_for(sub { $t->check('one.of.two')->{verdict} eq 'passed' },
     'the second name server');
-is(check($t, 'one.of.two')->{recent}[0][0], 'passed',
-    'the second name server answers for the first, in time');
+is($t->check('one.of.two')->{recent}[0][0], 'passed',
+    'first name server silent: second one answers within the timeout');
 
-# one that never answers harms nobody, and does not delay the end
+# the only name server is silent: requests and QUIT are not delayed
 
 etc('resolv.conf', "nameserver 127.0.0.1\n");
 $t->reload(http => conf([qw(quiet1.example quiet2.example)], ''));
 settles($t, 'quiet1.example', 'error timeout', qr/resolving/);
 
 my ($worker) = $t->workers;
-my $attempts = check($t, 'quiet1.example')->{attempts};
+my $attempts = $t->check('quiet1.example')->{attempts};
 my $descriptors = () = $t->descriptors($worker);
 my $worst = 0;
 
@@ -236,14 +237,15 @@ $t->wait_for(sub {
     $t->get('/');
     my $took = time - $start;
     $worst = $took if $worst < $took;
-    return check($t, 'quiet1.example')->{attempts} > $attempts + 1;
-}, 'more silence');
+    return $t->check('quiet1.example')->{attempts} > $attempts + 1;
+}, 'another probe');
 
-cmp_ok($worst, '<', patience(0.3), 'other requests are not delayed');
+cmp_ok($worst, '<', patience(0.3),
+    'name server silent: other requests not delayed');
 cmp_ok(scalar(() = $t->descriptors($worker)), '<=', $descriptors + 2,
-    'no descriptor is left');
+    'name server silent: no descriptor left open');
 
-# with nginx's own resolver it is asked instead, but for localhost
+# the resolver of nginx is used if there is one, except for localhost
 
 my $third = InitGate::DNS->new(sub {
     my ($name, $type) = @_;

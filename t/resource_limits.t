@@ -1,22 +1,17 @@
 #!/usr/bin/perl
 
-# Limits of the system: no more descriptors, no more connections of nginx's,
-# a full disk for the log.  Probes say so, count neither way, and go on when
-# there is room again; nobody is turned away by an open gate, and who has a
-# connection is served as fast as ever.
+# Resource limits: no free descriptors, no free connections of the worker, a
+# full disk for the log.  Probes end as errors that count neither way, and go
+# on once there are resources again; an open gate stays open, and the latency
+# of requests on open connections is not affected.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Latency;
-use InitGate::Checks 'check';
 use InitGate::Fake;
 
-my $http = InitGate::Fake->new(sub {
-    my ($c) = @_;
-    $c->read_until(qr/\r\n\r\n/) or return;
-    $c->send("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
-})->port;
+my $http = InitGate::Fake->http(200)->port;
 
 sub server {
     my ($name, %args) = @_;
@@ -41,22 +36,22 @@ sub server {
 CONF
 
     $t->write('marker', 'x');
-    $t->wait_for(sub { $t->get('/')->{status} == 200 }, "$name: open");
+    $t->wait_for(sub { $t->get('/')->{status} == 200 }, "$name: gate to open");
 
     return $t;
 }
 
-# as many clients as it takes, each in the middle of its request: others would
-# be closed to make room; one more may be sent away while a probe has the last
-# connection, and then comes again
+# As many clients as it takes, each with a request that is being served, since
+# idle connections would be closed.  While a probe has the last connection, one
+# more client is closed, and tries again.
 
 sub fill {
     my ($t, $name) = @_;
 
-    my @history = map { $_->{state} } @{$t->json('/init')->{gates}[1]{history}};
+    my @history = map { $_->{state} } @{$t->gate('app')->{history}};
     my $errors = $t->log_count(qr/check "http" error/);
 
-    my $beside = InitGate::Latency->new($t)->begin;
+    my $latency = InitGate::Latency->new($t)->begin;
     my @others;
 
     $t->wait_for(sub {
@@ -67,32 +62,32 @@ sub fill {
             && sysread $socket, my $got, 1;
 
         return $t->log_count(qr/check "http" error/) > $errors;
-    }, "$name: no room for a probe", 30);
+    }, "$name: a probe without resources", 30);
 
-    note("$name: enough for " . $#others);
+    note("$name: clients: " . $#others);
 
     my ($said) = $t->log =~ /check "http" (error: .*)/;
     note("$name: $said");
 
-    $beside->more(200);
+    $latency->more(200);
     @others = ();
 
     $t->wait_for(sub {
-        2 == grep { check($t, $_)->{verdict} eq 'passed' } qw(http file);
-    }, "$name: well again");
+        2 == grep { $t->check($_)->{verdict} eq 'passed' } qw(http file);
+    }, "$name: probes to pass again");
 
-    $beside->end("$name exhausted");
+    $latency->end("$name exhausted");
 
-    is_deeply([map { $_->{state} } @{$t->json('/init')->{gates}[1]{history}}],
-        \@history, "$name: the gate has not moved");
-    is($t->get('/')->{status}, 200, "$name: and is open");
+    is_deeply([map { $_->{state} } @{$t->gate('app')->{history}}], \@history,
+        "$name exhausted: no change of state");
+    is($t->get('/')->{status}, 200, "$name exhausted: gate open afterwards");
 }
 
 my $few = server('connections', events => 'worker_connections 32;',
     allow => [qr/worker_connections are not enough/]);
 fill($few, 'connections');
 
-# valgrind's own limit is another one
+# valgrind has a limit of its own
 
 if (!$ENV{TEST_NGINX_VALGRIND}) {
     my $files = server('descriptors', main => 'worker_rlimit_nofile 24;',
@@ -100,12 +95,14 @@ if (!$ENV{TEST_NGINX_VALGRIND}) {
     fill($files, 'descriptors');
 }
 
-# nobody reads what it says, and it says it all the same
+# the log cannot be written
 
 my $full = server('a full disk', main => 'error_log /dev/full debug;');
 $full->remove('marker');
-$full->wait_for(sub { $full->get('/')->{status} == 503 }, 'closed');
+$full->wait_for(sub { $full->get('/')->{status} == 503 },
+    'a full disk: gate to close');
 $full->write('marker', 'x');
-$full->wait_for(sub { $full->get('/')->{status} == 200 }, 'and open');
+$full->wait_for(sub { $full->get('/')->{status} == 200 },
+    'a full disk: gate to open');
 
 done_testing;

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# What is not to be had at the start and at a reload: shared memory, a log
-# that can be written; and nothing to write to at all.  Each is told in one
-# line, and an nginx that runs goes on as it was.
+# Resources that are missing at the start and at a reload: shared memory, a log
+# that can be written; and a read-only file system.  There is one line of the
+# log for each, and a running nginx goes on.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -13,7 +13,7 @@ my $t = InitGate->new(workers => 1);
 sub conf {
     my ($name) = @_;
 
-    # enough for its zone to be larger than what nginx needs besides
+    # enough for the zone to be larger than what nginx needs otherwise
     my $checks = join "\n", map { "check file %%DIR%%/app name=$name$_;" }
         1 .. 5000;
 
@@ -27,8 +27,6 @@ sub conf {
     }
 CONF
 }
-
-sub gate { $t->json('/init')->{gates}[0] }
 
 sub limit {
     my ($pid, $bytes) = @_;
@@ -46,30 +44,32 @@ $t->write('app');
 # no shared memory at the start
 
 SKIP: {
-    skip 'sanitizers and valgrind need all there is', 9
+    skip 'sanitizers and valgrind need too much address space', 9
         if InitGate::is_linked_in() || $ENV{TEST_NGINX_VALGRIND};
 
     $t->run(http => conf('a'));
-    $t->wait_for(sub { gate()->{ready} }, 'the gate to open');
-    my $first = gate();
+    $t->wait_ready;
+    my $first = $t->gate;
     my $size = virtual($t->master);
     my $refused = qr/mmap\(MAP_ANON\|MAP_SHARED, \d+\) failed/;
 
-    # nor at a reload: the old one goes on
+    # at a reload the old configuration stays
 
     $t->allow($refused);
     limit($t->master, 1024 * ($size + 4096));
     $t->conf(http => conf('b'));
     $t->signal('HUP');
     $t->wait_log($refused);
-    is($t->get('/')->{status}, 200, 'no shared memory for a reload: open');
-    is_deeply([@{gate()}{qw(state started_at history)}],
-        [@$first{qw(state started_at history)}], 'the gate is as it was');
+    is($t->get('/')->{status}, 200, 'reload without shared memory: gate open');
+    is_deeply([@{$t->gate()}{qw(state started_at history)}],
+        [@$first{qw(state started_at history)}],
+            'reload without shared memory: gate unchanged');
 
     limit($t->master, 'unlimited');
-    ok($t->reload, 'and once there is, it is reloaded');
-    is_deeply([@{gate()}{qw(state started_at)}],
-        [@$first{qw(state started_at)}], 'with the gate as it was');
+    ok($t->reload, 'reload with shared memory again');
+    is_deeply([@{$t->gate()}{qw(state started_at)}],
+        [@$first{qw(state started_at)}],
+            'reload with shared memory again: gate unchanged');
     $t->quit;
 
     my ($status, $said) = do {
@@ -80,29 +80,30 @@ SKIP: {
         ($? >> 8, $said);
     };
 
-    is($status, 1, 'no shared memory at the start');
-    like($said, $refused, 'and why');
+    is($status, 1, 'start without shared memory: exit status 1');
+    like($said, $refused, 'start without shared memory: message');
 }
 
 
 # a log that cannot be written
 
 $t->run(http => conf('a'));
-$t->wait_for(sub { gate()->{ready} }, 'the gate to open');
-my $first = gate();
+$t->wait_ready;
+my $first = $t->gate;
 my $denied = qr{open\(\) "\S+/none/error\.log" failed \(2: No such};
 
 $t->allow($denied);
 $t->conf(http => 'error_log %%DIR%%/none/error.log;' . conf('a'));
 $t->signal('HUP');
 $t->wait_log($denied);
-is($t->get('/')->{status}, 200, 'no log for a reload: open');
-is_deeply([@{gate()}{qw(state started_at history)}],
-    [@$first{qw(state started_at history)}], 'the gate is as it was');
+is($t->get('/')->{status}, 200, 'reload without a log: gate open');
+is_deeply([@{$t->gate()}{qw(state started_at history)}],
+    [@$first{qw(state started_at history)}],
+        'reload without a log: gate unchanged');
 $t->quit;
 
 
-# nothing to write to but the log and the pid file, which are elsewhere
+# a read-only file system, except for the log and the pid file
 
 SKIP: {
     my $dir = $t->dir;
@@ -130,18 +131,21 @@ SKIP: {
         POSIX::_exit(127);
     }
 
-    $t->wait_for(sub { $t->get('/')->{status} == 503 }, 'closed');
-    is(gate()->{state}, 'initializing', 'a read-only file system: closed');
+    $t->wait_for(sub { $t->get('/')->{status} == 503 },
+        'the gate to be closed');
+    is($t->gate->{state}, 'initializing',
+        'read-only file system, no marker: initializing');
 
-    # it is read-only for nginx alone
+    # it is read-only only for nginx
     $t->write('app');
-    $t->wait_for(sub { $t->get('/')->{status} == 200 }, 'open');
-    is(gate()->{state}, 'ready', 'and open');
+    $t->wait_for(sub { $t->get('/')->{status} == 200 }, 'the gate to open');
+    is($t->gate->{state}, 'ready', 'read-only file system, marker: ready');
 
     kill 'QUIT', $pid;
     waitpid $pid, 0;
-    is($?, 0, 'and it ends');
-    unlike($t->read($log), qr/\[(?:alert|crit|emerg)\]/, 'no alerts');
+    is($?, 0, 'read-only file system, QUIT: exit status 0');
+    unlike($t->read($log), qr/\[(?:alert|crit|emerg)\]/,
+        'read-only file system: no alerts');
 }
 
 done_testing;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# "init_response off": nginx's own 503 and its error_page, with our variables
-# there to use.  Otherwise "error_page 503" is not asked.
+# "init_response off": the 503 of nginx and its error_page, where the variables
+# of the module may be used.  Otherwise "error_page 503" is not consulted.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -80,34 +80,35 @@ CONF
 $t->write("html/$_", "$_\n") for qw(maintenance.html still_gated.html page
     index.html named recursive);
 $t->run;
-$t->wait_for(sub { $t->json('/init')->{gates}[0]{state} eq 'initializing' },
-    'the first verdict');
+$t->wait_state('initializing');
 
 my $r = $t->get('/');
-is($r->{status}, 503, "nginx's own");
-is($r->{headers}{'content-type'}, 'text/html', 'type');
+is($r->{status}, 503, 'no error_page: status');
+is($r->{headers}{'content-type'}, 'text/html', 'no error_page: type');
 like($r->{content}, qr{<title>503 Service Temporarily Unavailable</title>},
-    'page');
+    'no error_page: page of nginx');
 
 $r = $t->get('/page');
 is($r->{status}, 503, 'error_page: status');
-is($r->{content}, "maintenance.html\n", 'error_page: its page');
+is($r->{content}, "maintenance.html\n", 'error_page: page');
 
 $r = $t->get('/gated_page');
 is($r->{status}, 503, 'error_page to a gated location: status');
 is($r->{content}, "still_gated.html\n",
-    'what has been refused is not gated again');
+    'error_page to a gated location: not gated again');
 
 $r = $t->get('/named');
 is($r->{status}, 503, 'error_page to a named location: status');
-is($r->{content}, "waiting for marker\n", '$init_gate_waiting');
+is($r->{content}, "waiting for marker\n",
+    'error_page to a named location: $init_gate_waiting');
 is($r->{headers}{'x-state'}, 'app initializing',
-    '$init_gate, $init_gate_state');
-is($r->{headers}{'x-retry-after'}, 5, '$init_gate_retry_after');
+    'error_page to a named location: $init_gate, $init_gate_state');
+is($r->{headers}{'x-retry-after'}, 5,
+    'error_page to a named location: $init_gate_retry_after');
 like($r->{headers}{'retry-after'}, qr/^(?:[5-9]|10)$/,
-    'Retry-After as with any refusal');
+    'error_page to a named location: Retry-After');
 
-is($t->get('/as_200')->{status}, 200, 'error_page 503 =200');
+is($t->get('/as_200')->{status}, 200, 'error_page 503 =200: status');
 
 $r = $t->get('/recursive');
 isnt($r->{status}, 500, 'recursive_error_pages: no loop');
@@ -117,10 +118,11 @@ for (['/json', 8080], ['/', 8081]) {
 
     $r = $t->get($uri, port => $t->port($port));
     is($r->{status}, 503, 'init_response json: status');
-    like($r->{content}, qr/^\{"gate":"app"/, 'its error_page is not asked');
+    like($r->{content}, qr/^\{"gate":"app"/,
+        'init_response json: error_page not consulted');
 }
 
-is($t->post('/page', content => 'x' x 100000)->{status}, 503, 'POST');
-is($t->head('/')->{status}, 503, 'HEAD');
+is($t->post('/page', content => 'x' x 100000)->{status}, 503, 'POST: status');
+is($t->head('/')->{status}, 503, 'HEAD: status');
 
 done_testing;

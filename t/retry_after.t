@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Retry-After: five seconds while nothing is known, spread up to its double;
-# a time of one's own; off; the longest of several gates; from the progress.
+# Retry-After: five seconds without an ETA, spread up to the double; a
+# configured time; off; the longest of several gates; from the ETA.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -37,7 +37,7 @@ $t->wait_for(sub {
 }, 'the first verdicts');
 
 
-# how often each value came
+# the different values
 
 sub spread {
     my ($uri, $n) = @_;
@@ -52,18 +52,20 @@ sub spread {
 
 my @auto = spread('/', 200);
 
-is("@auto", '5 6 7 8 9 10', 'auto: five to ten seconds');
+is("@auto", '5 6 7 8 9 10', 'default: five to ten seconds');
 
 @auto = spread('/auto', 20);
-ok(!grep({ $_ < 5 || $_ > 10 } @auto), 'auto, said so');
+ok(!grep({ $_ < 5 || $_ > 10 } @auto),
+    'init_retry_after auto: five to ten seconds');
 
-is_deeply([spread('/own', 20)], [30], 'a time of its own');
+is_deeply([spread('/own', 20)], [30], 'init_retry_after 30s: 30');
 
-is_deeply([spread('/off', 3)], ['none'], 'off');
-is($t->json('/off')->{retry_after}, 5, 'off is about the header');
+is_deeply([spread('/off', 3)], ['none'], 'init_retry_after off: no header');
+is($t->json('/off')->{retry_after}, 5,
+    'init_retry_after off: member of the body');
 
 
-# from 10 % on, 10 % more as soon as that has been seen, up to 80 %
+# 10 % more as soon as the last value is shown, up to 80 %
 
 my $percent = 0;
 my ($eta, $begun);
@@ -72,7 +74,7 @@ for (1 .. 8) {
     $percent += 10;
     $t->write('progress', "$percent%");
     $t->wait_for(sub {
-        my ($slow) = grep { $_->{gate} eq 'slow' } @{$t->json('/init')->{gates}};
+        my $slow = $t->gate('slow');
         $eta = $slow->{eta_ms} // $eta;
         ($slow->{progress} // 0) * 100 >= $percent - 0.01;
     }, "$percent %");
@@ -81,18 +83,21 @@ for (1 .. 8) {
 
 my $left = (time - $begun) * 1000 * 20 / 70;
 
-like($t->get('/slow')->{content}, qr/"progress":0\.8,/, '80 %');
-ok(defined $eta, 'an ETA') or diag $t->get('/init')->{content};
-cmp_ok($eta // 99999, '<', 3 * $left + 50, 'not much more than there is');
-cmp_ok($eta // 0, '>', $left / 3 - 50, 'nor much less');
-cmp_ok($eta // 99999, '<', 5000, 'below the default') or diag $eta;
+like($t->get('/slow')->{content}, qr/"progress":0\.8,/,
+    '80 %: progress of the body');
+ok(defined $eta, '80 %: ETA') or diag $t->get('/init')->{content};
+cmp_ok($eta // 99999, '<', 3 * $left + 50, '80 %: ETA not much too long');
+cmp_ok($eta // 0, '>', $left / 3 - 50, '80 %: ETA not much too short');
+cmp_ok($eta // 99999, '<', 5000, '80 %: ETA below the default') or diag $eta;
 
 my @slow = spread('/slow', 50);
 my $after = $t->json('/slow')->{retry_after};
 
-cmp_ok($after, '<', 5, 'retry_after of that ETA');
-cmp_ok($slow[0], '>=', $after, 'at least the ETA') or diag "@slow";
-cmp_ok($slow[-1], '<=', 2 * $after, 'at most twice') or diag "@slow";
+cmp_ok($after, '<', 5, '80 %: retry_after of the ETA');
+cmp_ok($slow[0], '>=', $after,
+    '80 %: header at least retry_after') or diag "@slow";
+cmp_ok($slow[-1], '<=', 2 * $after,
+    '80 %: header at most the double') or diag "@slow";
 
 for my $uri ('/both', '/reverse') {
     my @both = spread($uri, 20);

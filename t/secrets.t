@@ -1,25 +1,22 @@
 #!/usr/bin/perl
 
-# No password is ever to be read: not in the error log at debug level, the
-# access log, any answer, what nginx -t says of a wrong line, or a process's
-# title; not even where the server repeats it.
+# No password is revealed: in the error log at debug level, the access log, any
+# response, the message of nginx -t on an invalid line, or a process title; not
+# even where a server repeats it.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
-use InitGate::Checks 'check';
 use InitGate::Fake;
 use InitGate::Load;
 use InitGate::Postgres qw(psql hba startup authentication error);
 use MIME::Base64;
 
-use Redis;
-
-# for the user that the workers run as alone
+# readable only for the user of the workers
 my $user = getpwnam('www-data') ? 'www-data' : 'nobody';
 my $t = InitGate->new(workers => 1, main => "user $user;");
 
-# each is told by its number, whole or in part, plain or encoded
+# each secret has a number, and is found whole or in part, plain or encoded
 
 my $secrets = 0;
 my $mark = 'Hush7';
@@ -56,7 +53,7 @@ sub reveals {
     return join ', ', sort keys %found;
 }
 
-sub discreet {
+sub no_secret {
     my ($text, $name) = @_;
 
     my $found = reveals($text);
@@ -66,16 +63,17 @@ sub discreet {
         split /\n/, $text);
 }
 
-like(reveals("x${mark}01y"), qr/./, 'a secret would be seen');
-like(reveals(encode_base64("${mark}01")), qr/base64/, 'and in base64');
+like(reveals("x${mark}01y"), qr/./, 'plain secret: found');
+like(reveals(encode_base64("${mark}01")), qr/base64/,
+    'secret in base64: found');
 
 
-# what repeats all it is told
+# servers that repeat what they receive
 
 my $echo_http = InitGate::Fake->new(sub {
     my ($c) = @_;
     my $all = $c->read_until(qr/\r\n\r\n/) // return;
-    my ($token) = $all =~ /(\Q$mark\E\w*)/;
+    my $token = $all =~ /(\Q$mark\E\w*)/ ? $1 : '';
     $c->send("HTTP/1.1 403 Not $token\r\nX-No: $token\r\n"
         . "Connection: close\r\n\r\nnot $token");
 });
@@ -126,8 +124,8 @@ chmod 0600, $t->path('passfile');
 chown scalar getpwnam($user), -1, $t->path('passfile');
 
 my $server = $t->redis;
-my $redis = Redis->new($server->connect_info);
-my $cache = '127.0.0.1:' . $redis->info->{tcp_port};
+my $redis = $server->client;
+my $cache = $server->at;
 my $auth = secret('redis password');
 $redis->acl('SETUSER', 'gate', 'on', ">$auth", '~*', '+@all');
 $redis->set(warm => 'yes');
@@ -180,7 +178,7 @@ my $checks = join "\n", map { "check $_ name=c" . $n++ . ';' } @checks;
 my $trigger = secret('trigger');
 my $trigger_line = secret('trigger line');
 
-# errors of the checks are in the log as what they are
+# errors of checks are logged
 
 $t->run(http => InitGate::Load::LOG . <<"CONF");
     init_checks app {
@@ -215,52 +213,55 @@ CONF
 
 sub state {
     return map { $_->{name} => join ' ', $_->{verdict}, $_->{reason} // () }
-        @{$t->json('/init')->{gates}[0]{checks}};
+        @{$t->gate->{checks}};
 }
 
 $t->wait_for(sub {
-    !grep { $_->{attempts} < 2 } @{$t->json('/init')->{gates}[0]{checks}};
-}, 'two of each', 20);
+    !grep { $_->{attempts} < 2 } @{$t->gate->{checks}};
+}, 'two probes of each check', 20);
 $t->wait_for(sub {
-    !grep { $_->{trigger}{attempts} < 2 } @{$t->json('/init')->{gates}};
+    !grep { $_->{trigger}{attempts} < 2 } $t->gates;
 }, 'triggers', 20);
 
 my %state = state();
 note("c$_: $state{\"c$_\"}, $checks[$_]") for 0 .. $#checks;
-is($state{c0}, 'passed', 'logged in to PostgreSQL');
-is($state{c2}, 'error auth', 'and refused');
-is($state{c3}, 'error auth', 'with the password of a file, too');
-is($state{c13}, 'passed', 'logged in to Redis');
-is($state{c15}, 'error auth', 'and refused');
+is($state{c0}, 'passed', 'postgres, right password: passed');
+is($state{c2}, 'error auth', 'postgres, wrong password: error auth');
+is($state{c3}, 'error auth', 'postgres, wrong password file: error auth');
+is($state{c13}, 'passed', 'redis, right password: passed');
+is($state{c15}, 'error auth', 'redis, wrong password: error auth');
 
 for my $accept ('application/json', 'application/problem+json', 'text/html',
     'text/plain')
 {
     for my $uri (qw(/ /init /public /html /metrics /ready)) {
         my $answer = $t->get($uri, headers => { Accept => $accept });
-        discreet(join("\n", %{$answer->{headers}}) . $answer->{content},
-            "$uri, $accept");
+        no_secret(join("\n", %{$answer->{headers}}) . $answer->{content},
+            "$uri, $accept: no secret");
     }
 }
 
-discreet($t->raw("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
-    . "Content-Type: application/grpc\r\nContent-Length: 0\r\n\r\n"), 'gRPC');
+no_secret($t->raw("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+    . "Content-Type: application/grpc\r\nContent-Length: 0\r\n\r\n"),
+        'gRPC: no secret');
 
 my @commands = map { $_->{command} } grep { $_->{command} =~ /nginx/ }
     $t->processes;
-cmp_ok(scalar @commands, '>=', 2, 'titles');
-discreet("@commands", 'process titles');
+cmp_ok(scalar @commands, '>=', 2, 'process titles: found');
+no_secret("@commands", 'process titles: no secret');
 
-like(check($t, 'c10')->{message}, qr/repeats the password/, 'withheld');
-like(check($t, 'c2')->{message}, qr/authentication failed/, 'another is not');
+like($t->check('c10')->{message}, qr/repeats the password/,
+    'server repeats the password: message withheld');
+like($t->check('c2')->{message}, qr/authentication failed/,
+    'server does not repeat it: message shown');
 
-# a reload says nothing, either; nor does the end
+# a reload, and the exit of nginx
 
 $t->reload;
-$t->wait_for(sub { $t->get('/ready')->{status} }, 'the new one');
+$t->wait_for(sub { $t->get('/ready')->{status} }, 'the new workers');
 
 
-# wrong lines
+# invalid lines
 
 my $s = secret('wrong line');
 
@@ -305,7 +306,7 @@ for my $line (
     my ($status, $said) = $t->conf_error(
         "init_checks app {\n check $line;\n }");
     is($status, 1, "refused: $line") or next;
-    discreet($said, "... and not repeated");
+    no_secret($said, "... and not repeated");
 }
 
 for my $line ("ftp://u:$s\@h/", "http://h/ \"header=Authorization $s\"",
@@ -316,16 +317,16 @@ for my $line ("ftp://u:$s\@h/", "http://h/ \"header=Authorization $s\"",
     my ($status, $said) = $t->conf_error(
         "init_checks app {\n check file /x;\n trigger $line;\n }");
     is($status, 1, "refused: trigger $line") or next;
-    discreet($said, "... and not repeated");
+    no_secret($said, "... and not repeated");
 }
 
 $t->quit;
 
-# nginx writes down each header and the line of a request of its own clients
-# at debug level: none of them had a secret
+# At debug level nginx logs the headers of requests to itself, none of which
+# had a secret.
 
-discreet($t->log, 'error log at debug level');
-discreet($t->read('decisions.log'), 'access log');
-discreet($t->read('said'), 'what nginx said at its start');
+no_secret($t->log, 'error log at debug level: no secret');
+no_secret($t->read('decisions.log'), 'access log: no secret');
+no_secret($t->read('said'), 'output of nginx: no secret');
 
 done_testing;

@@ -1,11 +1,11 @@
 #!/usr/bin/perl
 
-# Everything at once: gates that open and close, PostgreSQL and Redis that
-# restart, reloads of the same and of changed configurations, killed workers,
-# clients that leave while they wait; and load on top.  In the end there is
-# what there was in the beginning, and every request is accounted for.
+# Everything at once, under load: gates open and close, PostgreSQL and Redis
+# are restarted, the same and changed configurations are reloaded, workers are
+# killed, and clients leave while their requests are held.  At the end the
+# resources are those of the begin, and every request is counted.
 #
-# TEST_NGINX_SOAK is how long, in seconds (tools/soak MINUTES).
+# TEST_NGINX_SOAK is the duration in seconds (tools/soak MINUTES).
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -13,7 +13,6 @@ use InitGate;
 use InitGate::Fake;
 use InitGate::Load;
 use InitGate::Postgres 'psql';
-use Redis;
 use Socket qw(SOL_SOCKET SO_LINGER);
 use Time::HiRes qw(time sleep);
 
@@ -21,19 +20,14 @@ my $seconds = $ENV{TEST_NGINX_SOAK} // 8;
 my @gates = qw(app held data);
 my @decisions = qw(passed held_passed held_refused refused gone);
 
-# in a log at debug level nothing could be found after an hour
+# a log at debug level would be too large after an hour
 
 my $t = InitGate->new(workers => 2, level => 'notice');
 my $pg = $t->postgres;
 my $redis = $t->redis;
 my $db = 'host=127.0.0.1 user=postgres dbname=test port=' . $pg->port;
-my $cache = $redis->conf->{port};
-my $http = InitGate::Fake->new(sub {
-    my ($c) = @_;
-    $c->read_until(qr/\r\n\r\n/) or return;
-    $c->send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"
-        . "Connection: close\r\n\r\n");
-})->port;
+my $cache = $redis->port;
+my $http = InitGate::Fake->http(200)->port;
 
 psql($pg, 'CREATE TABLE items ()');
 
@@ -77,19 +71,19 @@ sub http {
 CONF
 }
 
-sub gates { map { $_->{gate} => $_ } @{$t->json('/init')->{gates} // []} }
+sub gates { map { $_->{gate} => $_ } $t->gates }
 
 
-# what there is while nothing happens and everything is open
+# the resources in use while all gates are open and nothing changes
 
-sub still {
+sub at_rest {
     my ($name) = @_;
 
     $t->write($_) for qw(app held);
-    Redis->new(server => "127.0.0.1:$cache")->set(warm => 1);
+    $redis->client->set(warm => 1);
     $t->wait_for(sub { $t->get('/ready')->{status} == 200 }, "open: $name", 30);
 
-    # the workers of before go when their last request does
+    # old workers exit after their last request
 
     $t->wait_for(sub {
         2 == grep { $_->{parent} == $t->master } $t->processes;
@@ -100,9 +94,9 @@ sub still {
         my $held = 0;
         $held += $gate{$_}{held} for @gates;
         $held == 0;
-    }, "nobody waits: $name");
+    }, "no held requests: $name");
 
-    # a probe opens one more for a moment, a client's may take one to go
+    # a probe has one more for a moment; one of a client may be closing
 
     my @pids = $t->workers;
     my $before = switches(@pids);
@@ -137,7 +131,7 @@ sub switches {
 }
 
 
-# those who do not stay
+# clients that leave
 
 sub leavers {
     my $parent = $$;
@@ -192,10 +186,8 @@ sub happens {
     } elsif ($what < 0.98) {
         $redis->stop;
         $t->wait_for(sub { !$t->get('/ready')->{success} }, 'no Redis');
-        # it is taken for started once this says so
-        unlink $redis->tmpdir . '/redis-server.log';
-        $redis->start;
-        Redis->new(server => "127.0.0.1:$cache")->set(warm => 1);
+        $redis->run;
+        $redis->client->set(warm => 1);
         $did = 'Redis restarts';
 
     } elsif ($what < 0.99) {
@@ -244,7 +236,7 @@ sub phase {
     kill 'TERM', $leavers;
     waitpid $leavers, 0;
 
-    # those who still wait get their answers
+    # held requests are answered
     $t->write($_) for qw(app held);
 
     for my $load (@loads) {
@@ -262,11 +254,11 @@ $t->write('base');
 $t->write($_) for qw(app held);
 $t->run(http => http(0));
 
-# what is allocated once is there now
+# for allocations that are made once
 
 phase('warming up', 2, reload => 1);
 $t->reload(http => http(0));
-my $begin = still('in the beginning');
+my $begin = at_rest('in the beginning');
 my %before = map { $_ => difference($_) } @gates;
 %did = ();
 
@@ -277,57 +269,59 @@ note("kills $kills");
 
 my $lost = delete($counts->{lost}) // 0;
 is(join(' ', grep { !/^(?:200|503)$/ } keys %$counts), '',
-    'every request is answered');
-cmp_ok($lost, '<=', $kills * 8, "but for those in a killed worker: $lost");
+    'with kills: no other results');
+cmp_ok($lost, '<=', $kills * 8,
+    "with kills: lost only in killed workers: $lost");
 
 $t->reload(http => http(0));
-still('after kills');
+at_rest('after kills');
 
 for my $gate (@gates) {
     my $now = difference($gate);
     my $off = sum(map { abs $now->{$_} - $before{$gate}{$_} } @decisions);
     cmp_ok($off, '<=', $kills * 20,
-        "$gate: counted and not logged, or gone, in killed workers: $off");
+        "$gate, with kills: counted and logged except in killed workers: $off");
     $before{$gate} = $now;
 }
 
-# now each of them is to be found
+# without kills, every request is logged
 
 $counts = phase('without', $seconds * 0.4, reload => 1);
 is(join(' ', grep { !/^(?:200|503)$/ } keys %$counts), '',
-    'every request is answered, without exception');
+    'without kills: no other results');
 
 $t->reload(http => http(0));
-my $fresh = still('after reloads');
+my $fresh = at_rest('after reloads');
 
 for my $gate (@gates) {
     my $now;
     $t->wait_for(sub {
         $now = difference($gate);
         return !grep { $now->{$_} != $before{$gate}{$_} } @decisions;
-    }, "$gate: each request is counted as it is logged", 3)
+    }, "$gate: the counters to equal the log", 3)
         or diag(explain([$before{$gate}, $now]));
 }
 
-# and in the same processes
+# in the same processes
 
 phase('without reloads', $seconds * 0.3);
-my $end = still('in the end');
+my $end = at_rest('in the end');
 
 note(join ', ', map { "$_ $did{$_}" } sort keys %did);
-ok($did{flips}, 'something happened');
+ok($did{flips}, 'gates: opened and closed');
 
-is($end->{$_}, $begin->{$_}, "$_ as in the beginning")
+is($end->{$_}, $begin->{$_}, "$_: as at the begin")
     for qw(descriptors master_descriptors zones);
 
-cmp_ok($end->{wakeups}, '<=', $begin->{wakeups} * 1.5 + 20, 'and timers');
+cmp_ok($end->{wakeups}, '<=', $begin->{wakeups} * 1.5 + 20,
+    'wakeups: as at the begin');
 
 SKIP: {
     skip 'memory is counted otherwise', 2 if !$t->memory_counts;
     cmp_ok($end->{memory}, '<=', $fresh->{memory} + 2048,
-        'memory of the workers');
+        'memory of the workers: as after reloads');
     cmp_ok($end->{master}, '<=', $begin->{master} + 2048,
-        'and of the master');
+        'memory of the master: as at the begin');
 }
 
 $t->{quit} = 10;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# What is said in two places is the same in both, and the style.
+# Lists that stand in two places are equal, and the style of the sources.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -11,16 +11,16 @@ chdir "$FindBin::Bin/..";
 
 sub slurp { local (@ARGV, $/) = @_; scalar <> }
 
-is(`tools/style`, '', 'style');
+is(`tools/style`, '', 'tools/style: no findings');
 
-# every source is built, and nothing else
+# "config" lists all sources
 
 my %built = map { $_ => 1 } slurp('config') =~ m{\$init_gate_src/(\S+?\.c)\b}g;
 my %there = map { $_ => 1 } `find src -name '*.c'` =~ m{^src/(.*)$}gm;
 
-is_deeply([sort keys %built], [sort keys %there], 'config: every source');
+is_deeply([sort keys %built], [sort keys %there], 'config: all sources');
 
-# the closed lists: in the C tables and in the JSON Schema
+# the names of the C tables and of the JSON Schema
 
 my $defs = decode_json(slurp('schema/init-gate.schema.json'))->{'$defs'};
 my $gate = slurp('src/gate/ngx_gate.c');
@@ -34,7 +34,7 @@ for (['state', 'ngx_gate_state_names'], ['verdict', 'ngx_gate_verdict_names'],
     my @names = $text =~ /ngx_string\("(\w+)"\)/g;
 
     is_deeply([sort @{$defs->{$what}{enum}}], [sort @names],
-        "schema: every $what");
+        "schema: all names of $what");
 }
 
 # the version

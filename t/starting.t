@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
-# While a gate is starting, requests wait, hold or not: a backend whose checks
-# pass by then loses nobody over a start.  Another verdict ends the wait.
+# While a gate is starting, requests are held, with or without init_hold: in
+# front of a backend whose checks pass no request is refused at a
+# start.  Another verdict ends the wait.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -10,13 +11,7 @@ use InitGate::Fake;
 use InitGate::Load;
 use Time::HiRes qw(time);
 
-my $fake = InitGate::Fake->new(sub {
-    my ($c) = @_;
-
-    $c->read_until(qr/\r\n\r\n/) or return;
-    Time::HiRes::sleep(0.01) until $c->word;
-    $c->send("HTTP/1.1 " . $c->word . " x\r\nContent-Length: 0\r\n\r\n");
-});
+my $fake = InitGate::Fake->http(200, wait => 1);
 
 my $conf = <<'CONF';
     init_checks app {
@@ -33,69 +28,58 @@ CONF
 
 $conf =~ s/FAKE/$fake->port/e;
 
-sub ask {
-    my ($t) = @_;
 
-    my $s = $t->connect;
-    print $s "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
-    $s->flush;
-
-    return $s;
-}
-
-
-my $t = InitGate->new(also => InitGate::Load::BESIDE, http => $conf);
+my $t = InitGate->new(also => InitGate::Load::BACKGROUND, http => $conf);
 $t->write('html/index.html', 'here');
 $t->write('marker');
 $t->run;
 
-my $beside = beside($t);
-my @waiting = map { ask($t) } 1 .. 4;
-$t->wait_for(sub { $t->json('/init')->{gates}[0]{checks}[0]{verdict}
-    eq 'passed' }, 'one verdict');
-is($t->json('/init')->{gates}[0]{state}, 'starting', 'starting');
-is(grep({ IO::Select->new($_)->can_read(0) } @waiting), 0, 'they wait');
+my $background = background($t);
+my @waiting = map { $t->send('/') } 1 .. 4;
+$t->wait_for(sub { $t->check('marker')->{verdict} eq 'passed' }, 'one verdict');
+is($t->gate('app')->{state}, 'starting', 'one verdict of two: starting');
+is(grep({ IO::Select->new($_)->can_read(0) } @waiting), 0,
+    'one verdict of two: requests wait');
 
 $fake->set(200);
-is($t->http_read($_)->{status}, 200, 'passed') for @waiting;
-is($t->json('/init')->{gates}[0]{state}, 'ready', 'ready');
-undisturbed($beside);
+is_deeply($t->statuses(@waiting), { 200 => 4 }, 'all checks pass: served');
+is($t->gate('app')->{state}, 'ready', 'all checks pass: ready');
+unaffected($background);
 $t->quit;
 
 
 # a verdict other than passed
 
 $fake->set('');
-$t = InitGate->new(also => InitGate::Load::BESIDE, http => $conf);
+$t = InitGate->new(also => InitGate::Load::BACKGROUND, http => $conf);
 $t->write('marker');
 $t->run;
 
-$beside = beside($t);
-@waiting = map { ask($t) } 1 .. 4;
-$t->wait_for(sub { $t->json('/init')->{gates}[0]{checks}[0]{verdict}
-    eq 'passed' }, 'one verdict');
+$background = background($t);
+@waiting = map { $t->send('/') } 1 .. 4;
+$t->wait_for(sub { $t->check('marker')->{verdict} eq 'passed' }, 'one verdict');
 
 my $start = time;
 $fake->set(503);
-is($t->http_read($_)->{status}, 503, 'refused') for @waiting;
-cmp_ok(time - $start, '<', patience(1), 'at once');
-undisturbed($beside);
+is_deeply($t->statuses(@waiting), { 503 => 4 }, 'other verdict: refused');
+cmp_ok(time - $start, '<', patience(1), 'other verdict: refused in time');
+unaffected($background);
 $t->quit;
 
 
 # no verdict at all: three seconds
 
 $fake->set('');
-$t = InitGate->new(also => InitGate::Load::BESIDE, http => $conf);
+$t = InitGate->new(also => InitGate::Load::BACKGROUND, http => $conf);
 $t->write('marker');
 $start = time;
 $t->run;
 
-$beside = beside($t);
-@waiting = map { ask($t) } 1 .. 4;
-is($t->http_read($_)->{status}, 503, 'refused') for @waiting;
-cmp_ok(time - $start, '>=', 2.5, 'after three seconds');
-cmp_ok(time - $start, '<', 3 + patience(1), 'and not more');
-undisturbed($beside);
+$background = background($t);
+@waiting = map { $t->send('/') } 1 .. 4;
+is_deeply($t->statuses(@waiting), { 503 => 4 }, 'no verdict: refused');
+cmp_ok(time - $start, '>=', 2.5, 'no verdict: refused after three seconds');
+cmp_ok(time - $start, '<', 3 + patience(1), 'no verdict: refused in time');
+unaffected($background);
 
 done_testing;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# nginx starts at once whatever is down, "nginx -t" asks nobody, and QUIT does
-# not wait for probes under way.
+# nginx starts without delay whatever is down, "nginx -t" opens no connection,
+# and QUIT does not wait for running probes.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -47,12 +47,12 @@ CONF
 }
 
 
-# somebody listens, and would notice
+# the server would see a connection
 
 my ($status, $said) = $t->conf_error(conf([$watched->port]));
 
-is($status, 0, 'configuration taken with everything down') or diag $said;
-is($watched->connections, 0, 'nginx -t connects to nobody');
+is($status, 0, 'everything down: configuration valid') or diag $said;
+is($watched->connections, 0, 'nginx -t: no connection');
 
 
 my @ports = ($nobody, $silent->port, $blackhole->port, $watched->port);
@@ -60,34 +60,38 @@ my $start = time;
 
 $t->run(http => conf(\@ports));
 
-is($t->get('/plain')->{content}, 'plain', 'serves what is not gated');
-cmp_ok(time - $start, '<', patience(2), 'started at once');
+is($t->get('/plain')->{content}, 'plain',
+    'everything down: location without a gate served');
+cmp_ok(time - $start, '<', patience(2), 'everything down: started in time');
 
 $t->wait_for(sub { $watched->connections }, 'a probe');
 $t->wait_for(sub {
     !grep { $_->{verdict} eq 'pending' && $_->{name} =~ /^(?:c0|c1)$/ }
-        @{$t->json('/init')->{gates}[0]{checks}};
+        @{$t->gate->{checks}};
 }, 'verdicts');
 
-is($t->get('/')->{status}, 503, 'closed');
+is($t->get('/')->{status}, 503, 'everything down: refused');
 
 # with probes hanging in each type of check
 
 my $took = $t->quit;
-ok(defined $took && $took < patience(0.5), "QUIT with probes under way")
+ok(defined $took && $took < patience(0.5), 'QUIT, probes running: quick')
     or diag $took;
 
-# and the same in a worker that exits for a reload, and by TERM
+# the same in a worker that exits after a reload, and by TERM
 
 $t->run;
 $t->wait_for(sub { $watched->connections > 4 }, 'probes');
 
 my @old = $t->workers;
+$start = time;
 $t->reload;
-$t->wait_for(sub { !grep { $t->alive($_) } @old }, 'old workers to go', 2);
+$t->wait_exit(@old);
+cmp_ok(time - $start, '<', patience(3),
+    'reload, probes running: old workers exit in time');
 
 $took = $t->quit('TERM');
-ok(defined $took && $took < patience(0.5), "TERM with probes under way")
+ok(defined $took && $took < patience(0.5), 'TERM, probes running: quick')
     or diag $took;
 
 done_testing;

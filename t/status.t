@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# init_status: JSON with and without details, by its JSON Schema.
+# init_status: JSON with and without details, validated by the JSON Schema.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -53,18 +53,10 @@ sub valid {
     my $r = $t->get($uri);
     my @errors = $body{$kind}->validate(decode_json($r->{content}));
 
-    is("@errors", '', "$what: as the schema says")
+    is("@errors", '', "$what: valid by the schema")
         or diag $r->{content};
 
     return $r;
-}
-
-sub gate { $t->json('/init')->{gates}[0] }
-
-sub check {
-    my ($name) = @_;
-
-    return (grep { $_->{name} eq $name } @{gate()->{checks}})[0];
 }
 
 
@@ -79,153 +71,167 @@ sub at {
 }
 
 
-# from the first moment on
+# from the start on
 
 valid('details', '/init', 'at the start');
-$t->wait_for(sub { gate()->{state} eq 'initializing'
-    && check('tree')->{verdict} eq 'waiting' }, 'the first verdicts');
+$t->wait_for(sub { $t->gate('app')->{state} eq 'initializing'
+    && $t->check('tree')->{verdict} eq 'waiting' }, 'the first verdicts');
 
 my $r = valid('details', '/init', 'details');
-is($r->{status}, 200, 'status');
-is($r->{headers}{'content-type'}, 'application/json', 'type');
-is($r->{headers}{'cache-control'}, 'no-store', 'not to be cached');
-is($r->{headers}{vary}, 'Accept', 'Vary');
+is($r->{status}, 200, '/init: status');
+is($r->{headers}{'content-type'}, 'application/json', '/init: type');
+is($r->{headers}{'cache-control'}, 'no-store', '/init: Cache-Control');
+is($r->{headers}{vary}, 'Accept', '/init: Vary');
 
 valid('status', '/public', 'public');
 valid('details', '/one', 'one gate');
 valid('status', '/json', 'format=json');
 is($t->get('/json', headers => {Accept => 'text/html'})
-    ->{headers}{'content-type'}, 'application/json', 'whatever is accepted');
+    ->{headers}{'content-type'}, 'application/json',
+        'format=json, Accept text/html: JSON');
 $r = valid('refusal', '/', 'the refusal');
-is($r->{status}, 503, 'the refusal: status');
+is($r->{status}, 503, 'refusal: status');
 
-# what people may know, and what only the operator
+# public and detailed members
 
 my $public = $t->json('/public')->{gates};
 is_deeply([sort keys %{$public->[0]}], [sort qw(gate state ready progress
-    eta_ms retry_after started_at checks)], 'public: a gate');
+    eta_ms retry_after started_at checks)], 'public: members of a gate');
 is_deeply([sort keys %{$public->[0]{checks}[0]}], [qw(name reason verdict)],
-    'public: a check');
+    'public: members of a check');
 
 unlike($t->get($_)->{content}, qr/\Q@{[$t->dir]}/, "$_: no path")
     for qw(/public /);
 
-my $gate = gate();
-is($gate->{gate}, 'app', 'gate');
-is($gate->{ready}, JSON::PP::false, 'ready');
-cmp_ok(abs($gate->{progress} - 0.25 / 3), '<', 0.001, 'progress')
+my $gate = $t->gate('app');
+is($gate->{gate}, 'app', 'details: gate');
+is($gate->{ready}, JSON::PP::false, 'details: ready');
+cmp_ok(abs($gate->{progress} - 0.25 / 3), '<', 0.001, 'details: progress')
     or diag $gate->{progress};
-is($gate->{opened_at}, undef, 'opened_at');
-cmp_ok(abs(at($gate->{started_at}) - $begun), '<', patience(2), 'started_at');
+is($gate->{opened_at}, undef, 'details: opened_at');
+cmp_ok(abs(at($gate->{started_at}) - $begun), '<', patience(2),
+    'details: started_at');
 cmp_ok(abs(at($gate->{deadline_at}) - at($gate->{started_at}) - 3600), '<', 1,
-    'deadline_at');
-is($gate->{latched}, JSON::PP::false, 'latched');
+    'details: deadline_at');
+is($gate->{latched}, JSON::PP::false, 'details: latched');
 is_deeply([map { $_->{state} } @{$gate->{history}}],
-    [qw(starting initializing)], 'history');
-is($gate->{refused}, 2, 'refused');
-is($gate->{$_}, 0, $_) for qw(held passed held_passed held_refused gone);
-is($gate->{carried_over}, JSON::PP::false, 'carried_over');
+    [qw(starting initializing)], 'details: history');
+is($gate->{refused}, 2, 'details: refused');
+is($gate->{$_}, 0,
+    "details: $_") for qw(held passed held_passed held_refused gone);
+is($gate->{carried_over}, JSON::PP::false, 'details: carried_over');
 cmp_ok(abs(at($gate->{prober}{heartbeat}) - time), '<', patience(2),
-    'heartbeat');
-ok((grep { $_ == $gate->{prober}{pid} } $t->workers), 'prober');
-is($gate->{trigger}, undef, 'trigger');
+    'details: heartbeat');
+ok((grep { $_ == $gate->{prober}{pid} } $t->workers),
+    'details: pid of the prober');
+is($gate->{trigger}, undef, 'details: trigger');
 
-my $tree = check('tree');
-is($tree->{type}, 'file', 'type');
-is($tree->{required}, JSON::PP::true, 'required');
-is($tree->{observed}, 1, 'observed');
-is($tree->{expected}, 4, 'expected');
-is($tree->{reason}, 'too_few', 'reason');
-like($tree->{message}, qr/^1 of 4 files in /, 'message');
-cmp_ok($tree->{attempts}, '>=', 1, 'attempts');
-is($tree->{passed_at}, undef, 'passed_at');
+my $tree = $t->check('tree');
+is($tree->{type}, 'file', 'check: type');
+is($tree->{required}, JSON::PP::true, 'check: required');
+is($tree->{observed}, 1, 'check: observed');
+is($tree->{expected}, 4, 'check: expected');
+is($tree->{reason}, 'too_few', 'check: reason');
+like($tree->{message}, qr/^1 of 4 files in /, 'check: message');
+cmp_ok($tree->{attempts}, '>=', 1, 'check: attempts');
+is($tree->{passed_at}, undef, 'check: passed_at');
 cmp_ok(abs(at($tree->{last_checked}) - time), '<', patience(2),
-    'last_checked');
+    'check: last_checked');
 cmp_ok(abs(at($tree->{next_check}) - at($tree->{last_checked}) - 0.0475), '<=',
-    0.0035, 'next_check: in 45 to 50 ms');
-is($tree->{carried_over}, JSON::PP::false, 'carried_over');
+    0.0035, 'check: next_check in 45 to 50 ms');
+is($tree->{carried_over}, JSON::PP::false, 'check: carried_over');
 is_deeply([map { $_->[0] } @{$tree->{recent}}], [('waiting')
-    x @{$tree->{recent}}], 'recent');
-cmp_ok($tree->{duration_ms}, '<', patience(100), 'duration_ms');
+    x @{$tree->{recent}}], 'check: recent');
+cmp_ok($tree->{duration_ms}, '<', patience(100), 'check: duration_ms');
 
-is(check('nice')->{required}, JSON::PP::false, 'optional is not required');
-is(check('later')->{verdict}, 'pending', 'after= is pending');
-ok(!exists check('later')->{reason}, 'and has no reason');
-is(check('later')->{attempts}, 0, 'nor attempts');
+is($t->check('nice')->{required}, JSON::PP::false,
+    'optional check: not required');
+is($t->check('later')->{verdict}, 'pending', 'check after another: pending');
+ok(!exists $t->check('later')->{reason}, 'check after another: no reason');
+is($t->check('later')->{attempts}, 0, 'check after another: no attempts');
 
-$t->wait_for(sub { @{check('tree')->{recent}} == 32 }, '32 probes');
-$t->wait_for(sub { check('tree')->{attempts} > 40 }, '40 probes');
-is(scalar @{check('tree')->{recent}}, 32, 'recent: the last 32');
-cmp_ok(check('tree')->{consecutive}, '>', 32, 'consecutive');
+$t->wait_for(sub { @{$t->check('tree')->{recent}} == 32 }, '32 probes');
+$t->wait_for(sub { $t->check('tree')->{attempts} > 40 }, '40 probes');
+is(scalar @{$t->check('tree')->{recent}}, 32,
+    'check, 40 probes: recent has 32');
+cmp_ok($t->check('tree')->{consecutive}, '>', 32,
+    'check, 40 probes: consecutive');
 
 $t->write($_) for qw(marker later);
-$t->wait_for(sub { check('later')->{verdict} eq 'passed'
-    && check('marker')->{consecutive} > 2 }, 'all but the tree');
+$t->wait_for(sub { $t->check('later')->{verdict} eq 'passed'
+    && $t->check('marker')->{consecutive} > 2 }, 'all but the tree');
 
-my $marker = check('marker');
+my $marker = $t->check('marker');
 cmp_ok(at($marker->{passed_at}), '<', at($marker->{last_checked}),
-    'passed_at: the first time');
+    'check that passed: passed_at is the first time');
 
 $t->write("tree/$_") for 2 .. 4;
-$t->wait_for(sub { gate()->{ready} && !check('tree')->{next_check} },
+$t->wait_for(sub { $t->gate('app')->{ready}
+    && !$t->check('tree')->{next_check} },
     'the gate to open');
 
 $r = valid('details', '/init', 'open');
-$gate = gate();
-is($gate->{state}, 'degraded', 'degraded');
-is($gate->{progress}, 1, 'progress 1');
-cmp_ok(at($gate->{opened_at}), '>', at($gate->{started_at}), 'opened_at');
-is($gate->{opened_at}, $gate->{history}[-1]{at}, 'at the change of state');
-is($gate->{latched}, JSON::PP::true, 'latched');
-is($gate->{history}[-1]{state}, 'degraded', 'history');
-ok(!exists check('marker')->{reason}, 'passed has no reason');
+$gate = $t->gate('app');
+is($gate->{state}, 'degraded', 'open: state');
+is($gate->{progress}, 1, 'open: progress');
+cmp_ok(at($gate->{opened_at}), '>', at($gate->{started_at}),
+    'open: opened_at');
+is($gate->{opened_at}, $gate->{history}[-1]{at},
+    'open: opened_at is the change of state');
+is($gate->{latched}, JSON::PP::true, 'open: latched');
+is($gate->{history}[-1]{state}, 'degraded', 'open: history');
+ok(!exists $t->check('marker')->{reason},
+    'open: no reason of a check that passed');
 
-$tree = check('tree');
-is($tree->{observed}, 4, 'observed at the end');
-is($tree->{passed_at}, $tree->{last_checked}, 'passed_at: the last probe');
-is($tree->{next_check}, undef, 'next_check: there is none');
-is($tree->{consecutive}, 1, 'consecutive');
-cmp_ok($tree->{attempts}, '>', 40, 'attempts');
+$tree = $t->check('tree');
+is($tree->{observed}, 4, 'open: observed');
+is($tree->{passed_at}, $tree->{last_checked},
+    'open: passed_at is the last probe');
+is($tree->{next_check}, undef, 'open: no next_check');
+is($tree->{consecutive}, 1, 'open: consecutive');
+cmp_ok($tree->{attempts}, '>', 40, 'open: attempts');
 is_deeply([map { $_->[0] } @{$tree->{recent}}[-3 .. -1]],
-    [qw(waiting waiting passed)], 'recent: oldest first');
+    [qw(waiting waiting passed)], 'open: recent has the oldest first');
 
-is($t->get('/')->{status}, 200, 'passed');
-is(gate()->{passed}, 1, 'and counted');
-is($t->json($_)->{ready}, JSON::PP::false, "$_: one of two is closed")
+is($t->get('/')->{status}, 200, 'open: served');
+is($t->gate('app')->{passed}, 1, 'open: counted');
+is($t->json($_)->{ready}, JSON::PP::false,
+    "$_, one of two gates closed: not ready")
     for qw(/init /order);
 
-# one of them
+# selected gates and checks
 
 sub gates { map { $_->{gate} } @{$t->json("/init?$_[0]")->{gates}} }
 
-is_deeply([gates('gate=other')], ['other'], '?gate=');
-is_deeply([gates('check=file')], ['other'], '?check= of any gate');
-is_deeply([gates('gate=app&check=tree')], ['app'], '?gate= and ?check=');
+is_deeply([gates('gate=other')], ['other'], '?gate=: one gate');
+is_deeply([gates('check=file')], ['other'], '?check=: gates with this check');
+is_deeply([gates('gate=app&check=tree')], ['app'], '?gate=&check=: one gate');
 is_deeply([map { $_->{name} }
     @{$t->json('/init?gate=app&check=tree')->{gates}[0]{checks}}], ['tree'],
-    'nothing but that check');
+    '?gate=&check=: one check');
 is($t->json('/init?gate=app&check=tree')->{gates}[0]{checks}[0]{observed}, 4,
-    'with its own numbers');
-ok($t->json('/init?gate=app')->{ready}, 'ready: those that are shown');
+    '?gate=&check=: observed');
+ok($t->json('/init?gate=app')->{ready}, '?gate=, other gate closed: ready');
 valid('details', '/init?gate=app&check=tree', 'one check');
-is($t->get("/init?$_")->{status}, 404, "$_: there is none")
+is($t->get("/init?$_")->{status}, 404, "?$_: no such gate or check")
     for qw(gate=no_such check=no_such gate=other&check=tree);
-is($t->get('/init?format=xml')->{status}, 400, 'no such format');
+is($t->get('/init?format=xml')->{status}, 400, '?format=xml: 400');
 
-# asked by any method that reads
+# methods
 
-is($t->head('/init')->{status}, 200, 'HEAD');
-is($t->head('/init')->{content} // '', '', 'without a body');
-is($t->post('/init', content => 'x' x 100000)->{status}, 405, 'POST');
+is($t->head('/init')->{status}, 200, 'HEAD: status');
+is($t->head('/init')->{content} // '', '', 'HEAD: no body');
+is($t->post('/init', content => 'x' x 100000)->{status}, 405, 'POST: status');
 
-# a body that nobody reads does not become the next request
+# an unread body is not taken for the next request
 
 my $s = $t->connect;
 print $s "GET /public HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nx\r\n\r"
     . "GET /public HTTP/1.1\r\nHost: x\r\n\r\n";
 $s->flush;
-is($t->http_read($s)->{status}, 200, "GET with a body, $_") for 1, 2;
+is($t->http_read($s)->{status}, 200,
+    "GET with a body, request $_: served") for 1, 2;
 
-is($t->get('/init?x=1')->{status}, 200, 'arguments');
+is($t->get('/init?x=1')->{status}, 200, 'other arguments: ignored');
 
 done_testing;

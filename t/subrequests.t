@@ -1,19 +1,14 @@
 #!/usr/bin/perl
 
-# Subrequests are not gated; their parent is, "satisfy any" or not, before
-# anybody is asked for a password.
+# Subrequests are not gated; their parent is, with and without "satisfy any",
+# before auth_request.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Fake;
 
-my $auth = InitGate::Fake->new(sub {
-    my ($c) = @_;
-
-    $c->read_until(qr/\r\n\r\n/) or return;
-    $c->send("HTTP/1.0 200 OK\r\n\r\n");
-});
+my $auth = InitGate::Fake->http(200);
 
 my $t = InitGate->new(http => <<'CONF');
     init_checks app { check file %%DIR%%/marker; }
@@ -61,28 +56,35 @@ CONF
 $t->{http} =~ s/AUTH/$auth->port/e;
 $t->write('html/index.html', "here\n");
 $t->run;
-$t->wait_for(sub { $t->json('/init')->{gates}[0]{state} eq 'initializing' },
-    'the first verdict');
+$t->wait_state('initializing');
 
 is($t->get('/open_parent/index.html')->{status}, 200,
-    'the subrequest of an open parent is not gated');
-is($auth->connections, 1, 'it was made');
+    'auth_request, parent without a gate: served');
+is($auth->connections, 1,
+    'auth_request, parent without a gate: subrequest sent');
 
-is($t->get('/mirrored/index.html')->{status}, 200, 'mirror');
+is($t->get('/mirrored/index.html')->{status}, 200,
+    'mirror, parent without a gate: served');
 $t->wait_for(sub { $auth->connections == 2 }, 'the mirrored request');
 
-is($t->get('/gated_parent/index.html')->{status}, 503, 'a gated parent');
-is($t->get('/any_allow/index.html')->{status}, 503, 'satisfy any, allowed');
-is($t->get('/any_deny/index.html')->{status}, 503, 'satisfy any, denied and asked');
-is($t->get('/deny/index.html')->{status}, 503, 'denied only once open');
-is($auth->connections, 2, 'nobody was asked for those');
+is($t->get('/gated_parent/index.html')->{status}, 503,
+    'auth_request, gate closed: refused');
+is($t->get('/any_allow/index.html')->{status}, 503,
+    'satisfy any, allowed, gate closed: refused');
+is($t->get('/any_deny/index.html')->{status}, 503,
+    'satisfy any, denied, gate closed: refused');
+is($t->get('/deny/index.html')->{status}, 503,
+    'deny all, gate closed: refused');
+is($auth->connections, 2, 'gate closed: no subrequests');
 
 $t->write('marker');
 $t->wait_for(sub { $t->get('/gated_parent/index.html')->{status} == 200 },
     'the gate to open');
 
-is($t->get('/any_allow/index.html')->{status}, 200, 'open: satisfy any, allowed');
-is($t->get('/any_deny/index.html')->{status}, 200, 'open: satisfy any, asked');
-is($t->get('/deny/index.html')->{status}, 403, 'open: denied');
+is($t->get('/any_allow/index.html')->{status}, 200,
+    'satisfy any, allowed, gate open: served');
+is($t->get('/any_deny/index.html')->{status}, 200,
+    'satisfy any, auth_request, gate open: served');
+is($t->get('/deny/index.html')->{status}, 403, 'deny all, gate open: 403');
 
 done_testing;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# tcp: a connection is accepted, or why it is not.
+# tcp: a connection is accepted, or the reason why it is not.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -15,7 +15,7 @@ my $dir = $t->dir;
 
 my $port = $t->port(2);
 
-# bound, and nobody accepts any more
+# a listening socket with a full queue
 my $queue = InitGate::Fake->silent(unix => "$dir/full.sock", backlog => 0);
 my @waiting = map { IO::Socket::UNIX->new(Peer => "$dir/full.sock",
     Blocking => 0) } 1 .. 3;
@@ -84,7 +84,7 @@ my %why = (
     closed => ['denied', qr/Permission denied/],
 );
 
-# workers of another user than root run as that user
+# if the test does not run as root, workers may enter the directory
 delete $why{closed} if $>;
 
 for my $name (sort keys %why) {
@@ -93,7 +93,7 @@ for my $name (sort keys %why) {
     settles($t, $name, "error $reason", $message);
 }
 
-# a connection is closed at once
+# the connection is closed after the probe
 
 my $asked = InitGate::Fake->new(sub { $_[0]->hang }, port => $t->port(3));
 $t->reload;
@@ -106,28 +106,28 @@ $t->wait_for(sub {
     return !grep { /^\s*\d+: \S+ \S+$hex 01 / } <$tcp>;
 }, 'the connection to be closed', 2);
 
-is($asked->connections, 1, 'one connection, closed at once');
+is($asked->connections, 1, 'once: one connection, closed after the probe');
 
-# one connection each time, and none that stays
+# no connection stays open
 
-$t->wait_for(sub { check($t, 'address')->{attempts} > 5 }, 'some probes');
+$t->wait_for(sub { $t->check('address')->{attempts} > 5 }, 'some probes');
 
 my ($worker) = $t->workers;
 my $before = () = $t->descriptors($worker);
-my $attempts = check($t, 'refused')->{attempts};
+my $attempts = $t->check('refused')->{attempts};
 
-$t->wait_for(sub { check($t, 'refused')->{attempts} > $attempts + 20 },
+$t->wait_for(sub { $t->check('refused')->{attempts} > $attempts + 20 },
     'more probes');
 
 my $after = () = $t->descriptors($worker);
-cmp_ok($after, '<=', $before + 2, 'no descriptor is left');
+cmp_ok($after, '<=', $before + 2, 'more probes: no descriptor left open');
 
-# it comes late
+# the server starts late
 
 my $late = InitGate::Fake->silent(port => $t->port(1));
 settles($t, 'refused', 'passed');
 
-# what "nginx -t" says
+# invalid configurations
 
 my %wrong = (
     'localhost' => qr/has no port/,
@@ -157,11 +157,11 @@ for my $words (sort keys %wrong) {
         $t->conf_error("init_checks app { check tcp $words; }");
 
     isnt($status, 0, "refused: $words");
-    like($said, $wrong{$words}, 'and told why');
+    like($said, $wrong{$words}, "message: $words");
 }
 
 my ($status, $said) = $t->conf_error(
     'init_checks app { check tcp no-such-host.invalid:80; }');
-is($status, 0, 'a host that is not there yet is no error') or diag $said;
+is($status, 0, 'host that does not resolve: valid') or diag $said;
 
 done_testing;

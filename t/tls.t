@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# TLS of http and tcp checks: verified by default, and told what is wrong.
+# TLS of http and tcp checks: certificates are verified by default; messages.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -42,7 +42,7 @@ make('future', issuer => $ca, @localhost, not_before => time + 3600);
 make('self', @localhost);
 make('client', issuer => $ca);
 
-# an encrypted key is refused, and nobody is asked for its password
+# an encrypted key is refused, without a prompt for its password
 system("openssl ec -aes128 -passout pass:secret -in $dir/client.key "
     . "-out $dir/locked.key >/dev/null 2>&1")
     && system("openssl rsa -aes128 -passout pass:secret -in $dir/client.key "
@@ -163,10 +163,10 @@ CONF
 
 my $all = sub {
     return { map { $_->{name} => $_ }
-        @{$t->json('/init')->{gates}[0]{checks}} };
+        @{$t->gate->{checks}} };
 };
 
-# the first handshakes may be slow
+# the first handshakes may time out
 
 $t->wait_for(sub {
     !grep { $_->{verdict} eq 'pending'
@@ -181,11 +181,11 @@ for my $name (sort keys %case) {
     my $got = $now->{$name};
     my $verdict = join ' ', grep { $_ } @$got{qw(verdict reason)};
 
-    is($verdict, $expected, $name) or diag explain $got;
-    like($got->{message}, $message, "$name: why") if $message;
+    is($verdict, $expected, "$name: $expected") or diag explain $got;
+    like($got->{message}, $message, "$name: message") if $message;
 }
 
-# what is configured may be wrong, too
+# invalid configurations
 
 my %wrong = (
     'ca=none.crt' => qr/none\.crt.*No such file|"ca=/s,
@@ -205,10 +205,10 @@ for my $words (sort keys %wrong) {
         "init_checks app { check http https://localhost $full; }");
 
     isnt($status, 0, "refused: $words");
-    like($said, $wrong{$words}, 'and told why');
+    like($said, $wrong{$words}, "message: $words");
 }
 
-# the host's own certificates
+# the certificates of the host
 
 $ENV{SSL_CERT_FILE} = "$dir/ca.crt";
 
@@ -227,6 +227,6 @@ CONF
 $t2->wait_for(sub {
     $t2->json('/init', port => $t->port(9))->{ready}
 }, 'the gate to open');
-pass('by the certificates of the host');
+pass('certificates of the host: passed');
 
 done_testing;

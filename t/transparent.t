@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# nginx's own behaviour is untouched: a server answers byte for byte as it does
-# without the module where it is loaded and not used, and where a gate stands
-# open in front of everything; and the gate counts each request once.
+# The module is transparent: responses are byte for byte those of nginx without
+# the module when it is loaded and not used, and when a gate of all locations
+# is open; and the gate counts each request once.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -41,7 +41,7 @@ my $t = InitGate->new;
 my ($listen, $on) = $t->version >= 1.025001 ? ('', 'http2 on;') : ('http2', '');
 my ($fast, $slow) = ($fastcgi->port, $chunked->port);
 
-# what may stand in front of it, and beside it, comes in the three places
+# checks, a gate and another server may be added in three places
 
 sub http {
     my ($checks, $gate, $beside) = @_;
@@ -160,7 +160,7 @@ sub http {
 CONF
 }
 
-# what is asked, and how often the gate counts it: not before it is reached
+# the requests, and how often the gate counts each of them
 
 my @asked = (
     ['/'], ['/a.txt'], ['/sub'], ['/none'], ['/list/'], ['/gif'],
@@ -228,7 +228,7 @@ sub http2 {
     return scalar <$curl> // '';
 }
 
-# what cannot be the same twice: when it was, and where one part ends
+# dates and boundaries differ in each response
 
 sub normal {
     my ($answer) = @_;
@@ -269,7 +269,7 @@ sub run {
         for (@asked) {
             my ($uri, %with) = @$_;
 
-            # curl may or may not have read this before its stream is reset
+            # curl may not have read the response before the stream is reset
             next if $version eq '2' && $uri =~ m{^/small};
 
             my $key = join ' ', "HTTP/$version", ++$n, $uri,
@@ -282,7 +282,7 @@ sub run {
                 my $now = passed($t->port(8084));
                 my $should = $with{count} // 1;
 
-                # what limit_req refuses has not come so far
+                # limit_req refuses the request before the gate
                 $should = 0 if $uri =~ m{^/limited} && $said{$key} =~ / 503/;
 
                 push @counted, "$key: " . ($now - $before)
@@ -292,7 +292,7 @@ sub run {
         }
     }
 
-    # one connection, all of HTTP/1.1 one after another
+    # pipelined requests on one connection
 
     $said{pipelined} = normal($t->raw(join '', (map {
         "GET $_ HTTP/1.1\r\nHost: a\r\n\r\n" } qw(/a.txt /none /proxy/p /gif
@@ -305,13 +305,14 @@ sub run {
     $said{old} = normal($t->raw("GET /a.txt\r\n"));
 
     if ($gated) {
-        is(join("\n", @counted), '', "$name: each request is counted once");
-        is(passed($t->port(8084)) - $before, 8, 'and so are others');
+        is(join("\n", @counted), '', "$name: each request counted once");
+        is(passed($t->port(8084)) - $before, 8,
+            "$name: pipelined and other requests counted");
     }
 
     $t->quit;
 
-    # each worker writes when it is done with one
+    # workers write in any order
     $said{log} = join "\n", sort split /\n/, $t->read('all.log');
 
     return \%said;
@@ -339,7 +340,7 @@ my $open = run('open', http => http(
 C
 
 my @empty = grep { $plain->{$_} eq '' } keys %$plain;
-is("@empty", '', 'everything is answered');
+is("@empty", '', 'without the module: no empty response');
 
 for my $case (['loaded and unused', $unused], ['no gate here', $beside],
     ['an open gate', $open])
@@ -348,7 +349,8 @@ for my $case (['loaded and unused', $unused], ['no gate here', $beside],
 
     my @other = grep { $said->{$_} ne $plain->{$_} } sort keys %$plain;
 
-    is(scalar @other, 0, "$name: " . keys(%$plain) . ' answers are the same')
+    is(scalar @other, 0,
+        "$name: " . keys(%$plain) . ' responses as without the module')
         or diag(map { substr "$_\n--- without\n$plain->{$_}\n--- now\n"
             . "$said->{$_}\n", 0, 2000 } splice @other, 0, 3);
 }

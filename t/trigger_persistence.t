@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# What becomes of the trigger when nginx is reloaded, when its prober is
-# killed, and in an upgrade: once it has succeeded it is not sent again, and
-# never are two on their way at once.
+# The trigger over reloads, after the prober was killed, and over an upgrade:
+# once it has succeeded it is not sent again, and there is never more than one
+# request at a time.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -11,7 +11,7 @@ use InitGate::Fake;
 use InitGate::Load;
 use Time::HiRes qw(time sleep);
 
-# word: seconds until the answer, and its status
+# word: seconds until the response, and its status
 
 sub answer {
     my ($c) = @_;
@@ -21,7 +21,7 @@ sub answer {
     my ($seconds, $status) = split ' ', $c->word;
     my $end = time + $seconds;
 
-    # gone before the answer: not on its way any more
+    # the client has closed the connection: the request has ended
     while (time < $end) {
         last if IO::Select->new($c->socket)->can_read(0.01);
     }
@@ -33,7 +33,7 @@ sub answer {
 my $fake = InitGate::Fake->new(sub {
     my ($c) = @_;
 
-    # the other side may have been killed before it has asked
+    # the client may have been killed before it has sent its request
     answer($c);
 
     open my $log, '>>', "$c->{dir}/ends";
@@ -65,13 +65,11 @@ sub conf {
 CONF
 }
 
-sub gate { $t->json('/init')->{gates}[0] }
-
-sub trigger { gate()->{trigger} }
+sub trigger { $t->gate->{trigger} }
 
 sub sent { $fake->connections }
 
-# the most that were on their way at once; that one ends is seen a bit late
+# the maximum of concurrent requests; the end of one is seen a bit late
 
 sub at_once {
     open my $fh, '<', "$fake->{dir}/ends" or return 0;
@@ -100,89 +98,82 @@ $t->run(http => conf('one', 'begin'));
 my $load = InitGate::Load->new($t, clients => 2);
 
 $t->wait_for(sub { trigger()->{state} eq 'succeeded' }, 'success');
-is(sent(), 1, 'sent once');
+is(sent(), 1, 'trigger succeeded: sent once');
 
 my $first = trigger();
 
-# neither a reload nor a crash sends it again, nor a changed check
+# reloads, a changed check and a killed prober do not send it again
 
 $t->reload for 1 .. 2;
 $t->reload(http => conf('one', 'begin') =~ s/interval 50ms/interval 60ms/r);
 $t->reload(http => conf('two', 'begin'));
 
-$t->allow(qr/exited on signal 9/);
-my $prober = $t->prober;
-$t->signal('KILL', $prober);
-$t->wait_for(sub { $t->prober != $prober }, 'another prober');
+$t->kill_prober;
 
-my $attempts = gate()->{checks}[0]{attempts};
-$t->wait_for(sub { gate()->{checks}[0]{attempts} > $attempts + 3 }, 'probes');
-is_deeply(trigger(), $first, 'still known');
-is(sent(), 1, 'and not sent again');
+my $attempts = $t->gate->{checks}[0]{attempts};
+$t->wait_for(sub { $t->gate->{checks}[0]{attempts} > $attempts + 3 }, 'probes');
+is_deeply(trigger(), $first,
+    'trigger succeeded, reloads and a killed prober: kept');
+is(sent(), 1, 'trigger succeeded, reloads and a killed prober: not sent again');
 
-# another trigger is sent
+# another trigger
 
 $fake->set('0 500');
 $t->reload(http => conf('two', 'again'));
 $t->wait_for(sub { trigger()->{state} eq 'retrying' }, 'a failure');
 
-# it goes on being retried, by whoever probes then
+# a failed trigger is retried after a reload
 
 $t->reload;
-is(trigger()->{state}, 'retrying', 'over a reload');
+is(trigger()->{state}, 'retrying', 'trigger failed, reload: retrying');
 my $sent = trigger()->{attempts};
 $t->wait_for(sub { trigger()->{attempts} > $sent }, 'another attempt');
 
-# slow, and nginx is reloaded and crashes in the meantime: one at a time
+# a slow response, during which nginx is reloaded and its prober killed
 
 $fake->set('1 500');
 $t->wait_for(sub { my $n = $fake->connections;
-    open my $fh, '<', "$fake->{dir}/ends"; $n > (() = <$fh>) }, 'a slow one');
+    open my $fh, '<', "$fake->{dir}/ends"; $n > (() = <$fh>) },
+        'a request with a slow response');
 
 $t->reload;
 $t->reload(http => conf('three', 'again'));
-$prober = $t->prober;
-$t->signal('KILL', $prober);
-$t->wait_for(sub { ($t->prober // 0) != $prober }, 'another prober');
+$t->kill_prober;
 $t->reload(http => conf('two', 'again'));
 
-# while an old prober stays, since somebody waits for it
+# an old prober stays, since it holds a request
 
 $t->reload(http => conf('two', 'again')
     =~ s/(init_gate app;)/$1 init_hold 30s;/r);
-my $waiting = $t->connect;
-$waiting->syswrite("GET /app HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-$t->wait_for(sub { gate()->{held} == 1 }, 'somebody to wait');
+my ($waiting) = $t->hold(1, '/app', 'app');
 
-# with so many gates that the new workers count elsewhere
+# so many gates that the new workers have another shared memory
 
 $t->reload(http => conf('three', 'again') . join '', map {
     "init_checks more$_ { check file %%DIR%%/done; }\n"
 } 1 .. 20);
 
 $sent = sent();
-$t->wait_for(sub { sent() >= $sent + 3 }, 'three more', 15);
-is(at_once(), 1, 'never two at once');
+$t->wait_for(sub { sent() >= $sent + 3 }, 'three more requests', 15);
+is(at_once(), 1, 'slow trigger, reloads and a killed prober: one at a time');
 
 $t->write('two');
-is($t->http_read($waiting)->{status}, 200, 'who waited is served');
+is($t->http_read($waiting)->{status}, 200,
+    'held request: served when the gate opens');
 
 $fake->set('0 204');
-$t->wait_for(sub { trigger()->{state} eq 'succeeded' }, 'success at last', 15);
-is(at_once(), 1, 'never two at once');
+$t->wait_for(sub { trigger()->{state} eq 'succeeded' }, 'success', 15);
+is(at_once(), 1, 'trigger succeeded: one at a time');
 
-# another binary knows nothing of that: at least once
+# another binary sends it again: at least once
 
 $sent = sent();
-my $old = $t->{pid};
-$t->signal('USR2');
-$t->wait_for(sub { ($t->master // $old) != $old }, 'the new pid file');
+(my $old, $t->{pid}) = $t->upgrade;
 $t->signal('QUIT', $old);
-$t->wait_for(sub { !$t->alive($old) }, 'the old master to go');
-$t->{pid} = $t->master;
+$t->wait_exit($old);
 $t->wait_for(sub { trigger()->{state} eq 'succeeded' }, 'success');
-is(sent(), $sent + 1, 'an upgrade sends it once more');
+is(sent(), $sent + 1, 'upgrade: sent once more');
 
-only($load, 200, 'the open gate refused nobody');
+only_status($load, 200, 'open gate: none refused');
 
 done_testing;

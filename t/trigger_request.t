@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# trigger: the request that is sent, and what counts as its success.
+# trigger: the request, and which responses are a success.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -10,7 +10,7 @@ use InitGate::Fake;
 my $t = InitGate->new(quit => 2);
 
 
-sub answers {
+sub responds {
     my (@answers) = @_;
 
     return InitGate::Fake->new(sub {
@@ -25,10 +25,10 @@ sub answers {
 }
 
 my %fake = (
-    plain => answers('202 Accepted'),
-    words => answers('204 No Content'),
-    again => answers('503 Not Yet', '302 Elsewhere', '404 No', '200 OK'),
-    never => answers('500 No'),
+    plain => responds('202 Accepted'),
+    words => responds('204 No Content'),
+    again => responds('503 Not Yet', '302 Elsewhere', '404 No', '200 OK'),
+    never => responds('500 No'),
     garbage => InitGate::Fake->new(sub { $_[0]->read_until(qr/\r\n\r\n/);
                                          $_[0]->send("garbage\n") }),
 );
@@ -48,7 +48,7 @@ my $gates = join "\n", map {
     }"
 } sort keys %fake;
 
-my $demand = answers('200 OK');
+my $demand = responds('200 OK');
 my $demand_port = $demand->port;
 
 $t->run(http => <<"CONF");
@@ -70,78 +70,72 @@ CONF
 my $trigger = sub {
     my ($name) = @_;
 
-    my ($gate) = grep { $_->{gate} eq $name } @{$t->json('/init')->{gates}};
-
-    return $gate->{trigger} // {};
+    return $t->gate($name)->{trigger} // {};
 };
 
 for my $name (qw(plain words again)) {
     $t->wait_for(sub { $trigger->($name)->{state} eq 'succeeded' }, $name);
-    is($trigger->($name)->{state}, 'succeeded', "$name succeeded");
+    is($trigger->($name)->{state}, 'succeeded', "$name: succeeded");
 }
 
 my $plain = $fake{plain}->received;
 
-like($plain, qr{^POST /begin\?x=1 HTTP/1\.1\r\n}, 'a POST');
-like($plain, qr{^Host: 127\.0\.0\.1:\d+\r\n}m, 'to this host');
-like($plain, qr{^Content-Length: 0\r\n}m, 'with no body');
-like($plain, qr{^User-Agent: nginx-init-gate/}m, 'by us');
+like($plain, qr{^POST /begin\?x=1 HTTP/1\.1\r\n}, 'plain: POST');
+like($plain, qr{^Host: 127\.0\.0\.1:\d+\r\n}m, 'plain: Host');
+like($plain, qr{^Content-Length: 0\r\n}m, 'plain: no body');
+like($plain, qr{^User-Agent: nginx-init-gate/}m, 'plain: User-Agent');
 
 my $words = $fake{words}->received;
 
-like($words, qr{^PURGE-it /begin}, 'another method');
-like($words, qr{^Authorization: Bearer t0ken\r\n}m, 'a header');
-like($words, qr{^Content-Type: application/json\r\n}m, 'and another');
-like($words, qr{^Host: app\.example\r\n}m, 'another host');
+like($words, qr{^PURGE-it /begin}, 'words: method');
+like($words, qr{^Authorization: Bearer t0ken\r\n}m, 'words: header');
+like($words, qr{^Content-Type: application/json\r\n}m, 'words: second header');
+like($words, qr{^Host: app\.example\r\n}m, 'words: Host');
 
-is($trigger->('plain')->{attempts}, 1, 'once');
-is($fake{plain}->connections, 1, 'and not again');
-is($trigger->('again')->{attempts}, 4, 'until it is a 2xx');
-is($fake{again}->connections, 4, 'as seen from there');
+is($trigger->('plain')->{attempts}, 1, 'plain: one attempt');
+is($fake{plain}->connections, 1, 'plain: one request');
+is($trigger->('again')->{attempts}, 4, 'again: attempts until a 2xx');
+is($fake{again}->connections, 4, 'again: requests until a 2xx');
 
 $t->wait_for(sub { $trigger->('never')->{attempts} > 2 }, 'attempts');
-is($trigger->('never')->{state}, 'retrying', 'one that fails is retried');
-like($trigger->('never')->{message}, qr/^HTTP 500$/, 'and says why');
+is($trigger->('never')->{state}, 'retrying', 'never: retrying');
+like($trigger->('never')->{message}, qr/^HTTP 500$/,
+    'never: message');
 
 $t->wait_for(sub { $trigger->('garbage')->{attempts} > 1 }, 'attempts');
-is($trigger->('garbage')->{state}, 'retrying', 'so is one with no answer');
-like($trigger->('garbage')->{message}, qr/not HTTP/, 'and says why');
+is($trigger->('garbage')->{state}, 'retrying', 'garbage: retrying');
+like($trigger->('garbage')->{message}, qr/not HTTP/, 'garbage: message');
 
-# on=request: nothing before somebody has met the closed gate, in whichever
-# worker that is
+# on=request: not sent before a request reaches the closed gate, in any worker
 
-my $demanded = sub {
-    my ($gate) = grep { $_->{gate} eq 'demand' } @{$t->json('/init')->{gates}};
-
-    return $gate;
-};
-
-my $attempts = $demanded->()->{checks}[0]{attempts};
-$t->wait_for(sub { $demanded->()->{checks}[0]{attempts} > $attempts + 3 },
+my $attempts = $t->gate('demand')->{checks}[0]{attempts};
+$t->wait_for(sub { $t->gate('demand')->{checks}[0]{attempts} > $attempts + 3 },
     'a few probes');
-is($t->get('/ready')->{status}, 503, 'who looks only does not count');
-is($trigger->('demand')->{state}, 'idle', 'nobody came');
-is($trigger->('demand')->{attempts}, 0, 'nothing was tried');
-is($trigger->('demand')->{last_at}, undef, 'at no time');
+is($t->get('/ready')->{status}, 503, 'on=request, readiness probe: 503');
+is($trigger->('demand')->{state}, 'idle', 'on=request, no request: idle');
+is($trigger->('demand')->{attempts}, 0, 'on=request, no request: no attempts');
+is($trigger->('demand')->{last_at}, undef,
+    'on=request, no request: no last_at');
 
 my $prober = $t->prober;
 $t->signal('STOP', $prober);
-is($t->get('/demand')->{status}, 503, 'somebody came to the other worker');
-is($demand->connections, 0, 'which does not send it itself');
+is($t->get('/demand')->{status}, 503,
+    'on=request, request in the other worker: refused');
+is($demand->connections, 0, 'on=request, prober stopped: not sent');
 $t->signal('CONT', $prober);
 
 $t->wait_for(sub { $trigger->('demand')->{state} eq 'succeeded' }, 'success');
-is($trigger->('demand')->{attempts}, 1, 'it was sent');
+is($trigger->('demand')->{attempts}, 1, 'on=request, request: one attempt');
 
 $t->get('/demand') for 1 .. 5;
-$attempts = $demanded->()->{checks}[0]{attempts};
-$t->wait_for(sub { $demanded->()->{checks}[0]{attempts} > $attempts + 3 },
+$attempts = $t->gate('demand')->{checks}[0]{attempts};
+$t->wait_for(sub { $t->gate('demand')->{checks}[0]{attempts} > $attempts + 3 },
     'a few more probes');
-is($demand->connections, 1, 'and is not sent again');
+is($demand->connections, 1, 'on=request, more requests: not sent again');
 
-ok($t->get('/init')->{content} !~ /t0ken/, 'no secret in the status');
+ok($t->get('/init')->{content} !~ /t0ken/, 'status: no secret');
 
-# what "nginx -t" says
+# invalid configurations
 
 my %wrong = (
     'ftp://x' => qr/the URL does not begin with/,
@@ -161,7 +155,7 @@ for my $words (sort keys %wrong) {
         "init_checks app { check file /x; trigger $words; }");
 
     isnt($status, 0, "refused: $words");
-    like($said, $wrong{$words}, 'and told why');
+    like($said, $wrong{$words}, "message: $words");
 }
 
 done_testing;

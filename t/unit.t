@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# The C unit tests of t/unit, each as a subtest.
+# The C unit tests of t/unit, each of them a subtest.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -13,7 +13,7 @@ my $flavour = $ENV{TEST_NGINX_MODULE} && $ENV{TEST_NGINX_MODULE}
     : 'release';
 
 my $said = `make -s FLAVOUR=$flavour units 2>&1`;
-is($?, 0, 'units are built') or diag $said;
+is($?, 0, 'make units: exit status 0') or diag $said;
 
 my $dir = $flavour eq 'release' ? 'build' : "build-$flavour";
 
@@ -22,7 +22,8 @@ for my $source (glob 't/unit/*.c') {
 
     subtest $name => sub {
         my $tap = do {
-            # the library comes before ASAN's, which is in nginx itself
+            # the library is loaded before that of ASAN, which nginx is linked
+            # with
             local $ENV{ASAN_OPTIONS} = "$ENV{ASAN_OPTIONS}"
                 . ':verify_asan_link_order=0';
             local $ENV{LD_PRELOAD} = "$FindBin::Bin/../$dir/unit/$name.so";
@@ -33,7 +34,7 @@ for my $source (glob 't/unit/*.c') {
             $all;
         };
 
-        is($?, 0, "$name ran to its end");
+        is($?, 0, "$name: exit status 0");
 
         for (split /\n/, $tap) {
             if (/^(not )?ok \d+ - (.*)/) {

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# Binary upgrade and restart under load.  In front of what is initialised
-# they refuse nobody: requests wait for the first verdicts.  In front of what
-# is not, the first verdict answers at once.
+# Binary upgrade and restart under load.  In front of an initialized backend no
+# request is refused, since requests wait for the first verdicts.  Otherwise
+# the first verdict refuses them at once.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -11,16 +11,9 @@ use InitGate::Fake;
 use InitGate::Load;
 use Time::HiRes qw(time sleep);
 
-# takes a while to answer, as a database that is asked over the network may
+# responds after a while, as a database in the network may
 
-my $fake = InitGate::Fake->new(sub {
-    my ($c) = @_;
-
-    $c->read_until(qr/\r\n\r\n/) or return;
-    sleep 0.2;
-    $c->send("HTTP/1.1 " . ($c->word || 200) . " x\r\nContent-Length: 0\r\n"
-        . "Connection: close\r\n\r\n");
-});
+my $fake = InitGate::Fake->http(200, delay => 0.2);
 
 my $t = InitGate->new(http => InitGate::Load::LOG . <<"CONF");
     init_checks app {
@@ -39,62 +32,38 @@ my $t = InitGate->new(http => InitGate::Load::LOG . <<"CONF");
     }
 CONF
 
-sub gate {
-    my ($name) = @_;
-
-    return (grep { $_->{gate} eq $name } @{$t->json('/init')->{gates}})[0];
-}
-
-sub upgraded {
-    my $old = $t->{pid};
-
-    $t->signal('USR2');
-    $t->wait_for(sub { -e $t->path('nginx.pid.oldbin') }, 'the old pid file');
-    $t->wait_for(sub { ($t->master // $old) != $old }, 'the new pid file');
-
-    my $new = $t->master;
-    $t->wait_for(sub { $t->workers($new) == 2 }, 'new workers');
-
-    return ($old, $new);
-}
-
-sub gone {
-    my ($pid, $what) = @_;
-
-    return $t->wait_for(sub { !$t->alive($pid) }, $what);
-}
-
 $t->run;
-is($t->get('/')->{status}, 200, 'the first request waits');
-$t->wait_for(sub { gate('app')->{ready} }, 'the gate to open');
-is(gate('app')->{held_passed}, 1, 'and that is counted');
+is($t->get('/')->{status}, 200, 'first request: held, then served');
+$t->wait_ready('app');
+is($t->gate('app')->{held_passed}, 1, 'first request: counted');
 
 # forward
 
 my $load = InitGate::Load->new($t);
 $load->more(20);
 
-my ($old, $new) = upgraded();
+my ($old, $new) = $t->upgrade;
 
 $load->more(20);
 $t->signal('WINCH', $old);
 $t->wait_for(sub { !$t->workers($old) }, 'the old workers to go');
 $load->more(20);
 $t->signal('QUIT', $old);
-gone($old, 'the old master to go');
+$t->wait_exit($old);
 $t->{pid} = $new;
 
 $load->more(20);
-is(gate('app')->{carried_over}, JSON::PP::false, 'another memory');
-is_deeply([map { $_->{state} } @{gate('app')->{history}}],
-    ['starting', 'ready'], 'it has asked again');
+is($t->gate('app')->{carried_over}, JSON::PP::false,
+    'upgrade: not carried over');
+is_deeply([map { $_->{state} } @{$t->gate('app')->{history}}],
+    ['starting', 'ready'], 'upgrade: probed again');
 
-# and back: the old workers start again, and know what they knew
+# back: workers of the old binary start again, with the former state
 
-my $first = gate('app');
+my $first = $t->gate('app');
 my $asked = $fake->connections;
 
-($old, $new) = upgraded();
+($old, $new) = $t->upgrade;
 $load->more(20);
 
 $t->signal('WINCH', $old);
@@ -104,58 +73,53 @@ $load->more(20);
 $t->signal('HUP', $old);
 $t->wait_for(sub { $t->workers($old) == 2 }, 'the old workers to come back');
 $t->signal('QUIT', $new);
-gone($new, 'the new master to go');
+$t->wait_exit($new);
 
 $load->more(20);
-only($load, 200, 'nobody was refused');
-cmp_ok($load->slowest, '<', patience(3), 'nor held longer than the start');
+only_status($load, 200, 'upgrade and back: none refused');
+cmp_ok($load->slowest, '<', patience(3),
+    'upgrade and back: none held longer than at a start');
 
-is_deeply([@{gate('app')}{qw(state started_at opened_at)}],
-    [@$first{qw(state started_at opened_at)}], 'back where it was');
-is($fake->connections, $asked + 1, 'only the other binary has asked');
+is_deeply([@{$t->gate('app')}{qw(state started_at opened_at)}],
+    [@$first{qw(state started_at opened_at)}],
+        'upgrade and back: gate unchanged');
+is($fake->connections, $asked + 1,
+    'upgrade and back: one probe, of the new binary');
 
-# requests that wait when old workers are told to go, and come back: somebody
-# probes all the time
+# requests are held while workers of the old binary stop and start again: the
+# gate is probed all the time
 
 $load = InitGate::Load->new($t, clients => 2);
 
-my @waiting = map {
-    my $socket = $t->connect;
-    $socket->syswrite("GET /late HTTP/1.1\r\nHost: a\r\n"
-        . "Connection: close\r\n\r\n");
-    $socket;
-} 1 .. 8;
-
-$t->wait_for(sub { gate('late')->{held} == 8 }, 'all to wait');
+my @waiting = $t->hold(8, '/late', 'late');
 
 my @before = $t->workers;
 $t->{pid} = $old;
-($old, $new) = upgraded();
+($old, $new) = $t->upgrade;
 $t->signal('WINCH', $old);
 $t->wait_for(sub { !$t->workers($old) }, 'the old workers to shut down');
 $t->signal('HUP', $old);
 $t->wait_for(sub { $t->workers($old) == 2 }, 'the old workers to come back');
 $t->signal('QUIT', $new);
-gone($new, 'the new master to go');
+$t->wait_exit($new);
 
-is(gate('late')->{held}, 8, 'they wait still');
+is($t->gate('late')->{held}, 8, 'workers stopped and started: still held');
 my $prober = $t->prober;
-ok((grep { $_ == $prober } @before), 'an old worker probes for them');
+ok((grep { $_ == $prober } @before),
+    'workers stopped and started: an old worker probes');
 
 my $begun = time;
 $t->write('late');
-my @answers = grep { $_ && $_->{status} == 200 }
-    map { $t->http_read($_) } @waiting;
-is(scalar @answers, 8, 'all are served');
-cmp_ok(time - $begun, '<', patience(1), 'at once');
+is_deeply($t->statuses(@waiting), { 200 => 8 }, 'gate opens: held served');
+cmp_ok(time - $begun, '<', patience(1), 'gate opens: served in time');
 
-gone($_, 'an old worker to go') for @before;
+$t->wait_exit(@before);
 $t->wait_for(sub {
     my $now = $t->prober;
     return $now && $now != $prober && $t->alive($now);
 }, 'a new prober');
 
-only($load, 200, 'nobody else was refused');
+only_status($load, 200, 'open gate: none refused');
 
 # restart
 
@@ -164,10 +128,10 @@ $t->{pid} = undef;
 $t->run;
 $load = InitGate::Load->new($t);
 $load->more(20);
-only($load, 200, 'restart: nobody was refused');
-cmp_ok($load->slowest, '>=', 0.1, 'but waited');
+only_status($load, 200, 'restart, initialized: none refused');
+cmp_ok($load->slowest, '>=', 0.1, 'restart, initialized: first requests held');
 
-# what is not initialised: the first verdict answers all of them
+# not initialized: the first verdict refuses all requests
 
 $fake->set(503);
 $t->quit;
@@ -176,18 +140,22 @@ $t->run;
 
 $load = InitGate::Load->new($t);
 $load->more(10);
-only($load, 503, 'restart: refused');
-cmp_ok($load->slowest, '<', patience(1.5), 'by the first verdict');
-is(counters($t, 'app')->{held_passed}, 0, 'nobody passed');
-cmp_ok(counters($t, 'app')->{held_refused}, '>', 0, 'some waited for it');
+only_status($load, 503, 'restart, not initialized: refused');
+cmp_ok($load->slowest, '<', patience(1.5),
+    'restart, not initialized: refused by the first verdict');
+is(counters($t, 'app')->{held_passed}, 0,
+    'restart, not initialized: none passed');
+cmp_ok(counters($t, 'app')->{held_refused}, '>', 0,
+    'restart, not initialized: first requests held');
 
-($old, $new) = upgraded();
+($old, $new) = $t->upgrade;
 $load = InitGate::Load->new($t);
 $t->signal('QUIT', $old);
-gone($old, 'the old master to go');
+$t->wait_exit($old);
 $t->{pid} = $new;
 $load->more(10);
-only($load, 503, 'upgrade: refused');
-cmp_ok($load->slowest, '<', patience(1.5), 'by the first verdict');
+only_status($load, 503, 'upgrade, not initialized: refused');
+cmp_ok($load->slowest, '<', patience(1.5),
+    'upgrade, not initialized: refused by the first verdict');
 
 done_testing;

@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 
-# The variables, in headers and in the log, refused, passed and elsewhere.
+# The variables, in headers and in the log, for refused and passed requests,
+# and in other locations.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -44,7 +45,7 @@ mkdir $t->path('tree');
 $t->write('tree/1');
 $t->run;
 $t->wait_for(sub {
-    my ($app) = @{$t->json('/init')->{gates}};
+    my $app = $t->gate('app');
     $app->{state} eq 'initializing' && $app->{checks}[1]{verdict} ne 'pending'
         && $app->{progress};
 }, 'the first verdicts');
@@ -65,7 +66,7 @@ sub logged {
     return \%value;
 }
 
-# one that waits meanwhile
+# a request that is held
 
 $t->write('held', "held\n");
 
@@ -79,23 +80,25 @@ my $waits = time;
 my $v = logged('/refused');
 
 is($v->{gate}, 'app', 'refused: $init_gate');
-is($v->{state}, 'initializing', '$init_gate_state');
-cmp_ok(abs($v->{progress} - 0.25 / 3), '<', 0.001, '$init_gate_progress')
+is($v->{state}, 'initializing', 'refused: $init_gate_state');
+cmp_ok(abs($v->{progress} - 0.25 / 3), '<', 0.001,
+    'refused: $init_gate_progress')
     or diag $v->{progress};
-is($v->{retry_after}, 5, '$init_gate_retry_after');
-is($v->{waiting}, 'marker, tree, last', '$init_gate_waiting')
+is($v->{retry_after}, 5, 'refused: $init_gate_retry_after');
+is($v->{waiting}, 'marker, tree, last', 'refused: $init_gate_waiting')
     or diag $v->{waiting};
-is($v->{held}, '-', '$init_gate_held: refused at once');
-is($v->{decision}, 'refused', '$init_gate_decision');
+is($v->{held}, '-', 'refused: $init_gate_held');
+is($v->{decision}, 'refused', 'refused: $init_gate_decision');
 
-# the variable is what the header has been spread from
+# the header is spread from the variable up
 
 my $sent = $t->get('/refused')->{headers}{'retry-after'};
-cmp_ok($sent, '>=', $v->{retry_after}, 'Retry-After, spread');
-cmp_ok($sent, '<=', 2 * $v->{retry_after}, 'up to its double');
+cmp_ok($sent, '>=', $v->{retry_after}, 'Retry-After: at least the variable');
+cmp_ok($sent, '<=', 2 * $v->{retry_after}, 'Retry-After: at most its double');
 
-is(logged('/both')->{gate}, 'app', 'the first closed one of two');
-is($t->get('/said')->{content}, 'app', 'also where none was met');
+is(logged('/both')->{gate}, 'app', 'two gates, both closed: $init_gate');
+is($t->get('/said')->{content}, 'app',
+    '"return" before the gates, both closed: $init_gate');
 
 $v = logged('/off');
 is($v->{$_}, '-', "not gated: \$init_gate_$_")
@@ -108,28 +111,30 @@ $t->wait_for(sub { $t->json('/init')->{gates}[0]{ready} }, 'the gate to open');
 my $r = $t->http_read($s);
 my $took = time - $start;
 
-is($r->{content}, "held\n", 'held, and passed');
+is($r->{content}, "held\n", 'held, passed: served');
 is($r->{headers}{'x-state'}, 'initializing, degraded',
-    'a variable is asked anew');
+    'held, passed: variable evaluated again');
 
 my $line = $t->wait_for(sub { $t->read('access.log') =~ m{^(/held.*)}m && $1 },
     'the log');
 my ($held, $decision) = (split /\|/, $line)[6, 7];
 
-cmp_ok($held, '>=', $longer - 0.01, '$init_gate_held: as long as it waited');
-cmp_ok($held, '<=', $took + 0.01, 'and no longer');
-is($decision, 'held_passed', '$init_gate_decision');
+cmp_ok($held, '>=', $longer - 0.01,
+    'held, passed: $init_gate_held not too short');
+cmp_ok($held, '<=', $took + 0.01, 'held, passed: $init_gate_held not too long');
+is($decision, 'held_passed', 'held, passed: $init_gate_decision');
 
 $v = logged('/open');
 
 is($v->{gate}, 'app', 'open: $init_gate');
-is($v->{state}, 'degraded', '$init_gate_state');
-is($v->{progress} + 0, 1, '$init_gate_progress');
-is($v->{waiting}, '', '$init_gate_waiting');
-is($v->{held}, '-', '$init_gate_held');
-is($v->{decision}, 'passed', '$init_gate_decision');
+is($v->{state}, 'degraded', 'open: $init_gate_state');
+is($v->{progress} + 0, 1, 'open: $init_gate_progress');
+is($v->{waiting}, '', 'open: $init_gate_waiting');
+is($v->{held}, '-', 'open: $init_gate_held');
+is($v->{decision}, 'passed', 'open: $init_gate_decision');
 
-is(logged('/both')->{gate}, 'other', 'the second of two');
-is($t->get('/said')->{content}, 'other', 'also where none was met');
+is(logged('/both')->{gate}, 'other', 'two gates, first open: $init_gate');
+is($t->get('/said')->{content}, 'other',
+    '"return" before the gates, first open: $init_gate');
 
 done_testing;

@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
-# worker_connections exhausted by others: a probe that finds none ends as an
-# error that counts neither way, nothing crashes, and all goes on afterwards.
+# worker_connections exhausted by clients: a probe without a connection ends as
+# an error that counts neither way, nothing crashes, and probes go on
+# afterwards.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -9,13 +10,7 @@ use InitGate;
 use InitGate::Fake;
 use InitGate::Load;
 
-my $fake = InitGate::Fake->new(sub {
-    my ($c) = @_;
-
-    $c->read_until(qr/\r\n\r\n/) or return;
-    $c->send("HTTP/1.1 " . ($c->word || 200) . " x\r\nContent-Length: 0\r\n"
-        . "Connection: close\r\n\r\n");
-});
+my $fake = InitGate::Fake->http(200);
 
 my $t = InitGate->new(workers => 1, events => 'worker_connections 32;',
     http => InitGate::Load::LOG . <<"CONF");
@@ -42,9 +37,7 @@ CONF
 
 $t->allow(qr/\[alert\].*worker_connections are not enough/);
 $t->run;
-$t->wait_for(sub { $t->json('/init')->{gates}[0]{ready} }, 'the gate to open');
-
-sub gate { $t->json('/init')->{gates}[$_[0]] }
+$t->wait_ready('app');
 
 sub failures {
     return $t->get('/init?format=prometheus')->{content}
@@ -52,13 +45,11 @@ sub failures {
         ? $1 : 0;
 }
 
-my $waiting = $t->connect;
-$waiting->syswrite("GET /closed HTTP/1.1\r\nHost: a\r\n\r\n");
-$t->wait_for(sub { gate(1)->{held} == 1 }, 'somebody to wait');
-is(failures(), 0, 'never without a connection');
+my ($waiting) = $t->hold(1, '/closed', 'closed');
+is(failures(), 0, 'free connections: no such failure');
 
-# a request that has begun is not given up for another connection; before it
-# has, it may be.  A probe may have had the last one, and give it back
+# A connection with a partial request is not closed to reuse it, one without
+# may be.  A probe may have the last connection, and give it back.
 
 my $load = InitGate::Load->new($t, clients => 2);
 my @others;
@@ -72,36 +63,39 @@ $t->wait_for(sub {
         qw(app closed);
 }, 'connections to be exhausted');
 
-# there is room again
+# connections are free again
 
 @others = ();
-$t->wait_for(sub { gate(0)->{checks}[0]{verdict} eq 'passed' },
+$t->wait_for(sub { $t->gate('app')->{checks}[0]{verdict} eq 'passed' },
     'a probe that passes');
 
-cmp_ok(failures(), '>', 0, 'without a connection, where one failure counts');
-is(gate(0)->{state}, 'ready', 'ready all the time');
-is_deeply([map { $_->{state} } @{gate(0)->{history}}], ['starting', 'ready'],
-    'indeed');
-is(gate(1)->{state}, 'initializing', 'the other one is as it was');
-is(gate(1)->{held}, 1, 'and who waits, waits');
+cmp_ok(failures(), '>', 0, 'connections exhausted: failures counted');
+is($t->gate('app')->{state}, 'ready', 'connections exhausted: gate ready');
+is_deeply([map { $_->{state} } @{$t->gate('app')->{history}}],
+    ['starting', 'ready'], 'connections exhausted: no change of state');
+is($t->gate('closed')->{state}, 'initializing',
+    'connections exhausted: closed gate unchanged');
+is($t->gate('closed')->{held}, 1, 'connections exhausted: request still held');
 
-# who had no connection had no answer, and nobody had another one
+# a request without a connection is lost, the others are served
 
 $load->more(20, 200);
 my %count = $load->stop->counts;
 delete $count{lost};
-is_deeply([keys %count], [200], 'open');
-balanced($t, 'app');
+is_deeply([keys %count], [200],
+    'connections exhausted: no request refused');
+counted_as_logged($t, 'app');
 
-# and what is found out then counts
+# verdicts count again
 
 $load = InitGate::Load->new($t, clients => 2);
 $load->more(20);
-only($load, 200, 'open');
+only_status($load, 200, 'free connections again: none refused');
 
 $fake->set(404);
-$t->wait_for(sub { gate(0)->{state} eq 'initializing' }, 'the gate to close');
-is($t->http_read($waiting)->{status}, 200, 'who waited is served');
-is(gate(1)->{held_passed}, 1, 'and counted');
+$t->wait_state('initializing', 'app');
+is($t->http_read($waiting)->{status}, 200,
+    'held request: served when the gate opens');
+is($t->gate('closed')->{held_passed}, 1, 'held request: counted');
 
 done_testing;

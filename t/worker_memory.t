@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# What the module takes of a worker's memory over plain nginx: little, when it
-# is loaded and when it looks at files.  PostgreSQL's library, and all that it
-# brings, comes with the first check that needs it.
+# The memory of a worker with the module compared with plain nginx: little more
+# when it is loaded, and when there is a file check.  libpq and its libraries
+# are loaded only for a check that needs them.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -14,7 +14,7 @@ plan skip_all => 'the ordinary build is measured'
 
 my $most = 512;    # KiB
 
-# of a worker that has answered some requests, in KiB: the median of several
+# the resident size of a worker after some requests, in KiB: median of three
 
 sub resident {
     my (%args) = @_;
@@ -60,8 +60,9 @@ for (
 
     note sprintf '%s: %d KiB, plain nginx %d', $name, $with, $plain;
 
-    cmp_ok($with - $plain, '<=', $most, "$name: KiB over plain nginx");
-    ok(!$libpq, "$name: without PostgreSQL's library");
+    cmp_ok($with - $plain, '<=', $most,
+        "$name: memory in KiB above plain nginx");
+    ok(!$libpq, "$name: libpq not loaded");
 }
 
 done_testing;

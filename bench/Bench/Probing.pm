@@ -43,8 +43,7 @@ sub run {
 sub types {
     my ($dir, $port, $servers) = @_;
 
-    my $redis = $servers->redis;
-    my ($at) = { $redis->connect_info }->{server} =~ /(\d+)$/;
+    my $at = $servers->redis->port;
     my $pg = $servers->postgres;
 
     Bench::touch("$dir/marker");

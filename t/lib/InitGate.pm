@@ -1,7 +1,7 @@
 package InitGate;
 
 # The harness of the tests: a real nginx with the module, in a directory of
-# its own, and what a test asks of it.
+# its own.
 #
 #     use FindBin;
 #     use lib "$FindBin::Bin/lib";
@@ -17,53 +17,69 @@ package InitGate;
 #     CONF
 #
 #     $t->run;
-#     is($t->get('/')->{status}, 503, 'closed');
+#     is($t->get('/')->{status}, 503, 'no marker: refused');
 #     $t->write('marker');
-#     $t->wait_for(sub { $t->json('/init')->{ready} }, 'the gate to open');
+#     $t->wait_ready('app');
 #     done_testing;
 #
-# done_testing() is the harness's own: it stops every nginx first and tests
-# that the error log has no alert, crit or emerg and no sanitizer report, that
-# QUIT took no longer than it may, that no password of the configuration or of
-# a file that it names was in a log, an answer or what nginx said and, where
-# InitGate::Load is used, that no process has a descriptor open that it should
-# not.  The directory of a failed test is kept and named.
+# done_testing() of the harness stops every nginx and tests that the error log
+# has no alert, crit or emerg and no sanitizer report, that QUIT was in time,
+# that no password of the configuration or of a file that it names was in a
+# log, a response or the output of nginx and, if InitGate::Load is used, that no
+# process has an unexpected descriptor open.  The directory of a failed test is
+# kept and printed.
+#
+# A label has a subject and an expectation: "second request: held".
 #
 # new()        http => TEXT inside http {};  main => TEXT, events => TEXT;
-#              also => TEXT, behind that of http; descriptors => 1 (0) to
-#              look at them in any case (never);
+#              also => TEXT, appended to http;  descriptors => 1 (0) to
+#              test them always (never);  status => 8080 (the port of json();
+#              /init must be there);
 #              workers => 2;  master => 1;  quit => 5 (seconds QUIT may take);
 #              module => 1 (0: not loaded);  level => 'debug' (of the log);
-#              allow => [qr/.../] (alerts that this test causes itself);
-#              run(), reload() and conf() take the same to change it
+#              allow => [qr/.../] (alerts that are expected);
+#              run(), reload() and conf() take the same arguments
 # Placeholders %%DIR%%, %%TOP%% (of the checkout), %%PORT_8080%% (a free port,
-#              the same for the same number; also $t->port(8080); 8080 is
-#              where requests go)
+#              the same for the same number; also $t->port(8080), the port of
+#              requests)
 # Processes    run, reload, quit (returns seconds), kill_all,
 #              signal(NAME [, PID]), master, workers (oldest first: the first
-#              worker, as long as none was respawned), prober([URI]),
-#              alive(PID), memory(PID) in KiB (if memory_counts),
-#              descriptors(PID);
+#              worker, as long as none was respawned), prober,
+#              kill_prober (waits for another one), upgrade (returns the pids
+#              of the old master and the new one), alive(PID), memory(PID) in
+#              KiB (if memory_counts), descriptors(PID);
 #              nginx(ARGS) and run_error (a start that fails) return the exit
 #              status and the output
 # Requests     get, head, post(URI, ...), request(METHOD, URI, port => N,
-#              headers => {}, content => ...) as HTTP::Tiny answers;
-#              json(URI); raw(BYTES) sends and returns all that comes until
-#              the end; connect([PORT or PATH]) and
-#              http_read(SOCKET [, 'HEAD']) for one answer at a time
-# Waiting      wait_for(CODE, WHAT [, SECONDS]),
-#              wait_log(REGEX [, COUNT [, SECONDS]]); log, log_count(REGEX)
-# Files        write(NAME, TEXT), read(NAME), remove(NAME), dir, path(NAME)
+#              headers => {}, content => ...) return the hash of HTTP::Tiny;
+#              raw(BYTES) sends and returns all bytes until the end;
+#              connect([PORT or PATH]) and http_read(SOCKET [, 'HEAD']) for
+#              single responses;
+#              send(URI, method => 'GET', port => N, socket => S,
+#              keepalive => 0, headers => "A: b\r\n") returns the socket,
+#              statuses(SOCKETS) how many responses have which status ("none"
+#              if there is no response)
+# Status       json(URI); gates, gate([NAME]), check(NAME [, GATE]) of /init,
+#              which must have details; hold(N, URI [, GATE]) sends N requests
+#              and waits until they are held (returns sockets)
+# Waiting      wait_for(CODE, WHAT [, SECONDS]);
+#              wait_log(REGEX [, COUNT [, SECONDS]]); log, log_count(REGEX);
+#              wait_state(STATE [, GATE [, SECONDS]]), wait_ready([GATE
+#              [, SECONDS]]), wait_held(N [, GATE [, SECONDS]]);
+#              wait_listen(PORT), wait_exit(PIDS)
+# Files        write(NAME, TEXT), read(NAME), remove(NAME), touch(NAME, TIME),
+#              dir, path(NAME)
 # Config       conf_error(TEXT in http {}) runs "nginx -t": exit status, output;
 #              version is 1.022001 for nginx 1.22.1
-# Servers      postgres(ARGS of Test::PostgreSQL), redis(conf => {...});
-#              certificate(NAME...): the paths of a certificate and its key;
-#              InitGate::Fake has the scripted ones
+# Servers      postgres(ARGS of Test::PostgreSQL), redis(LINES of
+#              configuration); certificate(NAME...): the paths of a
+#              certificate and its key; InitGate::Fake has scripted servers
+# Libraries    preload(NAME): t/preload/NAME.c compiled, for LD_PRELOAD
 #
 # Environment  TEST_NGINX_BINARY (/usr/sbin/nginx), TEST_NGINX_MODULE
 #              (build/ngx_http_init_gate_module.so; not loaded if the binary
 #              has the module linked in), TEST_NGINX_GLOBALS, TEST_NGINX_LEAVE
-#              (keep all directories), TEST_NGINX_VALGRIND (arguments for
+#              (keep all directories), TEST_NGINX_VALGRIND (arguments of
 #              valgrind), TEST_NGINX_PATIENCE (multiplies all time limits)
 
 use strict;
@@ -92,7 +108,7 @@ my $binary = $ENV{TEST_NGINX_BINARY} // '/usr/sbin/nginx';
 my $module = $ENV{TEST_NGINX_MODULE}
              // "$top/build/ngx_http_init_gate_module.so";
 
-# END blocks run in a forked child, too
+# END blocks run in forked children, too
 my $owner = $$;
 my @all;
 
@@ -150,7 +166,7 @@ sub write {
     my $path = $self->path($name);
     File::Path::make_path(File::Basename::dirname($path));
 
-    # whole at once, as an initialiser should do it
+    # atomically, as an initializer should write it
     open my $fh, '>:raw', "$path.new" or die "$path.new: $!";
     print $fh $self->fill($text // '');
     close $fh or die "$path: $!";
@@ -170,6 +186,13 @@ sub read {
 }
 
 
+sub touch {
+    my ($self, $name, $time) = @_;
+
+    utime $time, $time, $self->path($name) or die "$name: $!";
+}
+
+
 sub remove {
     my ($self, $name) = @_;
 
@@ -179,9 +202,9 @@ sub remove {
 
 # configuration
 
-# Ports below those that the kernel hands to clients, so that no connection
-# of another test can take one before nginx listens; the UDP port of the same
-# number, held until the test ends, keeps other tests away.
+# Ports below the range of the kernel for clients, so that no connection takes
+# one before nginx listens.  The UDP port of the same number is bound until the
+# end of the test, so that no other test takes the port.
 
 sub port {
     my ($self, $name) = @_;
@@ -238,13 +261,13 @@ sub is_linked_in {
 }
 
 
-# whether the memory of a process tells what it uses: ASAN and valgrind keep
-# for a long time what has been freed
+# whether the resident size of a process is meaningful: ASAN and valgrind keep
+# freed memory for a long time
 
 sub memory_counts { !$ENV{TEST_NGINX_VALGRIND} && !is_linked_in() }
 
 
-# writes nginx.conf: for run(), and by a test itself before reload()
+# writes nginx.conf, for run() and before reload()
 
 sub conf {
     my ($self, %args) = @_;
@@ -284,7 +307,7 @@ CONF
 sub conf_error {
     my ($self, $http, %args) = @_;
 
-    # in a place of its own: this object's nginx may be running
+    # in another directory, since nginx may be running in this one
     my $dir = "$self->{dir}/conf_error";
     mkdir $dir;
 
@@ -293,8 +316,7 @@ sub conf_error {
 
     $other->conf(http => $self->fill($http));
 
-    # what a process that is about to exit has not freed does not matter, and
-    # takes long to find
+    # leaks of a process that exits do not matter, and take long to find
     local $ENV{ASAN_OPTIONS} = "$ENV{ASAN_OPTIONS}:detect_leaks=0";
 
     return $other->nginx('-t');
@@ -357,7 +379,7 @@ sub run {
     $self->conf(%args);
 
     if ($self->{master}) {
-        # it goes to the background with its listening sockets open
+        # the parent exits when the sockets are listening
         my ($status, $said) = $self->nginx;
         die "nginx did not start: $said" if $status;
 
@@ -422,7 +444,7 @@ sub workers {
         $_[0]{command} =~ /worker process(?! is shutting down)/;
     };
 
-    # valgrind keeps nginx from changing its title, but not from logging
+    # under valgrind process titles do not change, so the log is read
 
     if ($ENV{TEST_NGINX_VALGRIND}) {
         my $log = $self->log;
@@ -438,14 +460,30 @@ sub workers {
 }
 
 
-# there may be none yet
+# waits until there is one
 
 sub prober {
-    my ($self, $uri) = @_;
+    my ($self) = @_;
 
-    return $self->wait_for(sub {
-        return $self->json($uri // '/init')->{gates}[0]{prober}{pid};
-    }, 'a prober');
+    return $self->wait_for(sub { ($self->gate // {})->{prober}{pid} },
+        'a prober');
+}
+
+
+# waits until another worker probes
+
+sub kill_prober {
+    my ($self) = @_;
+
+    my $prober = $self->prober;
+
+    $self->allow(qr/exited on signal 9/);
+    $self->signal('KILL', $prober);
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    return $self->wait_for(sub { ($self->prober // $prober) != $prober },
+        'another prober');
 }
 
 
@@ -475,14 +513,14 @@ sub descriptors {
 sub signal {
     my ($self, $name, @pid) = @_;
 
-    # not the master in its place
+    # or the master would get the signal
     die "no process for SIG$name" if @pid && !defined $pid[0];
 
     return kill $name, $pid[0] // $self->{pid} // return;
 }
 
 
-# until the new workers serve, and the old ones have been told to go
+# waits until the new workers run and the old ones are shutting down
 
 sub reload {
     my ($self, %args) = @_;
@@ -500,6 +538,29 @@ sub reload {
 
         return @new >= $self->{workers} && @new == @now;
     }, 'reload');
+}
+
+
+# a second binary beside this one: the pids of the old master and of the new
+
+sub upgrade {
+    my ($self) = @_;
+
+    my $old = $self->{pid};
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    $self->signal('USR2');
+    $self->wait_for(sub { -e $self->path('nginx.pid.oldbin') },
+        'the old pid file');
+    $self->wait_for(sub { ($self->master // $old) != $old },
+        'the new pid file');
+
+    my $new = $self->master;
+    $self->wait_for(sub { $self->workers($new) == $self->{workers} },
+        'new workers');
+
+    return ($old, $new);
 }
 
 
@@ -523,14 +584,14 @@ sub quit {
 }
 
 
-# everything that writes to this error log: children without their master too
+# all processes with this error log, also children without their master
 
 sub kill_all {
     my ($self) = @_;
 
     my $log = "$self->{dir}/error.log";
 
-    # again and again: a master replaces those who die before it
+    # repeatedly, since a master replaces workers
 
     while (my @pids = map { $_->{pid} } grep {
         my $process = $_;
@@ -570,9 +631,11 @@ sub post { my $self = shift; $self->request('POST', @_) }
 
 
 sub json {
-    my $self = shift;
+    my ($self, $uri, %args) = @_;
 
-    my $answer = $self->get(@_);
+    $args{port} //= $self->port($self->{status}) if $self->{status};
+
+    my $answer = $self->get($uri, %args);
     my $json = eval { JSON::PP::decode_json($answer->{content}) };
 
     if (!$json) {
@@ -580,6 +643,26 @@ sub json {
     }
 
     return $json // {};
+}
+
+
+# a gate and a check as the status shows them; nothing, if there is none
+
+sub gates { @{shift->json('/init', @_)->{gates} // []} }
+
+
+sub gate {
+    my ($self, $name) = @_;
+
+    return (grep { !defined $name || $_->{gate} eq $name } $self->gates)[0];
+}
+
+
+sub check {
+    my ($self, $name, $gate) = @_;
+
+    return (grep { $_->{name} eq $name } map { @{$_->{checks}} }
+        grep { !defined $gate || $_->{gate} eq $gate } $self->gates)[0] // {};
 }
 
 
@@ -612,8 +695,8 @@ sub raw {
 }
 
 
-# status, headers (lower case), content, raw; or nothing, if the connection
-# ends or is silent for too long
+# status, headers (lower case), content, raw; or nothing if the connection is
+# closed or silent for too long
 
 sub http_read {
     my ($self, $socket, $method, $timeout) = @_;
@@ -670,6 +753,50 @@ sub http_read {
 }
 
 
+# a request of which the response is read later: http_read() and statuses()
+
+sub send {
+    my ($self, $uri, %args) = @_;
+
+    my $socket = $args{socket} // $self->connect($args{port});
+    my $method = $args{method} // 'GET';
+    my $connection = $args{keepalive} ? 'keep-alive' : 'close';
+
+    $socket->syswrite("$method $uri HTTP/1.1\r\nHost: localhost\r\n"
+        . "Connection: $connection\r\n" . ($args{headers} // '') . "\r\n");
+
+    return $socket;
+}
+
+
+# requests that are held at a gate
+
+sub hold {
+    my ($self, $n, $uri, $gate, %args) = @_;
+
+    my $held = $self->gate($gate)->{held};
+    my @sockets = map { $self->send($uri, %args) } 1 .. $n;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    $self->wait_held($held + $n, $gate);
+
+    return @sockets;
+}
+
+
+# how many responses have which status; "none" is no response
+
+sub statuses {
+    my ($self, @sockets) = @_;
+
+    my %count;
+    $count{$_ ? $_->{status} : 'none'}++
+        for map { scalar $self->http_read($_) } @sockets;
+
+    return \%count;
+}
+
+
 # waiting
 
 sub wait_for {
@@ -711,6 +838,66 @@ sub wait_log {
 }
 
 
+sub wait_state {
+    my ($self, $state, $gate, $seconds) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    return $self->wait_for(sub {
+        return (($self->gate($gate) // {})->{state} // '') eq $state;
+    }, 'gate ' . ($gate // '') . " to be $state", $seconds);
+}
+
+
+sub wait_ready {
+    my ($self, $gate, $seconds) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    return $self->wait_for(sub { ($self->gate($gate) // {})->{ready} },
+        'gate ' . ($gate // '') . ' to open', $seconds);
+}
+
+
+sub wait_held {
+    my ($self, $n, $gate, $seconds) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my $held;
+    my $done = $self->wait_for(sub {
+        $held = ($self->gate($gate) // {})->{held} // -1;
+        return $held == $n;
+    }, "$n requests to be held", $seconds // 20);
+
+    diag("$held are held") if !$done;
+
+    return $done;
+}
+
+
+sub wait_listen {
+    my ($self, $port) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    return $self->wait_for(sub { eval { $self->connect($port) } },
+        "port $port to listen");
+}
+
+
+sub wait_exit {
+    my ($self, @pids) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    return $self->wait_for(sub {
+        waitpid $self->{child}, POSIX::WNOHANG() if $self->{child};
+        return !grep { $self->alive($_) } @pids;
+    }, 'processes to exit');
+}
+
+
 sub allow {
     my ($self, @regex) = @_;
 
@@ -718,9 +905,9 @@ sub allow {
 }
 
 
-# Secrets: what the configuration has of passwords and tokens, and the files
-# that it names, must not be read anywhere.  Those of less than five letters
-# would be found by chance.
+# Secrets: the passwords and tokens of the configuration and of the files that it
+# names must not be in any output.  Those of less than five letters would be
+# found by chance.
 
 my (%secret, %revealed);
 
@@ -759,7 +946,7 @@ sub hear {
 
     for my $line ($text =~ /$any/ ? split /\n/, $text : ()) {
 
-        # a request to nginx itself, as it came
+        # a request to nginx, which it logs
         next if $line =~ / \[debug\] .* http (?:header|process|script|uri)/;
 
         $revealed{"$where: ...$1"}++ if $line =~ /(.{0,60}(?:$any).{0,20})/;
@@ -781,7 +968,7 @@ sub server_dir {
 }
 
 
-# under root, Test::PostgreSQL itself runs the server as "nobody"
+# if the test runs as root, Test::PostgreSQL runs the server as "nobody"
 
 sub postgres {
     my ($self, %args) = @_;
@@ -798,22 +985,29 @@ sub postgres {
 }
 
 
+# lines of its configuration; see InitGate::RedisServers
+
 sub redis {
-    my ($self, %args) = @_;
+    my ($self, @lines) = @_;
 
-    require Test::RedisServer;
+    require InitGate::RedisServers;
 
-    my $dir = $self->server_dir('redis');
-    my %conf = (bind => '127.0.0.1', port => $self->port($dir),
-        unixsocket => "$dir/redis.sock", unixsocketperm => 777, save => '""',
-        %{delete $args{conf} // {}});
+    return InitGate::RedisServers->new($self)->start(@lines);
+}
 
-    my $server = Test::RedisServer->new(tmpdir => $dir, conf => \%conf,
-        timeout => patience(10), %args);
 
-    push @{$self->{running}}, $server;
+# a library of t/preload, for LD_PRELOAD
 
-    return $server;
+sub preload {
+    my ($self, $name) = @_;
+
+    my $library = $self->path("$name.so");
+
+    system('cc', '-O1', '-shared', '-fPIC', '-o', $library,
+        "$top/t/preload/$name.c", '-ldl') == 0 or die 'cc failed';
+    chmod 0755, $library;
+
+    return $library;
 }
 
 
@@ -843,7 +1037,7 @@ sub finish {
 
     return if $self->{finished}++ || !-e "$self->{dir}/error.log";
 
-    # valgrind has some of its own
+    # valgrind has descriptors of its own
 
     is(join("\n", InitGate::Descriptors::left($self)), '',
         'no descriptor left open')
@@ -853,7 +1047,7 @@ sub finish {
     my $bound = patience($self->{quit});
     ok(defined $self->quit, "QUIT within $bound s");
 
-    # nor does it let a process have more descriptors than it has itself
+    # valgrind does not allow more descriptors than its own
 
     $self->allow(qr/setrlimit\(RLIMIT_NOFILE/) if $ENV{TEST_NGINX_VALGRIND};
 

@@ -1,21 +1,23 @@
 package InitGate::Checks;
 
-# What a test asks of single checks, by "location = /init" with details.
+# Tests of the verdicts of checks, as "location = /init" with details has them.
 #
-#     check($t, NAME)       the check as the status tells it
-#     probed($t, NAME)      the same, once everything that happened before the
-#                           call has been seen by a whole probe
+#     probed($t, NAME)      the check, after a probe that began after the call
+#                           has ended
 #     verdict($t, NAME, VERDICT [, REGEX])
-#                           tests the verdict and reason ("waiting missing")
-#                           of such a probe, and its message
+#                           tests verdict and reason ("waiting missing") of
+#                           such a probe, and its message
 #     settles($t, NAME, VERDICT [, REGEX])
-#                           the same, but waits for them, since others need
-#                           their time, too; VERDICT may be a regex as well
+#                           the same, but waits for them, where another process
+#                           has to act first; VERDICT may be a regex as well
+#     verdicts($t, [NAME, VERDICT, REGEX, LABEL], ...)
+#                           waits until each check has ended, and tests all of
+#                           them at once; returns them by their names
 #
-# Both tests return the check.
+# verdict() and settles() return the check.
 #
-# A check goes on being probed as long as its gate is closed: have a required
-# check beside it that does not pass.
+# A check is probed as long as its gate is closed: a required check that never
+# passes keeps it closed.
 
 use strict;
 use warnings;
@@ -23,47 +25,32 @@ use warnings;
 use Test::More ();
 
 use Exporter 'import';
-our @EXPORT = qw(check probed verdict settles);
-
-
-sub check {
-    my ($t, $name, $uri) = @_;
-
-    my ($check) = grep { $_->{name} eq $name }
-        map { @{$_->{checks}} } @{$t->json($uri // '/init')->{gates} // []};
-
-    return $check // {};
-}
+our @EXPORT = qw(probed verdict settles verdicts);
 
 
 sub probed {
-    my ($t, $name, $uri) = @_;
+    my ($t, $name) = @_;
 
-    my $before = check($t, $name, $uri)->{attempts} // 0;
+    my $before = $t->check($name)->{attempts} // 0;
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    # the one in flight may have begun before
+    # a probe may have begun before the call
     return $t->wait_for(sub {
-        my $check = check($t, $name, $uri);
+        my $check = $t->check($name);
         return ($check->{attempts} // 0) > $before + 1 && $check;
     }, "probes of $name") || {};
 }
 
 
 sub verdict {
-    my ($t, $name, $expected, $message, $uri) = @_;
+    my ($t, $name, $expected, $message) = @_;
 
-    my $check = probed($t, $name, $uri);
-    my $got = words($check);
+    my $check = probed($t, $name);
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    Test::More::is($got, $expected, "$name: $expected")
-        or Test::More::diag($check->{message} // 'no message');
-
-    Test::More::like($check->{message} // '', $message, "$name: message")
-        if $message;
+    is_verdict($check, $expected, $message, $name);
 
     return $check;
 }
@@ -77,7 +64,7 @@ sub settles {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
     my $settled = $t->wait_for(sub {
-        $check = check($t, $name);
+        $check = $t->check($name);
         my $got = words($check);
 
         return (ref $expected ? $got =~ $expected : $got eq $expected)
@@ -89,6 +76,42 @@ sub settles {
             . ($check->{message} // 'no message'));
 
     return $check;
+}
+
+
+sub verdicts {
+    my ($t, @expected) = @_;
+
+    my %check;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    $t->wait_for(sub {
+        %check = map { $_->{name} => $_ } map { @{$_->{checks}} } $t->gates;
+        return !grep { ($check{$_->[0]}{verdict} // 'pending') eq 'pending' }
+            @expected;
+    }, 'a verdict of each check', 20);
+
+    for (@expected) {
+        my ($name, $expected, $message, $label) = @$_;
+
+        is_verdict($check{$name}, $expected, $message, $label // $name);
+    }
+
+    return \%check;
+}
+
+
+sub is_verdict {
+    my ($check, $expected, $message, $label) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    Test::More::is(words($check), $expected, "$label: $expected")
+        or Test::More::diag($check->{message} // 'no message');
+
+    Test::More::like($check->{message} // '', $message, "$label: message")
+        if $message;
 }
 
 

@@ -10,6 +10,8 @@ package InitGate::DNS;
 # The code returns the addresses; or the name of a failure (NXDOMAIN,
 # SERVFAIL, REFUSED); or nothing, whereupon there is no answer at all.
 #
+# silent()       never answers
+#
 # port           where it listens
 # queries        what it was asked so far, as "name type" in lower case
 # set(WORD)      what the code gets as its third argument from now on
@@ -53,6 +55,13 @@ sub new {
     push @all, $self;
 
     return $self;
+}
+
+
+sub silent {
+    my ($class, %args) = @_;
+
+    return $class->new(sub { }, %args);
 }
 
 

@@ -25,7 +25,11 @@ package InitGate::Fake;
 #     freeze, thaw    connections are taken by the kernel, and nobody answers
 #     stop            nothing listens any more, every connection is reset or
 #                     closed; start() listens again on the same place
-# silent(ARGS)        accepts by the kernel's hand, never reads
+# http(STATUS, ...)   an HTTP server that responds to every request with this
+#                     status, or with the one that was set();  body => '';
+#                     keepalive => 1 (0: closes after each response);
+#                     delay => SECONDS;  wait => 1: not before set()
+# silent(ARGS)        the kernel accepts connections, nothing reads from them
 # blackhole()         a connect() to it neither succeeds nor fails
 #
 # In the code
@@ -65,6 +69,28 @@ sub new {
     push @all, $self;
 
     return $self->start;
+}
+
+
+sub http {
+    my ($class, $status, %args) = @_;
+
+    my $body = $args{body} // '';
+    my $connection = $args{keepalive} ? 'keep-alive' : 'close';
+
+    return $class->new(sub {
+        my ($c) = @_;
+
+        while ($c->read_until(qr/\r\n\r\n/)) {
+            sleep 0.01 while $args{wait} && $c->word eq '';
+            sleep $args{delay} if $args{delay};
+
+            $c->send('HTTP/1.1 ' . ($c->word || $status) . " x\r\n"
+                . 'Content-Length: ' . length($body) . "\r\n"
+                . "Connection: $connection\r\n\r\n$body") or return;
+            last if !$args{keepalive};
+        }
+    }, %args);
 }
 
 

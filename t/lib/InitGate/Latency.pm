@@ -1,8 +1,8 @@
 package InitGate::Latency;
 
-# Ordinary requests beside a fault, and the same requests without it: two
-# nginx, one of which is in trouble, and a client that asks one and the other
-# by turns, so that whatever else the machine is busy with hits both alike.
+# The latency of ordinary requests during a fault, and of the same requests
+# without it: a client sends requests to two instances of nginx in turn, one of
+# which has the fault, so that the load of the machine affects both alike.
 #
 #     use InitGate::Latency;
 #
@@ -15,35 +15,36 @@ package InitGate::Latency;
 #             }
 #     CONF
 #
-#     my $beside = InitGate::Latency->new($t->run);
-#     $beside->begin;
+#     my $latency = InitGate::Latency->new($t->run);
+#     $latency->begin;
 #     ...                             # the fault
-#     $beside->more(500);
-#     $beside->end('a fault');        # tests that nobody noticed
+#     $latency->more(500);
+#     $latency->end('a fault');       # tests the latency
 #
-# new($t, keepalive => 1)   starts the other one, with as many workers; the
-#               client keeps its connections in use all the time, or has a new
-#               one for each request (0)
-# begin         the client starts
-# more(N)       waits for so many more pairs of requests
-# end(NAME, lost => N)      the client ends: every request was served, but for
-#               N in killed workers; and the slowest beside the fault took but
-#               a few milliseconds more than the slowest without it
+# new($t, keepalive => 1)   starts the other instance, with as many workers; the
+#               client keeps its connections busy, or opens one for each
+#               request (0)
+# begin         starts the client
+# more(N)       waits for N more pairs of requests
+# end(LABEL, lost => N)     stops the client: every request was served, except
+#               N in killed workers, and the slowest one during the fault took
+#               only a few milliseconds longer than the slowest one without it
 #
-# beside_peers($t, N, NAME => [CHECK, VERDICT, REASON], ...)
+# latency_with_checks($t, N, NAME => [CHECK, VERDICT, REASON], ...)
 #               runs $t with N checks of each kind (%d in CHECK is the number
-#               of one), waits until they have ended twice as they should,
-#               tests that nobody noticed, and returns the object
+#               of the check), waits until each has ended twice as expected,
+#               tests the latency, and returns the object
+# ended($t, NAME, VERDICT [, REASON])
+#               tests that the last two probes of the check ended like this
 #
-# What counts is the time that a request took less the time for which its
-# worker or the client was ready to run and had no processor: a worker that
-# blocks does not want one.
+# The time that counts is the duration of a request without the time for which
+# its worker or the client was ready to run and had no processor: a worker that
+# blocks is not ready to run.
 
 use strict;
 use warnings;
 
 use InitGate;
-use InitGate::Checks 'check';
 use IO::Select;
 use IO::Socket::INET;
 use POSIX ();
@@ -51,15 +52,15 @@ use Socket qw(IPPROTO_TCP TCP_NODELAY);
 use Time::HiRes qw(time sleep);
 
 use Exporter 'import';
-our @EXPORT = qw(beside_peers ended);
+our @EXPORT = qw(latency_with_checks ended);
 
 use constant GATE => <<'CONF';
-    init_checks beside { check file /  name=beside; }
+    init_checks latency { check file /  name=latency; }
 CONF
 
 use constant LOCATION => <<'CONF';
-        location = /beside {
-            init_gate beside;
+        location = /latency {
+            init_gate latency;
             add_header X-Worker $pid;
             keepalive_requests 1000000;
             empty_gif;
@@ -86,7 +87,7 @@ CONF
     push @all, $self;
 
     for my $side (qw(with without)) {
-        $t->wait_for(sub { $self->{$side}->get('/beside')->{status} == 200 },
+        $t->wait_for(sub { $self->{$side}->get('/latency')->{status} == 200 },
             'ordinary requests');
     }
 
@@ -97,7 +98,7 @@ CONF
 sub begin {
     my ($self) = @_;
 
-    $self->{file} = $self->{t}->path('beside.' . ++$self->{turn});
+    $self->{file} = $self->{t}->path('latency.' . ++$self->{turn});
     $self->{pid} = fork // die "fork: $!";
 
     if ($self->{pid} == 0) {
@@ -170,13 +171,13 @@ sub waited {
 sub ask {
     my ($self, $side, $socket) = @_;
 
-    $$socket //= $self->connect($side) // return 'barred';
+    $$socket //= $self->connect($side) // return 'no_connection';
 
     # with the first line of the next one, so that no connection is ever idle:
     # nginx closes those when it has need of them
 
     syswrite $$socket, $self->{keepalive}
-        ? "Host: localhost\r\n\r\nGET /beside HTTP/1.1\r\n"
+        ? "Host: localhost\r\n\r\nGET /latency HTTP/1.1\r\n"
         : "Host: localhost\r\nConnection: close\r\n\r\n";
 
     my $select = IO::Select->new($$socket);
@@ -210,7 +211,7 @@ sub connect {
         PeerAddr => '127.0.0.1:' . $self->{$side}->port(8080)) // return;
 
     setsockopt $socket, IPPROTO_TCP, TCP_NODELAY, 1;
-    syswrite $socket, "GET /beside HTTP/1.1\r\n";
+    syswrite $socket, "GET /latency HTTP/1.1\r\n";
 
     return $socket;
 }
@@ -302,7 +303,7 @@ sub end {
 }
 
 
-sub beside_peers {
+sub latency_with_checks {
     my ($t, $n, %kind) = @_;
 
     my $checks = join "\n", map {
@@ -349,7 +350,7 @@ sub ended {
 
     my $check;
     my $done = $t->wait_for(sub {
-        $check = check($t, $name);
+        $check = $t->check($name);
         return ($check->{verdict} // '') eq $verdict
             && ($check->{reason} // '') eq ($reason // '')
             && 2 <= grep { $_->[0] eq $verdict } @{$check->{recent}};

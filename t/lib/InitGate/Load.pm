@@ -1,7 +1,7 @@
 package InitGate::Load;
 
-# Clients beside a test: each is a process that sends one request after
-# another and notes what became of each.
+# Clients that run beside a test: each is a process that sends one request
+# after another and records the result of each.
 #
 #     use InitGate::Load;
 #
@@ -11,42 +11,42 @@ package InitGate::Load;
 #     ...
 #     my $load = InitGate::Load->new($t, clients => 4);
 #     $t->reload;
-#     $load->more(100);               # wait for so many more answers
-#     only($load, 200, 'nobody was refused');
-#     balanced($t, 'app');
+#     $load->more(100);               # waits for 100 more responses
+#     only_status($load, 200, 'load: none refused');
+#     counted_as_logged($t, 'app');
 #
 # new($t, ...)  clients => 4; uri => '/'; port => N; keepalive => 1 (0: a
 #               connection for each request); pause => 0.002 (seconds between
 #               two requests of a client); timeout => 10; ends => 0 (1: nginx
-#               is going to end, and then a client that is turned away ends,
-#               too)
-# more(N [, STATUS]), stop, counts (a hash: a status, or one of the words
-#               below, to how many), slowest (seconds)
-#     lost          the connection ended, and the answer was not whole
-#     late          no answer in time
-#     barred: WHY   no connection could be made
-# That nginx closes an idle connection while the next request is on its way is
-# nothing new: it is sent again on a new connection and counts once.
+#               is about to exit, and a client exits when its connection is
+#               refused or closed)
+# more(N [, STATUS]), stop, counts (a hash: the number of requests by status or
+#               by one of the words below), slowest (seconds)
+#     lost          the connection was closed before the end of the response
+#     late          no response within the timeout
+#     no_connection: WHY   connect() failed
+# A request that nginx has not answered because it closed the idle connection
+# at the same time is sent again over a new connection and counts once.
 #
-# only(LOAD, STATUS, NAME)   stops it; all answers had this status, and none
-#               was lost
-# balanced($t, GATE [, URI [, port => N]])  what init_status counts is what
-#               the access log has
+# only_status(LOAD, STATUS, LABEL)   stops it; all responses had this status,
+#               and none was lost
+# counted_as_logged($t, GATE [, URI [, port => N]])  the counters of init_status
+#               are equal to those of the access log
 # counters($t, GATE [, URI [, port => N]]), logged($t, GATE) are its two sides
 #
-# Ordinary traffic beside what a test is about, on a port and at a gate of its
-# own, which is open:
+# Ordinary traffic during a test, on a port of its own and at an open gate of
+# its own:
 #
-#     my $t = InitGate->new(also => InitGate::Load::BESIDE, http => ...);
+#     my $t = InitGate->new(also => InitGate::Load::BACKGROUND, http => ...);
 #     $t->run;
-#     my $beside = beside($t);        # ends => 1, as above; counted => undef
-#                                     # where the counters begin anew
+#     my $background = background($t);   # ends => 1, as above; counted =>
+#                                     # undef where the counters begin at zero
 #     ...
-#     undisturbed($beside);
+#     unaffected($background);
 #
-# undisturbed(LOAD) stops it; every request was answered with 200, the access
-#               log has as many as were answered, and so has the gate's counter
-#               (unless nginx has ended)
+# unaffected(LOAD) stops it; every request was answered with 200, and the access
+#               log and the counter of the gate have as many (the counter only
+#               while nginx runs)
 
 use strict;
 use warnings;
@@ -59,21 +59,22 @@ use Socket qw(IPPROTO_TCP TCP_NODELAY);
 use Time::HiRes qw(time sleep);
 
 use Exporter 'import';
-our @EXPORT = qw(only balanced counters logged beside undisturbed);
+our @EXPORT = qw(only_status counted_as_logged counters logged background
+    unaffected);
 
 use constant LOG => <<'CONF';
     log_format decisions '$init_gate $init_gate_decision $status '
                          '$init_gate_held $request_uri';
 CONF
 
-use constant BESIDE => <<'CONF';
-    log_format beside '$init_gate $init_gate_decision $status';
-    init_checks beside { check file %%DIR%%/nginx.conf;  interval 20ms; }
+use constant BACKGROUND => <<'CONF';
+    log_format background '$init_gate $init_gate_decision $status';
+    init_checks background { check file %%DIR%%/nginx.conf;  interval 20ms; }
     server {
         listen 127.0.0.1:%%PORT_8099%%;
-        access_log %%DIR%%/beside.log beside;
-        location / { init_gate beside;  empty_gif; }
-        location = /init { init_status beside details=on;  access_log off; }
+        access_log %%DIR%%/background.log background;
+        location / { init_gate background;  empty_gif; }
+        location = /init { init_status background details=on;  access_log off; }
     }
 CONF
 
@@ -134,7 +135,7 @@ sub client {
         if (!$socket) {
             # a signal may have come in between
             last if $self->{ends} || $stop;
-            $result = "barred: $!";
+            $result = "no_connection: $!";
 
         } else {
             ($result, my $keep) = $self->exchange($socket);
@@ -257,7 +258,7 @@ sub stop {
 }
 
 
-sub only {
+sub only_status {
     my ($load, $status, $name) = @_;
 
     my %count = $load->stop->counts;
@@ -295,7 +296,7 @@ sub logged {
 
 # the log is written after the answer
 
-sub balanced {
+sub counted_as_logged {
     my ($t, $gate, @where) = @_;
 
     my ($counters, $logged);
@@ -312,22 +313,23 @@ sub balanced {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
     return is_deeply($counters, $logged,
-        "$gate: each request counts once");
+        "$gate: each request is counted once");
 }
 
 
-sub beside {
+sub background {
     my ($t, %args) = @_;
 
     my @there = ('/init', port => $t->port(8099));
 
-    $t->wait_for(sub { $t->json(@there)->{ready} }, 'the gate beside to open');
+    $t->wait_for(sub { $t->json(@there)->{ready} },
+        'the background gate to open');
 
-    my $logged = () = $t->read('beside.log') =~ /\n/g;
+    my $logged = () = $t->read('background.log') =~ /\n/g;
 
     my $load = InitGate::Load->new($t, clients => 2, pause => 0.01,
         port => $t->port(8099), logged => $logged,
-        counted => counters($t, 'beside', @there)->{passed}, %args);
+        counted => counters($t, 'background', @there)->{passed}, %args);
 
     $load->more(2);
 
@@ -335,7 +337,7 @@ sub beside {
 }
 
 
-sub undisturbed {
+sub unaffected {
     my ($load) = @_;
 
     my $t = $load->{t};
@@ -346,7 +348,7 @@ sub undisturbed {
     # the log is written after the answer
 
     for (my $end = time + InitGate::patience(2); time < $end; sleep 0.02) {
-        my @log = split /\n/, $t->read('beside.log');
+        my @log = split /\n/, $t->read('background.log');
 
         $seen{logged} = {};
         $seen{logged}{$_}++ for @log[$load->{logged} .. $#log];
@@ -356,24 +358,24 @@ sub undisturbed {
     # in a new nginx the first ones may wait for its first verdicts
 
     if (!defined $load->{counted}) {
-        my $held = delete $seen{logged}{'beside held_passed 200'};
-        $seen{logged}{'beside passed 200'} += $held if $held;
+        my $held = delete $seen{logged}{'background held_passed 200'};
+        $seen{logged}{'background passed 200'} += $held if $held;
     }
 
     my %should = (answered => { 200 => $answers },
-        logged => { 'beside passed 200' => $answers });
+        logged => { 'background passed 200' => $answers });
 
     if (!$load->{ends} && defined $load->{counted}) {
         $should{counted} = $load->{counted} + $answers;
-        $seen{counted} = counters($t, 'beside', '/init',
+        $seen{counted} = counters($t, 'background', '/init',
             port => $t->port(8099))->{passed};
     }
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
     return is_deeply(\%seen, \%should,
-        "$answers requests beside: answered, logged and counted")
-        && ok($answers, 'indeed some');
+        "background requests: $answers answered, logged and counted")
+        && ok($answers, 'background requests: some');
 }
 
 

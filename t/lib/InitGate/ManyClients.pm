@@ -1,14 +1,14 @@
 package InitGate::ManyClients;
 
-# Many clients at once, each with one request that may wait.
+# Many clients at once, each with one request, which may be held.
 #
-#     my $crowd = InitGate::ManyClients->new($t, 1000);
-#     $t->wait_for(sub { held() == 1000 }, 'all to wait');
+#     my $clients = InitGate::ManyClients->new($t, 1000);
+#     $t->wait_for(sub { held() == 1000 }, 'all to be held');
 #     $t->write('marker');
-#     my %answers = $crowd->answers;      # a status, or "lost", to how many
+#     my %count = $clients->statuses;     # how many had a status, or "lost"
 #
 # new($t, N, uri => '/', port => N)
-# answers    waits until all have been answered (20 s)
+# statuses   waits until all are answered (20 s)
 # leave      all close their connections at once
 
 use strict;
@@ -36,7 +36,7 @@ sub new {
     push @all, $self;
 
     for (my $left = $n; $left > 0; $left -= EACH) {
-        my $file = $t->path('crowd.' . @all . ".$left");
+        my $file = $t->path('clients.' . @all . ".$left");
         my $pid = fork // die "fork: $!";
 
         if ($pid == 0) {
@@ -65,7 +65,7 @@ sub clients {
             PeerAddr => "127.0.0.1:$self->{port}");
 
         if (!$socket) {
-            $count{barred}++;
+            $count{no_connection}++;
             next;
         }
 
@@ -93,7 +93,7 @@ sub clients {
 }
 
 
-sub answers {
+sub statuses {
     my ($self) = @_;
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;

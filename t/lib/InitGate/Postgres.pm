@@ -1,40 +1,25 @@
 package InitGate::Postgres;
 
-# What the tests of "check postgres" share: the checks as the status shows
-# them, and PostgreSQL's protocol as bytes, for scripted servers.
+# For the tests of "check postgres": PostgreSQL's protocol as bytes, for
+# scripted servers, and what a test does to a real server.
 #
-#     my $check = is_check($t, 'schema', 'waiting', 'missing', qr/orders/);
-#         waits until check "schema" has this verdict, reason (undef: none)
-#         and message, tests it, and returns it
-#     my $check = check($t, 'schema');
 #     psql($pg, 'SQL; SQL'), psql($pg, 'SQL', 'database')
-#     hba($pg, LINES)    who may log in and how, besides the test itself
+#     hba($pg, LINES)    who may log in and how, apart from the test itself
 #     server_log($pg)
 #
 #     auth_ok, ready, parameter(NAME => VALUE), error(SQLSTATE, MESSAGE
-#     [, SEVERITY]), row(VALUE ...), authentication(N [, BYTES])
-#     login($c)       reads the startup packet and lets everybody in
-#     questions($c)   true each time a whole question (up to Sync) has come
+#     [, SEVERITY]), authentication(N [, BYTES])
+#     login($c)       reads the startup packet and authenticates every client
+#     queries($c)     true each time a whole query (up to Sync) has been read
 
 use strict;
 use warnings;
 
 use DBI;
 use Exporter 'import';
-use InitGate::Checks;
-use Test::More;
 
-our @EXPORT = qw(check is_check psql hba server_log
-    auth_ok ready parameter error authentication login questions startup);
-
-
-sub is_check {
-    my ($t, $name, $verdict, $reason, $message) = @_;
-
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-
-    return settles($t, $name, join(' ', $verdict, $reason // ()), $message);
-}
+our @EXPORT = qw(psql hba server_log
+    auth_ok ready parameter error authentication login queries startup);
 
 
 sub psql {
@@ -115,7 +100,7 @@ sub error {
 }
 
 
-# the keywords and values that a client says hello with
+# the keywords and values of a startup packet
 
 sub startup {
     my ($c) = @_;
@@ -146,7 +131,7 @@ sub login {
 }
 
 
-sub questions {
+sub queries {
     my ($c) = @_;
 
     while (1) {

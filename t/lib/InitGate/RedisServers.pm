@@ -1,17 +1,20 @@
 package InitGate::RedisServers;
 
-# Redis servers that work together, which Test::RedisServer has no part in.
+# Redis servers, alone or together.
+#
+#     my $server = $t->redis(LINES of configuration ...);     one alone
 #
 #     my $servers = InitGate::RedisServers->new($t [, 'valkey-server']);
-#     my $server = $servers->start(LINES of configuration ...);
+#     my $server = $servers->start(LINES ...);
 #     my $node = $servers->node(LINES ...);         of a cluster
 #     my $sentinel = $servers->sentinel($server [, LINES ...]);
 #                                                   of that master, "main"
 #
-# Each listens on a port of its own at 127.0.0.1 and has its own directory;
-# %PORT% and %DIR% in the lines are these. They end with the test.
+# Each listens on a port of its own at 127.0.0.1 (that of a line "port N", if
+# there is one) and has its own directory; %PORT% and %DIR% in the lines stand
+# for these.  They end with the test.
 #
-#     $server->port, $server->at (host:port), $server->pid
+#     $server->port, $server->at (host:port), $server->pid, $server->dir
 #     $server->client                a Redis object
 #     $node->bus                     the port for the other nodes
 #     $server->stop, $server->run    killed, and started again
@@ -61,14 +64,12 @@ sub add {
     my ($self, $args, @lines) = @_;
 
     my $t = $self->{t};
-    my $number = ++$self->{number};
-    my $dir = $t->path("server$number");
-
-    mkdir $dir or die "$dir: $!";
+    my $dir = $t->server_dir('redis');
+    my ($port) = map { /^port (\d+)$/ } @lines;
 
     my $server = bless {
-        t => $t, dir => $dir, port => $t->port("server$number"),
-        bus => $t->port("bus$number"),
+        t => $t, dir => $dir, port => $port // $t->port($dir),
+        bus => $t->port("$dir bus"),
         program => $self->{program}, args => $args,
     }, 'InitGate::RedisServers::Server';
 
@@ -110,6 +111,8 @@ sub at { "127.0.0.1:$_[0]{port}" }
 
 sub pid { $_[0]{pid} }
 
+sub dir { $_[0]{dir} }
+
 
 sub run {
     my ($self) = @_;
@@ -129,7 +132,7 @@ sub run {
 
     $self->{t}->wait_for(sub {
         return eval { $self->client };
-    }, 'the server at ' . $self->at, 10);
+    }, 'the server at ' . $self->at);
 
     return $self;
 }

@@ -12,7 +12,6 @@ package InitGate::Strace;
 use strict;
 use warnings;
 
-use InitGate::Checks;
 use POSIX ();
 use Test::More;
 
