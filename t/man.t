@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The man page is well-formed, and in it as in README.md nothing that there is
-# is missing.
+# The man page is well-formed, and it has, as README.md, all directives,
+# parameters, states and the like.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -12,7 +12,7 @@ my $page = "$top/doc/ngx_http_init_gate_module.7";
 
 my @said = grep { !/mandoc\.db|: STYLE: referenced manual not found/ }
     qx(mandoc -T lint -W style $page 2>&1);
-is(join('', @said), '', 'well-formed');
+is(join('', @said), '', 'mandoc: no findings');
 
 my $text = qx(mandoc -T ascii $page);
 $text =~ s/.\x08//g;
@@ -50,7 +50,7 @@ my %tables = (
     variables => [map { "\$$_" } strings($source, 'ngx_http_variable_t')],
 );
 
-# lists that are too long for a man page; words that would be found anyway
+# lists that are too long for a man page; words that occur in other places
 
 my %more = (
     metrics => [source('report/ngx_gate_metrics.c') =~ /"(init_\w+)[" {]/g],
@@ -64,7 +64,7 @@ sub all_in {
     for my $name (sort keys %$tables) {
         my @words = @{$tables->{$name}};
 
-        cmp_ok(scalar @words, '>', 4, "there are $name");
+        cmp_ok(scalar @words, '>', 4, "sources: $name found");
         is(join(' ', grep { ref ? $text !~ $_
                 : $text !~ /(?<![\w\$])\Q$_\E(?!\w)/ } @words), '',
             "$where: all $name");

@@ -1,8 +1,8 @@
 
 /*
- * A check as configured: a line for the target and for each parameter.  In
- * another order the same words must be taken, or refused, all the same, and
- * make the same check.  FUZZ_CHECK is its type.
+ * A configured check: a line for the target and for each parameter.  In
+ * another order the same parameters must be valid or invalid as before, and
+ * make the same check.  FUZZ_CHECK is the type.
  */
 
 
@@ -84,7 +84,7 @@ fuzz_parse(ngx_conf_t *cf, ngx_gate_check_t *check, ngx_str_t *words,
 }
 
 
-/* as nginx's own parser leaves them: each ends in a zero byte */
+/* each ends in a zero byte, as the parser of nginx leaves them */
 
 static ngx_uint_t
 fuzz_split(ngx_pool_t *pool, ngx_str_t *words, const u_char *data, size_t size)

@@ -1,7 +1,7 @@
 
 /*
- * What nginx's main() has prepared before a configuration is read, for a
- * fuzz target that is linked with all of nginx.  Nothing is logged.
+ * Initialization as in main() of nginx before a configuration is read, for a
+ * fuzz target that is linked with nginx.  Nothing is logged.
  */
 
 
@@ -36,7 +36,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 }
 
 
-/* a configuration to be read; its pool is destroyed after the input */
+/* a configuration; its pool is destroyed after each input */
 
 static ngx_inline ngx_int_t
 fuzz_conf(ngx_conf_t *cf)

@@ -1,5 +1,5 @@
 
-/* /etc/resolv.conf and /etc/hosts, as somebody may have left them. */
+/* Arbitrary contents of /etc/resolv.conf and /etc/hosts. */
 
 
 #include "fuzz.h"
@@ -89,7 +89,7 @@ LLVMFuzzerTestOneInput(const u_char *data, size_t size)
         return 0;
     }
 
-    /* the first bytes are the name to find, or it is "localhost" */
+    /* the first bytes are the name to resolve, or else "localhost" */
 
     len = ngx_min((size_t) (data[0] & 0x0f), size - 1);
 

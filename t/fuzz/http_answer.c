@@ -1,7 +1,7 @@
 
 /*
- * An answer in HTTP/1: read in one go and in small pieces it must come to the
- * same status, body and end.
+ * A response in HTTP/1: read at once and in small pieces it must have the same
+ * status, body and end.
  */
 
 
@@ -119,7 +119,7 @@ LLVMFuzzerTestOneInput(const u_char *data, size_t size)
     head = data[0] & 1;
     step = 1 + (data[1] & 0x3f);
 
-    /* of its own, so that reading beyond it is found */
+    /* a buffer of this size, so that a read beyond its end is found */
 
     size -= 2;
     copy = malloc(size ? size : 1);

@@ -74,7 +74,7 @@ LLVMFuzzerTestOneInput(const u_char *data, size_t size)
         slice(&url.userinfo, &text);
         slice(&url.uri, &text);
 
-        /* no second line gets into the request */
+        /* the request line has no line break */
 
         for (i = 0; i < url.uri.len; i++) {
             if (url.uri.data[i] <= ' ') {
@@ -88,7 +88,7 @@ LLVMFuzzerTestOneInput(const u_char *data, size_t size)
             }
         }
 
-        /* a secret is in no part that is shown */
+        /* no secret in the parts that are shown */
 
         if (url.userinfo.len
             && url.endpoint.text.data < url.userinfo.data + url.userinfo.len)

@@ -1,8 +1,8 @@
 
 /*
- * What the postgres check parses itself: names in SQL, versions, rows of
- * migration tools, messages of servers, and connection strings, of which no
- * password may come back.  The first byte chooses.
+ * The parsers of the postgres check: names in SQL, versions, rows of migration
+ * tools, messages of servers, and connection strings, whose passwords must not
+ * be shown.  The first byte selects one.
  */
 
 
@@ -110,7 +110,7 @@ fuzz_names(ngx_pool_t *pool, ngx_str_t *text)
 }
 
 
-/* it reads as names in quotes, and nothing else, to an SQL parser */
+/* an SQL parser reads it as quoted names and nothing else */
 
 static void
 fuzz_quoted(char *name, ngx_uint_t parts)
@@ -234,7 +234,7 @@ fuzz_message(ngx_str_t *text)
 }
 
 
-/* the input stands before the secret, and behind it */
+/* the input before and after the secret */
 
 static void
 fuzz_conninfo(ngx_conf_t *cf, ngx_str_t *text)
@@ -252,7 +252,7 @@ fuzz_conninfo(ngx_conf_t *cf, ngx_str_t *text)
         "postgresql://a:" FUZZ_SECRET "%s@%s%Z"
     };
 
-    /* what stands there already is no secret */
+    /* a text of the message itself is not a secret */
 
     if (ngx_strstr(text->data, "7se") || ngx_strstr(text->data, "ret7")) {
         return;

@@ -1,6 +1,6 @@
 
 /*
- * A progress file, as it comes from whoever writes it.
+ * Arbitrary contents of a progress file.
  */
 
 

@@ -1,7 +1,7 @@
 
 /*
- * The target of a redis check.  What it is understood as, written down again
- * in full, has to be understood as the same.
+ * The target of a redis check.  The result of parsing, written in full, must
+ * be parsed to the same result.
  */
 
 
@@ -70,7 +70,7 @@ fuzz_check(ngx_conf_t *cf, ngx_gate_redis_target_t *target,
         size += target->servers[i].host.len + target->servers[i].path.len + 20;
 
         if (fuzz_same(&target->servers[i].host, &unix_host)) {
-            /* with a port behind it nobody could tell it from a socket */
+            /* with a port it could not be distinguished from a socket */
             return;
         }
     }

@@ -1,8 +1,8 @@
 
 /*
- * What a redis check makes of the replies: the first byte picks the check, the
- * rest is what the server says.  One verdict, or one more question; a message
- * that fits; numbers only where the check counts.
+ * The verdict of a redis check: the first byte selects the check, the rest are
+ * the replies.  The result is one verdict or one further command; the message
+ * fits its buffer; there are numbers only if the check counts.
  */
 
 

@@ -1,7 +1,7 @@
 
 /*
- * What a Redis server may say, in pieces: the first byte is their size.  In
- * one piece it must come to the same.
+ * Arbitrary replies of a Redis server, in pieces: the first byte is their
+ * size.  In one piece the result must be the same.
  */
 
 

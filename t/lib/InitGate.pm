@@ -25,9 +25,9 @@ package InitGate;
 # done_testing() of the harness stops every nginx and tests that the error log
 # has no alert, crit or emerg and no sanitizer report, that QUIT was in time,
 # that no password of the configuration or of a file that it names was in a
-# log, a response or the output of nginx and, if InitGate::Load is used, that no
-# process has an unexpected descriptor open.  The directory of a failed test is
-# kept and printed.
+# log, a response or the output of nginx and, if InitGate::Load is used, that
+# no process has an unexpected descriptor open.  The directory of a failed test
+# is kept and printed.
 #
 # A label has a subject and an expectation: "second request: held".
 #
@@ -905,8 +905,8 @@ sub allow {
 }
 
 
-# Secrets: the passwords and tokens of the configuration and of the files that it
-# names must not be in any output.  Those of less than five letters would be
+# Secrets: the passwords and tokens of the configuration and of the files that
+# it names must not be in any output.  Those of less than five letters would be
 # found by chance.
 
 my (%secret, %revealed);

@@ -1,7 +1,7 @@
 
 /*
- * What nginx's main() and ngx_os_init() prepare before anything else, for C
- * code that runs in main()'s place: the unit tests and the fuzz targets.
+ * Initialization as in main() and ngx_os_init() of nginx, for code that runs
+ * instead of main(): the unit tests and the fuzz targets.
  */
 
 

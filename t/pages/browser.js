@@ -1,8 +1,8 @@
 "use strict";
 
 /*
- * What the scripts here share: Chromium, TAP on stdout, and asking the test
- * that started us to do something.
+* Shared by the scripts: Chromium, TAP on stdout, and calls of subs of the
+ * Perl test that started the script.
  */
 
 const fs = require("fs");
@@ -38,7 +38,7 @@ function is(got, expected, name) {
 }
 
 
-/* runs a sub of the test, and waits until it has returned */
+/* runs a sub of the Perl test, and waits until it has returned */
 
 async function act(name, text) {
   console.log("act " + name + (text === undefined ? "" : " " + text));
@@ -46,7 +46,7 @@ async function act(name, text) {
 }
 
 
-/* until the function, run here, returns something true */
+/* waits until the function returns a true value */
 
 async function until(what, name, seconds) {
   const end = Date.now() + (seconds || 10) * 1000 * patience;

@@ -1,6 +1,6 @@
 "use strict";
 
-/* the dashboard over real gates, two hundred checks and hostile words */
+/* the dashboard of real gates, with two hundred checks and hostile texts */
 
 const { act, args, audit, fits, is, main, ok, until, visit }
   = require("./browser.js");
@@ -18,25 +18,26 @@ main(async (browser) => {
   const page = await visit(browser, args.url + "/init");
   const rows = page.locator("#rows tr:not([hidden])");
 
-  await until(async () => await rows.count() == 205, "all checks are there");
+  await until(async () => await rows.count() == 205, "all checks: shown");
 
   /* gates */
 
-  is(await page.textContent("h1"), "3 of 4 gates closed", "the sum");
-  ok(/^3 of 4 gates closed/.test(await page.title()), "also in the title");
+  is(await page.textContent("h1"), "3 of 4 gates closed",
+      "heading: closed gates");
+  ok(/^3 of 4 gates closed/.test(await page.title()), "title: closed gates");
   is(await gate(page, "many").locator(".state").textContent(), "initializing",
-     "the state of a gate");
+     "gate: state");
   is(await gate(page, "many").locator(".far").textContent(), "50 %",
-     "how far it is");
+     "gate: progress");
   ok(await gate(page, "open").locator("progress").isHidden(),
-     "no progress of an open gate");
+     "open gate: no progress");
   ok(/^starting [\d.]+ m?s/.test(
        (await gate(page, "open").locator(".line").textContent()).trim()),
-     "its history begins with starting");
+     "history: begins with starting");
   ok(/ready/.test(await gate(page, "open").locator(".line").textContent()),
-     "and ends with ready");
+     "history: ends with ready");
   ok(/prober \d+/.test(await gate(page, "open").textContent()),
-     "who probes");
+     "gate: prober");
 
   /* decisions */
 
@@ -45,40 +46,42 @@ main(async (browser) => {
   const before = await refused();
 
   await act("refuse", "7");
-  await until(async () => await refused() == before + 7, "counts decisions");
+  await until(async () => await refused() == before + 7, "decisions: counted");
 
   /* a check changes */
 
   const one = page.locator("#rows tr", { hasText: "many-007" });
 
   await until(async () => /waiting/.test(await one.textContent()),
-              "a check that waits");
-  ok(/missing/.test(await one.locator(".c-text").textContent()), "its reason");
+              "check: waiting");
+  ok(/missing/.test(await one.locator(".c-text").textContent()),
+      "check: reason");
   ok(/^in |^now/.test(await one.locator(".c-next").textContent()),
-     "the next probe");
+     "check: next probe");
   ok(await one.locator("svg[role=img]").getAttribute("aria-label")
-       .then((s) => /\d+ waiting/.test(s)), "its recent verdicts");
+       .then((s) => /\d+ waiting/.test(s)), "check: recent verdicts");
   await act("pass", "007");
   await until(async () => /passed/.test(await one.textContent()),
-              "passes before our eyes");
+              "check: passes without a reload");
 
-  /* hostile words stay words */
+  /* hostile texts stay texts */
 
   const bad = page.locator("#rows tr", { hasText: "hostile" }).first();
 
   ok(/<\/script><img src=x onerror=/.test(
-       await bad.locator(".c-text").textContent()), "a hostile message");
-  is(await page.locator("main img").count(), 0, "makes no element");
-  ok(!await page.evaluate(() => window.hurt), "and runs nothing");
+       await bad.locator(".c-text").textContent()),
+           "hostile message: shown as text");
+  is(await page.locator("main img").count(), 0, "hostile message: no elements");
+  ok(!await page.evaluate(() => window.hurt), "hostile message: no scripts");
 
   await bad.locator("th button").click();
   ok(/<\/script><img src=x/.test(await page.textContent(".more .msg")),
-     "shown in full when asked for");
+     "unfolded check: whole message");
   is(await bad.locator("th button").getAttribute("aria-expanded"), "true",
-     "which assistive technology is told");
-  await fits(page, "a long message");
+     "unfolded check: aria-expanded");
+  await fits(page, "long message");
   await bad.locator("th button").press("Enter");
-  is(await page.locator(".more").count(), 0, "folded again by the keyboard");
+  is(await page.locator(".more").count(), 0, "Enter: folded again");
 
   /* sorting */
 
@@ -87,76 +90,81 @@ main(async (browser) => {
   const order = await names(page);
 
   await head("Check").getByRole("button").click();
-  is(await head("Check").getAttribute("aria-sort"), "ascending", "sorts");
+  is(await head("Check").getAttribute("aria-sort"), "ascending",
+      "sorted by name: aria-sort");
   ok(sorted(await names(page), (a, b) => a.localeCompare(b, "en",
-     { numeric: true }) < 0), "by name");
+     { numeric: true }) < 0), "sorted by name: order");
   await head("Check").getByRole("button").press("Enter");
   is(await head("Check").getAttribute("aria-sort"), "descending",
-     "the other way");
+     "sorted by name, descending: aria-sort");
   ok(sorted(await names(page), (a, b) => a.localeCompare(b, "en",
-     { numeric: true }) > 0), "by name, downwards");
+     { numeric: true }) > 0), "sorted by name, descending: order");
   await head("Check").getByRole("button").press("Enter");
-  is((await names(page)).join(), order.join(), "and as configured again");
+  is((await names(page)).join(), order.join(),
+      "not sorted: order of the configuration");
 
   await head("Verdict").getByRole("button").click();
-  is((await cells(page, "verdict"))[0], "failed", "the worst verdict first");
-  is((await cells(page, "verdict")).pop(), "passed", "the best last");
+  is((await cells(page, "verdict"))[0], "failed",
+      "sorted by verdict: failed first");
+  is((await cells(page, "verdict")).pop(), "passed",
+      "sorted by verdict: passed last");
 
   /* filtering */
 
   await page.fill("#q", "MANY-01");
-  await until(async () => await rows.count() == 10, "filters by name");
-  is(await page.textContent("#count"), "10 of 205 checks", "says how many");
+  await until(async () => await rows.count() == 10, "filter: by name");
+  is(await page.textContent("#count"), "10 of 205 checks",
+      "filter: number of checks");
   await page.fill("#q", "onerror");
   await until(async () => (await names(page)).join() == "hostile",
-              "filters by message");
+              "filter: by message");
   await page.fill("#q", "no such thing");
-  ok(await page.isVisible("#none"), "says that nothing matches");
+  ok(await page.isVisible("#none"), "filter: nothing found");
   await page.fill("#q", "");
   await page.getByRole("button", { name: /\d+ passed/ }).click();
   ok((await cells(page, "verdict")).every((v) => v == "passed"),
-     "filters by verdict");
-  ok(/verdict=passed/.test(page.url()), "kept in the address");
+     "filter: by verdict");
+  ok(/verdict=passed/.test(page.url()), "filter: in the address");
   await page.getByRole("button", { name: /\d+ passed/ }).click();
   await gate(page, "open").getByRole("button").click();
   ok((await cells(page, "gate")).every((g) => g == "open"),
-     "filters by gate");
+     "filter: by gate");
 
   const again = await visit(browser, page.url());
   await until(async () => (await again.locator("#rows tr:not([hidden])")
-    .count()) == 1, "a bookmark brings the same view");
+    .count()) == 1, "bookmark: same view");
   await again.context().close();
 
   await gate(page, "open").getByRole("button").click();
-  await until(async () => await rows.count() == 205, "and all again");
+  await until(async () => await rows.count() == 205, "no filter: all checks");
 
-  /* for everybody */
+  /* other clients */
 
   const dark = await visit(browser, args.url + "/init",
     { colorScheme: "dark", viewport: { width: 375, height: 800 } });
   await until(async () => await dark.locator("#rows tr").count() == 205,
-              "on a phone");
+              "phone: all checks");
   await fits(dark, "phone");
 
   const brief = await visit(browser, args.url + "/brief");
   await until(async () => await brief.locator("#rows tr").count() == 205,
-              "details=off");
+              "details=off: all checks");
   is((await brief.locator("thead th:visible").allTextContents()).join(),
-     "Check,Gate,Verdict,Reason", "has fewer columns");
+     "Check,Gate,Verdict,Reason", "details=off: columns");
   ok(!/onerror/.test(await brief.content().then(
        (s) => s.slice(s.indexOf("<table"), s.indexOf("</table")))),
-     "and no messages");
+     "details=off: no messages");
   await brief.context().close();
 
   const hashed = await visit(browser, args.url + "/hashed");
   await until(async () => await hashed.locator("#rows tr").count() == 205,
-              "under a policy with its hashes");
+              "content security policy with hashes: all checks");
   await hashed.context().close();
 
   const still = await visit(browser, args.url + "/init",
                             { javaScriptEnabled: false });
   ok(await still.isVisible("text=The live view needs a script"),
-     "without scripts it says where the same is");
+     "scripts off: links to other formats");
   await still.context().close();
 
   /* pausing */
@@ -165,56 +173,57 @@ main(async (browser) => {
 
   page.on("request", () => polls++);
   await page.getByRole("button", { name: "Pause" }).click();
-  ok(/^paused/.test(await page.textContent("#live")), "pauses");
+  ok(/^paused/.test(await page.textContent("#live")), "paused: shown");
   polls = 0;
   await page.waitForTimeout(1500);
-  is(polls, 0, "and asks nothing then");
+  is(polls, 0, "paused: no requests");
   await page.getByRole("button", { name: "Resume" }).click();
-  await until(() => polls > 0, "resumes");
+  await until(() => polls > 0, "resumed: requests");
 
   let held;
   const status = /[?&]format=json/;
 
   await page.route(status, (route) => { held = route; });
-  await until(() => held, "is pressed while an answer is awaited");
+  await until(() => held, "a pending request");
   await page.getByRole("button", { name: "Pause" }).click();
   polls = 0;
   await held.continue();
   await page.waitForTimeout(1500);
-  is(polls, 0, "and that was the last one");
+  is(polls, 0, "paused during a request: no further requests");
   await page.unroute(status);
   await page.getByRole("button", { name: "Resume" }).click();
-  await until(() => polls > 0, "resumes again");
+  await until(() => polls > 0, "resumed again: requests");
 
-  /* the server goes and comes back */
+  /* nginx is stopped and started again */
 
   await act("stop");
   await until(async () => /no connection/.test(await page.textContent("#live")),
-              "says so when nobody answers");
+              "nginx stopped: no connection");
   await act("start");
   await until(async () => await page.textContent("#live") == "live",
-              "goes on when somebody does", 20);
+              "nginx started: live", 20);
 
-  /* a gate and its checks leave by a reload */
+  /* a gate and its checks are removed by a reload */
 
   await act("shrink");
   await until(async () => await page.locator("#gates article").count() == 3
     && await page.locator("#rows tr").count() == 5,
-    "what is configured no longer goes away", 15);
-  is(await page.locator("#only option").count(), 4, "also from the choices");
+    "gate removed: not shown", 15);
+  is(await page.locator("#only option").count(), 4,
+      "gate removed: not in the selection");
 
   for (const p of [page, dark]) {
     await until(async () => await p.locator("#rows tr").count() == 5,
-                "five checks are left");
+                "gate removed: five checks");
     await p.locator("#rows th button").first().click();
     await p.getByRole("button", { name: /1 failed/ }).click();
     await audit(p, p == page ? "light" : "dark, phone");
-    await fits(p, "with a message unfolded");
+    await fits(p, "unfolded message");
   }
 
   await dark.context().close();
 
-  is(page.faults.join(), "", "no errors in the page");
+  is(page.faults.join(), "", "page: no errors");
   await page.context().close();
 
   /* a status that is hostile in every field */
@@ -245,19 +254,19 @@ main(async (browser) => {
   odd.on("pageerror", (e) => odd.faults.push(e.message));
   await odd.goto(args.url + "/init");
   await until(async () => await odd.locator("#rows tr").count() == 2,
-              "a hostile status is shown");
+              "hostile status: shown");
   await odd.locator("#rows th button").first().click();
   await odd.locator("#gates h2 button").first().click();
   await odd.reload();
   await until(async () => await odd.locator("#rows tr").count() == 2,
-              "also from its bookmark");
+              "hostile status, bookmark: shown");
   is(await odd.locator("main img, main svg[onload]").count(), 0,
-     "and makes no element of its own");
-  ok(!await odd.evaluate(() => window.hurt), "nor runs anything");
-  is(odd.faults.join(), "", "nor breaks the page");
+     "hostile status: no elements");
+  ok(!await odd.evaluate(() => window.hurt), "hostile status: no scripts");
+  is(odd.faults.join(), "", "hostile status: no errors");
   await odd.close();
 
-  /* for a week: the same page with its clock running fifty times as fast */
+  /* a long time: the page with a clock that is fifty times as fast */
 
   const wall = await browser.newContext();
 
@@ -289,7 +298,7 @@ main(async (browser) => {
   const late = await size(300);
 
   console.log("# " + JSON.stringify(early) + " " + JSON.stringify(late));
-  ok(late.heap - early.heap < 200000, "its memory does not grow");
-  ok(late.nodes - early.nodes < 50, "nor its document");
-  is(late.listeners, early.listeners, "nor what it listens to");
+  ok(late.heap - early.heap < 200000, "many polls: memory");
+  ok(late.nodes - early.nodes < 50, "many polls: nodes of the document");
+  is(late.listeners, early.listeners, "many polls: event listeners");
 });

@@ -15,17 +15,17 @@ main(async (browser) => {
   const still = await visit(browser, args.url + "/",
                             { javaScriptEnabled: false });
 
-  is(await still.title(), "Getting ready", "scripts off: the title");
+  is(await still.title(), "Getting ready", "scripts off: title");
   is(await still.textContent("h1").then((t) => t.trim()), "Getting ready",
-     "scripts off: the heading");
-  is(await still.textContent(".far b"), "25 %", "scripts off: how far");
-  is(await still.locator("li").count(), 2, "scripts off: the checks");
+     "scripts off: heading");
+  is(await still.textContent(".far b"), "25 %", "scripts off: percentage");
+  is(await still.locator("li").count(), 2, "scripts off: checks");
   is(await still.textContent("li.waiting span"), "waiting: missing",
      "scripts off: verdict and reason");
   is(await still.getAttribute("progress", "value"), "25.00",
-     "scripts off: the bar");
+     "scripts off: progress bar");
   is(await still.getAttribute("meta[http-equiv=refresh]", "content"), "5",
-     "scripts off: reloads");
+     "scripts off: refresh");
 
   /* policies: nothing allowed, our hashes, our hashes without connections */
 
@@ -35,7 +35,7 @@ main(async (browser) => {
 
   ok(await strict.isVisible("text=25 %"), "default-src 'none': readable");
 
-  /* the others, as people have them */
+  /* common clients */
 
   const page = await visit(browser, args.url + "/?a=b//c#there");
   const one = await visit(browser, args.url + "/link?token=1");
@@ -64,48 +64,49 @@ main(async (browser) => {
 
   is(await own.textContent("h1").then((t) => t.trim()),
      "Shop <b>&\"' </title></h1><script>window.hurt = 1</script>",
-     "own title, escaped");
+     "init_page title: escaped");
   is(await own.textContent(".message").then((t) => t.trim()),
-     "Back <i>soon</i> \u2713", "own message, escaped");
-  ok(!await own.evaluate(() => window.hurt), "nothing of it runs");
-  ok((await own.title()).endsWith("</title></h1><script>window.hurt = 1</script>"),
-     "also in <title>");
+     "Back <i>soon</i> \u2713", "init_page message: escaped");
+  ok(!await own.evaluate(() => window.hurt), "init_page: no scripts");
+  ok((await own.title())
+       .endsWith("</title></h1><script>window.hurt = 1</script>"),
+     "init_page title: escaped in <title>");
 
   ok(await page.evaluate(
        () => !document.querySelector("meta[http-equiv=refresh]")),
-     "with its script the page does not reload");
+     "scripts: no refresh");
 
-  /* it moves */
+  /* progress */
 
   await act("fill", "70");
 
   await until(async () => await page.textContent(".far b") == "35 %",
-              "moves without reloading");
-  is(await page.title(), "35 % \u00b7 Getting ready", "the title tells");
+              "progress: percentage");
+  is(await page.title(), "35 % \u00b7 Getting ready", "progress: title");
   is(await page.evaluate(() => document.querySelector("progress").value), 35,
-     "the bar");
+     "progress: bar");
   ok(await page.getByRole("progressbar", { name: "Progress" }).isVisible(),
-     "a progress bar to assistive technology");
+     "progress: role of the bar");
   await until(async () => await hashed.textContent(".far b") == "35 %",
-              "with hashes in the policy it moves as well");
+              "content security policy with hashes: percentage");
   ok(/0 of 2 done/.test(await page.textContent("#say")),
-     "is said to a screen reader");
+     "progress: text for a screen reader");
 
-  /* and stays where it is as long as nobody answers */
+  /* without a network the page stays */
 
   await page.context().setOffline(true);
   await until(async () => /No connection/.test(await page.textContent("#foot")),
-              "says so when the network is gone");
+              "offline: message");
   await page.context().setOffline(false);
   await act("fill", "100");
   await until(async () => /50 %/.test(await page.textContent(".far b")),
-              "and goes on when it is back");
-  is(await page.textContent("#foot"), "", "and says no more of it");
+              "online again: percentage");
+  is(await page.textContent("#foot"), "", "online again: no message");
 
-  is(loads[args.url + "/?a=b//c"], undefined, "was never reloaded");
-  ok(await page.evaluate(() => window.mark), "is still the same page");
+  is(loads[args.url + "/?a=b//c"], undefined, "progress: no reload");
+  ok(await page.evaluate(() => window.mark), "progress: same document");
   ok((loads[args.url + "/odd/"] || 0) < 2,
-     "no loop where something else answers OPTIONS");
+     "204 for OPTIONS: no loop");
 
   /* a form sent while the gate is closed */
 
@@ -114,24 +115,24 @@ main(async (browser) => {
   await form.waitForLoadState();
 
   is(await form.locator("progress").count(), 0,
-     "a POST gets no page that could repeat it");
+     "POST: no waiting page");
 
   /* the gate opens */
 
   await act("open");
 
-  for (const [p, name] of [[page, "with scripts"], [one, "a one-time link"],
-      [own, "own words"], [dark, "on a phone"], [hashed, "hashes"],
-      [odd, "OPTIONS answered elsewhere"], [still, "scripts off"],
+  for (const [p, name] of [[page, "scripts"], [one, "one-time link"],
+      [own, "init_page"], [dark, "phone"], [hashed, "policy with hashes"],
+      [odd, "204 for OPTIONS"], [still, "scripts off"],
       [strict, "default-src 'none'"], [deaf, "no connect-src"]]) {
-    await until(() => app(p).catch(() => false), "goes to the application: "
-                + name, 15);
+    await until(() => app(p).catch(() => false),
+                name + ": loads the application", 15);
   }
 
-  is(page.url(), args.url + "/?a=b//c#there", "at its own address");
-  is(loads[args.url + "/?a=b//c"], 1, "by one load");
+  is(page.url(), args.url + "/?a=b//c#there", "application: same address");
+  is(loads[args.url + "/?a=b//c"], 1, "application: one load");
   is(await page.evaluate(() => history.length), past,
-     "without a step in the history");
+     "application: no entry in the history");
   is([...page.faults, ...hashed.faults, ...own.faults].join(), "",
-     "no errors in the pages");
+     "pages: no errors");
 });

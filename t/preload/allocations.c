@@ -1,13 +1,13 @@
 
 /*
- * A library that nginx is started with: it steps into nginx's functions that
- * allocate, and malloc(), and lets one call in so many fail, if it is made by
- * the module or by a library that only the module uses.
+ * A library for LD_PRELOAD: it replaces the functions of nginx that allocate,
+ * and malloc(), and makes some calls of the module, and of libraries that only
+ * the module uses, fail.
  *
- * FAIL_AT=N      the Nth fails, and nothing else (0: none)
- * FAIL_EVERY=N   each Nth fails, as long as FAIL_FILE exists; those by which
- *                nginx itself gets memory for its pools, too
- * FAIL_COUNT     a file, that tells at the end how many there were
+ * FAIL_AT=N      only the Nth call fails (0: none)
+ * FAIL_EVERY=N   every Nth call fails, as long as FAIL_FILE exists, those by
+ *                which nginx allocates memory for its pools included
+ * FAIL_COUNT     a file for the number of calls, written at the end
  */
 
 
@@ -110,7 +110,7 @@ HOOKS(declare)
 static hook_t  hooks[] = { HOOKS(entry) };
 
 
-/* nginx has one thread: what was there is put back for as long as it runs */
+/* nginx has one thread: the original code is restored while it runs */
 
 static void *
 call(hook_t *hook, void *a, void *b, void *c, void *d)
@@ -128,7 +128,7 @@ call(hook_t *hook, void *a, void *b, void *c, void *d)
 HOOKS(define)
 
 
-/* these come from nginx's pools, too */
+/* these are allocated from pools, too */
 
 static void *
 take_aligned(void *alignment, void *size, void *log, void *none)

@@ -1,7 +1,7 @@
 
 /*
- * A library that nginx is started with: as many seconds later than it is, by
- * the clock that only goes forward, as the file LATER is long.
+ * A library for LD_PRELOAD: the monotonic clock is as many seconds ahead as
+ * the file LATER has bytes.
  */
 
 

@@ -1,8 +1,8 @@
 
 /*
- * A library that nginx is started with: the time of day is off by as many
- * seconds as the file CLOCK_FILE says, a number of eight bytes.  The other
- * clocks are as they are.
+ * A library for LD_PRELOAD: the wall clock is off by the number of seconds in
+ * the file CLOCK_FILE, an integer of eight bytes.  Other clocks are not
+ * changed.
  */
 
 

@@ -1,5 +1,5 @@
-# README.md, "Building": with nginx's own sources, and with what may be left
-# out, in a Debian that has nothing.
+# README.md, "Building": with the sources of nginx, and without the optional
+# libraries, in a minimal Debian.
 
 use strict;
 use warnings;
@@ -13,9 +13,9 @@ my $root = InitGate::DebianRoot->new;
 my $at = $root->checkout =~ s/^\Q$root->{dir}\E//r;
 my $install = 'apt-get -q -y install --no-install-recommends';
 
-# as nginx publishes it: of Debian's source package, the archive alone
+# the original archive of the source package of Debian
 
-$root->online_ok($root->script(<<"SH"), "nginx's own sources");
+$root->online_ok($root->script(<<"SH"), 'sources of nginx');
 sed 's/^deb /deb-src /' /etc/apt/sources.list > /etc/apt/sources.list.d/src.list
 apt-get -q update
 $install gcc make libc6-dev dpkg-dev pkg-config libpcre2-dev zlib1g-dev \\
@@ -31,19 +31,19 @@ my $commands = InitGate::DebianRoot::commands_after('README.md',
     "With nginx's own sources") =~ s{/path/to/nginx-init-gate}{$at}gr;
 
 
-# what is missing is named, with its package
+# the error names the missing library and its package
 
 for ('libpq-dev', 'libhiredis-dev') {
     my ($status, $said) = $root->run(@{$root->script("cd /src/nginx\n",
         $commands)});
 
-    isnt($status, 0, "without $_");
-    like($said, qr/apt-get install \Q$_\E\)/, 'is told to install it');
+    isnt($status, 0, "without $_: make fails");
+    like($said, qr/apt-get install \Q$_\E\)/, "without $_: message");
     $root->run_ok($root->script("$install $_\n"), "installed $_");
 }
 
 
-# to be loaded
+# as a dynamic module
 
 $root->write('/nginx.conf', <<'CONF');
 error_log stderr;
@@ -57,16 +57,17 @@ make >/dev/null
 objs/nginx -t -p /src/nginx/ -c /nginx.conf \
     -g 'load_module objs/ngx_http_init_gate_module.so;'
 SH
-    'to be loaded');
-unlike($said, qr/\bwarning:/, 'no warning');
+    'dynamic module: built and loaded');
+unlike($said, qr/\bwarning:/, 'dynamic module: no warnings');
 
 $root->run_ok($root->script("NGINX_SRC=/src/nginx make\n",
     "ls build/ngx_http_init_gate_module.so\n"), 'NGINX_SRC=… make');
 
 
-# without PostgreSQL and Redis; ours is not the nginx that is installed
+# without PostgreSQL and Redis, against an nginx that is not installed
 
-$said = $root->run_ok($root->script(<<'SH'), 'without both');
+$said = $root->run_ok($root->script(<<'SH'),
+    'without PostgreSQL and Redis: built');
 export INIT_GATE_POSTGRES=no INIT_GATE_REDIS=no NGINX_SRC=/src/nginx
 make
 if ldd build/ngx_http_init_gate_module.so | grep 'libpq\|hiredis'; then
@@ -80,17 +81,18 @@ for check in 'postgres dbname=app' 'redis redis://cache' 'file /there'; do
 done
 SH
 
-like($said, qr/without $_ in \S+:4\n/, "no check that needs $_")
+like($said, qr/without $_ in \S+:4\n/, "without $_: check refused")
     for 'libpq', 'hiredis';
-like($said, qr/test is successful\n\z/, 'and the others are there');
+like($said, qr/test is successful\n\z/,
+    'without PostgreSQL and Redis: file check valid');
 
 
-# linked in
+# as a static module
 
 $said = $root->run_ok($root->script("cd /src/nginx\nmake -s clean\n",
     $commands =~ s/--add-dynamic-module=/--add-module=/r
         =~ s/^make modules$/make/mr,
-    "objs/nginx -t -p /src/nginx/ -c /nginx.conf\n"), 'linked in');
-unlike($said, qr/\bwarning:/, 'no warning');
+    "objs/nginx -t -p /src/nginx/ -c /nginx.conf\n"), 'static module: built');
+unlike($said, qr/\bwarning:/, 'static module: no warnings');
 
 done_testing;

@@ -1,4 +1,4 @@
-# The Debian package: built, looked at, installed, upgraded, removed, purged.
+# The Debian package: built, examined, installed, upgraded, removed, purged.
 
 use strict;
 use warnings;
@@ -13,40 +13,42 @@ my $enabled = '/etc/nginx/modules-enabled/50-mod-http-init-gate.conf';
 my @quiet = qw(env DEBIAN_FRONTEND=noninteractive);
 my @apt = (@quiet, qw(apt-get -q -y -o Dpkg::Use-Pty=0));
 
-# built, twice: the second one is newer
+# built twice, the second time with a newer version
 
 my $builder = InitGate::DebianRoot->new;
 my $checkout = $builder->checkout;
 my $at = '/src/nginx-init-gate';
 
-$builder->online_ok(["$at/tools/install", 'deb'], 'what the build needs');
+$builder->online_ok(["$at/tools/install", 'deb'], 'tools/install deb');
 $builder->online_ok([@apt, qw(install --no-install-recommends lintian)],
-    'lintian');
+    'apt install lintian');
 
 my $said = $builder->run_ok(['make', '-C', $at, 'deb'], 'make deb');
-unlike($said, qr/\bwarning:/, 'no warning');
+unlike($said, qr/\bwarning:/, 'make deb: no warnings');
 
 is_deeply([$builder->glob("$at/../*.deb"), $builder->glob("$at/obj-*"),
-    $builder->glob("$at/debian/files")], [], 'nothing left in the checkout');
+    $builder->glob("$at/debian/files")], [],
+        'make deb: no files left in the checkout');
 
 my ($deb) = $builder->glob("$at/build-deb/${name}_*.deb");
 my ($changes) = $builder->glob("$at/build-deb/*.changes");
 
 $said = $builder->run_ok(['lintian', '--fail-on', 'error,warning', '--info',
     '--allow-root', $changes], 'lintian');
-unlike($said, qr/^[EW]:/m, 'nothing serious');
+unlike($said, qr/^[EW]:/m, 'lintian: no errors, no warnings');
 
-$said = $builder->run_ok(['dpkg-deb', '--contents', $deb], 'the contents');
+$said = $builder->run_ok(['dpkg-deb', '--contents', $deb],
+    'dpkg-deb --contents');
 like($said, qr/ \.\Q$_\E$/m, $_) for
     '/usr/lib/nginx/modules/ngx_http_init_gate_module.so',
     '/usr/share/nginx/modules-available/mod-http-init-gate.conf',
     '/usr/share/man/man7/ngx_http_init_gate_module.7.gz',
     "/usr/share/doc/$name/copyright",
     "/usr/share/doc/$name/examples/quick-start/nginx.conf";
-unlike($said, qr/__pycache__/, 'no rubbish');
+unlike($said, qr/__pycache__/, 'package: no __pycache__');
 
 my $depends = $builder->run_ok(['dpkg-deb', '--field', $deb, 'Depends'],
-    'what it depends on');
+    'package: dependencies');
 like($depends, $_, "it depends on $_")
     for qr/\bnginx-abi-/, qr/\blibpq5\b/, qr/\blibhiredis/;
 
@@ -57,11 +59,11 @@ my ($top) = $changelog =~ /^(.*?^ -- .*?\n)/ms;
 $top =~ s/\(.*?\)/($version+1)/;
 $builder->write("$at/debian/changelog", "$top\n$changelog");
 rename "$builder->{dir}$deb", "$builder->{dir}/old.deb";
-$builder->run_ok(['make', '-C', $at, 'deb'], 'make deb, of a newer version');
+$builder->run_ok(['make', '-C', $at, 'deb'], 'make deb, newer version');
 
 my ($newer) = $builder->glob("$at/build-deb/${name}_*.deb");
 
-# installed on a machine that has nothing
+# installed in a minimal Debian
 
 my $root = InitGate::DebianRoot->new;
 my %from = ('old.deb' => '/old.deb', 'new.deb' => $newer);
@@ -73,16 +75,16 @@ for my $to (sort keys %from) {
 
 $root->online_ok([qw(apt-get -q update)], 'apt-get update');
 $root->online_ok([@apt, qw(install --download-only nginx curl),
-    '/old.deb'], 'downloaded what follows');
+    '/old.deb'], 'apt install --download-only');
 $root->run_ok([@apt, qw(install nginx curl), '/old.deb'],
     'apt install nginx ./old.deb');
 
 my $there = sub { -l "$root->{dir}$enabled" };
 
-ok($there->(), 'enabled');
-$root->run_ok(['nginx', '-t'], 'nginx -t');
+ok($there->(), 'installed: module enabled');
+$root->run_ok(['nginx', '-t'], 'nginx -t, installed');
 
-# at work, and upgraded at work
+# upgraded while nginx runs
 
 $root->write('/etc/nginx/conf.d/gate.conf', <<'CONF');
 init_checks app {
@@ -123,9 +125,9 @@ nginx -s quit
 while [ -e /run/nginx.pid ]; do sleep 0.1; done
 SH
 
-$root->run_ok(['sh', '/work.sh'], 'closed, upgraded, open');
+$root->run_ok(['sh', '/work.sh'], 'gate closed, package upgraded, gate open');
 unlike($root->read('/var/log/nginx/error.log'), qr/\[(?:alert|crit|emerg)\]/,
-    'no alerts');
+    'upgraded while nginx runs: no alerts');
 
 my $installed = sub {
     my (undef, $said) = $root->run('dpkg-query', '-W', '-f',
@@ -133,38 +135,38 @@ my $installed = sub {
     return $said;
 };
 
-is($installed->(), "installed $version+1", 'upgraded');
-ok($there->(), 'still enabled');
+is($installed->(), "installed $version+1", 'upgraded: version');
+ok($there->(), 'upgraded: module enabled');
 
-# what the administrator has disabled stays so
+# a module that the administrator has disabled
 
 unlink "$root->{dir}$enabled";
 unlink "$root->{dir}/etc/nginx/conf.d/gate.conf";
 $root->run_ok([@apt, qw(install --allow-downgrades), '/old.deb'], 'downgrade');
 $root->run_ok([@apt, qw(install), '/new.deb'], 'upgrade');
-ok(!$there->(), 'not enabled again by an upgrade');
+ok(!$there->(), 'module disabled, upgraded: still disabled');
 
-# removed, and back
+# removed and installed again
 
 $root->run_ok([@apt, 'remove', $name], 'apt remove');
 $root->run_ok([@apt, 'install', '/new.deb'], 'apt install');
-$root->run_ok(['dpkg', '--purge', $name], 'purged');
-$root->run_ok([@apt, 'install', '/new.deb'], 'and installed');
-ok($there->(), 'enabled');
+$root->run_ok(['dpkg', '--purge', $name], 'dpkg --purge');
+$root->run_ok([@apt, 'install', '/new.deb'], 'apt install after purge');
+ok($there->(), 'purged, installed: module enabled');
 
 $root->run_ok([@apt, 'remove', $name], 'apt remove');
-ok(!$there->(), 'no more enabled');
+ok(!$there->(), 'removed: module not enabled');
 ok(!-e "$root->{dir}/usr/lib/nginx/modules/ngx_http_init_gate_module.so",
-    'the module is gone');
-$root->run_ok(['nginx', '-t'], 'nginx -t without it');
+    'removed: no module');
+$root->run_ok(['nginx', '-t'], 'nginx -t, removed');
 
-$root->run_ok([@apt, 'install', '/new.deb'], 'installed again');
-ok($there->(), 'enabled again');
+$root->run_ok([@apt, 'install', '/new.deb'], 'apt install after remove');
+ok($there->(), 'removed, installed: module enabled');
 
 $root->run_ok([@apt, 'purge', $name], 'apt purge');
 $said = $root->run_ok(['find', '/etc', '/usr', '/var/lib/nginx',
-    '/var/lib/dpkg/info', '-name', '*init*gate*'], 'what is left');
-is($said, '', 'nothing');
-$root->run_ok(['nginx', '-t'], 'nginx -t afterwards');
+    '/var/lib/dpkg/info', '-name', '*init*gate*'], 'find after purge');
+is($said, '', 'purged: no files left');
+$root->run_ok(['nginx', '-t'], 'nginx -t, purged');
 
 done_testing;

@@ -1,5 +1,5 @@
-# README.md, "Installing", and conf-examples/README.md, word by word, in Debians
-# that have nothing.
+# The commands of README.md, "Installing", and of conf-examples/README.md, in a
+# minimal Debian.
 
 use strict;
 use warnings;
@@ -11,10 +11,9 @@ use InitGate::DebianRoot;
 
 my $at = '/src/nginx-init-gate';
 
-# A root that is a user's machine: sudo is there, and systemctl, which has
-# nothing to talk to in a chroot.  Like an image of Debian's, it starts no
-# service by itself; what needs packages comes first, and then the network is
-# one of loopback only.
+# A root like the machine of a user: with sudo, and with systemctl, which would
+# not work in a chroot.  Like an image of Debian, it starts no service by
+# itself. Packages are installed first, then the network has loopback only.
 
 sub machine {
     my $root = InitGate::DebianRoot->new;
@@ -39,41 +38,42 @@ SH
 # the package
 
 my @blocks = InitGate::DebianRoot::commands('As a Debian package');
-is(scalar @blocks, 3, 'the blocks of the package');
+is(scalar @blocks, 3, 'package: blocks of the page');
 
 my $root = machine();
 my $start = time;
 
 $root->online_ok($root->script($blocks[0]), 'build and install');
-cmp_ok(time - $start, '<', 600, 'in minutes');
+cmp_ok(time - $start, '<', 600, 'build and install: duration');
 
 my $said = $root->run_ok($root->script(@blocks[1, 2],
-    "nginx -s quit\n"), 'and use');
+    "nginx -s quit\n"), 'use');
 
 like($said, qr/ 503 .*"gate":"app".* 200 OK.*\[\+\]file ok/s,
-    'closed, then open');
+    'use: gate closed, then open');
 unlike($root->read('/var/log/nginx/error.log'), qr/\[(?:alert|crit|emerg)\]/,
-    'no alerts');
+    'use: no alerts');
 
 unlink "$root->{dir}/var/lib/app/.initialized";
 $said = $root->run_ok($root->script(
     InitGate::DebianRoot::commands_after('conf-examples/README.md', 'To try one'),
-    "curl -i http://localhost/\n"), 'an example as it is');
-like($said, qr/test is successful.* 503 .*X-Init-Gate: app;/s, 'works');
+    "curl -i http://localhost/\n"), 'unchanged example');
+like($said, qr/test is successful.* 503 .*X-Init-Gate: app;/s,
+    'unchanged example: gate closed');
 
 
 # from source
 
 @blocks = InitGate::DebianRoot::commands('From source');
-is(scalar @blocks, 2, 'the blocks of the source');
+is(scalar @blocks, 2, 'source: blocks of the page');
 
 $root = machine();
 $start = time;
 
 $root->online_ok($root->script($blocks[0]), 'build and install');
-cmp_ok(time - $start, '<', 600, 'in minutes');
+cmp_ok(time - $start, '<', 600, 'build and install: duration');
 
-$said = $root->run_ok($root->script($blocks[1]), 'loaded');
-like($said, qr/test is successful/, 'and nginx takes it');
+$said = $root->run_ok($root->script($blocks[1]), 'nginx -t with the module');
+like($said, qr/test is successful/, 'nginx -t with the module: successful');
 
 done_testing;

@@ -1,5 +1,5 @@
-# README.md, "Try it", in a Debian that has nothing but sh and apt: tools/demo
-# with a terminal and without, and tools/test.
+# README.md, "Try it", in a minimal Debian: tools/demo with and without a
+# terminal, and tools/test.
 
 use strict;
 use warnings;
@@ -18,18 +18,19 @@ sub left {
 }
 
 
-# without a terminal it ends by itself
+# without a terminal it exits by itself
 
 my $start = time;
 my $said = $root->online_ok(["$at/tools/demo"], 'tools/demo');
 my $took = time - $start;
 
 like($said, qr/\(503\)\n.*\(503\)\n.*hello, with 600 files \(200\)\n/s,
-    'moves, and opens');
-like($said, qr{http://127.0.0.1:\d+/init }, 'addresses to open');
-like($said, qr/The gate is open: \S+\n\z/, 'says so, and ends');
-cmp_ok(() = $said =~ /\(503\)$/mg, '>=', 8, 'each second');
-is(left(), '', 'nothing is left');
+    'without a terminal: progress, then open');
+like($said, qr{http://127.0.0.1:\d+/init }, 'without a terminal: addresses');
+like($said, qr/The gate is open: \S+\n\z/, 'without a terminal: last line');
+cmp_ok(() = $said =~ /\(503\)$/mg, '>=', 8,
+    'without a terminal: a line each second');
+is(left(), '', 'without a terminal: no files left');
 
 note "tools/demo: $took s, with all that was installed";
 
@@ -40,7 +41,7 @@ $root->write('/terminal.sh', <<'SH');
 cd /tmp
 mkfifo keys
 : > seen
-# what a shell starts in the background does not hear of Ctrl-C
+# background processes of a shell ignore SIGINT
 perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' \
     script -qec "exec $1/tools/demo" /dev/null < keys > seen &
 exec 9> keys
@@ -60,8 +61,9 @@ SH
 
 $said = $root->run_ok(['sh', '/terminal.sh', $at], 'tools/demo, in a terminal');
 is($said, "hello, with 600 files\n[+]marker ok\n[+]tree ok\n"
-    . "readyz check passed\nexit status 0\n", 'serves until Ctrl-C');
-is(left(), '', 'nothing is left');
+    . "readyz check passed\nexit status 0\n",
+    'in a terminal: runs until Ctrl-C');
+is(left(), '', 'in a terminal: no files left');
 
 
 # the gate does not open in time
@@ -77,17 +79,19 @@ rm "$1/tools/never"
 echo "exit status $status"
 SH
 
-$said = $root->run_ok(['sh', '/never.sh', $at], 'a gate that stays closed');
-like($said, qr/the gate did not open.*exit status 1\n\z/s, 'is told');
-is(left(), '', 'nothing is left');
+$said = $root->run_ok(['sh', '/never.sh', $at],
+    'tools/demo, gate that stays closed');
+like($said, qr/the gate did not open.*exit status 1\n\z/s,
+    'gate that stays closed: message');
+is(left(), '', 'gate that stays closed: no files left');
 
 
-# what CI runs, of which one file
+# tools/test, with one file
 
 $start = time;
 $said = $root->online_ok(["$at/tools/test", 't/unit.t'], 'tools/test');
 $took = time - $start;
-like($said, qr/^Result: PASS\n\z/m, "prove's own lines at the end");
+like($said, qr/^Result: PASS\n\z/m, 'tools/test: last line of prove');
 
 note "tools/test t/unit.t: $took s, with all that was installed";
 

@@ -1,7 +1,7 @@
 
 /*
- * Probers killed at any time, and replaced, while others read on both cores:
- * nothing that is read is torn.
+ * Probers are killed at any time and replaced, while other processes read on
+ * both cores: no read is torn.
  */
 
 
@@ -18,7 +18,7 @@ static ngx_uint_t unit_check_is_torn(void);
 static void unit_write_on(ngx_uint_t n);
 
 
-/* what readers found, in shared memory */
+/* results of the readers, in shared memory */
 
 static struct {
     ngx_atomic_t            reads;
@@ -93,7 +93,7 @@ unit_read_on(void)
 }
 
 
-/* everything in a record follows from one number or from the state */
+/* all members of a record follow from one number or from the state */
 
 static ngx_uint_t
 unit_face_is_torn(void)

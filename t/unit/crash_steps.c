@@ -1,9 +1,9 @@
 
 /*
- * The prober killed between any two of its stores: a child takes a verdict,
- * from the check's record to the gate's state, one instruction at a time, and
- * after each step that changed the shared memory it must look whole to a
- * reader, and let a successor go on.
+ * The prober is killed between any two of its stores: a child publishes a
+ * verdict, from the record of the check to the state of the gate, one
+ * instruction at a time.  After each step that changes the shared memory a
+ * reader must see a consistent state, and a successor must be able to go on.
  */
 
 
@@ -12,7 +12,7 @@
 #include <sys/ptrace.h>
 
 
-/* all that readers can know of the gate */
+/* all that readers see of the gate */
 
 typedef struct {
     ngx_uint_t                open;
@@ -54,7 +54,7 @@ unit(void)
 }
 
 
-/* the second check says so; the first one has passed */
+/* the second check has this verdict, the first one has passed */
 
 static void
 unit_steps(const char *name, ngx_gate_verdict_e before,
@@ -112,7 +112,7 @@ unit_steps(const char *name, ngx_gate_verdict_e before,
 }
 
 
-/* as long as there is room for */
+/* as long as the buffer */
 
 static void
 unit_history(ngx_gate_verdict_e before)
@@ -135,7 +135,7 @@ unit_history(ngx_gate_verdict_e before)
 }
 
 
-/* once as it should be, to know how it ends */
+/* once without interruption, for the final state */
 
 static void
 unit_undisturbed(ngx_gate_verdict_e verdict)
@@ -212,7 +212,7 @@ unit_step(pid_t pid)
 }
 
 
-/* a reader that comes now */
+/* a reader at this point */
 
 static void
 unit_look_at(const char *name, ngx_uint_t step)
@@ -268,7 +268,7 @@ unit_look_at(const char *name, ngx_uint_t step)
         ok(0, "%s: step %u: the history is torn", name, n);
     }
 
-    /* a closed gate says why, and who waits is told last */
+    /* a closed gate has a body, and requests are released last */
 
     if (!view->open
         && ngx_gate_state_is_open(unit_gate, view->record.memory.state))
@@ -285,7 +285,7 @@ unit_look_at(const char *name, ngx_uint_t step)
 }
 
 
-/* a successor of the writer, had it been killed now */
+/* a successor of a writer that is killed at this point */
 
 static void
 unit_succeed(const char *name, ngx_uint_t step)
@@ -347,7 +347,7 @@ unit_is(unit_view_t *view, unit_view_t *other)
 }
 
 
-/* times that a real clock measures are left out */
+/* times of the real clock are left out */
 
 static void
 unit_view(unit_view_t *view)
@@ -369,7 +369,7 @@ unit_view(unit_view_t *view)
 
         view->checks[i].duration = 0;
 
-        /* told once more when the gate has closed, and is asked sooner */
+        /* published again when the gate closes, with a shorter interval */
 
         view->checks[i].next_check = 0;
 

@@ -1,8 +1,8 @@
 
 /*
- * The state of a gate: every transition, in a table; then what must hold for
- * each of the six states and every combination of checks; then what makes a
- * check count, the pauses between probes, progress and Retry-After.
+ * The state of a gate: every transition, in a table; then the invariants for
+ * each of the six states and every combination of checks; then when a check
+ * counts, the pauses between probes, progress and Retry-After.
  */
 
 
@@ -17,13 +17,13 @@
 #define OVERDUE       NGX_GATE_STATE_OVERDUE
 #define FAILED        NGX_GATE_STATE_FAILED
 
-/* what a gate may be told, and remember, besides its checks */
+/* the flags of a gate, besides its checks */
 
 #define LATE          0x01    /* the deadline has passed */
 #define UNLATCHED     0x02    /* latch off */
 #define OPEN_LATE     0x04    /* deadline TIME open */
 #define OPENED        0x08    /* it has been open before */
-#define LATCHED       0x10    /* and stays so */
+#define LATCHED       0x10    /* and is latched */
 
 
 static void unit_transitions(void);
@@ -59,7 +59,7 @@ static struct {
     ngx_gate_state_e   to;
 } unit_table[] = {
 
-    /* starting: all passed so far, and some, or their rise, are missing */
+    /* starting: all verdicts so far are passed, some are missing */
 
     { STARTING,     "R.",           0,                 STARTING },
     { STARTING,     "R. R.",        0,                 STARTING },
@@ -67,13 +67,13 @@ static struct {
     { STARTING,     "Rp",           0,                 STARTING },
     { STARTING,     "RP Rp",        0,                 STARTING },
 
-    /* what an optional check says does not matter */
+    /* verdicts of optional checks do not matter */
 
     { STARTING,     "R. Ow",        0,                 STARTING },
     { STARTING,     "R. Oe",        0,                 STARTING },
     { STARTING,     "RP R. Of",     0,                 STARTING },
 
-    /* another verdict of a required one ends it */
+    /* another verdict of a required check ends it */
 
     { STARTING,     "Rw",           0,                 INITIALIZING },
     { STARTING,     "Rr",           0,                 INITIALIZING },
@@ -93,7 +93,7 @@ static struct {
     { STARTING,     "R.",           LATE,              OVERDUE },
     { STARTING,     "Rp",           LATE,              OVERDUE },
 
-    /* only optional checks: nothing to wait for */
+    /* only optional checks: open at once */
 
     { STARTING,     "O.",           0,                 DEGRADED },
     { STARTING,     "OP",           0,                 READY },
@@ -122,7 +122,7 @@ static struct {
     { INITIALIZING, "RP Of",        0,                 DEGRADED },
     { INITIALIZING, "RP Oe",        LATE,              DEGRADED },
 
-    /* failed: until it reports something else */
+    /* failed: until another verdict */
 
     { FAILED,       "Rf",           0,                 FAILED },
     { FAILED,       "Rf RP",        0,                 FAILED },
@@ -136,7 +136,7 @@ static struct {
     { FAILED,       "RP",           0,                 READY },
     { FAILED,       "RP O.",        0,                 DEGRADED },
 
-    /* overdue: opens late, or turns out to have failed */
+    /* overdue: opens late, or fails */
 
     { OVERDUE,      "Rw",           LATE,              OVERDUE },
     { OVERDUE,      "Rp",           LATE,              OVERDUE },
@@ -151,7 +151,7 @@ static struct {
 
     { OVERDUE,      "Rw",           0,                 INITIALIZING },
 
-    /* latch on: once open it stays open, whatever is said */
+    /* latch on: once open it stays open, whatever the verdicts */
 
     { READY,        "RP",           LATCHED,           READY },
     { READY,        "Rw",           LATCHED,           READY },
@@ -310,7 +310,7 @@ unit_invariants(void)
 }
 
 
-/* verdicts one after the other, and whether the check counts after each */
+/* a sequence of verdicts, and whether the check counts after each */
 
 static void
 unit_rise_and_fall(void)
@@ -489,7 +489,7 @@ unit_retry_after(void)
 }
 
 
-/* the closed list: a slug each, and no two the same */
+/* the closed list: a slug for each, all different */
 
 static void
 unit_reasons(void)

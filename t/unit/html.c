@@ -1,7 +1,7 @@
 
 /*
- * The fragment of the waiting page: its words, and that it always fits where
- * its size says.
+ * The fragment of the waiting page: its texts, and that it never exceeds its
+ * size.
  */
 
 
@@ -134,7 +134,7 @@ unit_checks(void)
 }
 
 
-/* whatever is longest, in every place */
+/* the longest text in every place */
 
 static void
 unit_fits(void)

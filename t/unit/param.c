@@ -1,7 +1,7 @@
 
 /*
- * The setters of a check's parameters: what each takes, what it makes of it,
- * and that a refusal says what is allowed.
+ * The setters of parameters of checks: valid values and their results, and the
+ * messages of invalid ones, which name what is allowed.
  */
 
 
@@ -67,7 +67,7 @@ static ngx_str_t          unit_target = ngx_string("target");
 static char               unit_said[2048];
 
 
-/* words, and what the log must hold: a refusal; or NULL: taken */
+/* words, and the expected message, or NULL if they are valid */
 
 static struct {
     const char   *words;
@@ -187,7 +187,7 @@ unit(void)
     unit_parse("");
     ok(unit_check.name.len == 4, "named by its type otherwise");
 
-    /* what makes it another check, and what does not */
+    /* which parameters make it another check */
 
     unit_parse("str=a count=2");
     ngx_memcpy(digest, unit_check.digest, 16);
@@ -219,7 +219,7 @@ unit(void)
     unit_parse("str=a count=2");
     ok(ngx_memcmp(digest, unit_check.digest, 16) != 0, "digest: the target");
 
-    /* what is one's target and another's name are two things */
+    /* the target of one check and the name of another are different */
 
     ngx_str_set(&unit_target, "this");
     unit_parse("name=that");
@@ -239,7 +239,7 @@ unit(void)
 }
 
 
-/* from a clean start, words separated by single spaces */
+/* a new state; words are separated by single spaces */
 
 static char *
 unit_parse(const char *line)

@@ -1,7 +1,7 @@
 
 /*
  * The postgres check without a server: names in SQL, versions of migration
- * tools and what is made of their answers, and why a server said no.
+ * tools, verdicts on their tables, and reasons for errors of a server.
  */
 
 
@@ -14,7 +14,7 @@
 static struct {
     const char  *list;
     ngx_uint_t   parts;
-    const char  *quoted;    /* with ";" between, NULL: refused */
+    const char  *quoted;    /* separated by ";", NULL if it is invalid */
 } unit_names[] = {
     { "a",                  2, "\"a\"" },
     { "Users,ORDERS",       2, "\"users\";\"orders\"" },
@@ -49,7 +49,7 @@ static struct {
 static struct {
     const char  *tool;
     const char  *version;
-    const char  *written;    /* as it is asked for, NULL: refused */
+    const char  *written;    /* as in the query, NULL if it is invalid */
 } unit_versions[] = {
     { "golang-migrate", "42",                 "42" },
     { "golang-migrate", "999999999999999999", "999999999999999999" },
@@ -239,7 +239,7 @@ unit_errors(void)
 }
 
 
-/* what has no time in its table is stale once it has been seen long enough */
+/* a lock without a time is stale once it has been seen for long enough */
 
 static void
 unit_lock(void)
@@ -284,7 +284,7 @@ unit_lock(void)
 }
 
 
-/* golang-migrate's lock among others */
+/* the lock of golang-migrate among others */
 
 static void
 unit_golang_migrate(void)

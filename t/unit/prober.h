@@ -1,8 +1,8 @@
 
 /*
- * For the tests of a prober, and of what it leaves behind when it is killed: a
- * gate of two checks in shared memory, as nginx would set it up, and a prober
- * that is told its verdicts.
+ * For tests of a prober, and of the shared memory after it was killed: a gate
+ * of two checks in shared memory, as nginx sets it up, and a prober with given
+ * verdicts.
  */
 
 
@@ -180,7 +180,7 @@ unit_fork(void)
 {
     pid_t  pid;
 
-    /* what is in the buffer is written once */
+    /* or buffered output would be written twice */
     fflush(stdout);
 
     pid = fork();
@@ -197,7 +197,7 @@ unit_fork(void)
 }
 
 
-/* in place of the last one; force: which is taken for dead */
+/* replaces the last one; force: which is assumed to be dead */
 
 static ngx_gate_keeper_t *
 unit_keeper(ngx_uint_t force)

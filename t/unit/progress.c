@@ -1,6 +1,6 @@
 
 /*
- * What a file that the initialiser writes tells of its progress.
+ * The parser of progress files.
  */
 
 
@@ -33,12 +33,12 @@ static struct {
     { "3.5/7",                  3,    7, "3.5/7" },
     { "0/5",                    0,    5, "0/5" },
 
-    /* more than the whole is the whole */
+    /* more than 100 % is 100 % */
 
     { "150%",                 100,  100, "150%" },
     { "1200/1000",           1000, 1000, "1200/1000" },
 
-    /* text after it */
+    /* followed by text */
 
     { "42 copying",            42,  100, "copying" },
     { "42% copying",           42,  100, "copying" },
@@ -49,7 +49,7 @@ static struct {
     { "42\nnext line\n",       42,  100, "next line" },
     { "42%%",                  42,  100, "%" },
 
-    /* no share of a whole: text alone */
+    /* no number: text only */
 
     { "",                      -1,   -1, "" },
     { " \r\n",                 -1,   -1, "" },
@@ -85,7 +85,7 @@ unit(void)
 
     for (i = 0; i < sizeof(unit_cases) / sizeof(unit_cases[0]); i++) {
 
-        /* nothing after its end may be looked at */
+        /* bytes after the end must not be read */
 
         len = ngx_strlen(unit_cases[i].content);
 

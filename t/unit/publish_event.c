@@ -1,7 +1,7 @@
 
 /*
- * What is found out in one turn of the event loop is published once, at its
- * end, and all of it.
+ * Verdicts of one turn of the event loop are published once, together, at its
+ * end.
  */
 
 

@@ -1,6 +1,6 @@
 
 /*
- * The target of a redis check: what it says, and what is wrong with it.
+ * The target of a redis check: results of parsing, and errors.
  */
 
 
@@ -142,7 +142,7 @@ unit_good(void)
 }
 
 
-/* and whoever reads the log learns no password */
+/* no password in the log */
 
 static void
 unit_bad(void)

@@ -1,7 +1,7 @@
 
 /*
- * Redis's replies: what is read, in whatever pieces it comes, and what is
- * refused before it can cost anything.
+ * Replies of Redis: read in any pieces, and refused before they need much
+ * memory.
  */
 
 

@@ -71,7 +71,7 @@ unit_main(void)
     printf("1..%u\n", (unsigned) unit_count);
     fflush(stdout);
 
-    /* neither nginx's main() nor anything of it */
+    /* instead of main() of nginx */
 
     exit(0);
 }

@@ -1,15 +1,15 @@
 package InitGate::Browser;
 
-# A real browser: runs a script of t/pages, which drives Chromium and says
-# what it found as TAP.
+# A real browser: runs a script of t/pages, which controls Chromium and prints
+# TAP.
 #
 #     use InitGate::Browser;
 #
 #     browse($t, 'waiting', { url => ... },
 #            open => sub { $t->write('marker') });
 #
-# The script gets the hash (see t/pages/browser.js) and may call the subs by
-# name, "await act('open')", at the moment it needs them.
+# The script gets the hash (see t/pages/browser.js) and calls the subs by their
+# names: "await act('open')".
 #
 # TEST_NGINX_BROWSER=no skips the whole file.
 
@@ -73,7 +73,7 @@ sub browse {
     alarm 0;
     waitpid $pid, 0;
 
-    ok($ended && $? == 0, "$script.js ran to its end");
+    ok($ended && $? == 0, "$script.js: exit status 0");
 }
 
 

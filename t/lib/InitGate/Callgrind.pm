@@ -1,7 +1,7 @@
 package InitGate::Callgrind;
 
-# How many instructions nginx spends on a request, which repeats where seconds
-# do not.
+# The number of instructions of nginx for a request, which is repeatable where
+# seconds are not.
 #
 #     my $plain = InitGate::Callgrind->new(location => 'empty_gif;');
 #     my $n = $plain->per_request;
@@ -11,11 +11,11 @@ package InitGate::Callgrind;
 # new()  main => TEXT;  http => TEXT in http {};  location => TEXT in
 #        location / {};
 #        module => 0: without the module;  request => the bytes to send;
-#        ready => CODE that says whether to begin, given an answer
+#        ready => CODE that returns, for a response, whether to begin
 #
-# malloc's own work is left out: it depends on how the heap happens to lie.
-# Of several rounds the cheapest counts: in the others nginx also wrote a new
-# Date, once a second, and a slow machine has more seconds.
+# The instructions of malloc() and its like are left out, since they depend on
+# the state of the heap.  The cheapest of several rounds counts: in the others
+# nginx also updates its time, once a second.
 
 use strict;
 use warnings;
@@ -93,8 +93,8 @@ sub count {
     }
 
     my $ok = eval {
-        # a count that does not come to its end is no count
-        local $SIG{ALRM} = sub { die "nothing came within 120 s" };
+        # an incomplete count is an error
+        local $SIG{ALRM} = sub { die "no end within 120 s" };
         alarm 120;
 
         my $socket = $self->connect;
@@ -115,7 +115,7 @@ sub count {
     my $error = $@;
     alarm 0;
 
-    # its dumps are written; the rest of its life is of no interest
+    # the dumps are written
     kill 'KILL', $pid;
     waitpid $pid, 0;
 

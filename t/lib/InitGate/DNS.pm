@@ -8,13 +8,13 @@ package InitGate::DNS;
 #     }, addr => '127.0.0.1', port => 53);
 #
 # The code returns the addresses; or the name of a failure (NXDOMAIN,
-# SERVFAIL, REFUSED); or nothing, whereupon there is no answer at all.
+# SERVFAIL, REFUSED); or nothing, and then there is no response.
 #
 # silent()       never answers
 #
 # port           where it listens
-# queries        what it was asked so far, as "name type" in lower case
-# set(WORD)      what the code gets as its third argument from now on
+# queries        all queries so far, as "name type" in lower case
+# set(WORD)      sets the third argument of the code
 # stop
 
 use strict;

@@ -10,10 +10,10 @@ package InitGate::DebianRoot;
 #     $root->script(@blocks)              a command that runs them there
 #     $root->read($path), $root->write($path, $text), $root->glob($pattern)
 #
-#     InitGate::DebianRoot::commands($title)    what a section of README.md says
+#     InitGate::DebianRoot::commands($title)    the blocks of README.md
 #     InitGate::DebianRoot::commands_after($page, $sentence)
 #
-# It is thrown away at the end.
+# It is removed at the end.
 
 use strict;
 use warnings;
@@ -26,7 +26,7 @@ use Test::More;
 our $release = $ENV{INIT_GATE_RELEASE}
     // plan(skip_all => 'for tools/test --release');
 
-# what is interrupted cleans up, too
+# END blocks run after a signal, too
 $SIG{INT} = $SIG{TERM} = sub { exit 1 };
 
 my $top = Cwd::abs_path(File::Basename::dirname(__FILE__) . '/../../..');
@@ -140,8 +140,8 @@ sub glob {
 }
 
 
-# what README.md tells to type: the blocks of a section, and the lines behind
-# a sentence of it or of another page
+# the commands of README.md: the blocks of a section, and the lines after a
+# sentence of it or of another page
 
 sub page {
     my ($name) = @_;

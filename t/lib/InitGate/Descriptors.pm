@@ -1,19 +1,20 @@
 package InitGate::Descriptors;
 
-# What the processes of an nginx have open and should not, once it is quiet:
+# The unexpected descriptors of the processes of nginx, once nothing is
+# running:
 #
 #     is(join("\n", left($t)), '', 'no descriptor left open');
 #
-# left($t)      waits up to 3 s until there is nothing, and returns what there
-#               is then, a line for each.  In a worker
-#               - files as its master has them, once each;
-#               - listening sockets as its master has them;
-#               - the channels: one for each process beside it, and its own;
-#               - an event queue and the like as every other worker has;
-#               - two connections for each check at most (to a sentinel and
-#                 its server), and a few to name servers;
-#               - clients, but none who has left;
-#               and two channels for each worker in the master.
+# left($t)      waits up to 3 s until there are none, and returns those that
+#               are left, a line for each.  Expected are, in a worker:
+#               - the files of its master, once each;
+#               - the listening sockets of its master;
+#               - the channels: one for each other process, and its own;
+#               - the same event queues and the like as in other workers;
+#               - at most two connections for each check (to a sentinel and
+#                 to its server), and a few to name servers;
+#               - connections of clients that have not closed theirs;
+#               and in the master two channels for each worker.
 
 use strict;
 use warnings;
@@ -92,7 +93,7 @@ sub connections {
         if $connections > 2 * $checks || $connections < 0;
     push @left, "$is->{datagrams} sockets for datagrams"
         if $is->{datagrams} > 8;
-    push @left, "$is->{abandoned} connections, and nobody at the other end"
+    push @left, "$is->{abandoned} connections closed by the peer"
         if $is->{abandoned};
 
     return @left;
@@ -136,7 +137,7 @@ sub kinds {
             $is{$kind}++;
 
         } else {
-            # of another protocol, or not connected yet, or no more
+            # of another protocol, not connected yet, or closed
             $is{connections}++;
         }
     }

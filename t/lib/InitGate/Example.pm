@@ -1,6 +1,6 @@
 package InitGate::Example;
 
-# A configuration of conf-examples/, as it stands but for its places.
+# A configuration of conf-examples/, unchanged except for paths and addresses.
 #
 #     use InitGate::Example;
 #
@@ -8,13 +8,13 @@ package InitGate::Example;
 #         '/var/lib/app' => '%%DIR%%/app',
 #         'listen 80;' => 'listen 127.0.0.1:%%PORT_8080%%;');
 #
-# Every text on the left must be there and is replaced wherever it is; what is
-# left must not name a file or port of the machine that the test runs on.
+# Every text on the left must exist and is replaced everywhere; afterwards
+# there must be no path or port of the machine that the test runs on.
 #
 # $t->file(NAME)    the path of a file beside the configuration
 # $t->spawn_command(COMMAND, ARGUMENTS) runs one in the background
 # $t->command_ok(COMMAND, ARGUMENTS, NAME) runs one and tests its exit status
-# $t->restricted_ok(URI)  tests that others than the one allowed get 403
+# $t->restricted_ok(URI)  tests that an address that is not allowed gets 403
 
 use parent -norequire, 'InitGate';
 
@@ -43,7 +43,7 @@ sub new {
 sub from_text {
     my ($class, $path, $text, %places) = @_;
 
-    # the harness has lines of its own for these
+    # the harness writes these lines
 
     my @own = ('load_module modules/ngx_http_init_gate_module.so;',
                grep { exists $places{$_} && !defined $places{$_} }
@@ -139,11 +139,11 @@ sub restricted_ok {
         ->get('http://127.0.0.1:' . $self->port(8080) . $uri);
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    is($answer->{status}, 403, "$uri is not for everybody");
+    is($answer->{status}, 403, "$uri, address not allowed: 403");
 }
 
 
-# the examples' intervals are those of real life
+# the intervals of the examples are longer than those of tests
 
 sub wait_for {
     my ($self, $code, $what, $seconds) = @_;

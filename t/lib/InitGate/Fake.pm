@@ -1,6 +1,6 @@
 package InitGate::Fake;
 
-# A scripted server, for what a real one will not do on request.
+# A scripted server, for behaviour that a real one does not have on request.
 #
 #     use InitGate::Fake;
 #
@@ -12,7 +12,7 @@ package InitGate::Fake;
 #     });
 #
 # The code runs once for each connection, each in a process of its own; when
-# it returns, the connection is closed in order.
+# it returns, the connection is closed.
 #
 # new(CODE, unix => PATH, port => N, tls => [CERTIFICATE, KEY], backlog => N)
 #     port, path      where it listens (loopback only)
@@ -20,11 +20,10 @@ package InitGate::Fake;
 #     received([N])   all bytes, as one string, or those of the Nth connection
 #                     (from 1)
 #     times           when each connection came (seconds, as Time::HiRes)
-#     set(WORD)       what $c->word returns from now on: a script may change
-#                     its mind without being started again
-#     freeze, thaw    connections are taken by the kernel, and nobody answers
-#     stop            nothing listens any more, every connection is reset or
-#                     closed; start() listens again on the same place
+#     set(WORD)       sets the result of $c->word, in running scripts as well
+#     freeze, thaw    the kernel accepts connections, nothing responds
+#     stop            closes the listening socket and every connection; start()
+#                     listens again on the same address
 # http(STATUS, ...)   an HTTP server that responds to every request with this
 #                     status, or with the one that was set();  body => '';
 #                     keepalive => 1 (0: closes after each response);
@@ -33,13 +32,13 @@ package InitGate::Fake;
 # blackhole()         a connect() to it neither succeeds nor fails
 #
 # In the code
-#     $c->read_until(REGEX [, SECONDS])  all that came since the last one, or
-#                     undef at the end of the connection
+#     $c->read_until(REGEX [, SECONDS])  the bytes up to the end of the match,
+#                     or undef at the end of the connection
 #     $c->read_bytes(N [, SECONDS])
 #     $c->send(BYTES), $c->send_slowly(BYTES, SECONDS between two bytes)
-#     $c->reset       RST instead of an orderly end
+#     $c->reset       closes the connection by RST
 #     $c->starttls(CERTIFICATE, KEY)  from here on
-#     $c->hang        until the other side goes
+#     $c->hang        reads until the client closes the connection
 #     $c->number, $c->word, $c->socket
 
 use strict;
@@ -104,7 +103,7 @@ sub silent {
 }
 
 
-# a full queue: Linux then drops what comes
+# the queue of the listening socket is full: Linux drops SYN packets
 
 sub blackhole {
     my ($class, %args) = @_;
@@ -142,7 +141,7 @@ sub start {
         $listen = IO::Socket::INET->new(Proto => 'tcp', ReuseAddr => 1,
             LocalAddr => '127.0.0.1', LocalPort => $self->{port} // 0,
             Listen => 1) or die "listen: $!";
-        # IO::Socket takes a backlog of 0 for none given
+        # IO::Socket takes a backlog of 0 for the default
         listen $listen, $self->{backlog};
         $self->{port} = $listen->sockport;
     }
@@ -154,7 +153,7 @@ sub start {
         POSIX::_exit(0);
     }
 
-    # both sides, so that it is done whoever comes first
+    # in both processes, since either may be first
     POSIX::setpgid($pid, $pid);
     $self->{pid} = $pid;
 

@@ -30,7 +30,8 @@ package InitGate::Load;
 #
 # only_status(LOAD, STATUS, LABEL)   stops it; all responses had this status,
 #               and none was lost
-# counted_as_logged($t, GATE [, URI [, port => N]])  the counters of init_status
+# counted_as_logged($t, GATE [, URI [, port => N]])  the counters of
+# init_status
 #               are equal to those of the access log
 # counters($t, GATE [, URI [, port => N]]), logged($t, GATE) are its two sides
 #
@@ -44,7 +45,8 @@ package InitGate::Load;
 #     ...
 #     unaffected($background);
 #
-# unaffected(LOAD) stops it; every request was answered with 200, and the access
+# unaffected(LOAD) stops it; every request was answered with 200, and the
+# access
 #               log and the counter of the gate have as many (the counter only
 #               while nginx runs)
 

@@ -1,13 +1,13 @@
 package InitGate::Strace;
 
-# What the worker that probes asks of the system, by strace.
+# The system calls of the prober, by strace.
 #
-#     plan_traced()         skips the test where nobody can be traced
+#     plan_traced()         skips the test if processes cannot be traced
 #     traced($t, OPTION, NAME ...)
 #                           traces until each of these checks has been probed
-#                           80 times more.  Returns how often each check was
-#                           (a hash) and the lines of strace.  Ends the test
-#                           where this worker may not be traced.
+#                           80 times more.  Returns the number of probes by
+#                           check (a hash) and the lines of strace.  Ends the
+#                           test if this worker cannot be traced.
 
 use strict;
 use warnings;
@@ -68,7 +68,7 @@ sub attempts {
     my ($t) = @_;
 
     return map { $_->{name} => $_->{attempts} }
-        @{$t->json('/init')->{gates}[0]{checks}};
+        @{$t->gate->{checks}};
 }
 
 1;
