@@ -41,7 +41,7 @@ typedef enum {
 } ngx_gate_verdict_e;
 
 
-/* the closed list of reasons; slugs and traits stand in ngx_gate.c */
+/* the closed list of reasons; names and kinds are in ngx_gate.c */
 
 typedef enum {
     NGX_GATE_OK = 0,          /* passed or pending: nothing to explain */
@@ -175,7 +175,7 @@ struct ngx_gate_probe_s {
  *         from within ngx_gate_probe_end().
  *
  * Every timer a type sets is cancelable.  The time limit of a run is not the
- * type's business: the schedule calls cancel() and records "timeout", naming
+ * type's business: the prober calls cancel() and records "timeout", naming
  * the step in probe->log->action.
  */
 
@@ -196,7 +196,7 @@ struct ngx_gate_check_type_s {
  * to look like a connection to nginx's debug log.
  */
 
-void ngx_gate_timer_init(ngx_event_t *ev, ngx_event_handler_pt handler,
+void ngx_gate_event_init(ngx_event_t *ev, ngx_event_handler_pt handler,
     ngx_log_t *log);
 
 /*
@@ -207,6 +207,14 @@ void ngx_gate_timer_init(ngx_event_t *ev, ngx_event_handler_pt handler,
 void ngx_cdecl ngx_gate_probe_end(ngx_gate_probe_t *probe,
     ngx_gate_verdict_e verdict, ngx_gate_reason_e reason,
     const char *fmt, ...);
+
+/* no memory or connections in nginx itself: does not count */
+
+ngx_uint_t ngx_gate_reason_is_local(ngx_gate_reason_e reason);
+
+/* waiting does not help: the configuration has to be changed */
+
+ngx_uint_t ngx_gate_reason_is_permanent(ngx_gate_reason_e reason);
 
 #define ngx_gate_str_eq(a, b)                                                 \
     ((a)->len == (b)->len && ngx_memcmp((a)->data, (b)->data, (a)->len) == 0)

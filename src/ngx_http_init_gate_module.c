@@ -9,81 +9,84 @@
 #include <ngx_gate_record.h>
 
 
-static ngx_int_t ngx_http_gate_add_handler(ngx_http_core_main_conf_t *cmcf);
-static ngx_int_t ngx_http_gate_postconfiguration(ngx_conf_t *cf);
-static void *ngx_http_gate_create_main_conf(ngx_conf_t *cf);
-static void *ngx_http_gate_create_loc_conf(ngx_conf_t *cf);
-static char *ngx_http_gate_merge_loc_conf(ngx_conf_t *cf, void *parent,
+static ngx_int_t ngx_http_init_gate_add_handler(
+    ngx_http_core_main_conf_t *cmcf);
+static ngx_int_t ngx_http_init_gate_postconfiguration(ngx_conf_t *cf);
+static void *ngx_http_init_gate_create_main_conf(ngx_conf_t *cf);
+static void *ngx_http_init_gate_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
-static ngx_int_t ngx_http_gate_resolve_needed(ngx_conf_t *cf,
-    ngx_http_gate_list_t *needed);
+static ngx_int_t ngx_http_init_gate_resolve(ngx_conf_t *cf,
+    ngx_http_gate_list_t *list);
+static void ngx_http_init_gate_merge_status_list(ngx_conf_t *cf,
+    ngx_http_gate_loc_conf_t *prev, ngx_http_gate_loc_conf_t *conf);
 
-static char *ngx_http_gate_init_checks(ngx_conf_t *cf, ngx_command_t *cmd,
+static char *ngx_http_init_gate_checks(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-static ngx_shm_zone_t *ngx_http_gate_old_ledger(void);
-static ngx_int_t ngx_http_gate_init_module(ngx_cycle_t *cycle);
-static ngx_int_t ngx_http_gate_begin(ngx_cycle_t *cycle,
+static ngx_shm_zone_t *ngx_http_init_gate_old_stats(void);
+static ngx_int_t ngx_http_init_gate_init_module(ngx_cycle_t *cycle);
+static ngx_int_t ngx_http_init_gate_commit(ngx_cycle_t *cycle,
     ngx_http_gate_main_conf_t *gmcf, ngx_shm_zone_t *zone,
-    ngx_shm_zone_t *ledger);
-static ngx_int_t ngx_http_gate_init_process(ngx_cycle_t *cycle);
-static void ngx_http_gate_exit_process(ngx_cycle_t *cycle);
+    ngx_shm_zone_t *stats);
+static ngx_int_t ngx_http_init_gate_init_process(ngx_cycle_t *cycle);
+static void ngx_http_init_gate_exit_process(ngx_cycle_t *cycle);
 
 
-static ngx_command_t  ngx_http_gate_commands[] = {
+static ngx_command_t  ngx_http_init_gate_commands[] = {
 
     { ngx_string("init_checks"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
-      ngx_http_gate_init_checks,
+      ngx_http_init_gate_checks,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("init_gate"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
-      ngx_http_gate_init_gate,
+      ngx_http_gate_conf_init_gate,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("init_hold"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
-      ngx_http_gate_init_hold,
+      ngx_http_gate_conf_init_hold,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("init_response"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_gate_init_response,
+      ngx_http_gate_conf_init_response,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("init_retry_after"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_gate_init_retry_after,
+      ngx_http_gate_conf_init_retry_after,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("init_page"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
-      ngx_http_gate_init_page,
+      ngx_http_gate_conf_init_page,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("init_status"),
       NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
-      ngx_http_gate_init_status,
+      ngx_http_gate_conf_init_status,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("init_ready"),
       NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
-      ngx_http_gate_init_ready,
+      ngx_http_gate_conf_init_ready,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -93,38 +96,38 @@ static ngx_command_t  ngx_http_gate_commands[] = {
 
 
 static ngx_http_module_t  ngx_http_init_gate_module_ctx = {
-    ngx_http_gate_add_variables,           /* preconfiguration */
-    ngx_http_gate_postconfiguration,       /* postconfiguration */
+    ngx_http_gate_variables_add,           /* preconfiguration */
+    ngx_http_init_gate_postconfiguration,  /* postconfiguration */
 
-    ngx_http_gate_create_main_conf,        /* create main configuration */
+    ngx_http_init_gate_create_main_conf,   /* create main configuration */
     NULL,                                  /* init main configuration */
 
     NULL,                                  /* create server configuration */
     NULL,                                  /* merge server configuration */
 
-    ngx_http_gate_create_loc_conf,         /* create location configuration */
-    ngx_http_gate_merge_loc_conf           /* merge location configuration */
+    ngx_http_init_gate_create_loc_conf,    /* create location configuration */
+    ngx_http_init_gate_merge_loc_conf      /* merge location configuration */
 };
 
 
 ngx_module_t  ngx_http_init_gate_module = {
     NGX_MODULE_V1,
     &ngx_http_init_gate_module_ctx,        /* module context */
-    ngx_http_gate_commands,                /* module directives */
+    ngx_http_init_gate_commands,           /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    ngx_http_gate_init_module,             /* init module */
-    ngx_http_gate_init_process,            /* init process */
+    ngx_http_init_gate_init_module,        /* init module */
+    ngx_http_init_gate_init_process,       /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    ngx_http_gate_exit_process,            /* exit process */
+    ngx_http_init_gate_exit_process,       /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
 
 
 static void *
-ngx_http_gate_create_main_conf(ngx_conf_t *cf)
+ngx_http_init_gate_create_main_conf(ngx_conf_t *cf)
 {
     ngx_http_gate_main_conf_t  *gmcf;
 
@@ -142,7 +145,7 @@ ngx_http_gate_create_main_conf(ngx_conf_t *cf)
 
 
 static void *
-ngx_http_gate_create_loc_conf(ngx_conf_t *cf)
+ngx_http_init_gate_create_loc_conf(ngx_conf_t *cf)
 {
     ngx_http_gate_loc_conf_t  *glcf;
 
@@ -163,7 +166,7 @@ ngx_http_gate_create_loc_conf(ngx_conf_t *cf)
 
 
 static char *
-ngx_http_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
     ngx_http_gate_loc_conf_t *prev = parent;
     ngx_http_gate_loc_conf_t *conf = child;
@@ -180,6 +183,8 @@ ngx_http_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->page_title, prev->page_title, "");
     ngx_conf_merge_str_value(conf->page_message, prev->page_message, "");
 
+    ngx_http_init_gate_merge_status_list(cf, prev, conf);
+
     if (conf->format == NGX_CONF_UNSET_UINT) {
         conf->format = NGX_HTTP_GATE_FORMAT_AUTO;
     }
@@ -188,24 +193,24 @@ ngx_http_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->details = 0;
     }
 
-    if (conf->needed == NULL) {
-        conf->needed = prev->needed;
+    if (conf->gate_list == NULL) {
+        conf->gate_list = prev->gate_list;
     }
 
     /* an unknown name is told of wherever it stands, in force or not */
 
-    if (ngx_http_gate_resolve_needed(cf, prev->needed) != NGX_OK
-        || ngx_http_gate_resolve_needed(cf, conf->needed) != NGX_OK)
+    if (ngx_http_init_gate_resolve(cf, prev->gate_list) != NGX_OK
+        || ngx_http_init_gate_resolve(cf, conf->gate_list) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
 
-    if (conf->shown) {
-        return ngx_http_gate_list_resolve(cf, conf->shown) == NGX_OK
+    if (conf->status_list) {
+        return ngx_http_gate_conf_resolve_list(cf, conf->status_list) == NGX_OK
                ? NGX_CONF_OK : NGX_CONF_ERROR;
     }
 
-    if (conf->needed == NULL || conf->needed->names->nelts == 0) {
+    if (conf->gate_list == NULL || conf->gate_list->names->nelts == 0) {
         return NGX_CONF_OK;
     }
 
@@ -215,28 +220,63 @@ ngx_http_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     gmcf->used = 1;
 
-    conf->gates = conf->needed->gates;
+    conf->gates = conf->gate_list->gates;
     conf->decision = ngx_http_get_variable_index(cf, &name);
 
     return conf->decision == NGX_ERROR ? NGX_CONF_ERROR : NGX_CONF_OK;
 }
 
 
+/*
+ * Under "if" and "limit_except" a request keeps the content handler of the
+ * location, or gets it from here, but has the configuration of the block.
+ */
+
+static void
+ngx_http_init_gate_merge_status_list(ngx_conf_t *cf,
+    ngx_http_gate_loc_conf_t *prev, ngx_http_gate_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (!clcf->noname) {
+        conf->subpaths = !clcf->named;
+#if (NGX_PCRE)
+        conf->subpaths = conf->subpaths && clcf->regex == NULL;
+#endif
+        return;
+    }
+
+    if (prev->status_list == NULL || clcf->handler) {
+        return;
+    }
+
+    conf->status_list = prev->status_list;
+    conf->handler = prev->handler;
+    conf->subpaths = prev->subpaths;
+    conf->format = prev->format;
+    conf->details = prev->details;
+
+    clcf->handler = conf->handler;
+}
+
+
 /* "off" has no names */
 
 static ngx_int_t
-ngx_http_gate_resolve_needed(ngx_conf_t *cf, ngx_http_gate_list_t *needed)
+ngx_http_init_gate_resolve(ngx_conf_t *cf, ngx_http_gate_list_t *list)
 {
-    if (needed == NULL || needed->names->nelts == 0) {
+    if (list == NULL || list->names->nelts == 0) {
         return NGX_OK;
     }
 
-    return ngx_http_gate_list_resolve(cf, needed);
+    return ngx_http_gate_conf_resolve_list(cf, list);
 }
 
 
 static ngx_int_t
-ngx_http_gate_postconfiguration(ngx_conf_t *cf)
+ngx_http_init_gate_postconfiguration(ngx_conf_t *cf)
 {
     u_char                      digest[16];
     ngx_array_t                *gates;
@@ -266,14 +306,14 @@ ngx_http_gate_postconfiguration(ngx_conf_t *cf)
 
     gmcf->zone = ngx_gate_zone_add(cf, gates, digest,
                                    &ngx_http_init_gate_module);
-    gmcf->ledger = ngx_gate_ledger_add(cf, gates, ngx_http_gate_old_ledger(),
-                                       &ngx_http_init_gate_module);
+    gmcf->stats = ngx_gate_stats_add(cf, gates, ngx_http_init_gate_old_stats(),
+                                     &ngx_http_init_gate_module);
 
-    if (gmcf->zone == NULL || gmcf->ledger == NULL) {
+    if (gmcf->zone == NULL || gmcf->stats == NULL) {
         return NGX_ERROR;
     }
 
-    return gmcf->used ? ngx_http_gate_add_handler(cmcf) : NGX_OK;
+    return gmcf->used ? ngx_http_init_gate_add_handler(cmcf) : NGX_OK;
 }
 
 
@@ -284,7 +324,7 @@ ngx_http_gate_postconfiguration(ngx_conf_t *cf)
  */
 
 static ngx_int_t
-ngx_http_gate_add_handler(ngx_http_core_main_conf_t *cmcf)
+ngx_http_init_gate_add_handler(ngx_http_core_main_conf_t *cmcf)
 {
     ngx_array_t          *handlers;
     ngx_http_handler_pt  *h;
@@ -307,7 +347,7 @@ ngx_http_gate_add_handler(ngx_http_core_main_conf_t *cmcf)
 
 
 static char *
-ngx_http_gate_init_checks(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_init_gate_checks(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_gate_main_conf_t *gmcf = conf;
 
@@ -316,10 +356,10 @@ ngx_http_gate_init_checks(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static ngx_shm_zone_t *
-ngx_http_gate_old_ledger(void)
+ngx_http_init_gate_old_stats(void)
 {
     return ngx_gate_zone_find((ngx_cycle_t *) ngx_cycle,
-                              &ngx_http_init_gate_module, "init_gate_ledger:");
+                              &ngx_http_init_gate_module, "init_gate_stats:");
 }
 
 
@@ -333,17 +373,17 @@ ngx_http_gate_old_ledger(void)
  */
 
 static ngx_int_t
-ngx_http_gate_init_module(ngx_cycle_t *cycle)
+ngx_http_init_gate_init_module(ngx_cycle_t *cycle)
 {
     ngx_int_t                   rc;
     ngx_cycle_t                *old;
-    ngx_shm_zone_t             *zone, *ledger;
+    ngx_shm_zone_t             *zone, *stats;
     ngx_http_gate_main_conf_t  *gmcf;
 
     old = (ngx_cycle_t *) ngx_cycle;
 
     zone = ngx_gate_zone_find(old, &ngx_http_init_gate_module, "init_gate:");
-    ledger = ngx_http_gate_old_ledger();
+    stats = ngx_http_init_gate_old_stats();
 
     gmcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                ngx_http_init_gate_module);
@@ -353,21 +393,22 @@ ngx_http_gate_init_module(ngx_cycle_t *cycle)
     }
 
     if (zone == NULL || ngx_process != NGX_PROCESS_SINGLE) {
-        return gmcf ? ngx_http_gate_begin(cycle, gmcf, zone, ledger) : NGX_OK;
+        return gmcf ? ngx_http_init_gate_commit(cycle, gmcf, zone,
+                                                stats) : NGX_OK;
     }
 
-    ngx_http_gate_exit_process(old);
+    ngx_http_init_gate_exit_process(old);
 
     if (gmcf == NULL) {
-        (void) ngx_gate_zone_keep(zone);
-        (void) ngx_gate_zone_keep(ledger);
+        (void) ngx_gate_zone_keep_memory(zone);
+        (void) ngx_gate_zone_keep_memory(stats);
         return NGX_OK;
     }
 
-    rc = ngx_http_gate_begin(cycle, gmcf, zone, ledger);
+    rc = ngx_http_init_gate_commit(cycle, gmcf, zone, stats);
 
     if (zone->shm.addr != gmcf->zone->shm.addr) {
-        (void) ngx_gate_zone_keep(zone);
+        (void) ngx_gate_zone_keep_memory(zone);
     }
 
     return rc;
@@ -375,8 +416,8 @@ ngx_http_gate_init_module(ngx_cycle_t *cycle)
 
 
 static ngx_int_t
-ngx_http_gate_begin(ngx_cycle_t *cycle, ngx_http_gate_main_conf_t *gmcf,
-    ngx_shm_zone_t *zone, ngx_shm_zone_t *ledger)
+ngx_http_init_gate_commit(ngx_cycle_t *cycle, ngx_http_gate_main_conf_t *gmcf,
+    ngx_shm_zone_t *zone, ngx_shm_zone_t *stats)
 {
     ngx_array_t  *gates;
 
@@ -387,18 +428,19 @@ ngx_http_gate_begin(ngx_cycle_t *cycle, ngx_http_gate_main_conf_t *gmcf,
      * the next reload may have counted on.
      */
 
-    gmcf->generation = ngx_gate_ledger_open(gmcf->ledger, ledger, gates);
+    gmcf->generation = ngx_gate_stats_commit(gmcf->stats, stats, gates);
 
     if (zone && zone->shm.addr == gmcf->zone->shm.addr) {
         return NGX_OK;
     }
 
-    return ngx_gate_seed(gates, zone ? zone->data : NULL, cycle->log);
+    return ngx_gate_record_init_zone(gates, zone ? zone->data : NULL,
+                                     cycle->log);
 }
 
 
 static ngx_int_t
-ngx_http_gate_init_process(ngx_cycle_t *cycle)
+ngx_http_init_gate_init_process(ngx_cycle_t *cycle)
 {
     ngx_array_t                *gates;
     ngx_gate_zone_t            *zone;
@@ -423,7 +465,7 @@ ngx_http_gate_init_process(ngx_cycle_t *cycle)
 
     ngx_http_gate_hold_init(gmcf, cycle->log);
 
-    gmcf->process = ngx_gate_ledger_enter(gmcf->ledger->data, gates, zone->id,
+    gmcf->process = ngx_gate_stats_attach(gmcf->stats->data, gates, zone->id,
                                           gmcf->generation);
 
     if (gmcf->process == NULL) {
@@ -436,16 +478,15 @@ ngx_http_gate_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    gmcf->schedule = ngx_gate_schedule_start(cycle, gates, zone,
-                                             gmcf->ledger->data,
-                                             gmcf->generation, gmcf->resolver);
+    gmcf->prober = ngx_gate_prober_start(cycle, gates, zone, gmcf->stats->data,
+                                         gmcf->generation, gmcf->resolver);
 
-    return gmcf->schedule ? NGX_OK : NGX_ERROR;
+    return gmcf->prober ? NGX_OK : NGX_ERROR;
 }
 
 
 static void
-ngx_http_gate_exit_process(ngx_cycle_t *cycle)
+ngx_http_init_gate_exit_process(ngx_cycle_t *cycle)
 {
     ngx_http_gate_main_conf_t  *gmcf;
 
@@ -456,10 +497,10 @@ ngx_http_gate_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
-    if (gmcf->schedule) {
-        ngx_gate_schedule_stop(gmcf->schedule);
-        ngx_destroy_pool(gmcf->schedule->pool);
-        gmcf->schedule = NULL;
+    if (gmcf->prober) {
+        ngx_gate_prober_stop(gmcf->prober);
+        ngx_destroy_pool(gmcf->prober->pool);
+        gmcf->prober = NULL;
     }
 
     if (gmcf->process == NULL) {
@@ -469,9 +510,9 @@ ngx_http_gate_exit_process(ngx_cycle_t *cycle)
     /* without a master, nobody waits until requests have ended */
 
     if (ngx_process == NGX_PROCESS_SINGLE) {
-        ngx_http_gate_hold_end(gmcf);
+        ngx_http_gate_hold_end_all(gmcf);
     }
 
-    ngx_gate_ledger_leave(gmcf->process);
+    ngx_gate_stats_detach(gmcf->process);
     gmcf->process = NULL;
 }

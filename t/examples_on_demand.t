@@ -22,7 +22,7 @@ $t->wait_listen($t->port(8081));
 $t->wait_for(sub { $t->gate->{checks}[0]{attempts} > 1 }, 'two probes');
 is($t->gate->{trigger}{state}, 'idle', 'no request: trigger idle');
 is($t->get('/alive')->{status}, 200, 'liveness: 200');
-is($t->get('/initialise')->{status}, 404, '/initialise: not for clients');
+is($t->get('/initialize')->{status}, 404, '/initialize: not for clients');
 ok(!-e $t->path('app/.progress'), 'no request: no initialization');
 $t->restricted_ok('/init');
 
@@ -30,7 +30,7 @@ my $answer = $t->get('/', timeout => 15);
 is($answer->{content}, "hello\n", 'first request: held, then served');
 
 is($t->gate->{trigger}{state}, 'succeeded', 'first request: trigger succeeded');
-is(scalar(() = $t->read('command.log') =~ /POST \/initialise/g), 1,
+is(scalar(() = $t->read('command.log') =~ /POST \/initialize/g), 1,
     'trigger: sent once');
 
 # after a restart nothing is initialized again
@@ -38,7 +38,7 @@ is(scalar(() = $t->read('command.log') =~ /POST \/initialise/g), 1,
 $t->quit;
 $t->run;
 is($t->get('/')->{status}, 200, 'restart: served');
-is(scalar(() = $t->read('command.log') =~ /POST \/initialise/g), 1,
+is(scalar(() = $t->read('command.log') =~ /POST \/initialize/g), 1,
     'restart: no trigger');
 
 done_testing;

@@ -11,7 +11,7 @@ my $t = InitGate::Example->new('persistent-volume/nginx.conf',
     '/data' => '%%DIR%%/data',
     'listen 80;' => 'listen 127.0.0.1:%%PORT_8080%%;');
 
-my $initialise = $t->file('initialise');
+my $initialize = $t->file('initialize');
 my $data = $t->path('data');
 my $repository = $t->path('repository');
 
@@ -23,7 +23,7 @@ $t->restricted_ok('/init');
 
 # no repository yet
 
-isnt($t->run_command($initialise, $data, $repository), 0,
+isnt($t->run_command($initialize, $data, $repository), 0,
     'no repository: the initializer fails');
 $t->wait_state('failed');
 
@@ -38,7 +38,7 @@ $t->command_ok('sh', '-c', 'cd "$0" && git init -q && git add . && git '
     . '-c user.name=test -c user.email=test@localhost commit -qm files',
     $repository, 'git commit');
 
-$t->command_ok($initialise, $data, $repository, 'initialise');
+$t->command_ok($initialize, $data, $repository, 'initialize');
 $t->wait_for(sub { $t->get('/1')->{status} == 200 }, 'the gate to open');
 
 is($t->get('/1000')->{content}, "file 1000\n", 'cloned: files served');
@@ -55,7 +55,7 @@ $t->remove('repository');
 $t->run;
 
 is($t->get('/1')->{status}, 200, 'restart: first request served');
-$t->command_ok($initialise, $data, $repository, 'initialise, second run');
+$t->command_ok($initialize, $data, $repository, 'initialize, second run');
 is((stat "$data/files/1")[1], $inode, 'second run: no second clone');
 
 done_testing;

@@ -27,7 +27,7 @@ $t->restricted_ok('/init');
 
 $ENV{PAUSE} = 0.03;
 $ENV{VECTORS} = 60;
-$t->command_ok($t->file('initialise'), $dir, 'initialise');
+$t->command_ok($t->file('initialize'), $dir, 'initialize');
 
 $t->wait_for(sub { $t->get('/')->{status} == 200 }, 'the gate to open');
 

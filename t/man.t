@@ -1,14 +1,13 @@
 #!/usr/bin/perl
 
-# The man page is well-formed, and it has, as README.md, all directives,
-# parameters, states and the like.
+# The man page is well-formed, and it and docs/ are complete.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 
 my $top = "$FindBin::Bin/..";
-my $page = "$top/doc/ngx_http_init_gate_module.7";
+my $page = "$top/docs/man/ngx_http_init_gate_module.7";
 
 my @said = grep { !/mandoc\.db|: STYLE: referenced manual not found/ }
     qx(mandoc -T lint -W style $page 2>&1);
@@ -31,7 +30,7 @@ sub strings {
 sub table {
     my ($table) = @_;
 
-    my ($text) = source('gate/ngx_gate.c')
+    my ($text) = source('gate/ngx_gate{,_state}.c')
         =~ /^ngx_str_t  \Q$table\E\[\] = \{\n(.*?)^\};/ms;
 
     return grep { $_ ne 'none' } $text =~ /ngx_string\("(\w+)"\)/g;
@@ -41,7 +40,7 @@ my $source = source('*.c') . source('*/*.c');
 
 my %tables = (
     directives => [strings($source, 'ngx_command_t')],
-    'directives of a gate' => [strings($source, 'ngx_gate_directive_t')],
+    'directives of a gate' => [strings($source, 'ngx_gate_conf_directive_t')],
     parameters => [strings($source, 'ngx_gate_param_t'),
         $source =~ /ngx_gate_\w+_param_str\("(\w+)"/g,
         source('net/ngx_gate_tls.h') =~ /\{ ngx_string\("(\w+)"\)/g],
@@ -72,6 +71,7 @@ sub all_in {
 }
 
 all_in('the man page', $text, \%tables);
-all_in('README.md', slurp("$top/README.md"), { %tables, %more });
+all_in('docs/', slurp(glob "$top/docs/*.md $top/docs/checks/*.md"),
+    { %tables, %more });
 
 done_testing;

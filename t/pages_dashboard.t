@@ -9,7 +9,7 @@ use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Browser;
 
-my (undef, $policy) = `$FindBin::Bin/../tools/csp`;
+my (undef, $policy) = `$FindBin::Bin/../docs/tools/csp`;
 chomp $policy;
 
 my $few = <<'CONF';

@@ -9,12 +9,13 @@ use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Browser;
 
-my ($policy) = `$FindBin::Bin/../tools/csp waiting`;
+my ($policy) = `$FindBin::Bin/../docs/tools/csp waiting`;
 chomp $policy;
 
-open my $readme, '<', "$FindBin::Bin/../README.md" or die "README.md: $!";
-ok((grep { index($_, qq{"$policy"}) >= 0 } <$readme>),
-   'README: content security policy of the page');
+my $docs = "$FindBin::Bin/../docs/waiting-page.md";
+open my $file, '<', $docs or die "$docs: $!";
+ok((grep { index($_, qq{"$policy"}) >= 0 } <$file>),
+   'docs/waiting-page.md: content security policy of the page');
 
 (my $deaf = $policy) =~ s/; connect-src.*//;
 

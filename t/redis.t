@@ -13,7 +13,7 @@ my $server = $t->redis;
 my $redis = $server->client;
 my $url = "redis://gate:word\@127.0.0.1:" . $server->port;
 
-# the permissions that the documentation names
+# the permissions that docs/checks/redis.md names
 
 $redis->acl(qw(SETUSER gate on >word ~* +ping +select +type +exists +getrange
     +hexists +hstrlen +hget +hlen +llen +scard +zcard +xlen));

@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
 # What is kept of a gate after a reload with the same checks and with one
-# changed, after its prober was killed, after an upgrade and a restart.
+# changed, after its prober was killed, after an upgrade and a restart: the
+# table in docs/operations.md, "Reload, restart, upgrade".
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -22,8 +22,9 @@ is_deeply([sort keys %built], [sort keys %there], 'config: all sources');
 
 # the names of the C tables and of the JSON Schema
 
-my $defs = decode_json(slurp('schema/init-gate.schema.json'))->{'$defs'};
-my $gate = slurp('src/gate/ngx_gate.c');
+my $defs = decode_json(slurp('docs/schema/init-gate.schema.json'))->{'$defs'};
+my $gate = slurp('src/gate/ngx_gate.c')
+    . slurp('src/gate/ngx_gate_state.c');
 
 for (['state', 'ngx_gate_state_names'], ['verdict', 'ngx_gate_verdict_names'],
      ['reason', 'ngx_gate_reason_names'])

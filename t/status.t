@@ -11,7 +11,7 @@ use Time::HiRes qw(time);
 use Time::Local qw(timegm);
 
 my $schema = JSON::Validator->new->schema(
-    "file://$FindBin::Bin/../schema/init-gate.schema.json")->schema;
+    "file://$FindBin::Bin/../docs/schema/init-gate.schema.json")->schema;
 my %body = map { $_ => JSON::Validator->new->schema({
         '$schema' => $schema->data->{'$schema'},
         '$defs' => $schema->data->{'$defs'},

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""app.py DIRECTORY PORT: an application that initialises when asked to.
+"""app.py DIRECTORY PORT: an application that initializes when asked to.
 
-POST /initialise begins, once, and answers 202; what it does, it does in the
-background.  Everything else is answered once it has been initialised.
+POST /initialize starts the initialization, once, in the background, and answers
+202.  Other requests are answered after it has finished.
 """
 
 import os
@@ -22,7 +22,7 @@ begun = threading.Lock()
 def say(name, text):
     path = os.path.join(directory, name)
 
-    # whole at once, by renaming: nobody reads half of it
+    # by renaming, so that it is never read half-written
 
     with open(path + '.new', 'w') as file:
         file.write(text + '\n')
@@ -30,7 +30,7 @@ def say(name, text):
     os.rename(path + '.new', path)
 
 
-def initialise():
+def initialize():
     try:
         for step in range(steps):
             say('.progress', f'{step}/{steps} packages')
@@ -56,11 +56,11 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         self.rfile.read(int(self.headers.get('Content-Length', 0)))
 
-        if self.path != '/initialise':
+        if self.path != '/initialize':
             self.answer(404, 'not found')
 
         elif begun.acquire(blocking=False):
-            threading.Thread(target=initialise, daemon=True).start()
+            threading.Thread(target=initialize, daemon=True).start()
             self.answer(202, 'begun')
 
         else:
@@ -70,7 +70,7 @@ class Handler(BaseHTTPRequestHandler):
         if os.path.exists(os.path.join(directory, '.initialized')):
             self.answer(200, 'hello')
         else:
-            self.answer(500, 'not initialised')
+            self.answer(500, 'not initialized')
 
 
 ThreadingHTTPServer(('127.0.0.1', port), Handler).serve_forever()

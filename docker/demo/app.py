@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""An application that answers at once, and has nothing to answer with until
-it has migrated its schema, filled its cache and left a marker in /data.
+"""An application that migrates its schema, fills its cache and creates a
+marker in /data.  Until then it has nothing to serve.
 
-It says in /data/.progress how far it is, and in /data/.init-failed why it
-went wrong.  Where the marker is, nothing is done again.
+It writes its progress to /data/.progress and the reason of a failure to
+/data/.init-failed.  If the marker exists, nothing is done again.
 """
 
 import os
@@ -36,7 +36,7 @@ def secret(name):
 def say(name, text):
     path = '/data/' + name
 
-    # whole at once, by renaming: nobody reads half of it
+    # by renaming, so that it is never read half-written
 
     with open(path + '.new', 'w') as file:
         file.write(text + '\n')
@@ -45,7 +45,7 @@ def say(name, text):
 
 
 def database():
-    # the database may be starting up: it is waited for
+    # wait while the database starts
 
     while True:
         try:
@@ -84,18 +84,18 @@ def fill(connection, cache):
             time.sleep(0.04)
 
 
-def initialise(cache):
+def initialize(cache):
     try:
         connection = database()
         migrate(connection)
         fill(connection, cache)
 
         say('.initialized', time.strftime('%FT%TZ', time.gmtime()))
-        print('initialised', flush=True)
+        print('initialized', flush=True)
 
     except Exception as error:
         say('.init-failed', str(error).strip())
-        sys.exit(f'initialisation failed: {error}')
+        sys.exit(f'initialization failed: {error}')
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -113,8 +113,8 @@ class Handler(BaseHTTPRequestHandler):
 cache = redis.Redis('cache', password=secret('cache-password'))
 
 if os.path.exists('/data/.initialized'):
-    print('initialised before', flush=True)
+    print('initialized before', flush=True)
 else:
-    threading.Thread(target=initialise, args=[cache], daemon=True).start()
+    threading.Thread(target=initialize, args=[cache], daemon=True).start()
 
 ThreadingHTTPServer(('', 8000), Handler).serve_forever()

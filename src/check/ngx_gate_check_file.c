@@ -7,96 +7,99 @@
 
 
 #include <ngx_gate_param.h>
-#include <ngx_gate_file.h>
+#include <ngx_gate_check_file.h>
 
 
 /* the part of a timeout that is left when counting a tree pauses */
 
-#define NGX_GATE_FILE_MARGIN  4
+#define NGX_GATE_CHECK_FILE_MARGIN  4
 
 
-static char *ngx_gate_file_parse(ngx_conf_t *cf, ngx_gate_check_t *check);
-static char *ngx_gate_file_parse_paths(ngx_conf_t *cf,
+static char *ngx_gate_check_file_parse(ngx_conf_t *cf, ngx_gate_check_t *check);
+static char *ngx_gate_check_file_parse_paths(ngx_conf_t *cf,
     ngx_gate_check_t *check);
-static const char *ngx_gate_file_condition(ngx_gate_file_conf_t *conf);
-static char *ngx_gate_file_set_match(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_gate_param_t *param, ngx_str_t *value);
-static char *ngx_gate_file_set_newer_than(ngx_conf_t *cf,
+static const char *ngx_gate_check_file_condition(
+    ngx_gate_check_file_conf_t *conf);
+static char *ngx_gate_check_file_set_match(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_gate_param_t *param, ngx_str_t *value);
-static char *ngx_gate_file_set_glob(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_gate_param_t *param, ngx_str_t *value);
+static char *ngx_gate_check_file_set_newer_than(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_param_t *param, ngx_str_t *value);
+static char *ngx_gate_check_file_set_glob(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_param_t *param, ngx_str_t *value);
 
-static void ngx_gate_file_start(ngx_gate_probe_t *probe);
-static void ngx_gate_file_cancel(ngx_gate_probe_t *probe);
-static void ngx_gate_file_run_init(ngx_gate_file_run_t *run,
+static void ngx_gate_check_file_start(ngx_gate_probe_t *probe);
+static void ngx_gate_check_file_cancel(ngx_gate_probe_t *probe);
+static void ngx_gate_check_file_ctx_init(ngx_gate_check_file_ctx_t *ctx,
     ngx_gate_probe_t *probe);
-static void ngx_gate_file_end(ngx_gate_file_run_t *run);
-static void ngx_gate_file_count(ngx_gate_file_run_t *run);
-static void ngx_gate_file_counted(ngx_gate_tree_t *tree, ngx_int_t rc);
-static void ngx_gate_file_too_few(ngx_gate_file_run_t *run, ngx_int_t rc);
-static void ngx_gate_file_uncounted(ngx_gate_file_run_t *run);
+static void ngx_gate_check_file_end(ngx_gate_check_file_ctx_t *ctx);
+static void ngx_gate_check_file_count(ngx_gate_check_file_ctx_t *ctx);
+static void ngx_gate_check_file_handler(ngx_gate_check_file_tree_t *tree,
+    ngx_int_t rc);
+static void ngx_gate_check_file_too_few(ngx_gate_check_file_ctx_t *ctx,
+    ngx_int_t rc);
+static void ngx_gate_check_file_count_error(ngx_gate_check_file_ctx_t *ctx);
 
 
-static ngx_gate_param_t  ngx_gate_file_params[] = {
+static ngx_gate_param_t  ngx_gate_check_file_params[] = {
 
     { ngx_string("absent"),
       NGX_GATE_PARAM_FLAG,
       ngx_gate_param_set_flag,
-      offsetof(ngx_gate_file_conf_t, absent),
+      offsetof(ngx_gate_check_file_conf_t, absent),
       NULL },
 
     { ngx_string("contains"),
       0,
       ngx_gate_param_set_str,
-      offsetof(ngx_gate_file_conf_t, contains),
+      offsetof(ngx_gate_check_file_conf_t, contains),
       NULL },
 
     { ngx_string("match"),
       0,
-      ngx_gate_file_set_match,
-      offsetof(ngx_gate_file_conf_t, match),
+      ngx_gate_check_file_set_match,
+      offsetof(ngx_gate_check_file_conf_t, match),
       "a regular expression" },
 
     { ngx_string("min_size"),
       0,
       ngx_gate_param_set_size,
-      offsetof(ngx_gate_file_conf_t, min_size),
+      offsetof(ngx_gate_check_file_conf_t, min_size),
       "a size above 0, as in 100, 64k, 1m or 2g" },
 
     { ngx_string("max_age"),
       0,
       ngx_gate_param_set_time,
-      offsetof(ngx_gate_file_conf_t, max_age),
+      offsetof(ngx_gate_check_file_conf_t, max_age),
       "a time above 0, as in 30s, 5m, 2h or 1d" },
 
     { ngx_string("newer_than"),
       0,
-      ngx_gate_file_set_newer_than,
-      offsetof(ngx_gate_file_conf_t, newer_than),
+      ngx_gate_check_file_set_newer_than,
+      offsetof(ngx_gate_check_file_conf_t, newer_than),
       "\"boot\" or a path" },
 
     { ngx_string("files"),
       0,
       ngx_gate_param_set_count,
-      offsetof(ngx_gate_file_conf_t, files),
+      offsetof(ngx_gate_check_file_conf_t, files),
       "a number, 1 or more" },
 
     { ngx_string("glob"),
       0,
-      ngx_gate_file_set_glob,
-      offsetof(ngx_gate_file_conf_t, glob),
+      ngx_gate_check_file_set_glob,
+      offsetof(ngx_gate_check_file_conf_t, glob),
       "a pattern for names without \"/\", as in *.json" },
 
     { ngx_string("failed"),
       0,
       ngx_gate_param_set_path,
-      offsetof(ngx_gate_file_conf_t, failed),
+      offsetof(ngx_gate_check_file_conf_t, failed),
       "a path" },
 
     { ngx_string("progress"),
       0,
       ngx_gate_param_set_path,
-      offsetof(ngx_gate_file_conf_t, progress),
+      offsetof(ngx_gate_check_file_conf_t, progress),
       "a path" },
 
       ngx_gate_param_end
@@ -105,22 +108,22 @@ static ngx_gate_param_t  ngx_gate_file_params[] = {
 
 ngx_gate_check_type_t  ngx_gate_check_file = {
     ngx_string("file"),
-    ngx_gate_file_params,
-    sizeof(ngx_gate_file_conf_t),
-    ngx_gate_file_parse,
-    ngx_gate_file_start,
-    ngx_gate_file_cancel
+    ngx_gate_check_file_params,
+    sizeof(ngx_gate_check_file_conf_t),
+    ngx_gate_check_file_parse,
+    ngx_gate_check_file_start,
+    ngx_gate_check_file_cancel
 };
 
 
 static void
-ngx_gate_file_start(ngx_gate_probe_t *probe)
+ngx_gate_check_file_start(ngx_gate_probe_t *probe)
 {
-    ngx_gate_file_run_t     run;
-    ngx_gate_file_state_t  *state;
+    ngx_gate_check_file_ctx_t     ctx;
+    ngx_gate_check_file_state_t  *state;
 
     if (probe->state == NULL) {
-        state = ngx_pcalloc(probe->pool, sizeof(ngx_gate_file_state_t));
+        state = ngx_pcalloc(probe->pool, sizeof(ngx_gate_check_file_state_t));
 
         if (state == NULL) {
             ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
@@ -136,134 +139,138 @@ ngx_gate_file_start(ngx_gate_probe_t *probe)
 
     probe->log->action = "looking at files";
 
-    ngx_gate_file_run_init(&run, probe);
+    ngx_gate_check_file_ctx_init(&ctx, probe);
 
-    if (run.conf->files) {
+    if (ctx.conf->files) {
 
         /* a tree has no time of its own: what failed lasts until removed */
 
-        if (run.conf->failed.len && ngx_gate_file_failed(&run) == NGX_OK) {
-            ngx_gate_file_end(&run);
+        if (ctx.conf->failed.len
+            && ngx_gate_check_file_progress_failed(&ctx) == NGX_OK)
+        {
+            ngx_gate_check_file_end(&ctx);
             return;
         }
 
-        ngx_gate_file_count(&run);
+        ngx_gate_check_file_count(&ctx);
         return;
     }
 
-    ngx_gate_file_marker(&run);
+    ngx_gate_check_file_marker(&ctx);
 
-    if (run.verdict != NGX_GATE_ERROR && run.conf->failed.len
-        && ngx_gate_file_failed(&run) == NGX_OK)
+    if (ctx.verdict != NGX_GATE_ERROR && ctx.conf->failed.len
+        && ngx_gate_check_file_progress_failed(&ctx) == NGX_OK)
     {
-        ngx_gate_file_end(&run);
+        ngx_gate_check_file_end(&ctx);
         return;
     }
 
-    if (run.verdict == NGX_GATE_WAITING && run.conf->progress.len) {
-        ngx_gate_file_progress(&run);
+    if (ctx.verdict == NGX_GATE_WAITING && ctx.conf->progress.len) {
+        ngx_gate_check_file_progress(&ctx);
     }
 
-    ngx_gate_file_end(&run);
+    ngx_gate_check_file_end(&ctx);
 }
 
 
 static void
-ngx_gate_file_cancel(ngx_gate_probe_t *probe)
+ngx_gate_check_file_cancel(ngx_gate_probe_t *probe)
 {
-    ngx_gate_file_state_t  *state;
+    ngx_gate_check_file_state_t  *state;
 
     state = probe->state;
 
     if (state && state->tree) {
-        ngx_gate_tree_close(state->tree);
+        ngx_gate_check_file_tree_close(state->tree);
     }
 }
 
 
 static void
-ngx_gate_file_run_init(ngx_gate_file_run_t *run, ngx_gate_probe_t *probe)
+ngx_gate_check_file_ctx_init(ngx_gate_check_file_ctx_t *ctx,
+    ngx_gate_probe_t *probe)
 {
-    run->probe = probe;
-    run->conf = probe->check->conf;
-    run->state = probe->state;
-    run->exists = 0;
-    run->since_rc = NGX_AGAIN;
+    ctx->probe = probe;
+    ctx->conf = probe->check->conf;
+    ctx->state = probe->state;
+    ctx->exists = 0;
+    ctx->since_rc = NGX_AGAIN;
 
-    ngx_gate_file_say(run, NGX_GATE_PASSED, NGX_GATE_OK, "");
+    ngx_gate_check_file_result(ctx, NGX_GATE_PASSED, NGX_GATE_OK, "");
 
     probe->result.observed = -1;
     probe->result.expected = -1;
 
-    if (run->conf->min_size) {
+    if (ctx->conf->min_size) {
         probe->result.observed = 0;
-        probe->result.expected = run->conf->min_size;
+        probe->result.expected = ctx->conf->min_size;
     }
 }
 
 
 static void
-ngx_gate_file_end(ngx_gate_file_run_t *run)
+ngx_gate_check_file_end(ngx_gate_check_file_ctx_t *ctx)
 {
-    ngx_gate_probe_end(run->probe, run->verdict, run->reason, "%*s",
-                       (size_t) (run->last - run->text), run->text);
+    ngx_gate_probe_end(ctx->probe, ctx->verdict, ctx->reason, "%*s",
+                       (size_t) (ctx->last - ctx->text), ctx->text);
 }
 
 
 static void
-ngx_gate_file_count(ngx_gate_file_run_t *run)
+ngx_gate_check_file_count(ngx_gate_check_file_ctx_t *ctx)
 {
-    ngx_int_t               rc;
-    ngx_gate_tree_t        *tree;
-    ngx_gate_probe_t       *probe;
-    ngx_gate_file_state_t  *state;
+    ngx_int_t                     rc;
+    ngx_gate_probe_t             *probe;
+    ngx_gate_check_file_tree_t   *tree;
+    ngx_gate_check_file_state_t  *state;
 
-    probe = run->probe;
-    state = run->state;
+    probe = ctx->probe;
+    state = ctx->state;
 
     if (state->tree == NULL) {
-        state->tree = ngx_pcalloc(probe->pool, sizeof(ngx_gate_tree_t));
+        state->tree = ngx_pcalloc(probe->pool,
+                                  sizeof(ngx_gate_check_file_tree_t));
 
         if (state->tree == NULL) {
-            ngx_gate_file_say(run, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
-                              "no memory");
-            ngx_gate_file_end(run);
+            ngx_gate_check_file_result(ctx, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
+                                       "no memory");
+            ngx_gate_check_file_end(ctx);
             return;
         }
     }
 
     tree = state->tree;
 
-    tree->root = &run->conf->path;
-    tree->glob = &run->conf->glob;
-    tree->enough = run->conf->files;
+    tree->root = &ctx->conf->path;
+    tree->glob = &ctx->conf->glob;
+    tree->limit = ctx->conf->files;
     tree->deadline = probe->deadline
-                     - probe->check->timeout / NGX_GATE_FILE_MARGIN;
+                     - probe->check->timeout / NGX_GATE_CHECK_FILE_MARGIN;
     tree->log = probe->log;
     tree->data = probe;
-    tree->handler = ngx_gate_file_counted;
+    tree->handler = ngx_gate_check_file_handler;
 
     probe->log->action = "counting files";
 
-    rc = ngx_gate_tree_count(tree);
+    rc = ngx_gate_check_file_tree_count(tree);
 
     if (rc != NGX_AGAIN) {
-        ngx_gate_file_counted(tree, rc);
+        ngx_gate_check_file_handler(tree, rc);
     }
 }
 
 
 static void
-ngx_gate_file_counted(ngx_gate_tree_t *tree, ngx_int_t rc)
+ngx_gate_check_file_handler(ngx_gate_check_file_tree_t *tree, ngx_int_t rc)
 {
-    ngx_gate_file_run_t     run;
-    ngx_gate_file_conf_t   *conf;
-    ngx_gate_file_state_t  *state;
+    ngx_gate_check_file_ctx_t     ctx;
+    ngx_gate_check_file_conf_t   *conf;
+    ngx_gate_check_file_state_t  *state;
 
-    ngx_gate_file_run_init(&run, tree->data);
+    ngx_gate_check_file_ctx_init(&ctx, tree->data);
 
-    conf = run.conf;
-    state = run.state;
+    conf = ctx.conf;
+    state = ctx.state;
 
     /* until all have been counted, the last full count is worth more */
 
@@ -271,54 +278,58 @@ ngx_gate_file_counted(ngx_gate_tree_t *tree, ngx_int_t rc)
         state->observed = tree->found;
     }
 
-    run.probe->result.observed = state->observed;
-    run.probe->result.expected = conf->files;
+    ctx.probe->result.observed = state->observed;
+    ctx.probe->result.expected = conf->files;
 
     if (rc == NGX_ERROR) {
-        ngx_gate_file_uncounted(&run);
+        ngx_gate_check_file_count_error(&ctx);
 
     } else if (tree->found < conf->files) {
-        ngx_gate_file_too_few(&run, rc);
+        ngx_gate_check_file_too_few(&ctx, rc);
     }
 
-    ngx_gate_file_end(&run);
+    ngx_gate_check_file_end(&ctx);
 }
 
 
 static void
-ngx_gate_file_too_few(ngx_gate_file_run_t *run, ngx_int_t rc)
+ngx_gate_check_file_too_few(ngx_gate_check_file_ctx_t *ctx, ngx_int_t rc)
 {
-    ngx_gate_tree_t       *tree;
-    ngx_gate_file_conf_t  *conf;
+    ngx_gate_check_file_tree_t  *tree;
+    ngx_gate_check_file_conf_t  *conf;
 
-    conf = run->conf;
-    tree = run->state->tree;
+    conf = ctx->conf;
+    tree = ctx->state->tree;
 
-    ngx_gate_file_say(run, NGX_GATE_WAITING, NGX_GATE_TOO_FEW,
-                      "%L of %L files in %V", run->probe->result.observed,
-                      conf->files, &conf->path);
+    ngx_gate_check_file_result(ctx, NGX_GATE_WAITING, NGX_GATE_TOO_FEW,
+                               "%L of %L files in %V",
+                               ctx->probe->result.observed,
+                               conf->files, &conf->path);
 
     if (conf->glob.len) {
-        ngx_gate_file_add(run, " are named %V", &conf->glob);
+        ngx_gate_check_file_result_add(ctx, " are named %V", &conf->glob);
     }
 
     if (rc == NGX_DECLINED) {
-        ngx_gate_file_add(run, ", still counting");
+        ngx_gate_check_file_result_add(ctx, ", still counting");
     }
 
-    if (tree->closed) {
-        ngx_gate_file_add(run, "; closed to the worker, which runs as uid %d:"
-                          " %*s", (int) geteuid(), tree->path_len,
-                          tree->path);
+    if (tree->denied) {
+        ngx_gate_check_file_result_add(ctx, "; closed to the worker, which "
+                                       "runs as uid %d: %*s",
+                                       (int) geteuid(), tree->path_len,
+                                       tree->path);
 
-        if (tree->closed > 1) {
-            ngx_gate_file_add(run, " and %ui more", tree->closed - 1);
+        if (tree->denied > 1) {
+            ngx_gate_check_file_result_add(ctx, " and %ui more",
+                                           tree->denied - 1);
         }
     }
 
-    if (tree->deeper) {
-        ngx_gate_file_add(run, "; below %d levels nothing is counted",
-                          NGX_GATE_TREE_DEPTH);
+    if (tree->too_deep) {
+        ngx_gate_check_file_result_add(ctx,
+                                       "; below %d levels nothing is counted",
+                                       NGX_GATE_CHECK_FILE_TREE_DEPTH);
     }
 }
 
@@ -326,56 +337,58 @@ ngx_gate_file_too_few(ngx_gate_file_run_t *run, ngx_int_t rc)
 /* the walk broke off: its root is no directory, or something is wrong */
 
 static void
-ngx_gate_file_uncounted(ngx_gate_file_run_t *run)
+ngx_gate_check_file_count_error(ngx_gate_check_file_ctx_t *ctx)
 {
-    ngx_str_t         path;
-    ngx_gate_tree_t  *tree;
+    ngx_str_t                    path;
+    ngx_gate_check_file_tree_t  *tree;
 
-    tree = run->state->tree;
+    tree = ctx->state->tree;
 
     if (tree->err == NGX_ENOENT) {
-        ngx_gate_file_missing(run, tree->err);
+        ngx_gate_check_file_marker_missing(ctx, tree->err);
         return;
     }
 
     if (tree->err == NGX_ENOTDIR) {
 
-        if (ngx_file_info(run->conf->path.data, &run->marker)
+        if (ngx_file_info(ctx->conf->path.data, &ctx->marker)
             == NGX_FILE_ERROR)
         {
-            ngx_gate_file_missing(run, tree->err);
+            ngx_gate_check_file_marker_missing(ctx, tree->err);
             return;
         }
 
-        ngx_gate_file_say(run, NGX_GATE_WAITING, NGX_GATE_WRONG_TYPE,
-                          "a directory is needed, but this is a %V: %V",
-                          ngx_gate_file_kind(&run->marker), &run->conf->path);
+        ngx_gate_check_file_result(ctx, NGX_GATE_WAITING, NGX_GATE_WRONG_TYPE,
+                                   "a directory is needed, but this is a %V: "
+                                   "%V",
+                                   ngx_gate_check_file_io_type(&ctx->marker),
+                                   &ctx->conf->path);
         return;
     }
 
-    run->probe->result.observed = -1;
-    run->probe->result.expected = -1;
+    ctx->probe->result.observed = -1;
+    ctx->probe->result.expected = -1;
 
     path.len = tree->path_len;
     path.data = tree->path;
 
-    ngx_gate_file_error(run, tree->call, &path, tree->err);
+    ngx_gate_check_file_result_error(ctx, tree->call, &path, tree->err);
 }
 
 
 static char *
-ngx_gate_file_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
+ngx_gate_check_file_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
 {
-    const char            *other;
-    ngx_gate_file_conf_t  *conf;
+    const char                  *other;
+    ngx_gate_check_file_conf_t  *conf;
 
     conf = check->conf;
 
-    if (ngx_gate_file_parse_paths(cf, check) != NGX_CONF_OK) {
+    if (ngx_gate_check_file_parse_paths(cf, check) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
-    other = ngx_gate_file_condition(conf);
+    other = ngx_gate_check_file_condition(conf);
 
     if (conf->absent && conf->files) {
         other = "files";
@@ -398,15 +411,15 @@ ngx_gate_file_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
 
 
 static char *
-ngx_gate_file_parse_paths(ngx_conf_t *cf, ngx_gate_check_t *check)
+ngx_gate_check_file_parse_paths(ngx_conf_t *cf, ngx_gate_check_t *check)
 {
-    ngx_str_t             *paths[4];
-    ngx_uint_t             i, j;
-    ngx_gate_file_conf_t  *conf;
+    ngx_str_t                   *paths[4];
+    ngx_uint_t                   i, j;
+    ngx_gate_check_file_conf_t  *conf;
 
     static ngx_gate_param_t  target = {
-        ngx_string("target"), 0, NULL, offsetof(ngx_gate_file_conf_t, path),
-        NULL
+        ngx_string("target"), 0, NULL,
+        offsetof(ngx_gate_check_file_conf_t, path), NULL
     };
 
     conf = check->conf;
@@ -449,7 +462,7 @@ ngx_gate_file_parse_paths(ngx_conf_t *cf, ngx_gate_check_t *check)
 /* a condition that only one file can meet, whose presence is awaited */
 
 static const char *
-ngx_gate_file_condition(ngx_gate_file_conf_t *conf)
+ngx_gate_check_file_condition(ngx_gate_check_file_conf_t *conf)
 {
     return conf->contains.len ? "contains"
            : conf->match ? "match"
@@ -463,10 +476,10 @@ ngx_gate_file_condition(ngx_gate_file_conf_t *conf)
 
 
 static char *
-ngx_gate_file_set_match(ngx_conf_t *cf, ngx_gate_check_t *check,
+ngx_gate_check_file_set_match(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_param_t *param, ngx_str_t *value)
 {
-    ngx_gate_file_conf_t  *conf;
+    ngx_gate_check_file_conf_t  *conf;
 
     conf = check->conf;
     conf->pattern = *value;
@@ -476,10 +489,10 @@ ngx_gate_file_set_match(ngx_conf_t *cf, ngx_gate_check_t *check,
 
 
 static char *
-ngx_gate_file_set_newer_than(ngx_conf_t *cf, ngx_gate_check_t *check,
+ngx_gate_check_file_set_newer_than(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_param_t *param, ngx_str_t *value)
 {
-    ngx_gate_file_conf_t  *conf;
+    ngx_gate_check_file_conf_t  *conf;
 
     conf = check->conf;
 
@@ -493,7 +506,7 @@ ngx_gate_file_set_newer_than(ngx_conf_t *cf, ngx_gate_check_t *check,
 
 
 static char *
-ngx_gate_file_set_glob(ngx_conf_t *cf, ngx_gate_check_t *check,
+ngx_gate_check_file_set_glob(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_param_t *param, ngx_str_t *value)
 {
     if (ngx_strlchr(value->data, value->data + value->len, '/')) {

@@ -12,159 +12,161 @@
 #include <ngx_gate.h>
 #include <ngx_gate_match.h>
 #include <ngx_gate_peer.h>
-#include <ngx_gate_http_conf.h>
+#include <ngx_gate_check_http.h>
 #include <ngx_gate_http_parser.h>
 
 
-#define NGX_GATE_HTTP_DRAIN_MAX  65536    /* read to keep the connection */
-#define NGX_GATE_HTTP_BODY_SIZE  4096     /* at first */
+#define NGX_GATE_CHECK_HTTP_DRAIN_MAX  65536   /* read to keep the connection */
+#define NGX_GATE_CHECK_HTTP_BODY_SIZE  4096    /* at first */
 
 
 typedef struct {
-    ngx_gate_peer_t           peer;
-    ngx_gate_http_parser_t    parser;
-    ngx_gate_probe_t         *probe;
-    ngx_gate_http_conf_t     *conf;
-    u_char                   *body;         /* what match= looks at */
-    size_t                    body_len;
-    size_t                    body_size;
-    size_t                    drained;
-    ngx_uint_t                running;
-    ngx_uint_t                reused;       /* the connection, by this run */
-} ngx_gate_http_t;
+    ngx_gate_peer_t              peer;
+    ngx_gate_http_parser_t       parser;
+    ngx_gate_probe_t            *probe;
+    ngx_gate_check_http_conf_t  *conf;
+    u_char                      *body;      /* what match= looks at */
+    size_t                       body_len;
+    size_t                       body_size;
+    size_t                       drained;
+    ngx_uint_t                   running;
+    ngx_uint_t                   reused;    /* the connection, by this run */
+} ngx_gate_check_http_state_t;
 
 
-static void ngx_gate_http_start(ngx_gate_probe_t *probe);
-static void ngx_gate_http_cancel(ngx_gate_probe_t *probe);
-static void ngx_gate_http_send(ngx_gate_http_t *http);
-static void ngx_gate_http_handler(ngx_gate_peer_t *peer,
+static void ngx_gate_check_http_start(ngx_gate_probe_t *probe);
+static void ngx_gate_check_http_cancel(ngx_gate_probe_t *probe);
+static void ngx_gate_check_http_send(ngx_gate_check_http_state_t *state);
+static void ngx_gate_check_http_handler(ngx_gate_peer_t *peer,
     ngx_gate_peer_event_e event);
-static void ngx_gate_http_read(ngx_gate_http_t *http);
-static void ngx_gate_http_drain(ngx_gate_http_t *http);
-static void ngx_gate_http_ended(ngx_gate_http_t *http);
-static ngx_uint_t ngx_gate_http_wants_body(ngx_gate_http_t *http);
-static ngx_int_t ngx_gate_http_collect(ngx_gate_http_t *http,
-    ngx_str_t *piece);
-static ngx_uint_t ngx_gate_http_status_ok(ngx_gate_http_t *http);
-static void ngx_gate_http_judge(ngx_gate_http_t *http);
-static void ngx_gate_http_fail(ngx_gate_http_t *http, ngx_gate_reason_e reason,
-    const char *text);
-static void ngx_gate_http_reset(ngx_gate_http_t *http);
+static void ngx_gate_check_http_read(ngx_gate_check_http_state_t *state);
+static void ngx_gate_check_http_drain(ngx_gate_check_http_state_t *state);
+static void ngx_gate_check_http_closed(ngx_gate_check_http_state_t *state);
+static ngx_uint_t ngx_gate_check_http_needs_body(
+    ngx_gate_check_http_state_t *state);
+static ngx_int_t ngx_gate_check_http_add_body(
+    ngx_gate_check_http_state_t *state, ngx_str_t *piece);
+static ngx_uint_t ngx_gate_check_http_status_matches(
+    ngx_gate_check_http_state_t *state);
+static void ngx_gate_check_http_evaluate(ngx_gate_check_http_state_t *state);
+static void ngx_gate_check_http_error(ngx_gate_check_http_state_t *state,
+    ngx_gate_reason_e reason, const char *text);
+static void ngx_gate_check_http_reset(ngx_gate_check_http_state_t *state);
 
 
 ngx_gate_check_type_t  ngx_gate_check_http = {
     ngx_string("http"),
-    ngx_gate_http_params,
-    sizeof(ngx_gate_http_conf_t),
-    ngx_gate_http_conf_parse,
-    ngx_gate_http_start,
-    ngx_gate_http_cancel
+    ngx_gate_check_http_conf_params,
+    sizeof(ngx_gate_check_http_conf_t),
+    ngx_gate_check_http_conf_parse,
+    ngx_gate_check_http_start,
+    ngx_gate_check_http_cancel
 };
 
 
 static void
-ngx_gate_http_start(ngx_gate_probe_t *probe)
+ngx_gate_check_http_start(ngx_gate_probe_t *probe)
 {
-    ngx_gate_http_t  *http;
-    ngx_gate_peer_t  *peer;
+    ngx_gate_peer_t              *peer;
+    ngx_gate_check_http_state_t  *state;
 
-    http = probe->state;
+    state = probe->state;
 
-    if (http == NULL) {
-        http = ngx_pcalloc(probe->pool, sizeof(ngx_gate_http_t));
+    if (state == NULL) {
+        state = ngx_pcalloc(probe->pool, sizeof(ngx_gate_check_http_state_t));
 
-        if (http == NULL) {
+        if (state == NULL) {
             ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
                                "no memory");
             return;
         }
 
-        probe->state = http;
+        probe->state = state;
     }
 
-    http->probe = probe;
-    http->conf = probe->check->conf;
-    http->running = 1;
+    state->probe = probe;
+    state->conf = probe->check->conf;
+    state->running = 1;
 
-    peer = &http->peer;
+    peer = &state->peer;
 
-    http->reused = ngx_gate_peer_is_kept(peer);
+    state->reused = ngx_gate_peer_is_kept(peer);
 
-    if (http->reused) {
-        ngx_gate_http_send(http);
+    if (state->reused) {
+        ngx_gate_check_http_send(state);
         return;
     }
 
-    peer->endpoint = &http->conf->url.endpoint;
+    peer->endpoint = &state->conf->url.endpoint;
     peer->resolver = probe->resolver;
     peer->log = probe->log;
-    peer->data = http;
-    peer->handler = ngx_gate_http_handler;
+    peer->data = state;
+    peer->handler = ngx_gate_check_http_handler;
 
     ngx_gate_peer_connect(peer);
 }
 
 
 static void
-ngx_gate_http_cancel(ngx_gate_probe_t *probe)
+ngx_gate_check_http_cancel(ngx_gate_probe_t *probe)
 {
-    ngx_gate_http_t *http = probe->state;
+    ngx_gate_check_http_state_t *state = probe->state;
 
-    if (http) {
-        ngx_gate_peer_close(&http->peer);
-        ngx_gate_http_reset(http);
+    if (state) {
+        ngx_gate_peer_close(&state->peer);
+        ngx_gate_check_http_reset(state);
     }
 }
 
 
 static void
-ngx_gate_http_send(ngx_gate_http_t *http)
+ngx_gate_check_http_send(ngx_gate_check_http_state_t *state)
 {
     ngx_str_t  *request;
 
-    request = &http->conf->request;
+    request = &state->conf->request;
 
-    http->probe->log->action = "waiting for the answer";
+    state->probe->log->action = "waiting for the answer";
 
-    ngx_gate_http_parser_init(&http->parser, http->conf->head);
-    http->drained = 0;
+    ngx_gate_http_parser_init(&state->parser, state->conf->head);
+    state->drained = 0;
 
-    ngx_gate_peer_send(&http->peer, request->data, request->len);
+    ngx_gate_peer_send(&state->peer, request->data, request->len);
 }
 
 
 static void
-ngx_gate_http_handler(ngx_gate_peer_t *peer, ngx_gate_peer_event_e event)
+ngx_gate_check_http_handler(ngx_gate_peer_t *peer, ngx_gate_peer_event_e event)
 {
-    ngx_gate_http_t *http = peer->data;
+    ngx_gate_check_http_state_t *state = peer->data;
 
     switch (event) {
 
     case NGX_GATE_PEER_CONNECTED:
-        http->reused = 0;
-        ngx_gate_http_send(http);
+        state->reused = 0;
+        ngx_gate_check_http_send(state);
         return;
 
     case NGX_GATE_PEER_DATA:
 
-        if (http->running) {
-            ngx_gate_http_read(http);
+        if (state->running) {
+            ngx_gate_check_http_read(state);
 
         } else {
-            ngx_gate_http_drain(http);
+            ngx_gate_check_http_drain(state);
         }
 
         return;
 
     case NGX_GATE_PEER_CLOSED:
-        ngx_gate_http_ended(http);
+        ngx_gate_check_http_closed(state);
         return;
 
     default: /* NGX_GATE_PEER_FAILED */
 
-        if (http->running) {
-            ngx_gate_http_reset(http);
-            ngx_gate_probe_end(http->probe, NGX_GATE_ERROR, peer->reason,
+        if (state->running) {
+            ngx_gate_check_http_reset(state);
+            ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, peer->reason,
                                "%*s", peer->error_len, peer->error);
         }
     }
@@ -172,25 +174,26 @@ ngx_gate_http_handler(ngx_gate_peer_t *peer, ngx_gate_peer_event_e event)
 
 
 static void
-ngx_gate_http_read(ngx_gate_http_t *http)
+ngx_gate_check_http_read(ngx_gate_check_http_state_t *state)
 {
     ngx_int_t   rc;
     ngx_str_t   piece;
     ngx_buf_t  *in;
 
-    in = http->peer.in;
+    in = state->peer.in;
 
     for ( ;; ) {
-        rc = ngx_gate_http_parse(&http->parser, &in->pos, in->last, &piece);
+        rc = ngx_gate_http_parser_parse(&state->parser, &in->pos, in->last,
+                                        &piece);
 
-        if (rc != NGX_OK || !ngx_gate_http_wants_body(http)) {
+        if (rc != NGX_OK || !ngx_gate_check_http_needs_body(state)) {
             break;
         }
 
-        rc = ngx_gate_http_collect(http, &piece);
+        rc = ngx_gate_check_http_add_body(state, &piece);
 
         if (rc == NGX_ERROR) {
-            ngx_gate_http_fail(http, NGX_GATE_NO_MEMORY, "no memory");
+            ngx_gate_check_http_error(state, NGX_GATE_NO_MEMORY, "no memory");
             return;
         }
 
@@ -198,33 +201,34 @@ ngx_gate_http_read(ngx_gate_http_t *http)
 
             /* enough has been seen, however long the body is */
 
-            ngx_gate_peer_close(&http->peer);
-            ngx_gate_http_judge(http);
+            ngx_gate_peer_close(&state->peer);
+            ngx_gate_check_http_evaluate(state);
             return;
         }
     }
 
     if (rc != NGX_DONE
-        && (!ngx_gate_http_has_status(&http->parser)
-            || ngx_gate_http_wants_body(http)))
+        && (!ngx_gate_http_parser_has_status(&state->parser)
+            || ngx_gate_check_http_needs_body(state)))
     {
         if (rc == NGX_ERROR) {
-            ngx_gate_http_fail(http, NGX_GATE_PROTOCOL, http->parser.error);
+            ngx_gate_check_http_error(state, NGX_GATE_PROTOCOL,
+                                      state->parser.error);
         }
 
         return;
     }
 
-    if (http->reused && http->parser.status == 408) {
+    if (state->reused && state->parser.status == 408) {
 
         /* said of the time between two requests, just as the second came */
 
-        ngx_gate_peer_connect(&http->peer);
+        ngx_gate_peer_connect(&state->peer);
         return;
     }
 
     if (rc == NGX_OK) {
-        http->drained += piece.len;
+        state->drained += piece.len;
     }
 
     /*
@@ -232,121 +236,123 @@ ngx_gate_http_read(ngx_gate_http_t *http)
      * not matter.
      */
 
-    ngx_gate_http_drain(http);
-    ngx_gate_http_judge(http);
+    ngx_gate_check_http_drain(state);
+    ngx_gate_check_http_evaluate(state);
 }
 
 
 /* reads the answer to its end if that is near, to keep the connection */
 
 static void
-ngx_gate_http_drain(ngx_gate_http_t *http)
+ngx_gate_check_http_drain(ngx_gate_check_http_state_t *state)
 {
     ngx_int_t                rc;
     ngx_str_t                piece;
     ngx_buf_t               *in;
     ngx_gate_http_parser_t  *parser;
 
-    in = http->peer.in;
-    parser = &http->parser;
+    in = state->peer.in;
+    parser = &state->parser;
 
     do {
-        rc = ngx_gate_http_parse(parser, &in->pos, in->last, &piece);
+        rc = ngx_gate_http_parser_parse(parser, &in->pos, in->last, &piece);
 
         if (rc == NGX_OK) {
-            http->drained += piece.len;
+            state->drained += piece.len;
         }
 
     } while (rc == NGX_OK);
 
-    if (rc == NGX_DONE && ngx_gate_http_keepalive(parser)) {
-        ngx_gate_peer_keep(&http->peer);
+    if (rc == NGX_DONE && ngx_gate_http_parser_keepalive(parser)) {
+        ngx_gate_peer_keep(&state->peer);
         return;
     }
 
     if (rc != NGX_AGAIN
-        || !ngx_gate_http_keepalive(parser)
-        || http->drained > NGX_GATE_HTTP_DRAIN_MAX
-        || parser->left > NGX_GATE_HTTP_DRAIN_MAX)
+        || !ngx_gate_http_parser_keepalive(parser)
+        || state->drained > NGX_GATE_CHECK_HTTP_DRAIN_MAX
+        || parser->left > NGX_GATE_CHECK_HTTP_DRAIN_MAX)
     {
-        ngx_gate_peer_close(&http->peer);
+        ngx_gate_peer_close(&state->peer);
     }
 }
 
 
 static void
-ngx_gate_http_ended(ngx_gate_http_t *http)
+ngx_gate_check_http_closed(ngx_gate_check_http_state_t *state)
 {
-    if (!http->running) {
-        ngx_gate_peer_close(&http->peer);
+    if (!state->running) {
+        ngx_gate_peer_close(&state->peer);
         return;
     }
 
-    if (ngx_gate_http_parse_end(&http->parser) != NGX_DONE) {
-        ngx_gate_http_fail(http, NGX_GATE_RESET, http->parser.error);
+    if (ngx_gate_http_parser_eof(&state->parser) != NGX_DONE) {
+        ngx_gate_check_http_error(state, NGX_GATE_RESET, state->parser.error);
         return;
     }
 
-    ngx_gate_peer_close(&http->peer);
-    ngx_gate_http_judge(http);
+    ngx_gate_peer_close(&state->peer);
+    ngx_gate_check_http_evaluate(state);
 }
 
 
 static ngx_uint_t
-ngx_gate_http_wants_body(ngx_gate_http_t *http)
+ngx_gate_check_http_needs_body(ngx_gate_check_http_state_t *state)
 {
-    return http->conf->match && ngx_gate_http_status_ok(http);
+    return state->conf->match && ngx_gate_check_http_status_matches(state);
 }
 
 
 /* NGX_DONE: that was enough */
 
 static ngx_int_t
-ngx_gate_http_collect(ngx_gate_http_t *http, ngx_str_t *piece)
+ngx_gate_check_http_add_body(ngx_gate_check_http_state_t *state,
+    ngx_str_t *piece)
 {
     size_t   len, size;
     u_char  *body;
 
-    len = ngx_min(piece->len, NGX_GATE_MATCH_MAX - http->body_len);
+    len = ngx_min(piece->len, NGX_GATE_MATCH_MAX - state->body_len);
 
-    if (http->body_size - http->body_len < len) {
+    if (state->body_size - state->body_len < len) {
 
-        size = http->body_size ? http->body_size : NGX_GATE_HTTP_BODY_SIZE;
+        size = state->body_size ? state->body_size
+               : NGX_GATE_CHECK_HTTP_BODY_SIZE;
 
-        while (size - http->body_len < len) {
+        while (size - state->body_len < len) {
             size *= 2;
         }
 
-        body = ngx_alloc(size, http->probe->log);
+        body = ngx_alloc(size, state->probe->log);
         if (body == NULL) {
             return NGX_ERROR;
         }
 
-        if (http->body) {
-            ngx_memcpy(body, http->body, http->body_len);
-            ngx_free(http->body);
+        if (state->body) {
+            ngx_memcpy(body, state->body, state->body_len);
+            ngx_free(state->body);
         }
 
-        http->body = body;
-        http->body_size = size;
+        state->body = body;
+        state->body_size = size;
     }
 
-    ngx_memcpy(http->body + http->body_len, piece->data, len);
-    http->body_len += len;
+    ngx_memcpy(state->body + state->body_len, piece->data, len);
+    state->body_len += len;
 
-    return (http->body_len == NGX_GATE_MATCH_MAX) ? NGX_DONE : NGX_OK;
+    return (state->body_len == NGX_GATE_MATCH_MAX) ? NGX_DONE : NGX_OK;
 }
 
 
 static ngx_uint_t
-ngx_gate_http_status_ok(ngx_gate_http_t *http)
+ngx_gate_check_http_status_matches(ngx_gate_check_http_state_t *state)
 {
-    ngx_uint_t              i, status;
-    ngx_array_t            *list;
-    ngx_gate_http_range_t  *range;
+    ngx_uint_t                    i, status;
+    ngx_array_t                  *list;
+    ngx_gate_check_http_range_t  *range;
 
-    status = http->parser.status;
-    list = http->conf->status;
+    status = state->parser.status;
+    list = state->conf->status;
 
     if (list == NULL) {
         return status >= 200 && status <= 299;
@@ -365,18 +371,18 @@ ngx_gate_http_status_ok(ngx_gate_http_t *http)
 
 
 static void
-ngx_gate_http_judge(ngx_gate_http_t *http)
+ngx_gate_check_http_evaluate(ngx_gate_check_http_state_t *state)
 {
     ngx_int_t          rc;
     ngx_str_t          text;
     ngx_uint_t         status;
     ngx_gate_probe_t  *probe;
 
-    probe = http->probe;
-    status = http->parser.status;
+    probe = state->probe;
+    status = state->parser.status;
 
-    if (!ngx_gate_http_status_ok(http)) {
-        ngx_gate_http_reset(http);
+    if (!ngx_gate_check_http_status_matches(state)) {
+        ngx_gate_check_http_reset(state);
         ngx_gate_probe_end(probe, NGX_GATE_WAITING, NGX_GATE_BAD_STATUS,
                            "HTTP %ui%s", status, status / 100 == 3
                            ? ", a redirect, which is not followed" : "");
@@ -387,11 +393,11 @@ ngx_gate_http_judge(ngx_gate_http_t *http)
 
 #if (NGX_PCRE)
 
-    if (http->conf->match) {
-        text.data = http->body ? http->body : (u_char *) "";
-        text.len = http->body_len;
+    if (state->conf->match) {
+        text.data = state->body ? state->body : (u_char *) "";
+        text.len = state->body_len;
 
-        rc = ngx_gate_match(http->conf->match, &text);
+        rc = ngx_gate_match_exec(state->conf->match, &text);
     }
 
 #else
@@ -400,7 +406,7 @@ ngx_gate_http_judge(ngx_gate_http_t *http)
 
 #endif
 
-    ngx_gate_http_reset(http);
+    ngx_gate_check_http_reset(state);
 
     switch (rc) {
 
@@ -421,28 +427,28 @@ ngx_gate_http_judge(ngx_gate_http_t *http)
 
 
 static void
-ngx_gate_http_fail(ngx_gate_http_t *http, ngx_gate_reason_e reason,
-    const char *text)
+ngx_gate_check_http_error(ngx_gate_check_http_state_t *state,
+    ngx_gate_reason_e reason, const char *text)
 {
-    ngx_gate_peer_close(&http->peer);
-    ngx_gate_http_reset(http);
+    ngx_gate_peer_close(&state->peer);
+    ngx_gate_check_http_reset(state);
 
-    ngx_gate_probe_end(http->probe, NGX_GATE_ERROR, reason, "%s", text);
+    ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, reason, "%s", text);
 }
 
 
 /* the run is over */
 
 static void
-ngx_gate_http_reset(ngx_gate_http_t *http)
+ngx_gate_check_http_reset(ngx_gate_check_http_state_t *state)
 {
-    http->running = 0;
+    state->running = 0;
 
-    if (http->body) {
-        ngx_free(http->body);
-        http->body = NULL;
+    if (state->body) {
+        ngx_free(state->body);
+        state->body = NULL;
     }
 
-    http->body_len = 0;
-    http->body_size = 0;
+    state->body_len = 0;
+    state->body_size = 0;
 }

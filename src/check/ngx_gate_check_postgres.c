@@ -9,99 +9,108 @@
  */
 
 
-#include <ngx_gate_postgres.h>
+#include <ngx_gate_check_postgres.h>
 
 
-#define NGX_GATE_POSTGRES_BOOL  16    /* the type's number in pg_type */
+#define NGX_GATE_CHECK_POSTGRES_BOOL  16    /* the type's number in pg_type */
 
 
-typedef struct ngx_gate_postgres_state_s  ngx_gate_postgres_state_t;
+typedef struct ngx_gate_check_postgres_state_s  ngx_gate_check_postgres_state_t;
 
 /* NGX_OK: what was asked for is there; NGX_DONE: the probe has ended */
 
-typedef ngx_int_t (*ngx_gate_postgres_judge_pt)(
-    ngx_gate_postgres_state_t *state, PGresult *result);
+typedef ngx_int_t (*ngx_gate_check_postgres_handler_pt)(
+    ngx_gate_check_postgres_state_t *state, PGresult *result);
 
 
-struct ngx_gate_postgres_state_s {
-    ngx_gate_probe_t            *probe;
-    ngx_gate_pq_question_t       question;
+struct ngx_gate_check_postgres_state_s {
+    ngx_gate_probe_t         *probe;
+    ngx_gate_pq_query_t       query;
 
     /* who judges the answer to which statement of the question */
-    ngx_gate_postgres_judge_pt   judges[NGX_GATE_PQ_STATEMENTS];
+    ngx_gate_check_postgres_handler_pt  handlers[NGX_GATE_PQ_STATEMENTS];
 
-    ngx_gate_pq_statement_t     *migrations;  /* where its table is, or NULL */
-    unsigned                     locks:1;     /* there is a lock table */
-    unsigned                     known:1;     /* all of them were there */
-    unsigned                     again:1;     /* in this probe */
+    ngx_gate_pq_statement_t  *migrations;     /* where its table is, or NULL */
+    unsigned                  lock_table:1;   /* there is a lock table */
+    unsigned                  known:1;        /* all of them were there */
+    unsigned                  retried:1;      /* in this probe */
 
-    uint32_t                     holder;      /* a hash: who has the lock ... */
-    ngx_msec_t                   since;       /* ... for us since */
+    uint32_t                  lock_holder;    /* a hash: who has the lock ... */
+    ngx_msec_t                lock_since;     /* ... for us since */
 
-    u_char                       note[NGX_GATE_MESSAGE_MAX];
-    size_t                       note_len;
+    u_char                    message[NGX_GATE_MESSAGE_MAX];
+    size_t                    message_len;
 };
 
 
-static void ngx_gate_postgres_start(ngx_gate_probe_t *probe);
-static void ngx_gate_postgres_cancel(ngx_gate_probe_t *probe);
-static ngx_int_t ngx_gate_postgres_ask(ngx_gate_postgres_state_t *state,
-    ngx_uint_t lookup, ngx_uint_t rest);
-static void ngx_gate_postgres_put(ngx_gate_postgres_state_t *state,
-    ngx_gate_pq_statement_t *statement, ngx_gate_postgres_judge_pt judge);
-static void ngx_gate_postgres_answered(ngx_gate_pq_question_t *q);
-static ngx_int_t ngx_gate_postgres_judge(ngx_gate_postgres_state_t *state,
-    ngx_gate_postgres_judge_pt judge, PGresult *result);
-static ngx_int_t ngx_gate_postgres_refused(ngx_gate_postgres_state_t *state,
-    ngx_gate_postgres_judge_pt judge, PGresult *result);
-static void ngx_gate_postgres_error(ngx_gate_postgres_state_t *state,
-    ngx_gate_reason_e reason, u_char *error, size_t len);
+static void ngx_gate_check_postgres_start(ngx_gate_probe_t *probe);
+static void ngx_gate_check_postgres_cancel(ngx_gate_probe_t *probe);
+static ngx_int_t ngx_gate_check_postgres_send(
+    ngx_gate_check_postgres_state_t *state, ngx_uint_t lookup,
+    ngx_uint_t rest);
+static void ngx_gate_check_postgres_add(ngx_gate_check_postgres_state_t *state,
+    ngx_gate_pq_statement_t *statement,
+    ngx_gate_check_postgres_handler_pt handler);
+static void ngx_gate_check_postgres_handler(ngx_gate_pq_query_t *q);
+static ngx_int_t ngx_gate_check_postgres_result(
+    ngx_gate_check_postgres_state_t *state,
+    ngx_gate_check_postgres_handler_pt handler, PGresult *result);
+static ngx_int_t ngx_gate_check_postgres_result_error(
+    ngx_gate_check_postgres_state_t *state,
+    ngx_gate_check_postgres_handler_pt handler, PGresult *result);
+static void ngx_gate_check_postgres_error(
+    ngx_gate_check_postgres_state_t *state, ngx_gate_reason_e reason,
+    u_char *error, size_t len);
 
-static ngx_int_t ngx_gate_postgres_lookup(ngx_gate_postgres_state_t *state,
-    PGresult *result);
-static ngx_uint_t ngx_gate_postgres_is_there(PGresult *result, ngx_uint_t i);
-static ngx_int_t ngx_gate_postgres_tables(ngx_gate_postgres_state_t *state,
-    PGresult *result);
-static ngx_int_t ngx_gate_postgres_lock(ngx_gate_postgres_state_t *state,
-    PGresult *result);
-static ngx_int_t ngx_gate_postgres_migrations(
-    ngx_gate_postgres_state_t *state, PGresult *result);
-static ngx_int_t ngx_gate_postgres_count(ngx_gate_postgres_state_t *state,
-    PGresult *result);
-static ngx_int_t ngx_gate_postgres_query(ngx_gate_postgres_state_t *state,
-    PGresult *result);
-static ngx_int_t ngx_gate_postgres_min(ngx_gate_postgres_state_t *state,
-    PGresult *result);
-static ngx_uint_t ngx_gate_postgres_equal(PGresult *result,
+static ngx_int_t ngx_gate_check_postgres_lookup_handler(
+    ngx_gate_check_postgres_state_t *state, PGresult *result);
+static ngx_uint_t ngx_gate_check_postgres_table_exists(PGresult *result,
+    ngx_uint_t i);
+static ngx_int_t ngx_gate_check_postgres_tables(
+    ngx_gate_check_postgres_state_t *state, PGresult *result);
+static ngx_int_t ngx_gate_check_postgres_lock_handler(
+    ngx_gate_check_postgres_state_t *state, PGresult *result);
+static ngx_int_t ngx_gate_check_postgres_migrations_handler(
+    ngx_gate_check_postgres_state_t *state, PGresult *result);
+static ngx_int_t ngx_gate_check_postgres_count_handler(
+    ngx_gate_check_postgres_state_t *state, PGresult *result);
+static ngx_int_t ngx_gate_check_postgres_query_handler(
+    ngx_gate_check_postgres_state_t *state, PGresult *result);
+static ngx_int_t ngx_gate_check_postgres_query_min(
+    ngx_gate_check_postgres_state_t *state, PGresult *result);
+static ngx_uint_t ngx_gate_check_postgres_query_equal(PGresult *result,
     ngx_str_t *expect);
 
-static ngx_int_t ngx_gate_postgres_found(ngx_gate_postgres_state_t *state,
-    ngx_gate_migrations_found_t *found);
-static ngx_int_t ngx_gate_postgres_row(ngx_gate_postgres_state_t *state,
-    PGresult *result, ngx_str_t *row, ngx_uint_t n);
+static ngx_int_t ngx_gate_check_postgres_migrations_end(
+    ngx_gate_check_postgres_state_t *state,
+    ngx_gate_check_migrations_result_t *found);
+static ngx_int_t ngx_gate_check_postgres_row(
+    ngx_gate_check_postgres_state_t *state, PGresult *result, ngx_str_t *row,
+    ngx_uint_t n);
 
 
 ngx_gate_check_type_t  ngx_gate_check_postgres = {
     ngx_string("postgres"),
-    ngx_gate_postgres_params,
-    sizeof(ngx_gate_postgres_conf_t),
-    ngx_gate_postgres_parse,
-    ngx_gate_postgres_start,
-    ngx_gate_postgres_cancel
+    ngx_gate_check_postgres_conf_params,
+    sizeof(ngx_gate_check_postgres_conf_t),
+    ngx_gate_check_postgres_conf_parse,
+    ngx_gate_check_postgres_start,
+    ngx_gate_check_postgres_cancel
 };
 
 
 static void
-ngx_gate_postgres_start(ngx_gate_probe_t *probe)
+ngx_gate_check_postgres_start(ngx_gate_probe_t *probe)
 {
-    ngx_gate_postgres_conf_t   *pcf;
-    ngx_gate_postgres_state_t  *state;
+    ngx_gate_check_postgres_conf_t   *conf;
+    ngx_gate_check_postgres_state_t  *state;
 
-    pcf = probe->check->conf;
+    conf = probe->check->conf;
     state = probe->state;
 
     if (state == NULL) {
-        state = ngx_pcalloc(probe->pool, sizeof(ngx_gate_postgres_state_t));
+        state = ngx_pcalloc(probe->pool,
+                            sizeof(ngx_gate_check_postgres_state_t));
 
         if (state == NULL) {
             ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
@@ -113,16 +122,16 @@ ngx_gate_postgres_start(ngx_gate_probe_t *probe)
         probe->state = state;
     }
 
-    state->question.deadline = probe->deadline;
-    state->note_len = 0;
-    state->again = 0;
+    state->query.deadline = probe->deadline;
+    state->message_len = 0;
+    state->retried = 0;
 
-    if (pcf->lookup.nparams == 0) {
+    if (conf->lookup.nparams == 0) {
         state->known = 1;
     }
 
-    if (ngx_gate_postgres_ask(state, pcf->nnames || !state->known,
-                              state->known)
+    if (ngx_gate_check_postgres_send(state, conf->nnames || !state->known,
+                                     state->known)
         != NGX_OK)
     {
         ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
@@ -132,129 +141,135 @@ ngx_gate_postgres_start(ngx_gate_probe_t *probe)
 
 
 static void
-ngx_gate_postgres_cancel(ngx_gate_probe_t *probe)
+ngx_gate_check_postgres_cancel(ngx_gate_probe_t *probe)
 {
-    ngx_gate_postgres_state_t *state = probe->state;
+    ngx_gate_check_postgres_state_t *state = probe->state;
 
     if (state) {
-        ngx_gate_pq_leave(&state->question);
+        ngx_gate_pq_detach(&state->query);
         state->known = 0;
     }
 }
 
 
 static ngx_int_t
-ngx_gate_postgres_ask(ngx_gate_postgres_state_t *state, ngx_uint_t lookup,
-    ngx_uint_t rest)
+ngx_gate_check_postgres_send(ngx_gate_check_postgres_state_t *state,
+    ngx_uint_t lookup, ngx_uint_t rest)
 {
-    ngx_gate_pq_question_t    *q;
-    ngx_gate_postgres_conf_t  *pcf;
+    ngx_gate_pq_query_t             *q;
+    ngx_gate_check_postgres_conf_t  *conf;
 
-    pcf = state->probe->check->conf;
+    conf = state->probe->check->conf;
 
-    q = &state->question;
+    q = &state->query;
 
-    q->conf = &pcf->pq;
+    q->conf = &conf->pq;
     q->resolver = state->probe->resolver;
     q->log = state->probe->log;
-    q->search_path = pcf->search_path;
+    q->search_path = conf->search_path;
     q->data = state;
-    q->handler = ngx_gate_postgres_answered;
+    q->handler = ngx_gate_check_postgres_handler;
     q->nstatements = 0;
 
     if (lookup) {
-        ngx_gate_postgres_put(state, &pcf->lookup, ngx_gate_postgres_lookup);
+        ngx_gate_check_postgres_add(state, &conf->lookup,
+                                    ngx_gate_check_postgres_lookup_handler);
     }
 
     if (!rest) {
-        return ngx_gate_pq_ask(q);
+        return ngx_gate_pq_send(q);
     }
 
-    if (pcf->want.tool) {
+    if (conf->migration.tool) {
 
-        if (state->locks) {
-            ngx_gate_postgres_put(state, &pcf->lock, ngx_gate_postgres_lock);
+        if (state->lock_table) {
+            ngx_gate_check_postgres_add(state, &conf->lock,
+                                        ngx_gate_check_postgres_lock_handler);
         }
 
         if (state->migrations == NULL) {
-            return ngx_gate_pq_ask(q);
+            return ngx_gate_pq_send(q);
         }
 
-        ngx_gate_postgres_put(state, state->migrations,
-                              ngx_gate_postgres_migrations);
+        ngx_gate_check_postgres_add(state, state->migrations,
+                                    ngx_gate_check_postgres_migrations_handler);
     }
 
-    if (pcf->table) {
-        ngx_gate_postgres_put(state, &pcf->count, ngx_gate_postgres_count);
+    if (conf->table) {
+        ngx_gate_check_postgres_add(state, &conf->count,
+                                    ngx_gate_check_postgres_count_handler);
     }
 
-    if (pcf->query.len) {
-        ngx_gate_postgres_put(state, &pcf->ask, ngx_gate_postgres_query);
+    if (conf->query.len) {
+        ngx_gate_check_postgres_add(state, &conf->select,
+                                    ngx_gate_check_postgres_query_handler);
     }
 
-    return ngx_gate_pq_ask(q);
+    return ngx_gate_pq_send(q);
 }
 
 
 static void
-ngx_gate_postgres_put(ngx_gate_postgres_state_t *state,
-    ngx_gate_pq_statement_t *statement, ngx_gate_postgres_judge_pt judge)
+ngx_gate_check_postgres_add(ngx_gate_check_postgres_state_t *state,
+    ngx_gate_pq_statement_t *statement,
+    ngx_gate_check_postgres_handler_pt handler)
 {
     ngx_uint_t  n;
 
-    n = state->question.nstatements++;
+    n = state->query.nstatements++;
 
-    state->question.statements[n] = *statement;
-    state->judges[n] = judge;
+    state->query.statements[n] = *statement;
+    state->handlers[n] = handler;
 }
 
 
 static void
-ngx_gate_postgres_answered(ngx_gate_pq_question_t *q)
+ngx_gate_check_postgres_handler(ngx_gate_pq_query_t *q)
 {
-    ngx_gate_postgres_state_t *state = q->data;
+    ngx_gate_check_postgres_state_t *state = q->data;
 
-    ngx_uint_t                   i;
-    ngx_gate_postgres_conf_t    *pcf;
-    ngx_gate_migrations_found_t  found;
+    ngx_uint_t                          i;
+    ngx_gate_check_postgres_conf_t     *conf;
+    ngx_gate_check_migrations_result_t  found;
 
     if (q->results == NULL) {
-        ngx_gate_postgres_error(state, q->reason, q->error, q->error_len);
+        ngx_gate_check_postgres_error(state, q->reason, q->error, q->error_len);
         return;
     }
 
     for (i = 0; i < q->nstatements; i++) {
-        if (ngx_gate_postgres_judge(state, state->judges[i], q->results[i])
+        if (ngx_gate_check_postgres_result(state, state->handlers[i],
+                                           q->results[i])
             != NGX_OK)
         {
             return;
         }
     }
 
-    pcf = state->probe->check->conf;
+    conf = state->probe->check->conf;
 
-    if (pcf->want.tool && state->migrations == NULL) {
-        found.message.data = state->note;
-        found.message.len = sizeof(state->note);
+    if (conf->migration.tool && state->migrations == NULL) {
+        found.message.data = state->message;
+        found.message.len = sizeof(state->message);
 
-        ngx_gate_migrations_none(&pcf->want, &found);
-        (void) ngx_gate_postgres_found(state, &found);
+        ngx_gate_check_migrations_none(&conf->migration, &found);
+        (void) ngx_gate_check_postgres_migrations_end(state, &found);
         return;
     }
 
     ngx_gate_probe_end(state->probe, NGX_GATE_PASSED, NGX_GATE_OK, "%*s",
-                       state->note_len, state->note);
+                       state->message_len, state->message);
 }
 
 
 static ngx_int_t
-ngx_gate_postgres_judge(ngx_gate_postgres_state_t *state,
-    ngx_gate_postgres_judge_pt judge, PGresult *result)
+ngx_gate_check_postgres_result(ngx_gate_check_postgres_state_t *state,
+    ngx_gate_check_postgres_handler_pt handler, PGresult *result)
 {
     switch (libpq.PQresultStatus(result)) {
 
     case PGRES_TUPLES_OK:
-        return judge(state, result);
+        return handler(state, result);
 
     case PGRES_COMMAND_OK:
     case PGRES_EMPTY_QUERY:
@@ -263,21 +278,21 @@ ngx_gate_postgres_judge(ngx_gate_postgres_state_t *state,
         return NGX_DONE;
 
     default:
-        return ngx_gate_postgres_refused(state, judge, result);
+        return ngx_gate_check_postgres_result_error(state, handler, result);
     }
 }
 
 
 static ngx_int_t
-ngx_gate_postgres_refused(ngx_gate_postgres_state_t *state,
-    ngx_gate_postgres_judge_pt judge, PGresult *result)
+ngx_gate_check_postgres_result_error(ngx_gate_check_postgres_state_t *state,
+    ngx_gate_check_postgres_handler_pt handler, PGresult *result)
 {
     size_t              len;
     u_char              error[NGX_GATE_PQ_ERROR_MAX];
     const char         *code;
     ngx_gate_reason_e   reason;
 
-    reason = ngx_gate_pq_result_reason(result, error, &len);
+    reason = ngx_gate_pq_error_result_reason(result, error, &len);
 
     code = libpq.PQresultErrorField(result, PG_DIAG_SQLSTATE);
 
@@ -285,7 +300,7 @@ ngx_gate_postgres_refused(ngx_gate_postgres_state_t *state,
         code = "";
     }
 
-    if (judge == ngx_gate_postgres_query) {
+    if (handler == ngx_gate_check_postgres_query_handler) {
 
         /*
          * The table, the schema or the column is not there: what the query
@@ -300,28 +315,28 @@ ngx_gate_postgres_refused(ngx_gate_postgres_state_t *state,
             return NGX_DONE;
         }
 
-    } else if (ngx_strcmp(code, "42P01") == 0 && !state->again) {
+    } else if (ngx_strcmp(code, "42P01") == 0 && !state->retried) {
 
         /* it was there; look for it again */
 
-        state->again = 1;
+        state->retried = 1;
         state->known = 0;
 
-        if (ngx_gate_postgres_ask(state, 1, 0) == NGX_OK) {
+        if (ngx_gate_check_postgres_send(state, 1, 0) == NGX_OK) {
             return NGX_DONE;
         }
 
         reason = NGX_GATE_NO_MEMORY;
     }
 
-    ngx_gate_postgres_error(state, reason, error, len);
+    ngx_gate_check_postgres_error(state, reason, error, len);
 
     return NGX_DONE;
 }
 
 
 static void
-ngx_gate_postgres_error(ngx_gate_postgres_state_t *state,
+ngx_gate_check_postgres_error(ngx_gate_check_postgres_state_t *state,
     ngx_gate_reason_e reason, u_char *error, size_t len)
 {
     ngx_gate_verdict_e  verdict;
@@ -343,57 +358,62 @@ ngx_gate_postgres_error(ngx_gate_postgres_state_t *state,
 
 
 static ngx_int_t
-ngx_gate_postgres_lookup(ngx_gate_postgres_state_t *state, PGresult *result)
+ngx_gate_check_postgres_lookup_handler(ngx_gate_check_postgres_state_t *state,
+    PGresult *result)
 {
-    ngx_uint_t                 i, known;
-    ngx_gate_postgres_conf_t  *pcf;
+    ngx_uint_t                       i, known;
+    ngx_gate_check_postgres_conf_t  *conf;
 
-    pcf = state->probe->check->conf;
+    conf = state->probe->check->conf;
     known = state->known;
 
     state->known = 0;
 
-    if ((ngx_uint_t) libpq.PQntuples(result) != pcf->lookup.nparams) {
+    if ((ngx_uint_t) libpq.PQntuples(result) != conf->lookup.nparams) {
         ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, NGX_GATE_PROTOCOL,
                            "unexpected answer");
         return NGX_DONE;
     }
 
-    if (ngx_gate_postgres_tables(state, result) != NGX_OK) {
+    if (ngx_gate_check_postgres_tables(state, result) != NGX_OK) {
         return NGX_DONE;
     }
 
-    if (pcf->want.tool) {
+    if (conf->migration.tool) {
         state->migrations = NULL;
 
-        for (i = 0; i < pcf->ntool; i++) {
-            if (ngx_gate_postgres_is_there(result, pcf->tool_at + i)) {
-                state->migrations = &pcf->migrations[i];
+        for (i = 0; i < conf->ntool; i++) {
+            if (ngx_gate_check_postgres_table_exists(result,
+                                                     conf->tool_index + i))
+            {
+                state->migrations = &conf->migrations[i];
                 break;
             }
         }
 
-        state->locks = pcf->want.tool->lock_table
-                       && ngx_gate_postgres_is_there(result, pcf->lock_at);
+        state->lock_table = conf->migration.tool->lock_table
+                            && ngx_gate_check_postgres_table_exists(
+                                                     result, conf->lock_index);
     }
 
-    if (pcf->table && !ngx_gate_postgres_is_there(result, pcf->rows_at)
-        && (pcf->want.tool == NULL || state->migrations))
+    if (conf->table
+        && !ngx_gate_check_postgres_table_exists(result, conf->rows_index)
+        && (conf->migration.tool == NULL || state->migrations))
     {
         state->probe->result.observed = 0;
-        state->probe->result.expected = pcf->limit;
+        state->probe->result.expected = conf->limit;
 
         ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_MISSING,
-                           "missing tables: %V", &pcf->table->text);
+                           "missing tables: %V", &conf->table->text);
         return NGX_DONE;
     }
 
     /* a lock table may come later than the other */
 
-    state->known = (pcf->want.tool == NULL
+    state->known = (conf->migration.tool == NULL
                     || (state->migrations
-                        && (pcf->want.tool->lock_table == NULL
-                            || state->locks)));
+                        && (conf->migration.tool->lock_table == NULL
+                            || state->lock_table)));
 
     if (known && state->known) {
 
@@ -402,11 +422,13 @@ ngx_gate_postgres_lookup(ngx_gate_postgres_state_t *state, PGresult *result)
         return NGX_OK;
     }
 
-    if (pcf->want.tool == NULL && pcf->table == NULL && pcf->query.len == 0) {
+    if (conf->migration.tool == NULL && conf->table == NULL
+        && conf->query.len == 0)
+    {
         return NGX_OK;
     }
 
-    if (ngx_gate_postgres_ask(state, 0, 1) != NGX_OK) {
+    if (ngx_gate_check_postgres_send(state, 0, 1) != NGX_OK) {
         ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
                            "no memory");
     }
@@ -416,34 +438,35 @@ ngx_gate_postgres_lookup(ngx_gate_postgres_state_t *state, PGresult *result)
 
 
 static ngx_uint_t
-ngx_gate_postgres_is_there(PGresult *result, ngx_uint_t i)
+ngx_gate_check_postgres_table_exists(PGresult *result, ngx_uint_t i)
 {
     return libpq.PQgetvalue(result, (int) i, 0)[0] == 't';
 }
 
 
 static ngx_int_t
-ngx_gate_postgres_tables(ngx_gate_postgres_state_t *state, PGresult *result)
+ngx_gate_check_postgres_tables(ngx_gate_check_postgres_state_t *state,
+    PGresult *result)
 {
-    u_char                    *p, *last, text[NGX_GATE_MESSAGE_MAX];
-    ngx_str_t                 *name;
-    ngx_uint_t                 i, n, more;
-    ngx_gate_postgres_conf_t  *pcf;
+    u_char                          *p, *last, text[NGX_GATE_MESSAGE_MAX];
+    ngx_str_t                       *name;
+    ngx_uint_t                       i, n, more;
+    ngx_gate_check_postgres_conf_t  *conf;
 
-    pcf = state->probe->check->conf;
+    conf = state->probe->check->conf;
 
     p = text;
     last = text + sizeof(text) - sizeof(", and 1000 more");
     n = 0;
     more = 0;
 
-    for (i = 0; i < pcf->nnames; i++) {
+    for (i = 0; i < conf->nnames; i++) {
 
-        if (ngx_gate_postgres_is_there(result, i)) {
+        if (ngx_gate_check_postgres_table_exists(result, i)) {
             continue;
         }
 
-        name = &pcf->names[i].text;
+        name = &conf->names[i].text;
 
         if (more || (size_t) (last - p) < name->len + 2) {
             more++;
@@ -469,79 +492,82 @@ ngx_gate_postgres_tables(ngx_gate_postgres_state_t *state, PGresult *result)
 
 
 static ngx_int_t
-ngx_gate_postgres_lock(ngx_gate_postgres_state_t *state, PGresult *result)
+ngx_gate_check_postgres_lock_handler(ngx_gate_check_postgres_state_t *state,
+    PGresult *result)
 {
-    uint32_t                     holder;
-    ngx_str_t                    row[NGX_GATE_MIGRATIONS_LOCK_COLUMNS];
-    ngx_gate_postgres_conf_t    *pcf;
-    ngx_gate_migrations_found_t  found;
+    uint32_t                            lock_holder;
+    ngx_str_t                           row[NGX_GATE_CHECK_MIGRATIONS_LOCK_N];
+    ngx_gate_check_postgres_conf_t     *conf;
+    ngx_gate_check_migrations_result_t  found;
 
     if (libpq.PQntuples(result) == 0) {
-        state->holder = 0;
+        state->lock_holder = 0;
         return NGX_OK;
     }
 
-    if (ngx_gate_postgres_row(state, result, row,
-                              NGX_GATE_MIGRATIONS_LOCK_COLUMNS)
+    if (ngx_gate_check_postgres_row(state, result, row,
+                                    NGX_GATE_CHECK_MIGRATIONS_LOCK_N)
         != NGX_OK)
     {
         return NGX_DONE;
     }
 
-    pcf = state->probe->check->conf;
+    conf = state->probe->check->conf;
 
-    ngx_crc32_init(holder);
-    ngx_crc32_update(&holder, row[NGX_GATE_MIGRATIONS_HOLDER].data,
-                     row[NGX_GATE_MIGRATIONS_HOLDER].len);
-    ngx_crc32_update(&holder, row[NGX_GATE_MIGRATIONS_SINCE].data,
-                     row[NGX_GATE_MIGRATIONS_SINCE].len);
+    ngx_crc32_init(lock_holder);
+    ngx_crc32_update(&lock_holder, row[NGX_GATE_CHECK_MIGRATIONS_HOLDER].data,
+                     row[NGX_GATE_CHECK_MIGRATIONS_HOLDER].len);
+    ngx_crc32_update(&lock_holder, row[NGX_GATE_CHECK_MIGRATIONS_SINCE].data,
+                     row[NGX_GATE_CHECK_MIGRATIONS_SINCE].len);
 
-    if (state->holder != holder) {
-        state->holder = holder;
-        state->since = ngx_current_msec;
+    if (state->lock_holder != lock_holder) {
+        state->lock_holder = lock_holder;
+        state->lock_since = ngx_current_msec;
     }
 
-    found.message.data = state->note;
-    found.message.len = sizeof(state->note);
+    found.message.data = state->message;
+    found.message.len = sizeof(state->message);
 
-    ngx_gate_migrations_locked(&pcf->want, row,
-                               ngx_current_msec - state->since, &found);
+    ngx_gate_check_migrations_locked(&conf->migration, row,
+                                     ngx_current_msec - state->lock_since,
+                                     &found);
 
-    return ngx_gate_postgres_found(state, &found);
+    return ngx_gate_check_postgres_migrations_end(state, &found);
 }
 
 
 static ngx_int_t
-ngx_gate_postgres_migrations(ngx_gate_postgres_state_t *state,
-    PGresult *result)
+ngx_gate_check_postgres_migrations_handler(
+    ngx_gate_check_postgres_state_t *state, PGresult *result)
 {
-    ngx_str_t                    row[NGX_GATE_MIGRATIONS_COLUMNS];
-    ngx_gate_postgres_conf_t    *pcf;
-    ngx_gate_migrations_found_t  found;
+    ngx_str_t                           row[NGX_GATE_CHECK_MIGRATIONS_ROW_N];
+    ngx_gate_check_postgres_conf_t     *conf;
+    ngx_gate_check_migrations_result_t  found;
 
-    if (ngx_gate_postgres_row(state, result, row, NGX_GATE_MIGRATIONS_COLUMNS)
+    if (ngx_gate_check_postgres_row(state, result, row,
+                                    NGX_GATE_CHECK_MIGRATIONS_ROW_N)
         != NGX_OK)
     {
         return NGX_DONE;
     }
 
-    pcf = state->probe->check->conf;
+    conf = state->probe->check->conf;
 
-    found.message.data = state->note;
-    found.message.len = sizeof(state->note);
+    found.message.data = state->message;
+    found.message.len = sizeof(state->message);
 
-    ngx_gate_migrations_decide(&pcf->want, row, &found);
+    ngx_gate_check_migrations_evaluate(&conf->migration, row, &found);
 
-    return ngx_gate_postgres_found(state, &found);
+    return ngx_gate_check_postgres_migrations_end(state, &found);
 }
 
 
 static ngx_int_t
-ngx_gate_postgres_found(ngx_gate_postgres_state_t *state,
-    ngx_gate_migrations_found_t *found)
+ngx_gate_check_postgres_migrations_end(ngx_gate_check_postgres_state_t *state,
+    ngx_gate_check_migrations_result_t *found)
 {
     if (found->verdict == NGX_GATE_PASSED) {
-        state->note_len = found->message.len;
+        state->message_len = found->message.len;
         return NGX_OK;
     }
 
@@ -553,48 +579,50 @@ ngx_gate_postgres_found(ngx_gate_postgres_state_t *state,
 
 
 static ngx_int_t
-ngx_gate_postgres_count(ngx_gate_postgres_state_t *state, PGresult *result)
+ngx_gate_check_postgres_count_handler(ngx_gate_check_postgres_state_t *state,
+    PGresult *result)
 {
-    int64_t                    n;
-    ngx_str_t                  value;
-    ngx_gate_postgres_conf_t  *pcf;
+    int64_t                          n;
+    ngx_str_t                        value;
+    ngx_gate_check_postgres_conf_t  *conf;
 
-    if (ngx_gate_postgres_row(state, result, &value, 1) != NGX_OK) {
+    if (ngx_gate_check_postgres_row(state, result, &value, 1) != NGX_OK) {
         return NGX_DONE;
     }
 
-    pcf = state->probe->check->conf;
+    conf = state->probe->check->conf;
 
     n = ngx_atoof(value.data, value.len);
 
     state->probe->result.observed = n;
-    state->probe->result.expected = pcf->limit;
+    state->probe->result.expected = conf->limit;
 
-    if (n >= pcf->limit) {
+    if (n >= conf->limit) {
         return NGX_OK;
     }
 
     ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_TOO_FEW,
-                       "%L rows in %V, wants %L", n, &pcf->table->text,
-                       pcf->limit);
+                       "%L rows in %V, wants %L", n, &conf->table->text,
+                       conf->limit);
     return NGX_DONE;
 }
 
 
 static ngx_int_t
-ngx_gate_postgres_query(ngx_gate_postgres_state_t *state, PGresult *result)
+ngx_gate_check_postgres_query_handler(ngx_gate_check_postgres_state_t *state,
+    PGresult *result)
 {
-    ngx_str_t                  value;
-    ngx_gate_postgres_conf_t  *pcf;
+    ngx_str_t                        value;
+    ngx_gate_check_postgres_conf_t  *conf;
 
-    pcf = state->probe->check->conf;
+    conf = state->probe->check->conf;
 
     if (libpq.PQntuples(result) == 0 || libpq.PQnfields(result) == 0
         || libpq.PQgetisnull(result, 0, 0))
     {
-        if (pcf->min) {
+        if (conf->min) {
             state->probe->result.observed = 0;
-            state->probe->result.expected = pcf->min;
+            state->probe->result.expected = conf->min;
         }
 
         ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_MISSING,
@@ -603,26 +631,26 @@ ngx_gate_postgres_query(ngx_gate_postgres_state_t *state, PGresult *result)
         return NGX_DONE;
     }
 
-    if (pcf->min) {
-        return ngx_gate_postgres_min(state, result);
+    if (conf->min) {
+        return ngx_gate_check_postgres_query_min(state, result);
     }
 
     value.data = (u_char *) libpq.PQgetvalue(result, 0, 0);
     value.len = libpq.PQgetlength(result, 0, 0);
 
-    if (pcf->expect.len) {
+    if (conf->expect.len) {
 
-        if (ngx_gate_postgres_equal(result, &pcf->expect)) {
+        if (ngx_gate_check_postgres_query_equal(result, &conf->expect)) {
             return NGX_OK;
         }
 
         ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_MISMATCH,
                            "the query returns \"%V\", wants \"%V\"",
-                           &value, &pcf->expect);
+                           &value, &conf->expect);
         return NGX_DONE;
     }
 
-    if (libpq.PQftype(result, 0) == NGX_GATE_POSTGRES_BOOL
+    if (libpq.PQftype(result, 0) == NGX_GATE_CHECK_POSTGRES_BOOL
         && value.data[0] == 'f')
     {
         ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_MISMATCH,
@@ -635,13 +663,14 @@ ngx_gate_postgres_query(ngx_gate_postgres_state_t *state, PGresult *result)
 
 
 static ngx_int_t
-ngx_gate_postgres_min(ngx_gate_postgres_state_t *state, PGresult *result)
+ngx_gate_check_postgres_query_min(ngx_gate_check_postgres_state_t *state,
+    PGresult *result)
 {
-    char                      *text, *end;
-    double                     n;
-    ngx_gate_postgres_conf_t  *pcf;
+    char                            *text, *end;
+    double                           n;
+    ngx_gate_check_postgres_conf_t  *conf;
 
-    pcf = state->probe->check->conf;
+    conf = state->probe->check->conf;
 
     text = libpq.PQgetvalue(result, 0, 0);
 
@@ -660,20 +689,20 @@ ngx_gate_postgres_min(ngx_gate_postgres_state_t *state, PGresult *result)
     n = ngx_max(ngx_min(n, 9e18), 0);
 
     state->probe->result.observed = (int64_t) n;
-    state->probe->result.expected = pcf->min;
+    state->probe->result.expected = conf->min;
 
-    if (n >= (double) pcf->min) {
+    if (n >= (double) conf->min) {
         return NGX_OK;
     }
 
     ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_TOO_FEW,
-                       "the query returns %s, wants %L", text, pcf->min);
+                       "the query returns %s, wants %L", text, conf->min);
     return NGX_DONE;
 }
 
 
 static ngx_uint_t
-ngx_gate_postgres_equal(PGresult *result, ngx_str_t *expect)
+ngx_gate_check_postgres_query_equal(PGresult *result, ngx_str_t *expect)
 {
     size_t       len;
     const char  *text;
@@ -685,7 +714,7 @@ ngx_gate_postgres_equal(PGresult *result, ngx_str_t *expect)
         return 1;
     }
 
-    if (libpq.PQftype(result, 0) != NGX_GATE_POSTGRES_BOOL) {
+    if (libpq.PQftype(result, 0) != NGX_GATE_CHECK_POSTGRES_BOOL) {
         return 0;
     }
 
@@ -700,8 +729,8 @@ ngx_gate_postgres_equal(PGresult *result, ngx_str_t *expect)
 
 
 static ngx_int_t
-ngx_gate_postgres_row(ngx_gate_postgres_state_t *state, PGresult *result,
-    ngx_str_t *row, ngx_uint_t n)
+ngx_gate_check_postgres_row(ngx_gate_check_postgres_state_t *state,
+    PGresult *result, ngx_str_t *row, ngx_uint_t n)
 {
     ngx_uint_t  i;
 

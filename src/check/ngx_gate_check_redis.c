@@ -1,7 +1,7 @@
 
 /*
  * The redis check: what is asked of which server, and how the server is found
- * that has the key.  What the replies mean stands in ngx_gate_redis_verdict.c.
+ * that has the key.  ngx_gate_check_redis_verdict.c evaluates the replies.
  *
  * The server is the configured one; or the one that it says has the key
  * (MOVED and ASK, of a cluster); or the one that a sentinel names.  An address
@@ -15,50 +15,53 @@
 
 
 /* questions in one run, however often the key changes its type or its node */
-#define NGX_GATE_REDIS_ROUNDS_MAX  8
+#define NGX_GATE_CHECK_REDIS_REQUESTS_MAX  8
 
 
 static void ngx_gate_check_redis_start(ngx_gate_probe_t *probe);
 static void ngx_gate_check_redis_cancel(ngx_gate_probe_t *probe);
-static void ngx_gate_check_redis_ask(ngx_gate_redis_run_t *run);
-static ngx_uint_t ngx_gate_check_redis_question(ngx_gate_redis_run_t *run,
-    ngx_str_t **commands);
-static void ngx_gate_check_redis_answer(ngx_gate_redis_session_t *session);
-static void ngx_gate_check_redis_replies(ngx_gate_redis_run_t *run,
+static void ngx_gate_check_redis_send(ngx_gate_check_redis_state_t *state);
+static ngx_uint_t ngx_gate_check_redis_commands(
+    ngx_gate_check_redis_state_t *state, ngx_str_t **commands);
+static void ngx_gate_check_redis_handler(ngx_gate_redis_session_t *session);
+static void ngx_gate_check_redis_replies(ngx_gate_check_redis_state_t *state,
     redisReply **replies, ngx_uint_t n);
-static void ngx_gate_check_redis_failed(ngx_gate_redis_run_t *run,
+static void ngx_gate_check_redis_error(ngx_gate_check_redis_state_t *state,
     ngx_gate_reason_e reason, u_char *error, size_t len);
-static ngx_int_t ngx_gate_check_redis_redirect(ngx_gate_redis_run_t *run,
-    redisReply *reply);
-static ngx_int_t ngx_gate_check_redis_role(ngx_gate_redis_run_t *run,
+static ngx_int_t ngx_gate_check_redis_redirect(
+    ngx_gate_check_redis_state_t *state, redisReply *reply);
+static ngx_int_t ngx_gate_check_redis_role(ngx_gate_check_redis_state_t *state,
     redisReply *reply);
 
-static void ngx_gate_check_redis_locate(ngx_gate_redis_run_t *run);
-static void ngx_gate_check_redis_located(ngx_gate_redis_session_t *session);
-static ngx_int_t ngx_gate_check_redis_address(ngx_gate_redis_run_t *run,
-    redisReply *reply);
-static void ngx_gate_check_redis_not_located(ngx_gate_redis_run_t *run,
-    ngx_gate_reason_e reason, u_char *error, size_t len);
+static void ngx_gate_check_redis_send_sentinel(
+    ngx_gate_check_redis_state_t *state);
+static void ngx_gate_check_redis_sentinel_handler(
+    ngx_gate_redis_session_t *session);
+static ngx_int_t ngx_gate_check_redis_sentinel_reply(
+    ngx_gate_check_redis_state_t *state, redisReply *reply);
+static void ngx_gate_check_redis_sentinel_error(
+    ngx_gate_check_redis_state_t *state, ngx_gate_reason_e reason,
+    u_char *error, size_t len);
 
 
-#define ngx_gate_redis_param_str(name, field, values)                         \
+#define ngx_gate_check_redis_param_str(name, field, values)                   \
     { ngx_string(name), 0, ngx_gate_param_set_str,                            \
-      offsetof(ngx_gate_redis_conf_t, field), values }
+      offsetof(ngx_gate_check_redis_conf_t, field), values }
 
 
 /* "key" being taken, the one of the certificate is "cert_key" */
 
 static ngx_gate_param_t  ngx_gate_check_redis_params[] = {
 
-    ngx_gate_redis_param_str("key", key, "the name of a key"),
-    ngx_gate_redis_param_str("field", field, "the name of a field"),
-    ngx_gate_redis_param_str("value", value, "a text"),
+    ngx_gate_check_redis_param_str("key", key, "the name of a key"),
+    ngx_gate_check_redis_param_str("field", field, "the name of a field"),
+    ngx_gate_check_redis_param_str("value", value, "a text"),
 
     { ngx_string("match"),
       0,
       ngx_gate_param_set_regex,
 #if (NGX_PCRE)
-      offsetof(ngx_gate_redis_conf_t, match),
+      offsetof(ngx_gate_check_redis_conf_t, match),
 #else
       0,
 #endif
@@ -67,30 +70,31 @@ static ngx_gate_param_t  ngx_gate_check_redis_params[] = {
     { ngx_string("min"),
       0,
       ngx_gate_param_set_count,
-      offsetof(ngx_gate_redis_conf_t, min),
+      offsetof(ngx_gate_check_redis_conf_t, min),
       "a number, 1 or more" },
 
-    ngx_gate_redis_param_str("failed", failed, "a text"),
-    ngx_gate_redis_param_str("sentinel", sentinel, "the name of a master"),
-    ngx_gate_redis_param_str("user", user, "a name"),
-    ngx_gate_redis_param_str("db", db, "the number of a database"),
+    ngx_gate_check_redis_param_str("failed", failed, "a text"),
+    ngx_gate_check_redis_param_str("sentinel", sentinel,
+                                   "the name of a master"),
+    ngx_gate_check_redis_param_str("user", user, "a name"),
+    ngx_gate_check_redis_param_str("db", db, "the number of a database"),
 
     { ngx_string("password_file"),
       0,
       ngx_gate_param_set_path,
-      offsetof(ngx_gate_redis_conf_t, password_file),
+      offsetof(ngx_gate_check_redis_conf_t, password_file),
       "a file" },
 
     { ngx_string("verify"),
       0,
       ngx_gate_tls_set_verify,
-      offsetof(ngx_gate_redis_conf_t, tls.verify),
+      offsetof(ngx_gate_check_redis_conf_t, tls.verify),
       "on, off" },
 
-    ngx_gate_redis_param_str("ca", tls.ca, "a file"),
-    ngx_gate_redis_param_str("cert", tls.cert, "a file"),
-    ngx_gate_redis_param_str("cert_key", cert_key, "a file"),
-    ngx_gate_redis_param_str("sni", tls.name, "a name"),
+    ngx_gate_check_redis_param_str("ca", tls.ca, "a file"),
+    ngx_gate_check_redis_param_str("cert", tls.cert, "a file"),
+    ngx_gate_check_redis_param_str("cert_key", cert_key, "a file"),
+    ngx_gate_check_redis_param_str("sni", tls.name, "a name"),
 
     ngx_gate_param_end
 };
@@ -99,8 +103,8 @@ static ngx_gate_param_t  ngx_gate_check_redis_params[] = {
 ngx_gate_check_type_t  ngx_gate_check_redis = {
     ngx_string("redis"),
     ngx_gate_check_redis_params,
-    sizeof(ngx_gate_redis_conf_t),
-    ngx_gate_redis_conf_init,
+    sizeof(ngx_gate_check_redis_conf_t),
+    ngx_gate_check_redis_conf_parse,
     ngx_gate_check_redis_start,
     ngx_gate_check_redis_cancel
 };
@@ -109,112 +113,114 @@ ngx_gate_check_type_t  ngx_gate_check_redis = {
 static void
 ngx_gate_check_redis_start(ngx_gate_probe_t *probe)
 {
-    ngx_gate_redis_run_t  *run;
+    ngx_gate_check_redis_state_t  *state;
 
-    run = probe->state;
+    state = probe->state;
 
-    if (run == NULL) {
-        run = ngx_pcalloc(probe->pool, sizeof(ngx_gate_redis_run_t));
+    if (state == NULL) {
+        state = ngx_pcalloc(probe->pool, sizeof(ngx_gate_check_redis_state_t));
 
-        if (run == NULL) {
+        if (state == NULL) {
             ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
                                "no memory");
             return;
         }
 
-        run->probe = probe;
-        run->session.data = run;
-        run->kind = ((ngx_gate_redis_conf_t *) probe->check->conf)->kind;
+        state->probe = probe;
+        state->session.data = state;
+        state->key_type = ((
+                  ngx_gate_check_redis_conf_t *) probe->check->conf)->key_type;
 
-        probe->state = run;
+        probe->state = state;
     }
 
-    run->session.resolver = probe->resolver;
-    run->session.log = probe->log;
+    state->session.resolver = probe->resolver;
+    state->session.log = probe->log;
 
-    run->learned = 0;
-    run->tried = 0;
-    run->rounds = 0;
-    run->moved = 0;
+    state->address_fresh = 0;
+    state->sentinels_tried = 0;
+    state->requests = 0;
+    state->redirected = 0;
 
-    if (run->asking) {
+    if (state->asking) {
         /* that address was good for one question */
-        run->known = 0;
-        run->asking = 0;
+        state->address_known = 0;
+        state->asking = 0;
     }
 
-    ngx_gate_check_redis_ask(run);
+    ngx_gate_check_redis_send(state);
 }
 
 
 static void
 ngx_gate_check_redis_cancel(ngx_gate_probe_t *probe)
 {
-    ngx_gate_redis_run_t  *run;
+    ngx_gate_check_redis_state_t  *state;
 
-    run = probe->state;
+    state = probe->state;
 
-    if (run == NULL) {
+    if (state == NULL) {
         return;
     }
 
-    if (run->locating) {
+    if (state->sentinel_asked) {
         /* this sentinel does not answer, the next time begin with another */
-        run->locating = 0;
-        run->sentinel++;
+        state->sentinel_asked = 0;
+        state->sentinel++;
     }
 
-    run->known = 0;
-    run->asking = 0;
+    state->address_known = 0;
+    state->asking = 0;
 
-    ngx_gate_redis_leave(&run->session);
+    ngx_gate_redis_detach(&state->session);
 }
 
 
 static void
-ngx_gate_check_redis_ask(ngx_gate_redis_run_t *run)
+ngx_gate_check_redis_send(ngx_gate_check_redis_state_t *state)
 {
-    ngx_str_t                *commands[NGX_GATE_REDIS_COMMANDS_MAX];
-    ngx_uint_t                n;
-    ngx_gate_redis_conf_t    *conf;
-    ngx_gate_redis_server_t  *server;
+    ngx_str_t                    *commands[NGX_GATE_REDIS_COMMANDS_MAX];
+    ngx_uint_t                    n;
+    ngx_gate_redis_server_t      *server;
+    ngx_gate_check_redis_conf_t  *conf;
 
-    conf = run->probe->check->conf;
+    conf = state->probe->check->conf;
 
-    if (conf->nsentinels && !run->known) {
-        ngx_gate_check_redis_locate(run);
+    if (conf->nsentinels && !state->address_known) {
+        ngx_gate_check_redis_send_sentinel(state);
         return;
     }
 
-    if (run->rounds++ == NGX_GATE_REDIS_ROUNDS_MAX) {
-        ngx_gate_probe_end(run->probe, NGX_GATE_ERROR, NGX_GATE_QUERY,
+    if (state->requests++ == NGX_GATE_CHECK_REDIS_REQUESTS_MAX) {
+        ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, NGX_GATE_QUERY,
                            "the key changes while it is looked at");
         return;
     }
 
-    server = run->known ? &run->found.server : &conf->server;
+    server = state->address_known ? &state->address.server : &conf->server;
 
-    n = ngx_gate_check_redis_question(run, commands);
+    n = ngx_gate_check_redis_commands(state, commands);
 
-    run->session.handler = ngx_gate_check_redis_answer;
+    state->session.handler = ngx_gate_check_redis_handler;
 
-    if (ngx_gate_redis_ask(&run->session, server, commands, n) != NGX_OK) {
-        ngx_gate_probe_end(run->probe, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
+    if (ngx_gate_redis_send(&state->session, server, commands, n) != NGX_OK) {
+        ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
                            "no memory");
     }
 }
 
 
 static ngx_uint_t
-ngx_gate_check_redis_question(ngx_gate_redis_run_t *run, ngx_str_t **commands)
+ngx_gate_check_redis_commands(ngx_gate_check_redis_state_t *state,
+    ngx_str_t **commands)
 {
-    ngx_uint_t              n;
-    ngx_gate_redis_conf_t  *conf;
+    ngx_uint_t                    n;
+    ngx_gate_check_redis_conf_t  *conf;
 
     static ngx_str_t  role = ngx_string("*1\r\n$4\r\nROLE\r\n");
     static ngx_str_t  asking = ngx_string("*1\r\n$6\r\nASKING\r\n");
 
-    conf = run->probe->check->conf;
+    conf = state->probe->check->conf;
 
     n = 0;
 
@@ -222,27 +228,27 @@ ngx_gate_check_redis_question(ngx_gate_redis_run_t *run, ngx_str_t **commands)
         commands[n++] = &role;
     }
 
-    if (run->asking) {
+    if (state->asking) {
         commands[n++] = &asking;
     }
 
-    commands[n++] = &conf->ask_first;
+    commands[n++] = &conf->first_command;
 
-    if (conf->question < NGX_GATE_REDIS_VALUE
-        || run->kind == NGX_GATE_REDIS_KINDS)
+    if (conf->test < NGX_GATE_CHECK_REDIS_VALUE
+        || state->key_type == NGX_GATE_CHECK_REDIS_TYPES)
     {
         return n;
     }
 
-    if (run->asking) {
+    if (state->asking) {
         commands[n++] = &asking;
     }
 
-    if (conf->question == NGX_GATE_REDIS_FIELD_VALUE && !run->sized) {
-        commands[n++] = &conf->ask_size;
+    if (conf->test == NGX_GATE_CHECK_REDIS_FIELD_VALUE && !state->size_known) {
+        commands[n++] = &conf->size_command;
 
     } else {
-        commands[n++] = &conf->ask[run->kind];
+        commands[n++] = &conf->commands[state->key_type];
     }
 
     return n;
@@ -250,17 +256,17 @@ ngx_gate_check_redis_question(ngx_gate_redis_run_t *run, ngx_str_t **commands)
 
 
 static void
-ngx_gate_check_redis_answer(ngx_gate_redis_session_t *session)
+ngx_gate_check_redis_handler(ngx_gate_redis_session_t *session)
 {
-    ngx_uint_t              i, n;
-    redisReply             *replies[NGX_GATE_REDIS_COMMANDS_MAX];
-    ngx_gate_redis_run_t   *run;
+    ngx_uint_t                     i, n;
+    redisReply                    *replies[NGX_GATE_REDIS_COMMANDS_MAX];
+    ngx_gate_check_redis_state_t  *state;
 
-    run = session->data;
+    state = session->data;
 
     if (session->nreplies == 0) {
-        ngx_gate_check_redis_failed(run, session->reason, session->error,
-                                    session->error_len);
+        ngx_gate_check_redis_error(state, session->reason, session->error,
+                                   session->error_len);
         return;
     }
 
@@ -268,7 +274,7 @@ ngx_gate_check_redis_answer(ngx_gate_redis_session_t *session)
 
     for (i = 0; i < session->nreplies; i++) {
 
-        if (run->asking && (i & 1) == 0) {
+        if (state->asking && (i & 1) == 0) {
             /* the reply to ASKING */
             continue;
         }
@@ -276,19 +282,19 @@ ngx_gate_check_redis_answer(ngx_gate_redis_session_t *session)
         replies[n++] = session->replies[i];
     }
 
-    ngx_gate_check_redis_replies(run, replies, n);
+    ngx_gate_check_redis_replies(state, replies, n);
 }
 
 
 static void
-ngx_gate_check_redis_replies(ngx_gate_redis_run_t *run, redisReply **replies,
-    ngx_uint_t n)
+ngx_gate_check_redis_replies(ngx_gate_check_redis_state_t *state,
+    redisReply **replies, ngx_uint_t n)
 {
-    ngx_str_t               known;
-    ngx_uint_t              i;
-    ngx_gate_redis_conf_t  *conf;
+    ngx_str_t                     known;
+    ngx_uint_t                    i;
+    ngx_gate_check_redis_conf_t  *conf;
 
-    conf = run->probe->check->conf;
+    conf = state->probe->check->conf;
 
     for (i = 0; i < n; i++) {
 
@@ -301,18 +307,18 @@ ngx_gate_check_redis_replies(ngx_gate_redis_run_t *run, redisReply **replies,
         }
 
         if (!conf->nsentinels
-            && ngx_gate_check_redis_redirect(run, replies[i]) == NGX_OK)
+            && ngx_gate_check_redis_redirect(state, replies[i]) == NGX_OK)
         {
             return;
         }
 
-        ngx_gate_redis_end_error(run, replies[i]);
+        ngx_gate_check_redis_verdict_error_reply(state, replies[i]);
         return;
     }
 
     if (conf->nsentinels) {
 
-        if (ngx_gate_check_redis_role(run, replies[0]) != NGX_OK) {
+        if (ngx_gate_check_redis_role(state, replies[0]) != NGX_OK) {
             return;
         }
 
@@ -320,48 +326,49 @@ ngx_gate_check_redis_replies(ngx_gate_redis_run_t *run, redisReply **replies,
         n--;
     }
 
-    if (ngx_gate_redis_judge(run, replies, n) == NGX_AGAIN) {
-        ngx_gate_check_redis_ask(run);
+    if (ngx_gate_check_redis_verdict(state, replies, n) == NGX_AGAIN) {
+        ngx_gate_check_redis_send(state);
     }
 }
 
 
 static void
-ngx_gate_check_redis_failed(ngx_gate_redis_run_t *run,
+ngx_gate_check_redis_error(ngx_gate_check_redis_state_t *state,
     ngx_gate_reason_e reason, u_char *error, size_t len)
 {
-    if (run->sized && reason == NGX_GATE_PROTOCOL) {
+    if (state->size_known && reason == NGX_GATE_PROTOCOL) {
         /* a field that was small when last seen is too long to be read now */
-        run->sized = 0;
-        ngx_gate_check_redis_ask(run);
+        state->size_known = 0;
+        ngx_gate_check_redis_send(state);
         return;
     }
 
-    if (run->known && !run->learned) {
-        run->known = 0;
-        ngx_gate_check_redis_ask(run);
+    if (state->address_known && !state->address_fresh) {
+        state->address_known = 0;
+        ngx_gate_check_redis_send(state);
         return;
     }
 
-    run->known = 0;
+    state->address_known = 0;
 
-    ngx_gate_redis_end(run, reason, error, len);
+    ngx_gate_check_redis_verdict_error(state, reason, error, len);
 }
 
 
 /* NGX_OK: it is one, and followed or, the second time, refused */
 
 static ngx_int_t
-ngx_gate_check_redis_redirect(ngx_gate_redis_run_t *run, redisReply *reply)
+ngx_gate_check_redis_redirect(ngx_gate_check_redis_state_t *state,
+    redisReply *reply)
 {
-    ngx_int_t                 rc;
-    ngx_str_t                 host;
-    in_port_t                 port;
-    ngx_uint_t                asking;
-    ngx_gate_endpoint_t      *teller;
-    ngx_gate_redis_conf_t    *conf;
+    ngx_int_t                     rc;
+    ngx_str_t                     host;
+    in_port_t                     port;
+    ngx_uint_t                    asking;
+    ngx_gate_endpoint_t          *source;
+    ngx_gate_check_redis_conf_t  *conf;
 
-    conf = run->probe->check->conf;
+    conf = state->probe->check->conf;
 
     asking = 0;
     rc = ngx_gate_resp_redirect(reply, "MOVED", &host, &port);
@@ -375,27 +382,28 @@ ngx_gate_check_redis_redirect(ngx_gate_redis_run_t *run, redisReply *reply)
         return NGX_DECLINED;
     }
 
-    teller = run->known ? &run->found.server.endpoint : &conf->server.endpoint;
+    source = state->address_known ? &state->address.server.endpoint
+             : &conf->server.endpoint;
 
     if (rc == NGX_OK) {
-        rc = ngx_gate_redis_server_found(&run->found, &conf->server, teller,
-                                         &host, port);
+        rc = ngx_gate_redis_server_set_address(&state->address, &conf->server,
+                                               source, &host, port);
     }
 
     /* a node that does not own the slot may know one that is just handed on */
 
-    if (rc == NGX_ERROR || run->asking || (run->moved && !asking)) {
-        run->known = 0;
-        ngx_gate_redis_end_error(run, reply);
+    if (rc == NGX_ERROR || state->asking || (state->redirected && !asking)) {
+        state->address_known = 0;
+        ngx_gate_check_redis_verdict_error_reply(state, reply);
         return NGX_OK;
     }
 
-    run->known = 1;
-    run->learned = 1;
-    run->moved = 1;
-    run->asking = asking;
+    state->address_known = 1;
+    state->address_fresh = 1;
+    state->redirected = 1;
+    state->asking = asking;
 
-    ngx_gate_check_redis_ask(run);
+    ngx_gate_check_redis_send(state);
 
     return NGX_OK;
 }
@@ -404,7 +412,8 @@ ngx_gate_check_redis_redirect(ngx_gate_redis_run_t *run, redisReply *reply)
 /* "master", and what else it tells */
 
 static ngx_int_t
-ngx_gate_check_redis_role(ngx_gate_redis_run_t *run, redisReply *reply)
+ngx_gate_check_redis_role(ngx_gate_check_redis_state_t *state,
+    redisReply *reply)
 {
     redisReply  *role;
 
@@ -421,68 +430,69 @@ ngx_gate_check_redis_role(ngx_gate_redis_run_t *run, redisReply *reply)
         }
     }
 
-    if (run->learned) {
-        run->sentinel++;
+    if (state->address_fresh) {
+        state->sentinel++;
     }
 
-    ngx_gate_check_redis_failed(run, NGX_GATE_OTHER_ROLE, error,
-                                sizeof(error) - 1);
+    ngx_gate_check_redis_error(state, NGX_GATE_OTHER_ROLE, error,
+                               sizeof(error) - 1);
 
     return NGX_DECLINED;
 }
 
 
 static void
-ngx_gate_check_redis_locate(ngx_gate_redis_run_t *run)
+ngx_gate_check_redis_send_sentinel(ngx_gate_check_redis_state_t *state)
 {
-    ngx_str_t                *command;
-    ngx_uint_t                i;
-    ngx_gate_redis_conf_t    *conf;
-    ngx_gate_redis_server_t   server;
+    ngx_str_t                    *command;
+    ngx_uint_t                    i;
+    ngx_gate_redis_server_t       server;
+    ngx_gate_check_redis_conf_t  *conf;
 
-    conf = run->probe->check->conf;
+    conf = state->probe->check->conf;
 
-    i = run->sentinel % conf->nsentinels;
+    i = state->sentinel % conf->nsentinels;
 
     server = conf->sentinels[i];
 
-    if (run->locked & ((ngx_uint_t) 1 << i)) {
+    if (state->sentinels_auth & ((ngx_uint_t) 1 << i)) {
         server.user = conf->server.user;
         server.password = conf->server.password;
         server.password_file = conf->server.password_file;
     }
 
-    run->locating = 1;
-    run->session.handler = ngx_gate_check_redis_located;
+    state->sentinel_asked = 1;
+    state->session.handler = ngx_gate_check_redis_sentinel_handler;
 
-    command = &conf->ask_sentinel;
+    command = &conf->sentinel_command;
 
-    if (ngx_gate_redis_ask(&run->session, &server, &command, 1) != NGX_OK) {
-        run->locating = 0;
-        ngx_gate_probe_end(run->probe, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
+    if (ngx_gate_redis_send(&state->session, &server, &command, 1) != NGX_OK) {
+        state->sentinel_asked = 0;
+        ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
                            "no memory");
     }
 }
 
 
 static void
-ngx_gate_check_redis_located(ngx_gate_redis_session_t *session)
+ngx_gate_check_redis_sentinel_handler(ngx_gate_redis_session_t *session)
 {
-    ngx_str_t               known;
-    ngx_uint_t              i;
-    redisReply             *reply;
-    ngx_gate_reason_e       reason;
-    ngx_gate_redis_run_t   *run;
-    ngx_gate_redis_conf_t  *conf;
+    ngx_str_t                      known;
+    ngx_uint_t                     i;
+    redisReply                    *reply;
+    ngx_gate_reason_e              reason;
+    ngx_gate_check_redis_conf_t   *conf;
+    ngx_gate_check_redis_state_t  *state;
 
-    run = session->data;
-    conf = run->probe->check->conf;
+    state = session->data;
+    conf = state->probe->check->conf;
 
-    run->locating = 0;
+    state->sentinel_asked = 0;
 
     if (session->nreplies == 0) {
-        ngx_gate_check_redis_not_located(run, session->reason, session->error,
-                                         session->error_len);
+        ngx_gate_check_redis_sentinel_error(state, session->reason,
+                                            session->error,
+                                            session->error_len);
         return;
     }
 
@@ -492,25 +502,25 @@ ngx_gate_check_redis_located(ngx_gate_redis_session_t *session)
 
         reason = ngx_gate_resp_reason(reply, &known);
 
-        i = run->sentinel % conf->nsentinels;
+        i = state->sentinel % conf->nsentinels;
 
         if (reason == NGX_GATE_AUTH
             && (conf->server.password.len || conf->server.password_file.len)
-            && !(run->locked & ((ngx_uint_t) 1 << i)))
+            && !(state->sentinels_auth & ((ngx_uint_t) 1 << i)))
         {
             /* few sentinels want one, and then it is the same */
-            run->locked |= (ngx_uint_t) 1 << i;
-            ngx_gate_check_redis_locate(run);
+            state->sentinels_auth |= (ngx_uint_t) 1 << i;
+            ngx_gate_check_redis_send_sentinel(state);
             return;
         }
 
-        ngx_gate_check_redis_not_located(run, reason, (u_char *) reply->str,
-                                         reply->len);
+        ngx_gate_check_redis_sentinel_error(state, reason,
+                                            (u_char *) reply->str, reply->len);
         return;
     }
 
-    if (ngx_gate_check_redis_address(run, reply) == NGX_OK) {
-        ngx_gate_check_redis_ask(run);
+    if (ngx_gate_check_redis_sentinel_reply(state, reply) == NGX_OK) {
+        ngx_gate_check_redis_send(state);
     }
 }
 
@@ -518,20 +528,21 @@ ngx_gate_check_redis_located(ngx_gate_redis_session_t *session)
 /* the host and the port, or nothing where the name is not known */
 
 static ngx_int_t
-ngx_gate_check_redis_address(ngx_gate_redis_run_t *run, redisReply *reply)
+ngx_gate_check_redis_sentinel_reply(ngx_gate_check_redis_state_t *state,
+    redisReply *reply)
 {
-    ngx_int_t               port;
-    ngx_str_t               host;
-    ngx_gate_redis_conf_t  *conf;
+    ngx_int_t                     port;
+    ngx_str_t                     host;
+    ngx_gate_check_redis_conf_t  *conf;
 
     static u_char  unknown[] = "the sentinel knows no master of this name";
     static u_char  malformed[] = "the sentinel tells no address";
 
-    conf = run->probe->check->conf;
+    conf = state->probe->check->conf;
 
     if (reply->type == REDIS_REPLY_NIL) {
-        ngx_gate_check_redis_not_located(run, NGX_GATE_QUERY, unknown,
-                                         sizeof(unknown) - 1);
+        ngx_gate_check_redis_sentinel_error(state, NGX_GATE_QUERY, unknown,
+                                            sizeof(unknown) - 1);
         return NGX_DECLINED;
     }
 
@@ -547,38 +558,38 @@ ngx_gate_check_redis_address(ngx_gate_redis_run_t *run, redisReply *reply)
                         reply->element[1]->len);
 
         if (port > 0 && port < 65536 && host.len
-            && ngx_gate_redis_server_found(&run->found, &conf->server,
-                            &conf->sentinels[run->sentinel
+            && ngx_gate_redis_server_set_address(&state->address, &conf->server,
+                            &conf->sentinels[state->sentinel
                                              % conf->nsentinels].endpoint,
                             &host, (in_port_t) port)
                == NGX_OK)
         {
-            run->known = 1;
-            run->learned = 1;
+            state->address_known = 1;
+            state->address_fresh = 1;
             return NGX_OK;
         }
     }
 
-    ngx_gate_check_redis_not_located(run, NGX_GATE_PROTOCOL, malformed,
-                                     sizeof(malformed) - 1);
+    ngx_gate_check_redis_sentinel_error(state, NGX_GATE_PROTOCOL, malformed,
+                                        sizeof(malformed) - 1);
     return NGX_DECLINED;
 }
 
 
 static void
-ngx_gate_check_redis_not_located(ngx_gate_redis_run_t *run,
+ngx_gate_check_redis_sentinel_error(ngx_gate_check_redis_state_t *state,
     ngx_gate_reason_e reason, u_char *error, size_t len)
 {
-    ngx_gate_redis_conf_t  *conf;
+    ngx_gate_check_redis_conf_t  *conf;
 
-    conf = run->probe->check->conf;
+    conf = state->probe->check->conf;
 
-    run->sentinel++;
+    state->sentinel++;
 
-    if (++run->tried < conf->nsentinels) {
-        ngx_gate_check_redis_locate(run);
+    if (++state->sentinels_tried < conf->nsentinels) {
+        ngx_gate_check_redis_send_sentinel(state);
         return;
     }
 
-    ngx_gate_redis_end(run, reason, error, len);
+    ngx_gate_check_redis_verdict_error(state, reason, error, len);
 }

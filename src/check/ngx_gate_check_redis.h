@@ -1,7 +1,7 @@
 
 /*
- * A redis check as configured (ngx_gate_redis_conf.c), and one run of it:
- * ngx_gate_check_redis.c asks, ngx_gate_redis_verdict.c judges.
+ * A redis check as configured (ngx_gate_check_redis_conf.c), and one run of it:
+ * ngx_gate_check_redis.c asks, ngx_gate_check_redis_verdict.c judges.
  */
 
 
@@ -16,108 +16,111 @@
 
 /* of a key or a value, in messages */
 
-#define NGX_GATE_REDIS_SHOW_MAX  48
+#define NGX_GATE_CHECK_REDIS_SHOW_MAX  48
 
 
 /* the types of keys, as TYPE names them */
 
 typedef enum {
-    NGX_GATE_REDIS_STRING = 0,
-    NGX_GATE_REDIS_HASH,
-    NGX_GATE_REDIS_LIST,
-    NGX_GATE_REDIS_SET,
-    NGX_GATE_REDIS_ZSET,
-    NGX_GATE_REDIS_STREAM,
-    NGX_GATE_REDIS_KINDS
-} ngx_gate_redis_kind_e;
+    NGX_GATE_CHECK_REDIS_STRING = 0,
+    NGX_GATE_CHECK_REDIS_HASH,
+    NGX_GATE_CHECK_REDIS_LIST,
+    NGX_GATE_CHECK_REDIS_SET,
+    NGX_GATE_CHECK_REDIS_ZSET,
+    NGX_GATE_CHECK_REDIS_STREAM,
+    NGX_GATE_CHECK_REDIS_TYPES
+} ngx_gate_check_redis_type_e;
 
 
 /* what a check wants to know */
 
 typedef enum {
-    NGX_GATE_REDIS_PING = 0,
-    NGX_GATE_REDIS_EXISTS,       /* EXISTS key */
-    NGX_GATE_REDIS_VALUE,        /* TYPE key, GETRANGE key ... */
-    NGX_GATE_REDIS_COUNT,        /* TYPE key, LLEN key or what the type has */
-    NGX_GATE_REDIS_FIELD,        /* TYPE key, HEXISTS key field */
-    NGX_GATE_REDIS_FIELD_VALUE   /* TYPE key, HSTRLEN or HGET key field */
-} ngx_gate_redis_question_e;
+    NGX_GATE_CHECK_REDIS_PING = 0,
+    NGX_GATE_CHECK_REDIS_EXISTS,       /* EXISTS key */
+    NGX_GATE_CHECK_REDIS_VALUE,        /* TYPE key, GETRANGE key ... */
+    NGX_GATE_CHECK_REDIS_COUNT,        /* TYPE key,
+    LLEN key or what the type has */
+    NGX_GATE_CHECK_REDIS_FIELD,        /* TYPE key, HEXISTS key field */
+    NGX_GATE_CHECK_REDIS_FIELD_VALUE   /* TYPE key, HSTRLEN or HGET key field */
+} ngx_gate_check_redis_test_e;
 
 
 typedef struct {
     /* parameters */
-    ngx_str_t                  key;
-    ngx_str_t                  field;
-    ngx_str_t                  value;
-    ngx_str_t                  failed;
-    ngx_str_t                  sentinel;
-    ngx_str_t                  user;
-    ngx_str_t                  password_file;
-    ngx_str_t                  db;
-    int64_t                    min;
+    ngx_str_t                    key;
+    ngx_str_t                    field;
+    ngx_str_t                    value;
+    ngx_str_t                    failed;
+    ngx_str_t                    sentinel;
+    ngx_str_t                    user;
+    ngx_str_t                    password_file;
+    ngx_str_t                    db;
+    int64_t                      min;
 #if (NGX_PCRE)
-    ngx_regex_t               *match;
+    ngx_regex_t                 *match;
 #endif
-    ngx_gate_tls_t             tls;
-    ngx_str_t                  cert_key;
+    ngx_gate_tls_t               tls;
+    ngx_str_t                    cert_key;
 
     /* prepared */
-    ngx_gate_redis_question_e  question;
-    ngx_uint_t                 any_value;   /* but the failed one */
-    ngx_gate_redis_server_t    server;      /* with a sentinel: but for its
-                                               address */
-    ngx_gate_redis_server_t   *sentinels;
-    ngx_uint_t                 nsentinels;
+    ngx_gate_check_redis_test_e  test;
+    ngx_uint_t                   any_value;    /* but the failed one */
+    ngx_gate_redis_server_t      server;       /* with a sentinel: but for its
+                                                  address */
+    ngx_gate_redis_server_t     *sentinels;
+    ngx_uint_t                   nsentinels;
 
-    ngx_gate_redis_kind_e      kind;        /* _KINDS: the key tells */
-    ngx_str_t                  ask_first;
-    ngx_str_t                  ask[NGX_GATE_REDIS_KINDS];
-    ngx_str_t                  ask_size;    /* of a field */
-    ngx_str_t                  ask_sentinel;
-} ngx_gate_redis_conf_t;
+    ngx_gate_check_redis_type_e  key_type;     /* _KINDS: the key tells */
+    ngx_str_t                    first_command;
+    ngx_str_t                    commands[NGX_GATE_CHECK_REDIS_TYPES];
+    ngx_str_t                    size_command; /* of a field */
+    ngx_str_t                    sentinel_command;
+} ngx_gate_check_redis_conf_t;
 
 
 typedef struct {
-    ngx_gate_probe_t          *probe;
-    ngx_gate_redis_session_t   session;
+    ngx_gate_probe_t         *probe;
+    ngx_gate_redis_session_t  session;
 
     /* lasts from run to run */
-    ngx_gate_redis_found_t     found;       /* the server's address, if it */
-    ngx_uint_t                 known;       /* had to be found first */
-    ngx_gate_redis_kind_e      kind;        /* of the key when last seen */
-    ngx_uint_t                 sized;       /* the field is known to be small */
-    ngx_uint_t                 sentinel;    /* the next one to ask */
-    ngx_uint_t                 locked;      /* bits: sentinels that want the
+    ngx_gate_redis_server_address_t  address; /* the server's address, if it */
+    ngx_uint_t                address_known; /* had to be found first */
+    ngx_gate_check_redis_type_e  key_type;  /* of the key when last seen */
+    ngx_uint_t                size_known;   /* the field is known to be small */
+    ngx_uint_t                sentinel;     /* the next one to ask */
+    ngx_uint_t                sentinels_auth; /* bits: sentinels that want the
                                                password */
     /* this run */
-    ngx_uint_t                 learned;     /* "found" is fresh */
-    ngx_uint_t                 tried;       /* sentinels */
-    ngx_uint_t                 rounds;
-    ngx_uint_t                 moved;
-    ngx_uint_t                 asking;
-    ngx_uint_t                 locating;
-} ngx_gate_redis_run_t;
+    ngx_uint_t                address_fresh; /* "found" is fresh */
+    ngx_uint_t                sentinels_tried; /* sentinels */
+    ngx_uint_t                requests;
+    ngx_uint_t                redirected;
+    ngx_uint_t                asking;
+    ngx_uint_t                sentinel_asked;
+} ngx_gate_check_redis_state_t;
 
 
-char *ngx_gate_redis_conf_init(ngx_conf_t *cf, ngx_gate_check_t *check);
+char *ngx_gate_check_redis_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check);
 
-/* the kind of this name, NGX_GATE_REDIS_KINDS if it is none of them */
+/* the kind of this name, NGX_GATE_CHECK_REDIS_TYPES if it is none of them */
 
-ngx_gate_redis_kind_e ngx_gate_redis_kind(const char *name, size_t len);
+ngx_gate_check_redis_type_e ngx_gate_check_redis_verdict_type(const char *name,
+    size_t len);
 
 /*
  * The replies to the question: ends the run, or says NGX_AGAIN where the
  * state tells what to ask next.
  */
 
-ngx_int_t ngx_gate_redis_judge(ngx_gate_redis_run_t *run,
+ngx_int_t ngx_gate_check_redis_verdict(ngx_gate_check_redis_state_t *state,
     redisReply **replies, ngx_uint_t n);
 
 /* the run ends with an error reply, or for a reason */
 
-void ngx_gate_redis_end_error(ngx_gate_redis_run_t *run, redisReply *reply);
-void ngx_gate_redis_end(ngx_gate_redis_run_t *run, ngx_gate_reason_e reason,
-    u_char *error, size_t len);
+void ngx_gate_check_redis_verdict_error_reply(
+    ngx_gate_check_redis_state_t *state, redisReply *reply);
+void ngx_gate_check_redis_verdict_error(ngx_gate_check_redis_state_t *state,
+    ngx_gate_reason_e reason, u_char *error, size_t len);
 
 
 #endif /* _NGX_GATE_CHECK_REDIS_H_INCLUDED_ */

@@ -16,25 +16,31 @@ typedef struct {
     ngx_gate_endpoint_t       endpoint;
     ngx_gate_tls_t            tls;
     ngx_uint_t                use_tls;
-} ngx_gate_tcp_conf_t;
+} ngx_gate_check_tcp_conf_t;
 
 
-static char *ngx_gate_tcp_parse(ngx_conf_t *cf, ngx_gate_check_t *check);
-static void ngx_gate_tcp_start(ngx_gate_probe_t *probe);
-static void ngx_gate_tcp_handler(ngx_gate_peer_t *peer,
+typedef struct {
+    ngx_gate_peer_t           peer;
+    ngx_gate_probe_t         *probe;
+} ngx_gate_check_tcp_state_t;
+
+
+static char *ngx_gate_check_tcp_parse(ngx_conf_t *cf, ngx_gate_check_t *check);
+static void ngx_gate_check_tcp_start(ngx_gate_probe_t *probe);
+static void ngx_gate_check_tcp_handler(ngx_gate_peer_t *peer,
     ngx_gate_peer_event_e event);
-static void ngx_gate_tcp_cancel(ngx_gate_probe_t *probe);
+static void ngx_gate_check_tcp_cancel(ngx_gate_probe_t *probe);
 
 
-static ngx_gate_param_t  ngx_gate_tcp_params[] = {
+static ngx_gate_param_t  ngx_gate_check_tcp_params[] = {
 
     { ngx_string("tls"),
       NGX_GATE_PARAM_FLAG,
       ngx_gate_param_set_flag,
-      offsetof(ngx_gate_tcp_conf_t, use_tls),
+      offsetof(ngx_gate_check_tcp_conf_t, use_tls),
       NULL },
 
-      ngx_gate_tls_params(ngx_gate_tcp_conf_t, tls),
+      ngx_gate_tls_params(ngx_gate_check_tcp_conf_t, tls),
 
       ngx_gate_param_end
 };
@@ -42,25 +48,25 @@ static ngx_gate_param_t  ngx_gate_tcp_params[] = {
 
 ngx_gate_check_type_t  ngx_gate_check_tcp = {
     ngx_string("tcp"),
-    ngx_gate_tcp_params,
-    sizeof(ngx_gate_tcp_conf_t),
-    ngx_gate_tcp_parse,
-    ngx_gate_tcp_start,
-    ngx_gate_tcp_cancel
+    ngx_gate_check_tcp_params,
+    sizeof(ngx_gate_check_tcp_conf_t),
+    ngx_gate_check_tcp_parse,
+    ngx_gate_check_tcp_start,
+    ngx_gate_check_tcp_cancel
 };
 
 
 static char *
-ngx_gate_tcp_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
+ngx_gate_check_tcp_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
 {
-    char                 *err;
-    ngx_str_t             target;
-    ngx_gate_tcp_conf_t  *tcf;
+    char                       *err;
+    ngx_str_t                   target;
+    ngx_gate_check_tcp_conf_t  *conf;
 
-    tcf = check->conf;
+    conf = check->conf;
     target = check->target;
 
-    err = ngx_gate_endpoint_parse(cf, &tcf->endpoint, &target, 0);
+    err = ngx_gate_endpoint_parse(cf, &conf->endpoint, &target, 0);
 
     if (err) {
 
@@ -76,71 +82,76 @@ ngx_gate_tcp_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
                                     "\"unix:/path\"", &target, err);
     }
 
-    if (!tcf->use_tls) {
-        return ngx_gate_tls_refuse(cf, check, &tcf->tls, "\"tls\"");
+    if (!conf->use_tls) {
+        return ngx_gate_tls_reject(cf, check, &conf->tls, "\"tls\"");
     }
 
-    tcf->endpoint.tls = &tcf->tls;
+    conf->endpoint.tls = &conf->tls;
 
-    return ngx_gate_tls_init(cf, check, &tcf->tls, &tcf->endpoint.host);
+    return ngx_gate_tls_init(cf, check, &conf->tls, &conf->endpoint.host);
 }
 
 
 static void
-ngx_gate_tcp_start(ngx_gate_probe_t *probe)
+ngx_gate_check_tcp_start(ngx_gate_probe_t *probe)
 {
-    ngx_gate_peer_t      *peer;
-    ngx_gate_tcp_conf_t  *tcf;
+    ngx_gate_peer_t             *peer;
+    ngx_gate_check_tcp_conf_t   *conf;
+    ngx_gate_check_tcp_state_t  *state;
 
-    peer = probe->state;
+    state = probe->state;
 
-    if (peer == NULL) {
-        peer = ngx_pcalloc(probe->pool, sizeof(ngx_gate_peer_t));
+    if (state == NULL) {
+        state = ngx_pcalloc(probe->pool, sizeof(ngx_gate_check_tcp_state_t));
 
-        if (peer == NULL) {
+        if (state == NULL) {
             ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
                                "no memory");
             return;
         }
 
-        probe->state = peer;
+        state->probe = probe;
+        probe->state = state;
     }
 
-    tcf = probe->check->conf;
+    conf = probe->check->conf;
+    peer = &state->peer;
 
-    peer->endpoint = &tcf->endpoint;
+    peer->endpoint = &conf->endpoint;
     peer->resolver = probe->resolver;
     peer->log = probe->log;
-    peer->data = probe;
-    peer->handler = ngx_gate_tcp_handler;
+    peer->data = state;
+    peer->handler = ngx_gate_check_tcp_handler;
 
     ngx_gate_peer_connect(peer);
 }
 
 
 static void
-ngx_gate_tcp_handler(ngx_gate_peer_t *peer, ngx_gate_peer_event_e event)
+ngx_gate_check_tcp_handler(ngx_gate_peer_t *peer, ngx_gate_peer_event_e event)
 {
-    ngx_gate_probe_t *probe = peer->data;
+    ngx_gate_check_tcp_state_t *state = peer->data;
 
     ngx_gate_peer_close(peer);
 
     if (event == NGX_GATE_PEER_FAILED) {
-        ngx_gate_probe_end(probe, NGX_GATE_ERROR, peer->reason, "%*s",
+        ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, peer->reason, "%*s",
                            peer->error_len, peer->error);
         return;
     }
 
     /* whether it has something to say does not matter */
 
-    ngx_gate_probe_end(probe, NGX_GATE_PASSED, NGX_GATE_OK, "");
+    ngx_gate_probe_end(state->probe, NGX_GATE_PASSED, NGX_GATE_OK, "");
 }
 
 
 static void
-ngx_gate_tcp_cancel(ngx_gate_probe_t *probe)
+ngx_gate_check_tcp_cancel(ngx_gate_probe_t *probe)
 {
-    if (probe->state) {
-        ngx_gate_peer_close(probe->state);
+    ngx_gate_check_tcp_state_t *state = probe->state;
+
+    if (state) {
+        ngx_gate_peer_close(&state->peer);
     }
 }

@@ -1,23 +1,21 @@
 
 /*
- * The pure logic: verdicts to standings, standings to the state of a gate.
+ * What ngx_gate.h declares: the names of verdicts and reasons, and the end of
+ * a probe.
  */
 
 
 #include <ngx_gate.h>
-#include <ngx_gate_state.h>
 
 
-#define NGX_GATE_RETRY_DEFAULT      5
-#define NGX_GATE_RETRY_MAX          60
-#define NGX_GATE_BACKOFF_HOPELESS   30000
+static size_t ngx_gate_fold_message(u_char *dst, u_char *src, size_t len);
+static size_t ngx_gate_utf8_length(u_char *p, u_char *end, uint32_t *ch);
+static ngx_uint_t ngx_gate_breaks_line(uint32_t ch);
 
 
-static ngx_gate_state_e ngx_gate_closed_state(ngx_gate_t *gate,
-    ngx_gate_check_record_t *checks, ngx_gate_memory_t *memory,
-    ngx_uint_t past_deadline);
+/* stands in where nginx's debug log expects a connection behind an event */
 
-static ngx_uint_t ngx_gate_share(ngx_gate_check_record_t *check);
+static ngx_connection_t  ngx_gate_no_connection = { .fd = (ngx_socket_t) -1 };
 
 
 ngx_str_t  ngx_gate_verdict_names[] = {
@@ -27,16 +25,6 @@ ngx_str_t  ngx_gate_verdict_names[] = {
     ngx_string("waiting"),
     ngx_string("running"),
     ngx_string("passed")
-};
-
-
-ngx_str_t  ngx_gate_state_names[] = {
-    ngx_string("starting"),
-    ngx_string("initializing"),
-    ngx_string("ready"),
-    ngx_string("degraded"),
-    ngx_string("overdue"),
-    ngx_string("failed")
 };
 
 
@@ -85,14 +73,14 @@ ngx_str_t  ngx_gate_reason_names[] = {
 
 
 ngx_uint_t
-ngx_gate_reason_is_ours(ngx_gate_reason_e reason)
+ngx_gate_reason_is_local(ngx_gate_reason_e reason)
 {
     return reason == NGX_GATE_NO_MEMORY || reason == NGX_GATE_NO_CONNECTIONS;
 }
 
 
 ngx_uint_t
-ngx_gate_reason_is_hopeless(ngx_gate_reason_e reason)
+ngx_gate_reason_is_permanent(ngx_gate_reason_e reason)
 {
     return reason == NGX_GATE_AUTH
            || reason == NGX_GATE_DENIED
@@ -101,205 +89,171 @@ ngx_gate_reason_is_hopeless(ngx_gate_reason_e reason)
 
 
 void
-ngx_gate_standing_update(ngx_gate_standing_t *standing,
-    ngx_gate_verdict_e verdict, ngx_uint_t rise, ngx_uint_t fall)
+ngx_gate_event_init(ngx_event_t *ev, ngx_event_handler_pt handler,
+    ngx_log_t *log)
 {
-    standing->verdict = verdict;
+    ngx_memzero(ev, sizeof(ngx_event_t));
 
-    if (verdict == NGX_GATE_PASSED) {
-        standing->others = 0;
-        standing->passes++;
-
-        if (standing->passes >= rise) {
-            standing->counts = 1;
-        }
-
-        return;
-    }
-
-    standing->passes = 0;
-    standing->others++;
-
-    if (standing->others >= fall) {
-        standing->counts = 0;
-    }
+    ev->handler = handler;
+    ev->data = &ngx_gate_no_connection;
+    ev->log = log;
+    ev->cancelable = 1;
 }
 
 
-void
-ngx_gate_decide(ngx_gate_t *gate, ngx_gate_check_record_t *checks,
-    ngx_gate_memory_t *memory, ngx_uint_t past_deadline)
+void ngx_cdecl
+ngx_gate_probe_end(ngx_gate_probe_t *probe, ngx_gate_verdict_e verdict,
+    ngx_gate_reason_e reason, const char *fmt, ...)
 {
-    ngx_uint_t         i, whole, open;
-    ngx_gate_check_t  *check;
+    u_char   *p, text[NGX_GATE_MESSAGE_MAX + 1];
+    va_list   args;
 
-    whole = 1;
-    open = 1;
+    probe->result.verdict = verdict;
+    probe->result.reason = reason;
 
-    for (i = 0; i < gate->checks.nelts; i++) {
+    p = text;
 
-        if (checks[i].standing.counts) {
-            continue;
-        }
-
-        check = ngx_gate_check_at(gate, i);
-
-        if (check->optional) {
-            whole = 0;
-
-        } else {
-            open = 0;
-        }
+    if (fmt) {
+        va_start(args, fmt);
+        p = ngx_vslprintf(text, text + sizeof(text), fmt, args);
+        va_end(args);
     }
 
-    if (memory->latched || open) {
-        memory->state = whole ? NGX_GATE_STATE_READY
-                              : NGX_GATE_STATE_DEGRADED;
-        memory->opened = 1;
-        memory->latched = gate->latch;
-        return;
-    }
-
-    memory->state = ngx_gate_closed_state(gate, checks, memory,
-                                          past_deadline);
+    probe->result.message_len = ngx_gate_fold_message(probe->result.message,
+                                                      text, p - text);
+    probe->done(probe);
 }
 
 
-static ngx_gate_state_e
-ngx_gate_closed_state(ngx_gate_t *gate, ngx_gate_check_record_t *checks,
-    ngx_gate_memory_t *memory, ngx_uint_t past_deadline)
+/*
+ * A message may quote a file, a server or a certificate: it becomes one line
+ * of valid UTF-8 without control characters, cut at a whole character.
+ */
+
+static size_t
+ngx_gate_fold_message(u_char *dst, u_char *src, size_t len)
 {
-    ngx_uint_t  i, starting;
+    size_t     n;
+    u_char    *p, *last, *end;
+    uint32_t   ch;
 
-    starting = (memory->state == NGX_GATE_STATE_STARTING);
+    p = dst;
+    last = dst + NGX_GATE_MESSAGE_MAX;
+    end = src + len;
 
-    for (i = 0; i < gate->checks.nelts; i++) {
+    while (src < end) {
 
-        if (ngx_gate_check_at(gate, i)->optional) {
-            continue;
-        }
+        n = ngx_gate_utf8_length(src, end, &ch);
 
-        switch (checks[i].standing.verdict) {
+        if (n == 0) {
 
-        case NGX_GATE_PENDING:
-        case NGX_GATE_PASSED:
-            break;
-
-        case NGX_GATE_FAILED:
-
-            if (!checks[i].standing.counts) {
-                return NGX_GATE_STATE_FAILED;
+            if (len > NGX_GATE_MESSAGE_MAX && end - src < 4) {
+                /* cut within this character */
+                break;
             }
 
-            /* fall through */
+            src++;
+            ch = '?';
 
-        default:
-            starting = 0;
+        } else {
+            src += n;
+        }
+
+        if (ngx_gate_breaks_line(ch)) {
+            n = 0;
+
+            if (p == dst || p[-1] == ' ') {
+                continue;
+            }
+
+            ch = ' ';
+        }
+
+        if (p + ngx_max(n, 1) > last) {
+            break;
+        }
+
+        if (n > 1) {
+            p = ngx_cpymem(p, src - n, n);
+
+        } else {
+            *p++ = (u_char) ch;
         }
     }
 
-    if (past_deadline && !memory->opened) {
-        return NGX_GATE_STATE_OVERDUE;
+    while (p > dst && p[-1] == ' ') {
+        p--;
     }
 
-    return starting ? NGX_GATE_STATE_STARTING : NGX_GATE_STATE_INITIALIZING;
+    return p - dst;
 }
 
 
-ngx_uint_t
-ngx_gate_state_is_open(ngx_gate_t *gate, ngx_gate_state_e state)
+/* the length of the character at p, or 0: stricter than ngx_utf8_decode() */
+
+static size_t
+ngx_gate_utf8_length(u_char *p, u_char *end, uint32_t *ch)
 {
-    return state == NGX_GATE_STATE_READY
-           || state == NGX_GATE_STATE_DEGRADED
-           || (state == NGX_GATE_STATE_OVERDUE && gate->deadline_open);
-}
+    size_t    n, i;
+    uint32_t  min;
 
+    *ch = *p;
 
-ngx_int_t
-ngx_gate_progress(ngx_gate_t *gate, ngx_gate_check_record_t *checks)
-{
-    ngx_uint_t  i, n, sum, known;
-
-    n = 0;
-    sum = 0;
-    known = 0;
-
-    for (i = 0; i < gate->checks.nelts; i++) {
-
-        if (ngx_gate_check_at(gate, i)->optional) {
-            continue;
-        }
-
-        n++;
-        sum += ngx_gate_share(&checks[i]);
-        known |= (checks[i].standing.verdict != NGX_GATE_PENDING);
+    if (*p < 0x80) {
+        return 1;
     }
 
-    if (!known) {
-        return -1;
-    }
+    if (*p >= 0xc2 && *p < 0xe0) {
+        n = 2;
+        min = 0x80;
+        *ch &= 0x1f;
 
-    return (ngx_int_t) (sum / n);
-}
+    } else if (*p >= 0xe0 && *p < 0xf0) {
+        n = 3;
+        min = 0x800;
+        *ch &= 0x0f;
 
+    } else if (*p >= 0xf0 && *p < 0xf5) {
+        n = 4;
+        min = 0x10000;
+        *ch &= 0x07;
 
-/* what one check adds to the progress of its gate */
-
-static ngx_uint_t
-ngx_gate_share(ngx_gate_check_record_t *check)
-{
-    int64_t  observed, expected;
-
-    if (check->standing.verdict == NGX_GATE_PASSED) {
-        return NGX_GATE_WHOLE;
-    }
-
-    observed = check->result.observed;
-    expected = check->result.expected;
-
-    if (observed <= 0 || expected <= 0) {
+    } else {
         return 0;
     }
 
-    if (observed >= expected) {
-        return NGX_GATE_WHOLE;
+    if ((size_t) (end - p) < n) {
+        return 0;
     }
 
-    return (ngx_uint_t) ((double) observed * NGX_GATE_WHOLE
-                         / (double) expected);
+    for (i = 1; i < n; i++) {
+
+        if ((p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+
+        *ch = (*ch << 6) | (p[i] & 0x3f);
+    }
+
+    if (*ch < min || *ch > 0x10ffff || (*ch >= 0xd800 && *ch < 0xe000)) {
+        return 0;
+    }
+
+    return n;
 }
 
 
-ngx_msec_t
-ngx_gate_pause(ngx_msec_t interval, ngx_msec_t backoff,
-    ngx_gate_reason_e reason, ngx_uint_t errors)
+/*
+ * Blanks, C0, DEL, C1, the separators of lines and paragraphs, and what
+ * changes the direction of the rest of a line.
+ */
+
+static ngx_uint_t
+ngx_gate_breaks_line(uint32_t ch)
 {
-    ngx_msec_t  pause;
-
-    if (ngx_gate_reason_is_hopeless(reason)) {
-        backoff = ngx_max(backoff, NGX_GATE_BACKOFF_HOPELESS);
-    }
-
-    backoff = ngx_max(backoff, interval);
-
-    /* the probe that first ended in an error is followed by one interval */
-
-    for (pause = interval; errors > 1 && pause < backoff; errors--) {
-        pause *= 2;
-    }
-
-    return ngx_min(pause, backoff);
-}
-
-
-ngx_uint_t
-ngx_gate_retry_after(int64_t eta)
-{
-    if (eta < 0) {
-        return NGX_GATE_RETRY_DEFAULT;
-    }
-
-    eta = (eta + 999) / 1000;
-
-    return (ngx_uint_t) ngx_max(1, ngx_min(eta, NGX_GATE_RETRY_MAX));
+    return ch <= 0x20
+           || (ch >= 0x7f && ch <= 0xa0)
+           || (ch >= 0x200e && ch <= 0x200f)
+           || (ch >= 0x2028 && ch <= 0x202e)
+           || (ch >= 0x2066 && ch <= 0x2069);
 }

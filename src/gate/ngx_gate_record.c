@@ -10,21 +10,23 @@
 #include <ngx_gate_record.h>
 
 
-static void ngx_gate_seed_settle(ngx_gate_t *gate, ngx_gate_record_t *record,
-    ngx_gate_check_record_t *checks, ngx_gate_shared_t *from);
+static void ngx_gate_record_compute_first(ngx_gate_t *gate,
+    ngx_gate_record_t *record, ngx_gate_check_record_t *checks,
+    ngx_gate_shared_t *from);
 static void ngx_gate_record_init(ngx_gate_t *gate, ngx_gate_record_t *record);
 static void ngx_gate_record_inherit(ngx_gate_t *gate,
     ngx_gate_record_t *record, ngx_gate_check_record_t *checks,
     ngx_gate_shared_t *old);
-static ngx_uint_t ngx_gate_checks_inherit(ngx_gate_t *gate,
+static ngx_uint_t ngx_gate_record_inherit_checks(ngx_gate_t *gate,
     ngx_gate_check_record_t *checks, ngx_gate_shared_t *old);
-static void ngx_gate_deadline_set(ngx_gate_t *gate, ngx_gate_record_t *record);
-static ngx_gate_shared_t *ngx_gate_zone_gate(ngx_gate_zone_t *zone,
+static void ngx_gate_record_set_deadline(ngx_gate_t *gate,
+    ngx_gate_record_t *record);
+static ngx_gate_shared_t *ngx_gate_record_find_shared(ngx_gate_zone_t *zone,
     ngx_str_t *name);
 
 
 int64_t
-ngx_gate_now(void)
+ngx_gate_record_now(void)
 {
     ngx_time_t  *tp;
 
@@ -35,7 +37,7 @@ ngx_gate_now(void)
 
 
 void
-ngx_gate_check_record_init(ngx_gate_check_record_t *record)
+ngx_gate_record_init_check(ngx_gate_check_record_t *record)
 {
     ngx_memzero(record, sizeof(ngx_gate_check_record_t));
 
@@ -45,51 +47,55 @@ ngx_gate_check_record_init(ngx_gate_check_record_t *record)
 
 
 ngx_uint_t
-ngx_gate_settle(ngx_gate_t *gate, ngx_gate_record_t *record,
+ngx_gate_record_recompute(ngx_gate_t *gate, ngx_gate_record_t *record,
     ngx_gate_check_record_t *checks)
 {
     ngx_uint_t        open, was_open, past_deadline;
     ngx_gate_state_e  before;
 
-    before = record->memory.state;
+    before = record->latch.state;
     was_open = ngx_gate_state_is_open(gate, before);
 
     past_deadline = gate->deadline
-                    && (ngx_msec_int_t) (ngx_current_msec - record->due) >= 0;
+                    && (ngx_msec_int_t) (ngx_current_msec
+                                         - record->deadline_msec) >= 0;
 
-    ngx_gate_decide(gate, checks, &record->memory, past_deadline);
+    ngx_gate_state_compute(gate, checks, &record->latch, past_deadline);
 
-    open = ngx_gate_state_is_open(gate, record->memory.state);
+    open = ngx_gate_state_is_open(gate, record->latch.state);
 
-    if (record->memory.state == NGX_GATE_STATE_READY
-        || record->memory.state == NGX_GATE_STATE_DEGRADED)
+    if (record->latch.state == NGX_GATE_STATE_READY
+        || record->latch.state == NGX_GATE_STATE_DEGRADED)
     {
-        record->progress = NGX_GATE_WHOLE;
+        record->progress = NGX_GATE_PROGRESS_MAX;
 
     } else {
-        record->progress = ngx_gate_progress(gate, checks);
+        record->progress = ngx_gate_state_progress(gate, checks);
     }
 
-    if (record->memory.state == before) {
+    if (record->latch.state == before) {
         return 0;
     }
 
     if (open && !was_open) {
-        record->opened_at = ngx_gate_now();
-        record->last_start = ngx_max(1, ngx_current_msec - record->closed);
+        record->opened_at = ngx_gate_record_now();
+        record->last_startup_msec = ngx_max(1, ngx_current_msec
+                                               - record->closed_msec);
 
     } else if (was_open && !open) {
-        record->closed = ngx_current_msec;
+        record->closed_msec = ngx_current_msec;
     }
 
-    ngx_gate_history_add(gate->shared, record->memory.state, ngx_gate_now());
+    ngx_gate_zone_add_event(gate->shared, record->latch.state,
+                            ngx_gate_record_now());
 
     return 1;
 }
 
 
 ngx_int_t
-ngx_gate_seed(ngx_array_t *gates, ngx_gate_zone_t *old, ngx_log_t *log)
+ngx_gate_record_init_zone(ngx_array_t *gates, ngx_gate_zone_t *old,
+    ngx_log_t *log)
 {
     ngx_uint_t                i, n;
     ngx_gate_t               *gate;
@@ -108,27 +114,27 @@ ngx_gate_seed(ngx_array_t *gates, ngx_gate_zone_t *old, ngx_log_t *log)
         }
 
         for (i = 0; i < gate[n].checks.nelts; i++) {
-            ngx_gate_check_record_init(&checks[i]);
+            ngx_gate_record_init_check(&checks[i]);
         }
 
         ngx_gate_record_init(&gate[n], &record);
 
-        from = old ? ngx_gate_zone_gate(old, &gate[n].name) : NULL;
+        from = old ? ngx_gate_record_find_shared(old, &gate[n].name) : NULL;
 
         if (from) {
             ngx_gate_record_inherit(&gate[n], &record, checks, from);
 
         } else {
-            ngx_gate_deadline_set(&gate[n], &record);
+            ngx_gate_record_set_deadline(&gate[n], &record);
         }
 
-        ngx_gate_seed_settle(&gate[n], &record, checks, from);
+        ngx_gate_record_compute_first(&gate[n], &record, checks, from);
 
         for (i = 0; i < gate[n].checks.nelts; i++) {
-            ngx_gate_check_publish(&gate[n].shared->checks[i], &checks[i]);
+            ngx_gate_zone_publish_check(&gate[n].shared->checks[i], &checks[i]);
         }
 
-        ngx_gate_publish(&gate[n], &record, checks);
+        ngx_gate_zone_publish(&gate[n], &record, checks);
 
         ngx_free(checks);
     }
@@ -141,26 +147,27 @@ ngx_gate_seed(ngx_array_t *gates, ngx_gate_zone_t *old, ngx_log_t *log)
    closed by the old rules may be open by the new ones */
 
 static void
-ngx_gate_seed_settle(ngx_gate_t *gate, ngx_gate_record_t *record,
+ngx_gate_record_compute_first(ngx_gate_t *gate, ngx_gate_record_t *record,
     ngx_gate_check_record_t *checks, ngx_gate_shared_t *from)
 {
     int64_t     opened_at;
-    ngx_msec_t  last_start;
+    ngx_msec_t  last_startup_msec;
 
     opened_at = record->opened_at;
-    last_start = record->last_start;
+    last_startup_msec = record->last_startup_msec;
 
-    (void) ngx_gate_settle(gate, record, checks);
+    (void) ngx_gate_record_recompute(gate, record, checks);
 
     if (from && from->open) {
         record->opened_at = opened_at;
-        record->last_start = last_start;
+        record->last_startup_msec = last_startup_msec;
 
-    } else if (ngx_gate_state_is_open(gate, record->memory.state)) {
-        record->opened_at = ngx_gate_now();
+    } else if (ngx_gate_state_is_open(gate, record->latch.state)) {
+        record->opened_at = ngx_gate_record_now();
     }
 
-    ngx_gate_history_add(gate->shared, record->memory.state, ngx_gate_now());
+    ngx_gate_zone_add_event(gate->shared, record->latch.state,
+                            ngx_gate_record_now());
 }
 
 
@@ -171,13 +178,13 @@ ngx_gate_record_init(ngx_gate_t *gate, ngx_gate_record_t *record)
 
     record->progress = -1;
     record->eta = -1;
-    record->retry_after = ngx_gate_retry_after(-1);
+    record->retry_after = ngx_gate_state_retry_after(-1);
 
-    record->started_at = ngx_gate_now();
+    record->started_at = ngx_gate_record_now();
 
-    record->born = ngx_current_msec;
-    record->started = ngx_current_msec;
-    record->closed = ngx_current_msec;
+    record->created_msec = ngx_current_msec;
+    record->started_msec = ngx_current_msec;
+    record->closed_msec = ngx_current_msec;
 }
 
 
@@ -193,13 +200,13 @@ static void
 ngx_gate_record_inherit(ngx_gate_t *gate, ngx_gate_record_t *record,
     ngx_gate_check_record_t *checks, ngx_gate_shared_t *old)
 {
-    ngx_uint_t         i, n, same;
-    ngx_gate_event_t   events[NGX_GATE_HISTORY];
-    ngx_gate_record_t  before;
+    ngx_uint_t             i, n, same;
+    ngx_gate_record_t      before;
+    ngx_gate_zone_event_t  events[NGX_GATE_HISTORY];
 
-    ngx_gate_read(old, &before);
+    ngx_gate_zone_read(old, &before);
 
-    same = ngx_gate_checks_inherit(gate, checks, old);
+    same = ngx_gate_record_inherit_checks(gate, checks, old);
 
     if (same) {
         *record = before;
@@ -207,31 +214,31 @@ ngx_gate_record_inherit(ngx_gate_t *gate, ngx_gate_record_t *record,
 
     } else {
 
-        if (!before.memory.opened) {
-            record->born = before.born;
+        if (!before.latch.opened) {
+            record->created_msec = before.created_msec;
         }
 
         record->started_at = before.started_at;
         record->opened_at = before.opened_at;
-        record->last_start = before.last_start;
+        record->last_startup_msec = before.last_startup_msec;
     }
 
     if (gate->trigger
         && ngx_memcmp(gate->trigger->digest, old->trigger_digest, 16) == 0)
     {
         record->trigger = before.trigger;
-        gate->shared->wanted = old->wanted;
+        gate->shared->requested = old->requested;
 
     } else {
         ngx_memzero(&record->trigger, sizeof(record->trigger));
     }
 
-    ngx_gate_deadline_set(gate, record);
+    ngx_gate_record_set_deadline(gate, record);
 
-    n = ngx_gate_history_read(old, events);
+    n = ngx_gate_zone_read_events(old, events);
 
     for (i = 0; i < n; i++) {
-        ngx_gate_history_add(gate->shared, events[i].state, events[i].at);
+        ngx_gate_zone_add_event(gate->shared, events[i].state, events[i].at);
     }
 }
 
@@ -239,8 +246,8 @@ ngx_gate_record_inherit(ngx_gate_t *gate, ngx_gate_record_t *record,
 /* returns whether all checks, and only these, were there before */
 
 static ngx_uint_t
-ngx_gate_checks_inherit(ngx_gate_t *gate, ngx_gate_check_record_t *checks,
-    ngx_gate_shared_t *old)
+ngx_gate_record_inherit_checks(ngx_gate_t *gate,
+    ngx_gate_check_record_t *checks, ngx_gate_shared_t *old)
 {
     ngx_uint_t                i, n, found;
     ngx_gate_check_shared_t  *to, *from;
@@ -258,7 +265,7 @@ ngx_gate_checks_inherit(ngx_gate_t *gate, ngx_gate_check_record_t *checks,
                 continue;
             }
 
-            ngx_gate_check_read(from, &checks[i]);
+            ngx_gate_zone_read_check(from, &checks[i]);
             checks[i].carried_over = (checks[i].attempts != 0);
 
             ngx_memcpy(to->failures, from->failures, sizeof(to->failures));
@@ -274,40 +281,41 @@ ngx_gate_checks_inherit(ngx_gate_t *gate, ngx_gate_check_record_t *checks,
 
 
 static void
-ngx_gate_deadline_set(ngx_gate_t *gate, ngx_gate_record_t *record)
+ngx_gate_record_set_deadline(ngx_gate_t *gate, ngx_gate_record_t *record)
 {
     ngx_msec_int_t  age;
 
     if (gate->deadline == 0) {
-        record->due = 0;
+        record->deadline_msec = 0;
         record->deadline_at = 0;
         return;
     }
 
-    record->due = record->born + gate->deadline;
+    record->deadline_msec = record->created_msec + gate->deadline;
 
     /*
      * A gate that was reloaded long after its deadline, with a changed check,
      * still gets the time in which requests wait for the first verdicts.
      */
 
-    if (record->memory.state == NGX_GATE_STATE_STARTING
-        && record->born != record->started)
+    if (record->latch.state == NGX_GATE_STATE_STARTING
+        && record->created_msec != record->started_msec)
     {
-        age = (ngx_msec_int_t) (record->due - record->started);
+        age = (ngx_msec_int_t) (record->deadline_msec - record->started_msec);
 
         if (age < NGX_GATE_START_WAIT) {
-            record->due = record->started + NGX_GATE_START_WAIT;
+            record->deadline_msec = record->started_msec + NGX_GATE_START_WAIT;
         }
     }
 
-    record->deadline_at = ngx_gate_now()
-                          + (ngx_msec_int_t) (record->due - ngx_current_msec);
+    record->deadline_at = ngx_gate_record_now()
+                          + (ngx_msec_int_t) (record->deadline_msec
+                                              - ngx_current_msec);
 }
 
 
 static ngx_gate_shared_t *
-ngx_gate_zone_gate(ngx_gate_zone_t *zone, ngx_str_t *name)
+ngx_gate_record_find_shared(ngx_gate_zone_t *zone, ngx_str_t *name)
 {
     ngx_uint_t          i;
     ngx_gate_shared_t  *shared;

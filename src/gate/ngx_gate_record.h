@@ -1,7 +1,7 @@
 
 /*
- * The record of a gate over time: how it begins, what a new verdict makes of
- * it, and what a reload hands on.
+ * The record of a gate over time: its first values, what a new verdict changes,
+ * and what a reload inherits.
  */
 
 
@@ -14,21 +14,21 @@
 #include <ngx_gate_zone.h>
 
 
-int64_t ngx_gate_now(void);    /* ms since the epoch */
+int64_t ngx_gate_record_now(void); /* ms since the epoch */
 
-void ngx_gate_check_record_init(ngx_gate_check_record_t *record);
+void ngx_gate_record_init_check(ngx_gate_check_record_t *record);
 
 /*
- * Decides on the state anew; on a change, notes the times that go with it and
- * adds to the history.  Returns whether the state has changed.
+ * Computes the state; on a change, sets its times and adds to the history.
+ * Returns whether the state has changed.
  */
 
-ngx_uint_t ngx_gate_settle(ngx_gate_t *gate, ngx_gate_record_t *record,
-    ngx_gate_check_record_t *checks);
+ngx_uint_t ngx_gate_record_recompute(ngx_gate_t *gate,
+    ngx_gate_record_t *record, ngx_gate_check_record_t *checks);
 
-/* fills a new zone, from the one before it where there is one */
+/* the first records of a new zone, from those of the old one if there is one */
 
-ngx_int_t ngx_gate_seed(ngx_array_t *gates, ngx_gate_zone_t *old,
+ngx_int_t ngx_gate_record_init_zone(ngx_array_t *gates, ngx_gate_zone_t *old,
     ngx_log_t *log);
 
 

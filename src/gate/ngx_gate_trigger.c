@@ -9,7 +9,7 @@
 #include <ngx_gate.h>
 #include <ngx_gate_state.h>
 #include <ngx_gate_record.h>
-#include <ngx_gate_schedule.h>
+#include <ngx_gate_prober.h>
 
 
 #define NGX_GATE_TRIGGER_POLL       20
@@ -20,13 +20,13 @@ static void ngx_gate_trigger_log(ngx_gate_run_t *run);
 
 
 void
-ngx_gate_trigger_wake(ngx_gate_keeper_t *keeper)
+ngx_gate_trigger_start(ngx_gate_runner_t *runner)
 {
-    if (keeper->trigger
-        && keeper->record.trigger.state != NGX_GATE_TRIGGER_SUCCEEDED
-        && !keeper->record.memory.latched)
+    if (runner->trigger
+        && runner->record.trigger.state != NGX_GATE_TRIGGER_SUCCEEDED
+        && !runner->record.latch.latched)
     {
-        ngx_gate_run_at(keeper->trigger, 0);
+        ngx_gate_run_schedule(runner->trigger, 0);
     }
 }
 
@@ -34,36 +34,36 @@ ngx_gate_trigger_wake(ngx_gate_keeper_t *keeper)
 /* 0: now; otherwise when to look again */
 
 ngx_msec_t
-ngx_gate_trigger_hold_back(ngx_gate_run_t *run)
+ngx_gate_trigger_delay(ngx_gate_run_t *run)
 {
-    ngx_gate_t           *gate;
-    ngx_gate_record_t    *record;
-    ngx_gate_schedule_t  *schedule;
+    ngx_gate_t         *gate;
+    ngx_gate_record_t  *record;
+    ngx_gate_prober_t  *prober;
 
-    gate = run->keeper->gate;
-    record = &run->keeper->record;
-    schedule = run->keeper->schedule;
+    gate = run->runner->gate;
+    record = &run->runner->record;
+    prober = run->runner->prober;
 
-    if (ngx_gate_state_is_open(gate, record->memory.state)) {
+    if (ngx_gate_state_is_open(gate, record->latch.state)) {
         return NGX_GATE_TRIGGER_POLL_OPEN;
     }
 
-    if (record->memory.state == NGX_GATE_STATE_STARTING
-        && ngx_current_msec - record->started < NGX_GATE_START_WAIT)
+    if (record->latch.state == NGX_GATE_STATE_STARTING
+        && ngx_current_msec - record->started_msec < NGX_GATE_START_WAIT)
     {
         return NGX_GATE_TRIGGER_POLL;
     }
 
-    if (gate->trigger_on_request && !gate->shared->wanted) {
+    if (gate->trigger_on_request && !gate->shared->requested) {
         return NGX_GATE_TRIGGER_POLL;
     }
 
-    if (ngx_gate_ledger_trigger(schedule->ledger, gate) != NGX_OK) {
+    if (ngx_gate_stats_lock_trigger(prober->stats, gate) != NGX_OK) {
         return NGX_GATE_TRIGGER_POLL;
     }
 
-    if (ngx_gate_schedule_pen_down(schedule) != NGX_OK) {
-        ngx_gate_ledger_triggered(schedule->ledger, gate);
+    if (ngx_gate_prober_write_begin(prober) != NGX_OK) {
+        ngx_gate_stats_unlock_trigger(prober->stats, gate);
         return NGX_GATE_TRIGGER_POLL;
     }
 
@@ -71,27 +71,27 @@ ngx_gate_trigger_hold_back(ngx_gate_run_t *run)
         record->trigger.state = NGX_GATE_TRIGGER_RUNNING;
     }
 
-    record->trigger.last_at = ngx_gate_now();
+    record->trigger.last_at = ngx_gate_record_now();
 
-    ngx_gate_publish(gate, record, run->keeper->checks);
-    ngx_gate_pen_up(&schedule->pen);
+    ngx_gate_zone_publish(gate, record, run->runner->checks);
+    ngx_gate_writer_write_end(&prober->writer);
 
     return 0;
 }
 
 
 void
-ngx_gate_trigger_end(ngx_gate_keeper_t *keeper)
+ngx_gate_trigger_cancel(ngx_gate_runner_t *runner)
 {
-    if (keeper->trigger) {
-        ngx_gate_run_end(keeper->trigger);
-        ngx_gate_ledger_triggered(keeper->schedule->ledger, keeper->gate);
+    if (runner->trigger) {
+        ngx_gate_run_cancel(runner->trigger);
+        ngx_gate_stats_unlock_trigger(runner->prober->stats, runner->gate);
     }
 }
 
 
 void
-ngx_gate_trigger_finish(ngx_gate_run_t *run)
+ngx_gate_trigger_done(ngx_gate_run_t *run)
 {
     ngx_msec_t           pause;
     ngx_gate_t          *gate;
@@ -99,11 +99,11 @@ ngx_gate_trigger_finish(ngx_gate_run_t *run)
     ngx_gate_record_t   *record;
     ngx_gate_trigger_e   before;
 
-    gate = run->keeper->gate;
-    record = &run->keeper->record;
+    gate = run->runner->gate;
+    record = &run->runner->record;
     result = &run->probe.result;
 
-    ngx_gate_ledger_triggered(run->keeper->schedule->ledger, gate);
+    ngx_gate_stats_unlock_trigger(run->runner->prober->stats, gate);
 
     before = record->trigger.state;
 
@@ -121,15 +121,15 @@ ngx_gate_trigger_finish(ngx_gate_run_t *run)
     }
 
     if (record->trigger.state == NGX_GATE_TRIGGER_SUCCEEDED) {
-        record->trigger.succeeded_at = ngx_gate_now();
+        record->trigger.succeeded_at = ngx_gate_record_now();
 
     } else {
-        pause = ngx_gate_pause(gate->interval, gate->backoff, NGX_GATE_OK,
-                               ++run->errors);
-        ngx_gate_run_at(run, pause);
+        pause = ngx_gate_state_backoff(gate->interval, gate->backoff,
+                                       NGX_GATE_OK, ++run->errors);
+        ngx_gate_run_schedule(run, pause);
     }
 
-    ngx_gate_keeper_news(run->keeper);
+    ngx_gate_runner_set_dirty(run->runner);
 }
 
 
@@ -145,15 +145,15 @@ ngx_gate_trigger_log(ngx_gate_run_t *run)
     message.len = result->message_len;
 
     if (result->verdict == NGX_GATE_PASSED) {
-        ngx_log_error(NGX_LOG_NOTICE, run->keeper->schedule->log, 0,
+        ngx_log_error(NGX_LOG_NOTICE, run->runner->prober->log, 0,
                       "init gate \"%V\": trigger succeeded",
-                      &run->keeper->gate->name);
+                      &run->runner->gate->name);
         return;
     }
 
-    ngx_log_error(NGX_LOG_ERR, run->keeper->schedule->log, 0,
+    ngx_log_error(NGX_LOG_ERR, run->runner->prober->log, 0,
                   "init gate \"%V\": trigger failed, will be retried: %V%s%V",
-                  &run->keeper->gate->name,
+                  &run->runner->gate->name,
                   &ngx_gate_reason_names[result->reason],
                   message.len ? ": " : "", &message);
 }

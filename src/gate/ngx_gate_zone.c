@@ -14,14 +14,14 @@
 
 static ngx_int_t ngx_gate_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 static size_t ngx_gate_zone_size(ngx_array_t *gates);
-static void ngx_gate_zone_lay_out(ngx_gate_zone_t *zone, ngx_array_t *gates);
-static u_char *ngx_gate_zone_lay_out_gate(ngx_gate_t *gate, u_char *p);
+static void ngx_gate_zone_layout(ngx_gate_zone_t *zone, ngx_array_t *gates);
+static u_char *ngx_gate_zone_layout_gate(ngx_gate_t *gate, u_char *p);
 
 
-#define ngx_gate_align(size)                                                  \
-    ngx_align(size, sizeof(ngx_gate_tally_t))
+#define ngx_gate_zone_align(size)                                             \
+    ngx_align(size, sizeof(ngx_gate_counters_t))
 
-#define ngx_gate_event(shared, n)                                             \
+#define ngx_gate_zone_event(shared, n)                                        \
     (&(shared)->history[(n) % (NGX_GATE_HISTORY + 1)])
 
 
@@ -43,8 +43,8 @@ ngx_gate_zone_add(ngx_conf_t *cf, ngx_array_t *gates, u_char *digest,
     name.len = ngx_hex_dump(p, digest, 16) - name.data;
 
     shm_zone = ngx_shared_memory_add(cf, &name,
-                                ngx_gate_shm_size(ngx_gate_zone_size(gates)),
-                                tag);
+                            ngx_gate_zone_shm_size(ngx_gate_zone_size(gates)),
+                            tag);
     if (shm_zone == NULL) {
         return NULL;
     }
@@ -59,7 +59,7 @@ ngx_gate_zone_add(ngx_conf_t *cf, ngx_array_t *gates, u_char *digest,
 /* what a slab pool needs around one block of this size */
 
 size_t
-ngx_gate_shm_size(size_t size)
+ngx_gate_zone_shm_size(size_t size)
 {
     ngx_uint_t  pages;
 
@@ -83,15 +83,16 @@ ngx_gate_zone_size(ngx_array_t *gates)
 
     gate = gates->elts;
 
-    size = ngx_gate_align(sizeof(ngx_gate_zone_t))
-           + ngx_gate_align(gates->nelts * sizeof(ngx_gate_shared_t));
+    size = ngx_gate_zone_align(sizeof(ngx_gate_zone_t))
+           + ngx_gate_zone_align(gates->nelts * sizeof(ngx_gate_shared_t));
 
     for (i = 0; i < gates->nelts; i++) {
-        size += ngx_gate_align(gate[i].checks.nelts
-                               * sizeof(ngx_gate_check_shared_t))
-                + 2 * ngx_gate_align(ngx_gate_json_size(&gate[i])
-                                     + NGX_GATE_HEADER_MAX
-                                     + ngx_gate_html_fragment_size(&gate[i]));
+        size += ngx_gate_zone_align(gate[i].checks.nelts
+                                    * sizeof(ngx_gate_check_shared_t))
+                + 2 * ngx_gate_zone_align(
+                                       ngx_gate_json_size(&gate[i])
+                                       + NGX_GATE_HEADER_MAX
+                                       + ngx_gate_html_fragment_size(&gate[i]));
     }
 
     return size;
@@ -133,7 +134,7 @@ ngx_gate_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_ERROR;
     }
 
-    ngx_gate_zone_lay_out(zone, gates);
+    ngx_gate_zone_layout(zone, gates);
 
     shpool->data = zone;
     shm_zone->data = zone;
@@ -143,7 +144,7 @@ ngx_gate_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
 
 static void
-ngx_gate_zone_lay_out(ngx_gate_zone_t *zone, ngx_array_t *gates)
+ngx_gate_zone_layout(ngx_gate_zone_t *zone, ngx_array_t *gates)
 {
     u_char      *p;
     ngx_uint_t   i;
@@ -152,23 +153,23 @@ ngx_gate_zone_lay_out(ngx_gate_zone_t *zone, ngx_array_t *gates)
     gate = gates->elts;
 
     zone->id = (uint32_t) ngx_random();
-    zone->tended = ngx_current_msec;
+    zone->touched_msec = ngx_current_msec;
     zone->ngates = gates->nelts;
 
-    p = (u_char *) zone + ngx_gate_align(sizeof(ngx_gate_zone_t));
+    p = (u_char *) zone + ngx_gate_zone_align(sizeof(ngx_gate_zone_t));
     zone->gates = (ngx_gate_shared_t *) p;
 
-    p += ngx_gate_align(gates->nelts * sizeof(ngx_gate_shared_t));
+    p += ngx_gate_zone_align(gates->nelts * sizeof(ngx_gate_shared_t));
 
     for (i = 0; i < gates->nelts; i++) {
         gate[i].shared = &zone->gates[i];
-        p = ngx_gate_zone_lay_out_gate(&gate[i], p);
+        p = ngx_gate_zone_layout_gate(&gate[i], p);
     }
 }
 
 
 static u_char *
-ngx_gate_zone_lay_out_gate(ngx_gate_t *gate, u_char *p)
+ngx_gate_zone_layout_gate(ngx_gate_t *gate, u_char *p)
 {
     ngx_uint_t          i;
     ngx_gate_shared_t  *shared;
@@ -184,7 +185,7 @@ ngx_gate_zone_lay_out_gate(ngx_gate_t *gate, u_char *p)
     shared->nchecks = gate->checks.nelts;
     shared->checks = (ngx_gate_check_shared_t *) p;
 
-    p += ngx_gate_align(shared->nchecks * sizeof(ngx_gate_check_shared_t));
+    p += ngx_gate_zone_align(shared->nchecks * sizeof(ngx_gate_check_shared_t));
 
     for (i = 0; i < shared->nchecks; i++) {
         ngx_memcpy(shared->checks[i].digest,
@@ -197,8 +198,8 @@ ngx_gate_zone_lay_out_gate(ngx_gate_t *gate, u_char *p)
 
     for (i = 0; i < 2; i++) {
         shared->bodies[i] = p;
-        p += ngx_gate_align(shared->json_size + NGX_GATE_HEADER_MAX
-                            + shared->html_size);
+        p += ngx_gate_zone_align(shared->json_size + NGX_GATE_HEADER_MAX
+                                 + shared->html_size);
     }
 
     return p;
@@ -244,7 +245,7 @@ ngx_gate_zone_find(ngx_cycle_t *cycle, void *tag, const char *prefix)
 
 
 ngx_int_t
-ngx_gate_zone_keep(ngx_shm_zone_t *old)
+ngx_gate_zone_keep_memory(ngx_shm_zone_t *old)
 {
     ngx_shm_t  shm;
 
@@ -261,7 +262,7 @@ ngx_gate_zone_keep(ngx_shm_zone_t *old)
 
 
 void
-ngx_gate_check_publish(ngx_gate_check_shared_t *shared,
+ngx_gate_zone_publish_check(ngx_gate_check_shared_t *shared,
     ngx_gate_check_record_t *record)
 {
     ngx_atomic_uint_t         n;
@@ -274,9 +275,9 @@ ngx_gate_check_publish(ngx_gate_check_shared_t *shared,
 
     ngx_memcpy(to, record, offsetof(ngx_gate_check_record_t, result.message)
                            + record->result.message_len);
-    ngx_memcpy(&to->standing, &record->standing,
+    ngx_memcpy(&to->status, &record->status,
                sizeof(ngx_gate_check_record_t)
-               - offsetof(ngx_gate_check_record_t, standing));
+               - offsetof(ngx_gate_check_record_t, status));
 
     ngx_memory_barrier();
 
@@ -287,7 +288,7 @@ ngx_gate_check_publish(ngx_gate_check_shared_t *shared,
 /* renders, too: the bodies belong to the record */
 
 void
-ngx_gate_publish(ngx_gate_t *gate, ngx_gate_record_t *record,
+ngx_gate_zone_publish(ngx_gate_t *gate, ngx_gate_record_t *record,
     ngx_gate_check_record_t *checks)
 {
     u_char             *p, *start;
@@ -305,12 +306,12 @@ ngx_gate_publish(ngx_gate_t *gate, ngx_gate_record_t *record,
     n = shared->published + 1;
 
     start = shared->bodies[n & 1];
-    p = ngx_gate_json(start, start + shared->json_size, &report);
+    p = ngx_gate_json_gate(start, start + shared->json_size, &report);
     record->json_len = p - start;
 
     start = p;
     p = ngx_snprintf(start, NGX_GATE_HEADER_MAX, "%V; state=%V", &gate->name,
-                     &ngx_gate_state_names[record->memory.state]);
+                     &ngx_gate_state_names[record->latch.state]);
     record->header_len = p - start;
 
     start = p;
@@ -320,11 +321,11 @@ ngx_gate_publish(ngx_gate_t *gate, ngx_gate_record_t *record,
     ngx_memcpy(&shared->records[n & 1], record, sizeof(ngx_gate_record_t));
 
     /*
-     * Who finds the gate closed, and then reads that it is open, finds it open
-     * when he looks again.
+     * A reader that finds the gate closed, and then a record that is open,
+     * finds the gate open when it looks again.
      */
 
-    open = ngx_gate_state_is_open(gate, record->memory.state);
+    open = ngx_gate_state_is_open(gate, record->latch.state);
 
     ngx_memory_barrier();
 
@@ -343,20 +344,20 @@ ngx_gate_publish(ngx_gate_t *gate, ngx_gate_record_t *record,
 
 
 void
-ngx_gate_history_add(ngx_gate_shared_t *shared, ngx_gate_state_e state,
+ngx_gate_zone_add_event(ngx_gate_shared_t *shared, ngx_gate_state_e state,
     int64_t at)
 {
-    ngx_gate_event_t  *event;
+    ngx_gate_zone_event_t  *event;
 
     if (shared->nevents) {
-        event = ngx_gate_event(shared, shared->nevents - 1);
+        event = ngx_gate_zone_event(shared, shared->nevents - 1);
 
         if (event->state == state) {
             return;
         }
     }
 
-    event = ngx_gate_event(shared, shared->nevents);
+    event = ngx_gate_zone_event(shared, shared->nevents);
 
     event->at = at;
     event->state = state;
@@ -368,7 +369,7 @@ ngx_gate_history_add(ngx_gate_shared_t *shared, ngx_gate_state_e state,
 
 
 void
-ngx_gate_check_read(ngx_gate_check_shared_t *shared,
+ngx_gate_zone_read_check(ngx_gate_check_shared_t *shared,
     ngx_gate_check_record_t *record)
 {
     ngx_atomic_uint_t  n;
@@ -385,7 +386,7 @@ ngx_gate_check_read(ngx_gate_check_shared_t *shared,
 
 
 void
-ngx_gate_read(ngx_gate_shared_t *shared, ngx_gate_record_t *record)
+ngx_gate_zone_read(ngx_gate_shared_t *shared, ngx_gate_record_t *record)
 {
     ngx_atomic_uint_t  n;
 
@@ -401,8 +402,8 @@ ngx_gate_read(ngx_gate_shared_t *shared, ngx_gate_record_t *record)
 
 
 void
-ngx_gate_face(ngx_gate_shared_t *shared, ngx_gate_face_t *face,
-    ngx_gate_face_e with, u_char *p)
+ngx_gate_zone_read_refusal(ngx_gate_shared_t *shared,
+    ngx_gate_refusal_t *refusal, ngx_gate_refusal_body_e type, u_char *p)
 {
     size_t              before;
     ngx_gate_record_t  *record;
@@ -414,34 +415,34 @@ ngx_gate_face(ngx_gate_shared_t *shared, ngx_gate_face_t *face,
 
         record = &shared->records[n & 1];
 
-        face->state = record->memory.state;
-        face->retry_after = record->retry_after;
-        face->header.len = ngx_min(record->header_len, NGX_GATE_HEADER_MAX);
+        refusal->state = record->latch.state;
+        refusal->retry_after = record->retry_after;
+        refusal->header.len = ngx_min(record->header_len, NGX_GATE_HEADER_MAX);
 
         before = ngx_min(record->json_len, shared->json_size);
 
-        if (with == NGX_GATE_FACE_JSON) {
-            face->body.len = before;
+        if (type == NGX_GATE_REFUSAL_JSON) {
+            refusal->body.len = before;
             before = 0;
 
         } else {
-            face->body.len = ngx_min(record->html_len, shared->html_size);
+            refusal->body.len = ngx_min(record->html_len, shared->html_size);
         }
 
         ngx_memcpy(p, shared->bodies[n & 1] + before,
-                   face->header.len + face->body.len);
+                   refusal->header.len + refusal->body.len);
 
         ngx_memory_barrier();
 
     } while (n != shared->published);
 
-    if (with == NGX_GATE_FACE_JSON) {
-        face->body.data = p;
-        face->header.data = p + face->body.len;
+    if (type == NGX_GATE_REFUSAL_JSON) {
+        refusal->body.data = p;
+        refusal->header.data = p + refusal->body.len;
 
     } else {
-        face->header.data = p;
-        face->body.data = p + face->header.len;
+        refusal->header.data = p;
+        refusal->body.data = p + refusal->header.len;
     }
 }
 
@@ -449,7 +450,8 @@ ngx_gate_face(ngx_gate_shared_t *shared, ngx_gate_face_t *face,
 /* oldest first; returns how many */
 
 ngx_uint_t
-ngx_gate_history_read(ngx_gate_shared_t *shared, ngx_gate_event_t *events)
+ngx_gate_zone_read_events(ngx_gate_shared_t *shared,
+    ngx_gate_zone_event_t *events)
 {
     ngx_uint_t         i, first;
     ngx_atomic_uint_t  n;
@@ -461,7 +463,7 @@ ngx_gate_history_read(ngx_gate_shared_t *shared, ngx_gate_event_t *events)
         first = (n > NGX_GATE_HISTORY) ? n - NGX_GATE_HISTORY : 0;
 
         for (i = first; i < n; i++) {
-            events[i - first] = *ngx_gate_event(shared, i);
+            events[i - first] = *ngx_gate_zone_event(shared, i);
         }
 
         ngx_memory_barrier();

@@ -47,7 +47,7 @@ typedef enum {
 
 
 typedef struct {
-    ngx_gate_memory_t         memory;
+    ngx_gate_latch_t          latch;
 
     ngx_int_t                 progress;     /* 1/10000, or -1 */
     int64_t                   eta;          /* ms, or -1 */
@@ -58,13 +58,13 @@ typedef struct {
     int64_t                   deadline_at;
 
     /* in terms of ngx_current_msec, which all processes share */
-    ngx_msec_t                born;         /* the deadline counts from here */
-    ngx_msec_t                started;      /* this one: until START_WAIT later
+    ngx_msec_t                created_msec; /* the deadline counts from here */
+    ngx_msec_t                started_msec; /* this one: until START_WAIT later
                                                requests wait for verdicts */
-    ngx_msec_t                closed;       /* since then, for ETA, reminder */
-    ngx_msec_t                due;          /* the deadline, if there is one */
+    ngx_msec_t                closed_msec;  /* since then, for ETA, reminder */
+    ngx_msec_t                deadline_msec;     /* 0: none */
 
-    ngx_msec_t                last_start;   /* how long it took, 0: unknown */
+    ngx_msec_t                last_startup_msec; /* 0: unknown */
     ngx_uint_t                carried_over;
 
     struct {
@@ -86,7 +86,7 @@ typedef struct {
 typedef struct {
     int64_t                   at;
     ngx_uint_t                state;
-} ngx_gate_event_t;
+} ngx_gate_zone_event_t;
 
 
 struct ngx_gate_shared_s {
@@ -98,11 +98,11 @@ struct ngx_gate_shared_s {
     size_t                    json_size;
     size_t                    html_size;
 
-    ngx_atomic_t              wanted;       /* a request met the closed gate */
+    ngx_atomic_t              requested;    /* a request met the closed gate */
 
     /* ever; the last 64 are kept, and one place is for the next */
     ngx_atomic_t              nevents;
-    ngx_gate_event_t          history[NGX_GATE_HISTORY + 1];
+    ngx_gate_zone_event_t     history[NGX_GATE_HISTORY + 1];
 
     ngx_uint_t                nchecks;
     ngx_gate_check_shared_t  *checks;
@@ -114,11 +114,11 @@ struct ngx_gate_shared_s {
 
 
 typedef struct {
-    ngx_atomic_t              owner;        /* see ngx_gate_pen.h */
+    ngx_atomic_t              owner;        /* see ngx_gate_writer.h */
     ngx_atomic_t              changes;      /* of any gate's state, ever */
     volatile int64_t          heartbeat;    /* ms since the epoch */
-    ngx_atomic_t              tended;       /* the same by ngx_current_msec */
-    ngx_atomic_t              resting;      /* all is latched: no more beats */
+    ngx_atomic_t              touched_msec; /* the same by ngx_current_msec */
+    ngx_atomic_t              idle;         /* all is latched: no heartbeats */
     uint32_t                  id;           /* tells it from other zones */
 
     ngx_uint_t                ngates;
@@ -128,7 +128,7 @@ typedef struct {
 
 /* configuration, shared memory, reload */
 
-size_t ngx_gate_shm_size(size_t size);    /* of memory for one block */
+size_t ngx_gate_zone_shm_size(size_t size); /* of memory for one block */
 
 ngx_shm_zone_t *ngx_gate_zone_add(ngx_conf_t *cf, ngx_array_t *gates,
     u_char *digest, void *tag);
@@ -140,55 +140,55 @@ ngx_shm_zone_t *ngx_gate_zone_find(ngx_cycle_t *cycle, void *tag,
  * needed: it gets another piece to free.
  */
 
-ngx_int_t ngx_gate_zone_keep(ngx_shm_zone_t *old);
+ngx_int_t ngx_gate_zone_keep_memory(ngx_shm_zone_t *old);
 
 /* writers */
 
-void ngx_gate_check_publish(ngx_gate_check_shared_t *shared,
+void ngx_gate_zone_publish_check(ngx_gate_check_shared_t *shared,
     ngx_gate_check_record_t *record);
-void ngx_gate_publish(ngx_gate_t *gate, ngx_gate_record_t *record,
+void ngx_gate_zone_publish(ngx_gate_t *gate, ngx_gate_record_t *record,
     ngx_gate_check_record_t *checks);
-void ngx_gate_history_add(ngx_gate_shared_t *shared, ngx_gate_state_e state,
+void ngx_gate_zone_add_event(ngx_gate_shared_t *shared, ngx_gate_state_e state,
     int64_t at);
 
 /* readers */
 
-/* for one word of it; more than that is to be copied by ngx_gate_read() */
+/* for one word of it; more than that is to be copied by ngx_gate_zone_read() */
 
-#define ngx_gate_published(shared)                                            \
+#define ngx_gate_zone_published(shared)                                       \
     (&(shared)->records[(shared)->published & 1])
 
-void ngx_gate_check_read(ngx_gate_check_shared_t *shared,
+void ngx_gate_zone_read_check(ngx_gate_check_shared_t *shared,
     ngx_gate_check_record_t *record);
-void ngx_gate_read(ngx_gate_shared_t *shared, ngx_gate_record_t *record);
-ngx_uint_t ngx_gate_history_read(ngx_gate_shared_t *shared,
-    ngx_gate_event_t *events);
+void ngx_gate_zone_read(ngx_gate_shared_t *shared, ngx_gate_record_t *record);
+ngx_uint_t ngx_gate_zone_read_events(ngx_gate_shared_t *shared,
+    ngx_gate_zone_event_t *events);
 
 /*
- * What a refused client is told: the value of the header that tells our
- * answers apart, with the json before it or the html fragment behind it.  It
- * is copied to the caller's room, which has so many bytes at least.
+ * The refusal of a request: the value of X-Init-Gate, with the JSON before it
+ * or the HTML fragment behind it, copied to a buffer of the caller, which has
+ * ngx_gate_zone_refusal_size() bytes.
  */
 
 typedef enum {
-    NGX_GATE_FACE_JSON = 0,
-    NGX_GATE_FACE_HTML
-} ngx_gate_face_e;
+    NGX_GATE_REFUSAL_JSON = 0,
+    NGX_GATE_REFUSAL_HTML
+} ngx_gate_refusal_body_e;
 
 typedef struct {
     ngx_gate_state_e          state;
     ngx_uint_t                retry_after;
     ngx_str_t                 header;
     ngx_str_t                 body;
-} ngx_gate_face_t;
+} ngx_gate_refusal_t;
 
-#define ngx_gate_face_size(shared, with)                                      \
+#define ngx_gate_zone_refusal_size(shared, type)                              \
     (NGX_GATE_HEADER_MAX                                                      \
-     + ((with) == NGX_GATE_FACE_JSON ? (shared)->json_size                    \
-                                     : (shared)->html_size))
+     + ((type) == NGX_GATE_REFUSAL_JSON ? (shared)->json_size                 \
+                                        : (shared)->html_size))
 
-void ngx_gate_face(ngx_gate_shared_t *shared, ngx_gate_face_t *face,
-    ngx_gate_face_e with, u_char *p);
+void ngx_gate_zone_read_refusal(ngx_gate_shared_t *shared,
+    ngx_gate_refusal_t *refusal, ngx_gate_refusal_body_e type, u_char *p);
 
 
 #endif /* _NGX_GATE_ZONE_H_INCLUDED_ */

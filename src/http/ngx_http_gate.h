@@ -16,8 +16,8 @@
 #include <ngx_gate_state.h>
 #include <ngx_gate_conf.h>
 #include <ngx_gate_zone.h>
-#include <ngx_gate_ledger.h>
-#include <ngx_gate_schedule.h>
+#include <ngx_gate_stats.h>
+#include <ngx_gate_prober.h>
 
 
 typedef enum {
@@ -46,19 +46,19 @@ typedef enum {
 typedef struct {
     ngx_gate_conf_t             gates;
     ngx_shm_zone_t             *zone;
-    ngx_shm_zone_t             *ledger;
+    ngx_shm_zone_t             *stats;
     ngx_resolver_t             *resolver;
     ngx_uint_t                  used;       /* by some location */
     ngx_uint_t                  generation; /* of this configuration */
 
     /* of this process */
-    ngx_gate_schedule_t        *schedule;   /* in the worker that probes */
-    ngx_gate_ledger_process_t  *process;
-    ngx_queue_t                 held;       /* requests that wait */
-    ngx_queue_t                 decided;    /* that need wait no longer */
+    ngx_gate_prober_t          *prober;     /* in the worker that probes */
+    ngx_gate_stats_process_t   *process;
+    ngx_queue_t                 held_queue;
+    ngx_queue_t                 decided_queue;
     ngx_uint_t                  nheld;
-    ngx_event_t                 poll;       /* while requests are held */
-    ngx_atomic_uint_t           seen;       /* of the changes of the zone */
+    ngx_event_t                 poll_event; /* while requests are held */
+    ngx_atomic_uint_t           seen_changes;
 } ngx_http_gate_main_conf_t;
 
 
@@ -76,8 +76,10 @@ typedef struct {
     ngx_gate_t                **gates;      /* that requests need, or NULL */
     ngx_int_t                   decision;   /* index of a variable */
 
-    ngx_http_gate_list_t       *needed;     /* what gates was made of */
-    ngx_http_gate_list_t       *shown;      /* by init_status, init_ready */
+    ngx_http_gate_list_t       *gate_list;       /* of init_gate */
+    ngx_http_gate_list_t       *status_list;     /* init_status, init_ready */
+    ngx_http_handler_pt         handler;    /* of the one or the other */
+    ngx_flag_t                  subpaths;   /* the URI may name a check */
 
     ngx_msec_t                  hold;       /* 0: off */
     ngx_uint_t                  hold_max;   /* 0: the default */
@@ -94,75 +96,81 @@ typedef struct {
 
 /* of a request that met a closed gate */
 
-typedef struct ngx_http_gate_wait_s  ngx_http_gate_wait_t;
+typedef struct ngx_http_gate_held_s  ngx_http_gate_held_t;
 
 typedef struct {
     ngx_http_request_t         *request;
     ngx_gate_t                 *gate;       /* the one that was closed */
-    ngx_http_gate_loc_conf_t   *passed;     /* where it has been let in */
-    ngx_http_gate_wait_t       *wait;
-    ngx_msec_t                  since;
-    ngx_msec_t                  held;
-    unsigned                    waiting:1;
-    unsigned                    waited:1;
+    ngx_http_gate_loc_conf_t   *passed_conf;     /* of the location it passed */
+    ngx_http_gate_held_t       *entry;
+    ngx_msec_t                  start_msec;
+    ngx_msec_t                  held_msec;
+    unsigned                    queued:1;
+    unsigned                    was_held:1;
     unsigned                    refused:1;
-    unsigned                    kept:1;
+    unsigned                    saved:1;
 } ngx_http_gate_ctx_t;
 
 
-struct ngx_http_gate_wait_s {
+struct ngx_http_gate_held_s {
     ngx_queue_t                 queue;
-    ngx_event_t                 timer;      /* the end of its patience */
+    ngx_event_t                 timer;      /* the end of its hold */
     ngx_http_gate_ctx_t        *ctx;
 };
 
 
 /* conf */
 
-char *ngx_http_gate_init_gate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_gate_init_hold(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_gate_init_response(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_http_gate_conf_init_gate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_gate_init_retry_after(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_http_gate_conf_init_hold(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_gate_init_page(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_gate_init_status(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_http_gate_conf_init_response(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_gate_init_ready(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-ngx_int_t ngx_http_gate_list_resolve(ngx_conf_t *cf,
+char *ngx_http_gate_conf_init_retry_after(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_gate_conf_init_page(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_gate_conf_init_status(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_gate_conf_init_ready(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_int_t ngx_http_gate_conf_resolve_list(ngx_conf_t *cf,
     ngx_http_gate_list_t *list);
 
 /* handler */
 
 ngx_int_t ngx_http_gate_handler(ngx_http_request_t *r);
 
+/* ctx */
+
+ngx_http_gate_ctx_t *ngx_http_gate_ctx_get(ngx_http_request_t *r);
+ngx_http_gate_ctx_t *ngx_http_gate_ctx_create(ngx_http_request_t *r);
+ngx_int_t ngx_http_gate_ctx_save(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx);
+
 /* closed */
 
-ngx_int_t ngx_http_gate_stop(ngx_http_request_t *r,
+ngx_int_t ngx_http_gate_closed_handler(ngx_http_request_t *r,
     ngx_http_gate_loc_conf_t *glcf, ngx_gate_t *gate);
-ngx_gate_t *ngx_http_gate_closed(ngx_gate_t **gates);
-ngx_http_gate_ctx_t *ngx_http_gate_get_ctx(ngx_http_request_t *r);
-void ngx_http_gate_resume(ngx_http_gate_ctx_t *ctx);
-void ngx_http_gate_leave(void *data);
-ngx_int_t ngx_http_gate_keep_ctx(ngx_http_request_t *r,
-    ngx_http_gate_ctx_t *ctx);
+ngx_gate_t *ngx_http_gate_closed_find(ngx_gate_t **gates);
+void ngx_http_gate_closed_resume(ngx_http_gate_ctx_t *ctx);
 
 /* hold */
 
 void ngx_http_gate_hold_init(ngx_http_gate_main_conf_t *gmcf, ngx_log_t *log);
-void ngx_http_gate_hold_end(ngx_http_gate_main_conf_t *gmcf);
-ngx_msec_int_t ngx_http_gate_patience(ngx_http_request_t *r,
+void ngx_http_gate_hold_end_all(ngx_http_gate_main_conf_t *gmcf);
+ngx_msec_int_t ngx_http_gate_hold_time_left(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx, ngx_gate_t *gate);
-ngx_int_t ngx_http_gate_hold(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
-    ngx_msec_t patience);
-void ngx_http_gate_release(ngx_http_gate_ctx_t *ctx);
+ngx_int_t ngx_http_gate_hold_request(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx, ngx_msec_t time_left);
 
-/* answer */
+/* response */
 
-ngx_int_t ngx_http_gate_answer(ngx_http_request_t *r,
+ngx_int_t ngx_http_gate_response_refuse(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx);
-ngx_int_t ngx_http_gate_uncached(ngx_http_request_t *r);
-ngx_int_t ngx_http_gate_send(ngx_http_request_t *r, ngx_uint_t status,
+ngx_int_t ngx_http_gate_response_no_store(ngx_http_request_t *r);
+ngx_int_t ngx_http_gate_response_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *type, ngx_str_t *parts, ngx_uint_t n);
 
 /* prefer */
@@ -177,15 +185,15 @@ ngx_uint_t ngx_http_gate_prefer_page(ngx_http_request_t *r);
  * metrics and text, too.  The first one wins where the client does not care.
  */
 
-#define NGX_HTTP_GATE_OFFERS_REFUSAL  3
-#define NGX_HTTP_GATE_OFFERS_STATUS   5
+#define NGX_HTTP_GATE_ACCEPT_REFUSAL  3
+#define NGX_HTTP_GATE_ACCEPT_STATUS   5
 
-ngx_http_gate_format_e ngx_http_gate_accept(ngx_str_t *value,
+ngx_http_gate_format_e ngx_http_gate_accept_format(ngx_str_t *value,
     ngx_uint_t offers);
 
 /* what most clients say, and quickly read */
 
-#define ngx_http_gate_accepts_anything(r)                                     \
+#define ngx_http_gate_accept_is_any(r)                                        \
     ((r)->headers_in.accept == NULL                                           \
      || ((r)->headers_in.accept->value.len == 3                               \
          && ngx_memcmp((r)->headers_in.accept->value.data, "*/*", 3) == 0))
@@ -195,11 +203,11 @@ ngx_http_gate_format_e ngx_http_gate_accept(ngx_str_t *value,
 ngx_int_t ngx_http_gate_status_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_gate_ready_handler(ngx_http_request_t *r);
 
-extern ngx_conf_enum_t  ngx_http_gate_formats[];
+extern ngx_conf_enum_t  ngx_http_gate_conf_formats[];
 
 /* variables */
 
-ngx_int_t ngx_http_gate_add_variables(ngx_conf_t *cf);
+ngx_int_t ngx_http_gate_variables_add(ngx_conf_t *cf);
 
 
 extern ngx_module_t  ngx_http_init_gate_module;
@@ -208,7 +216,7 @@ extern ngx_module_t  ngx_http_init_gate_module;
 /* a refusal has four of them: where there is room, it costs no call */
 
 static ngx_inline ngx_table_elt_t *
-ngx_http_gate_header(ngx_http_request_t *r)
+ngx_http_gate_add_header(ngx_http_request_t *r)
 {
     ngx_list_t       *headers;
     ngx_list_part_t  *part;

@@ -8,31 +8,31 @@
 #include <ngx_http_gate.h>
 
 
-#define NGX_HTTP_GATE_UNSET  0xffff
+#define NGX_HTTP_GATE_ACCEPT_UNSET  0xffff
 
 
 /* media ranges that matter; no two have the same length */
 
 typedef enum {
-    NGX_HTTP_GATE_JSON = 0,
-    NGX_HTTP_GATE_PROBLEM,
-    NGX_HTTP_GATE_HTML,
-    NGX_HTTP_GATE_OPENMETRICS,
-    NGX_HTTP_GATE_PLAIN,
-    NGX_HTTP_GATE_APPLICATION,
-    NGX_HTTP_GATE_TEXT,
-    NGX_HTTP_GATE_ANY,
-    NGX_HTTP_GATE_RANGES
-} ngx_http_gate_range_e;
+    NGX_HTTP_GATE_ACCEPT_JSON = 0,
+    NGX_HTTP_GATE_ACCEPT_PROBLEM,
+    NGX_HTTP_GATE_ACCEPT_HTML,
+    NGX_HTTP_GATE_ACCEPT_OPENMETRICS,
+    NGX_HTTP_GATE_ACCEPT_PLAIN,
+    NGX_HTTP_GATE_ACCEPT_APPLICATION,
+    NGX_HTTP_GATE_ACCEPT_TEXT,
+    NGX_HTTP_GATE_ACCEPT_ANY,
+    NGX_HTTP_GATE_ACCEPT_RANGES
+} ngx_http_gate_accept_range_e;
 
 
-/* in the order of the offers: see NGX_HTTP_GATE_OFFERS_REFUSAL */
+/* in the order of the offers: see NGX_HTTP_GATE_ACCEPT_REFUSAL */
 
 typedef struct {
     ngx_http_gate_format_e      format;
-    ngx_http_gate_range_e       exact;
-    ngx_http_gate_range_e       type;
-} ngx_http_gate_offer_t;
+    ngx_http_gate_accept_range_e  exact;
+    ngx_http_gate_accept_range_e  type;
+} ngx_http_gate_accept_offer_t;
 
 
 static uint16_t *ngx_http_gate_accept_range(uint16_t *q, u_char *data,
@@ -42,7 +42,7 @@ static ngx_http_gate_format_e ngx_http_gate_accept_best(uint16_t *q,
     ngx_uint_t offers);
 
 
-static ngx_str_t  ngx_http_gate_ranges[] = {
+static ngx_str_t  ngx_http_gate_accept_ranges[] = {
     ngx_string("application/json"),
     ngx_string("application/problem+json"),
     ngx_string("text/html"),
@@ -54,34 +54,34 @@ static ngx_str_t  ngx_http_gate_ranges[] = {
 };
 
 
-static ngx_http_gate_offer_t  ngx_http_gate_offers[] = {
+static ngx_http_gate_accept_offer_t  ngx_http_gate_accept_offers[] = {
 
     /* by its name alone, but then before the JSON that is named beside it */
 
     { NGX_HTTP_GATE_FORMAT_PROBLEM,
-      NGX_HTTP_GATE_PROBLEM, NGX_HTTP_GATE_PROBLEM },
+      NGX_HTTP_GATE_ACCEPT_PROBLEM, NGX_HTTP_GATE_ACCEPT_PROBLEM },
 
     { NGX_HTTP_GATE_FORMAT_JSON,
-      NGX_HTTP_GATE_JSON, NGX_HTTP_GATE_APPLICATION },
+      NGX_HTTP_GATE_ACCEPT_JSON, NGX_HTTP_GATE_ACCEPT_APPLICATION },
 
     { NGX_HTTP_GATE_FORMAT_HTML,
-      NGX_HTTP_GATE_HTML, NGX_HTTP_GATE_TEXT },
+      NGX_HTTP_GATE_ACCEPT_HTML, NGX_HTTP_GATE_ACCEPT_TEXT },
 
     { NGX_HTTP_GATE_FORMAT_PROMETHEUS,
-      NGX_HTTP_GATE_OPENMETRICS, NGX_HTTP_GATE_APPLICATION },
+      NGX_HTTP_GATE_ACCEPT_OPENMETRICS, NGX_HTTP_GATE_ACCEPT_APPLICATION },
 
     { NGX_HTTP_GATE_FORMAT_TEXT,
-      NGX_HTTP_GATE_PLAIN, NGX_HTTP_GATE_TEXT }
+      NGX_HTTP_GATE_ACCEPT_PLAIN, NGX_HTTP_GATE_ACCEPT_TEXT }
 };
 
 
 /* AUTO: nothing in particular is asked for */
 
 ngx_http_gate_format_e
-ngx_http_gate_accept(ngx_str_t *value, ngx_uint_t offers)
+ngx_http_gate_accept_format(ngx_str_t *value, ngx_uint_t offers)
 {
     u_char      *p, *end, *comma, *last;
-    uint16_t    *range, q[NGX_HTTP_GATE_RANGES];
+    uint16_t    *range, q[NGX_HTTP_GATE_ACCEPT_RANGES];
     ngx_uint_t   weight;
 
     ngx_memset(q, 0xff, sizeof(q));
@@ -120,7 +120,7 @@ ngx_http_gate_accept(ngx_str_t *value, ngx_uint_t offers)
 
         range = ngx_http_gate_accept_range(q, p, end - p);
 
-        if (range && *range == NGX_HTTP_GATE_UNSET) {
+        if (range && *range == NGX_HTTP_GATE_ACCEPT_UNSET) {
             *range = (uint16_t) weight;
         }
     }
@@ -134,48 +134,48 @@ ngx_http_gate_accept(ngx_str_t *value, ngx_uint_t offers)
 static uint16_t *
 ngx_http_gate_accept_range(uint16_t *q, u_char *data, size_t len)
 {
-    ngx_str_t              *name;
-    ngx_http_gate_range_e   range;
+    ngx_str_t                     *name;
+    ngx_http_gate_accept_range_e   range;
 
     switch (len) {
 
     case sizeof("*/*") - 1:
-        range = NGX_HTTP_GATE_ANY;
+        range = NGX_HTTP_GATE_ACCEPT_ANY;
         break;
 
     case sizeof("text/*") - 1:
-        range = NGX_HTTP_GATE_TEXT;
+        range = NGX_HTTP_GATE_ACCEPT_TEXT;
         break;
 
     case sizeof("text/html") - 1:
-        range = NGX_HTTP_GATE_HTML;
+        range = NGX_HTTP_GATE_ACCEPT_HTML;
         break;
 
     case sizeof("text/plain") - 1:
-        range = NGX_HTTP_GATE_PLAIN;
+        range = NGX_HTTP_GATE_ACCEPT_PLAIN;
         break;
 
     case sizeof("application/*") - 1:
-        range = NGX_HTTP_GATE_APPLICATION;
+        range = NGX_HTTP_GATE_ACCEPT_APPLICATION;
         break;
 
     case sizeof("application/json") - 1:
-        range = NGX_HTTP_GATE_JSON;
+        range = NGX_HTTP_GATE_ACCEPT_JSON;
         break;
 
     case sizeof("application/problem+json") - 1:
-        range = NGX_HTTP_GATE_PROBLEM;
+        range = NGX_HTTP_GATE_ACCEPT_PROBLEM;
         break;
 
     case sizeof("application/openmetrics-text") - 1:
-        range = NGX_HTTP_GATE_OPENMETRICS;
+        range = NGX_HTTP_GATE_ACCEPT_OPENMETRICS;
         break;
 
     default:
         return NULL;
     }
 
-    name = &ngx_http_gate_ranges[range];
+    name = &ngx_http_gate_accept_ranges[range];
 
     /* hardly anybody writes them in upper case */
 
@@ -235,23 +235,23 @@ static ngx_http_gate_format_e
 ngx_http_gate_accept_best(uint16_t *q, ngx_uint_t offers)
 {
     ngx_uint_t              i, rank, best;
-    ngx_http_gate_offer_t  *offer;
+    ngx_http_gate_accept_offer_t  *offer;
     ngx_http_gate_format_e  format;
 
     best = 0;
     format = NGX_HTTP_GATE_FORMAT_AUTO;
 
     for (i = 0; i < offers; i++) {
-        offer = &ngx_http_gate_offers[i];
+        offer = &ngx_http_gate_accept_offers[i];
 
-        if (q[offer->exact] != NGX_HTTP_GATE_UNSET) {
+        if (q[offer->exact] != NGX_HTTP_GATE_ACCEPT_UNSET) {
             rank = q[offer->exact] ? q[offer->exact] * 4 + 2 : 0;
 
-        } else if (q[offer->type] != NGX_HTTP_GATE_UNSET) {
+        } else if (q[offer->type] != NGX_HTTP_GATE_ACCEPT_UNSET) {
             rank = q[offer->type] ? q[offer->type] * 4 + 1 : 0;
 
-        } else if (q[NGX_HTTP_GATE_ANY] != NGX_HTTP_GATE_UNSET) {
-            rank = q[NGX_HTTP_GATE_ANY] * 4;
+        } else if (q[NGX_HTTP_GATE_ACCEPT_ANY] != NGX_HTTP_GATE_ACCEPT_UNSET) {
+            rank = q[NGX_HTTP_GATE_ACCEPT_ANY] * 4;
 
         } else {
             rank = 0;

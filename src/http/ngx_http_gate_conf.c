@@ -7,18 +7,18 @@
 #include <ngx_http_gate.h>
 
 
-static ngx_int_t ngx_http_gate_escape(ngx_conf_t *cf, ngx_str_t *dst,
+static ngx_int_t ngx_http_gate_conf_escape(ngx_conf_t *cf, ngx_str_t *dst,
     u_char *src, size_t len);
-static ngx_int_t ngx_http_gate_status_param(ngx_http_gate_loc_conf_t *glcf,
-    ngx_str_t *word);
-static ngx_http_gate_list_t *ngx_http_gate_list(ngx_conf_t *cf);
-static ngx_int_t ngx_http_gate_list_add(ngx_http_gate_list_t *list,
+static ngx_int_t ngx_http_gate_conf_status_param(
+    ngx_http_gate_loc_conf_t *glcf, ngx_str_t *word);
+static ngx_http_gate_list_t *ngx_http_gate_conf_create_list(ngx_conf_t *cf);
+static ngx_int_t ngx_http_gate_conf_add_name(ngx_http_gate_list_t *list,
     ngx_str_t *name);
-static ngx_int_t ngx_http_gate_list_names(ngx_conf_t *cf,
+static ngx_int_t ngx_http_gate_conf_resolve_names(ngx_conf_t *cf,
     ngx_http_gate_main_conf_t *gmcf, ngx_http_gate_list_t *list);
 
 
-static ngx_conf_enum_t  ngx_http_gate_responses[] = {
+static ngx_conf_enum_t  ngx_http_gate_conf_responses[] = {
     { ngx_string("auto"), NGX_HTTP_GATE_RESPONSE_AUTO },
     { ngx_string("json"), NGX_HTTP_GATE_RESPONSE_JSON },
     { ngx_string("html"), NGX_HTTP_GATE_RESPONSE_HTML },
@@ -27,7 +27,7 @@ static ngx_conf_enum_t  ngx_http_gate_responses[] = {
 };
 
 
-ngx_conf_enum_t  ngx_http_gate_formats[] = {
+ngx_conf_enum_t  ngx_http_gate_conf_formats[] = {
     { ngx_string("auto"), NGX_HTTP_GATE_FORMAT_AUTO },
     { ngx_string("json"), NGX_HTTP_GATE_FORMAT_JSON },
     { ngx_string("html"), NGX_HTTP_GATE_FORMAT_HTML },
@@ -37,19 +37,19 @@ ngx_conf_enum_t  ngx_http_gate_formats[] = {
 
 
 char *
-ngx_http_gate_init_gate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_gate_conf_init_gate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_gate_loc_conf_t *glcf = conf;
 
     ngx_str_t   *value;
     ngx_uint_t   i;
 
-    if (glcf->needed) {
+    if (glcf->gate_list) {
         return "is duplicate";
     }
 
-    glcf->needed = ngx_http_gate_list(cf);
-    if (glcf->needed == NULL) {
+    glcf->gate_list = ngx_http_gate_conf_create_list(cf);
+    if (glcf->gate_list == NULL) {
         return NGX_CONF_ERROR;
     }
 
@@ -69,7 +69,7 @@ ngx_http_gate_init_gate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return NGX_CONF_ERROR;
         }
 
-        if (ngx_http_gate_list_add(glcf->needed, &value[i]) != NGX_OK) {
+        if (ngx_http_gate_conf_add_name(glcf->gate_list, &value[i]) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
     }
@@ -79,7 +79,7 @@ ngx_http_gate_init_gate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
-ngx_http_gate_init_hold(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_gate_conf_init_hold(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_gate_loc_conf_t *glcf = conf;
 
@@ -145,7 +145,7 @@ ngx_http_gate_init_hold(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 /* as ngx_conf_set_enum_slot(), but says what is allowed */
 
 char *
-ngx_http_gate_init_response(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_gate_conf_init_response(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_gate_loc_conf_t *glcf = conf;
 
@@ -158,7 +158,7 @@ ngx_http_gate_init_response(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    for (e = ngx_http_gate_responses; e->name.len; e++) {
+    for (e = ngx_http_gate_conf_responses; e->name.len; e++) {
         if (ngx_strcmp(value[1].data, e->name.data) == 0) {
             glcf->response = e->value;
             return NGX_CONF_OK;
@@ -175,7 +175,8 @@ ngx_http_gate_init_response(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
-ngx_http_gate_init_retry_after(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_gate_conf_init_retry_after(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
 {
     ngx_http_gate_loc_conf_t *glcf = conf;
 
@@ -216,7 +217,7 @@ ngx_http_gate_init_retry_after(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
-ngx_http_gate_init_page(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_gate_conf_init_page(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_gate_loc_conf_t *glcf = conf;
 
@@ -254,8 +255,8 @@ ngx_http_gate_init_page(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return NGX_CONF_ERROR;
         }
 
-        if (ngx_http_gate_escape(cf, dst, value[i].data + len,
-                                 value[i].len - len)
+        if (ngx_http_gate_conf_escape(cf, dst, value[i].data + len,
+                                      value[i].len - len)
             != NGX_OK)
         {
             return NGX_CONF_ERROR;
@@ -267,7 +268,8 @@ ngx_http_gate_init_page(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static ngx_int_t
-ngx_http_gate_escape(ngx_conf_t *cf, ngx_str_t *dst, u_char *src, size_t len)
+ngx_http_gate_conf_escape(ngx_conf_t *cf, ngx_str_t *dst, u_char *src,
+    size_t len)
 {
     dst->len = len + ngx_escape_html(NULL, src, len);
 
@@ -283,7 +285,7 @@ ngx_http_gate_escape(ngx_conf_t *cf, ngx_str_t *dst, u_char *src, size_t len)
 
 
 char *
-ngx_http_gate_init_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_gate_conf_init_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_gate_loc_conf_t *glcf = conf;
 
@@ -292,12 +294,12 @@ ngx_http_gate_init_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_uint_t                 i;
     ngx_http_core_loc_conf_t  *clcf;
 
-    if (glcf->shown) {
+    if (glcf->status_list) {
         return "is duplicate, or beside \"init_ready\"";
     }
 
-    glcf->shown = ngx_http_gate_list(cf);
-    if (glcf->shown == NULL) {
+    glcf->status_list = ngx_http_gate_conf_create_list(cf);
+    if (glcf->status_list == NULL) {
         return NGX_CONF_ERROR;
     }
 
@@ -306,10 +308,10 @@ ngx_http_gate_init_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     for (i = 1; i < cf->args->nelts; i++) {
 
         if (ngx_strchr(value[i].data, '=')) {
-            rc = ngx_http_gate_status_param(glcf, &value[i]);
+            rc = ngx_http_gate_conf_status_param(glcf, &value[i]);
 
         } else {
-            rc = ngx_http_gate_list_add(glcf->shown, &value[i]);
+            rc = ngx_http_gate_conf_add_name(glcf->status_list, &value[i]);
         }
 
         if (rc == NGX_DECLINED) {
@@ -330,6 +332,8 @@ ngx_http_gate_init_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_gate_status_handler;
 
+    glcf->handler = clcf->handler;
+
     return NGX_CONF_OK;
 }
 
@@ -337,7 +341,7 @@ ngx_http_gate_init_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 /* NGX_DECLINED: there is no such parameter, or it has been given before */
 
 static ngx_int_t
-ngx_http_gate_status_param(ngx_http_gate_loc_conf_t *glcf, ngx_str_t *word)
+ngx_http_gate_conf_status_param(ngx_http_gate_loc_conf_t *glcf, ngx_str_t *word)
 {
     ngx_conf_enum_t  *e;
 
@@ -366,7 +370,7 @@ ngx_http_gate_status_param(ngx_http_gate_loc_conf_t *glcf, ngx_str_t *word)
         return NGX_DECLINED;
     }
 
-    for (e = ngx_http_gate_formats; e->name.len; e++) {
+    for (e = ngx_http_gate_conf_formats; e->name.len; e++) {
         if (ngx_strcmp(word->data + 7, e->name.data) == 0) {
             glcf->format = e->value;
             return NGX_OK;
@@ -378,7 +382,7 @@ ngx_http_gate_status_param(ngx_http_gate_loc_conf_t *glcf, ngx_str_t *word)
 
 
 char *
-ngx_http_gate_init_ready(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_gate_conf_init_ready(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_gate_loc_conf_t *glcf = conf;
 
@@ -386,12 +390,12 @@ ngx_http_gate_init_ready(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_uint_t                 i;
     ngx_http_core_loc_conf_t  *clcf;
 
-    if (glcf->shown) {
+    if (glcf->status_list) {
         return "is duplicate, or beside \"init_status\"";
     }
 
-    glcf->shown = ngx_http_gate_list(cf);
-    if (glcf->shown == NULL) {
+    glcf->status_list = ngx_http_gate_conf_create_list(cf);
+    if (glcf->status_list == NULL) {
         return NGX_CONF_ERROR;
     }
 
@@ -407,7 +411,9 @@ ngx_http_gate_init_ready(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return NGX_CONF_ERROR;
         }
 
-        if (ngx_http_gate_list_add(glcf->shown, &value[i]) != NGX_OK) {
+        if (ngx_http_gate_conf_add_name(glcf->status_list, &value[i])
+            != NGX_OK)
+        {
             return NGX_CONF_ERROR;
         }
     }
@@ -415,12 +421,14 @@ ngx_http_gate_init_ready(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_gate_ready_handler;
 
+    glcf->handler = clcf->handler;
+
     return NGX_CONF_OK;
 }
 
 
 static ngx_http_gate_list_t *
-ngx_http_gate_list(ngx_conf_t *cf)
+ngx_http_gate_conf_create_list(ngx_conf_t *cf)
 {
     ngx_http_gate_list_t  *list;
 
@@ -442,7 +450,7 @@ ngx_http_gate_list(ngx_conf_t *cf)
 
 
 static ngx_int_t
-ngx_http_gate_list_add(ngx_http_gate_list_t *list, ngx_str_t *name)
+ngx_http_gate_conf_add_name(ngx_http_gate_list_t *list, ngx_str_t *name)
 {
     ngx_str_t  *s;
 
@@ -460,7 +468,7 @@ ngx_http_gate_list_add(ngx_http_gate_list_t *list, ngx_str_t *name)
 /* names to gates, which may be defined further down; no name means all */
 
 ngx_int_t
-ngx_http_gate_list_resolve(ngx_conf_t *cf, ngx_http_gate_list_t *list)
+ngx_http_gate_conf_resolve_list(ngx_conf_t *cf, ngx_http_gate_list_t *list)
 {
     ngx_uint_t                  i, n;
     ngx_gate_t                 *gate;
@@ -481,7 +489,7 @@ ngx_http_gate_list_resolve(ngx_conf_t *cf, ngx_http_gate_list_t *list)
     }
 
     if (list->names->nelts) {
-        return ngx_http_gate_list_names(cf, gmcf, list);
+        return ngx_http_gate_conf_resolve_names(cf, gmcf, list);
     }
 
     gate = gmcf->gates.gates.elts;
@@ -495,8 +503,8 @@ ngx_http_gate_list_resolve(ngx_conf_t *cf, ngx_http_gate_list_t *list)
 
 
 static ngx_int_t
-ngx_http_gate_list_names(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf,
-    ngx_http_gate_list_t *list)
+ngx_http_gate_conf_resolve_names(ngx_conf_t *cf,
+    ngx_http_gate_main_conf_t *gmcf, ngx_http_gate_list_t *list)
 {
     ngx_str_t   *name;
     ngx_uint_t   i, k;

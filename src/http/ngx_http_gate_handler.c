@@ -7,7 +7,7 @@
 #include <ngx_http_gate.h>
 
 
-static ngx_http_variable_value_t  ngx_http_gate_passed =
+static ngx_http_variable_value_t  ngx_http_gate_handler_passed =
     ngx_http_variable("passed");
 
 
@@ -34,7 +34,7 @@ ngx_http_gate_handler(ngx_http_request_t *r)
 
     do {
         if (!(*gate)->shared->open) {
-            return ngx_http_gate_stop(r, glcf, *gate);
+            return ngx_http_gate_closed_handler(r, glcf, *gate);
         }
 
     } while (*++gate);
@@ -45,12 +45,12 @@ ngx_http_gate_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    *vv = ngx_http_gate_passed;
+    *vv = ngx_http_gate_handler_passed;
 
     gate = glcf->gates;
 
     do {
-        (void) ngx_atomic_fetch_add(&(*gate)->tally->passed, 1);
+        (void) ngx_atomic_fetch_add(&(*gate)->counters->passed, 1);
 
     } while (*++gate);
 

@@ -1,60 +1,68 @@
 
 /*
- * Requests that wait.  Each has a timer of its own for the end of its
- * patience, which keeps the worker from exiting as any request in flight
- * does.  That a gate has changed is noticed by looking at one word of shared
- * memory every few milliseconds, while somebody waits.
+ * Held requests.  Each is in a queue until ngx_http_gate_hold_dequeue(), and
+ * has a timer, which keeps the worker from exiting as any active request does.
+ * A change of a gate is noticed by looking at one word of shared memory every
+ * few milliseconds, while requests are held.
  */
 
 
 #include <ngx_http_gate.h>
 
 
-#define NGX_HTTP_GATE_POLL   10
+#define NGX_HTTP_GATE_HOLD_POLL   10
 
-/* requests resumed at a time, before nginx serves anybody else */
+/* requests resumed in one iteration of the event loop */
 
-#define NGX_HTTP_GATE_BATCH  128
+#define NGX_HTTP_GATE_HOLD_BATCH  128
 
 
-static ngx_uint_t ngx_http_gate_may_hold(ngx_http_gate_main_conf_t *gmcf,
-    ngx_http_gate_loc_conf_t *glcf, ngx_gate_t *gate);
-static void ngx_http_gate_enqueue(ngx_http_gate_main_conf_t *gmcf,
-    ngx_http_gate_ctx_t *ctx, ngx_msec_t patience);
-static void ngx_http_gate_timeout(ngx_event_t *ev);
-static void ngx_http_gate_poll(ngx_event_t *ev);
-static void ngx_http_gate_work_off(ngx_http_gate_main_conf_t *gmcf);
-static void ngx_http_gate_sort(ngx_http_gate_main_conf_t *gmcf,
+static ngx_uint_t ngx_http_gate_hold_is_allowed(
+    ngx_http_gate_main_conf_t *gmcf, ngx_http_gate_loc_conf_t *glcf,
+    ngx_gate_t *gate);
+static void ngx_http_gate_hold_enqueue(ngx_http_gate_main_conf_t *gmcf,
+    ngx_http_gate_ctx_t *ctx, ngx_msec_t time_left);
+static void ngx_http_gate_hold_dequeue(ngx_http_gate_ctx_t *ctx);
+static void ngx_http_gate_hold_timeout_handler(ngx_event_t *ev);
+static void ngx_http_gate_hold_poll_handler(ngx_event_t *ev);
+static void ngx_http_gate_hold_end_decided(ngx_http_gate_main_conf_t *gmcf);
+static void ngx_http_gate_hold_select_decided(ngx_http_gate_main_conf_t *gmcf,
     ngx_uint_t all);
-static ngx_uint_t ngx_http_gate_is_decided(ngx_http_gate_ctx_t *ctx);
-static void ngx_http_gate_end(ngx_http_gate_ctx_t *ctx);
+static ngx_uint_t ngx_http_gate_hold_is_decided(ngx_http_gate_ctx_t *ctx);
+static void ngx_http_gate_hold_end_request(ngx_http_gate_ctx_t *ctx);
+static void ngx_http_gate_hold_cleanup(void *data);
+
+
+static ngx_http_variable_value_t  ngx_http_gate_hold_gone =
+    ngx_http_variable("gone");
 
 
 void
 ngx_http_gate_hold_init(ngx_http_gate_main_conf_t *gmcf, ngx_log_t *log)
 {
-    ngx_queue_init(&gmcf->held);
-    ngx_queue_init(&gmcf->decided);
-    ngx_gate_timer_init(&gmcf->poll, ngx_http_gate_poll, log);
+    ngx_queue_init(&gmcf->held_queue);
+    ngx_queue_init(&gmcf->decided_queue);
+    ngx_gate_event_init(&gmcf->poll_event, ngx_http_gate_hold_poll_handler,
+                        log);
 }
 
 
-/* whoever waits is answered now */
+/* all held requests are resumed or refused now */
 
 void
-ngx_http_gate_hold_end(ngx_http_gate_main_conf_t *gmcf)
+ngx_http_gate_hold_end_all(ngx_http_gate_main_conf_t *gmcf)
 {
     while (gmcf->nheld) {
-        ngx_http_gate_sort(gmcf, 1);
-        ngx_http_gate_work_off(gmcf);
+        ngx_http_gate_hold_select_decided(gmcf, 1);
+        ngx_http_gate_hold_end_decided(gmcf);
     }
 
-    if (gmcf->poll.timer_set) {
-        ngx_del_timer(&gmcf->poll);
+    if (gmcf->poll_event.timer_set) {
+        ngx_del_timer(&gmcf->poll_event);
     }
 
-    if (gmcf->poll.posted) {
-        ngx_delete_posted_event(&gmcf->poll);
+    if (gmcf->poll_event.posted) {
+        ngx_delete_posted_event(&gmcf->poll_event);
     }
 }
 
@@ -66,46 +74,48 @@ ngx_http_gate_hold_end(ngx_http_gate_main_conf_t *gmcf)
  */
 
 ngx_msec_int_t
-ngx_http_gate_patience(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
+ngx_http_gate_hold_time_left(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
     ngx_gate_t *gate)
 {
     ngx_int_t                  wait;
-    ngx_msec_int_t             patience, start;
+    ngx_msec_int_t             time_left, start;
     ngx_gate_record_t         *record;
     ngx_http_gate_loc_conf_t  *glcf;
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
 
-    patience = (ngx_msec_int_t) (ctx->since + glcf->hold - ngx_current_msec);
-
-    record = ngx_gate_published(gate->shared);
-
-    if (record->memory.state == NGX_GATE_STATE_STARTING) {
-        start = (ngx_msec_int_t) (record->started + NGX_GATE_START_WAIT
+    time_left = (ngx_msec_int_t) (ctx->start_msec + glcf->hold
                                   - ngx_current_msec);
-        patience = ngx_max(patience, start);
+
+    record = ngx_gate_zone_published(gate->shared);
+
+    if (record->latch.state == NGX_GATE_STATE_STARTING) {
+        start = (ngx_msec_int_t) (record->started_msec + NGX_GATE_START_WAIT
+                                  - ngx_current_msec);
+        time_left = ngx_max(time_left, start);
     }
 
-    if (patience <= 0) {
-        return patience;
+    if (time_left <= 0) {
+        return time_left;
     }
 
     wait = ngx_http_gate_prefer_wait(r);
 
     if (wait != NGX_DECLINED) {
-        patience = ngx_min(patience, (ngx_msec_int_t)
-                                (ctx->since + wait * 1000 - ngx_current_msec));
+        time_left = ngx_min(time_left, (ngx_msec_int_t)
+                                       (ctx->start_msec + wait * 1000
+                                        - ngx_current_msec));
     }
 
-    return patience;
+    return time_left;
 }
 
 
 /* NGX_DECLINED: there are too many already */
 
 ngx_int_t
-ngx_http_gate_hold(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
-    ngx_msec_t patience)
+ngx_http_gate_hold_request(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
+    ngx_msec_t time_left)
 {
     ngx_http_cleanup_t         *cln;
     ngx_http_gate_loc_conf_t   *glcf;
@@ -114,79 +124,80 @@ ngx_http_gate_hold(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
     gmcf = ngx_http_get_module_main_conf(r, ngx_http_init_gate_module);
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
 
-    if (!ngx_http_gate_may_hold(gmcf, glcf, ctx->gate)) {
+    if (!ngx_http_gate_hold_is_allowed(gmcf, glcf, ctx->gate)) {
         return NGX_DECLINED;
     }
 
-    if (ctx->wait == NULL) {
-        ctx->wait = ngx_pcalloc(r->pool, sizeof(ngx_http_gate_wait_t));
-        if (ctx->wait == NULL) {
+    if (ctx->entry == NULL) {
+        ctx->entry = ngx_pcalloc(r->pool, sizeof(ngx_http_gate_held_t));
+        if (ctx->entry == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        ctx->wait->ctx = ctx;
+        ctx->entry->ctx = ctx;
     }
 
     cln = ngx_http_cleanup_add(r, 0);
 
     if (cln == NULL
-        || ngx_http_gate_keep_ctx(r, ctx) != NGX_OK
+        || ngx_http_gate_ctx_save(r, ctx) != NGX_OK
         || ngx_handle_read_event(r->connection->read, 0) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    cln->handler = ngx_http_gate_leave;
+    cln->handler = ngx_http_gate_hold_cleanup;
     cln->data = ctx;
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "init gate \"%V\" holds for %M ms", &ctx->gate->name,
-                   patience);
+                   time_left);
 
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_request_empty_handler;
 
-    ngx_http_gate_enqueue(gmcf, ctx, patience);
+    ngx_http_gate_hold_enqueue(gmcf, ctx, time_left);
 
     return NGX_AGAIN;
 }
 
 
 static void
-ngx_http_gate_enqueue(ngx_http_gate_main_conf_t *gmcf,
-    ngx_http_gate_ctx_t *ctx, ngx_msec_t patience)
+ngx_http_gate_hold_enqueue(ngx_http_gate_main_conf_t *gmcf,
+    ngx_http_gate_ctx_t *ctx, ngx_msec_t time_left)
 {
     ngx_connection_t  *c;
 
     c = ctx->request->connection;
 
-    ctx->wait->timer.handler = ngx_http_gate_timeout;
-    ctx->wait->timer.data = c;
-    ctx->wait->timer.log = c->log;
+    ctx->entry->timer.handler = ngx_http_gate_hold_timeout_handler;
+    ctx->entry->timer.data = c;
+    ctx->entry->timer.log = c->log;
 
-    ngx_add_timer(&ctx->wait->timer, patience);
+    ngx_add_timer(&ctx->entry->timer, time_left);
 
-    ctx->waiting = 1;
-    ctx->waited = 1;
+    ctx->queued = 1;
+    ctx->was_held = 1;
 
-    ngx_queue_insert_tail(&gmcf->held, &ctx->wait->queue);
+    ngx_queue_insert_tail(&gmcf->held_queue, &ctx->entry->queue);
     gmcf->nheld++;
 
-    (void) ngx_atomic_fetch_add(&ctx->gate->tally->held, 1);
+    (void) ngx_atomic_fetch_add(&ctx->gate->counters->held, 1);
     (void) ngx_atomic_fetch_add(&gmcf->process->waiting, 1);
 
-    if (!gmcf->poll.timer_set && !gmcf->poll.posted) {
+    if (!gmcf->poll_event.timer_set && !gmcf->poll_event.posted) {
 
-        /* nobody has been looking: the last change may be a fresh one */
+        /* no request was held: the last change may be a fresh one */
 
-        gmcf->seen = ((ngx_gate_zone_t *) gmcf->zone->data)->changes - 1;
-        ngx_add_timer(&gmcf->poll, NGX_HTTP_GATE_POLL);
+        gmcf->seen_changes = ((ngx_gate_zone_t *) gmcf->zone->data)->changes
+                             - 1;
+        ngx_add_timer(&gmcf->poll_event, NGX_HTTP_GATE_HOLD_POLL);
     }
 }
 
 
 static ngx_uint_t
-ngx_http_gate_may_hold(ngx_http_gate_main_conf_t *gmcf,
+ngx_http_gate_hold_is_allowed(ngx_http_gate_main_conf_t *gmcf,
     ngx_http_gate_loc_conf_t *glcf, ngx_gate_t *gate)
 {
     ngx_uint_t  max;
@@ -207,9 +218,9 @@ ngx_http_gate_may_hold(ngx_http_gate_main_conf_t *gmcf,
         return 0;
     }
 
-    /* nobody would open the gates of an old configuration any more */
+    /* the gates of an old configuration have no prober any more */
 
-    if (ngx_exiting && ngx_gate_zone_owner(gmcf->zone->data) == 0) {
+    if (ngx_exiting && ngx_gate_writer_pid(gmcf->zone->data) == 0) {
         return 0;
     }
 
@@ -217,39 +228,39 @@ ngx_http_gate_may_hold(ngx_http_gate_main_conf_t *gmcf,
 }
 
 
-/* takes the request off the list; whoever calls this decides about it */
+/* every held request ends here: the caller decides about it */
 
-void
-ngx_http_gate_release(ngx_http_gate_ctx_t *ctx)
+static void
+ngx_http_gate_hold_dequeue(ngx_http_gate_ctx_t *ctx)
 {
     ngx_http_gate_main_conf_t  *gmcf;
 
     gmcf = ngx_http_get_module_main_conf(ctx->request,
                                          ngx_http_init_gate_module);
 
-    ctx->waiting = 0;
-    ctx->held = ngx_current_msec - ctx->since;
+    ctx->queued = 0;
+    ctx->held_msec = ngx_current_msec - ctx->start_msec;
 
-    if (ctx->wait->timer.timer_set) {
-        ngx_del_timer(&ctx->wait->timer);
+    if (ctx->entry->timer.timer_set) {
+        ngx_del_timer(&ctx->entry->timer);
     }
 
-    ngx_queue_remove(&ctx->wait->queue);
+    ngx_queue_remove(&ctx->entry->queue);
     gmcf->nheld--;
 
-    (void) ngx_atomic_fetch_add(&ctx->gate->tally->held, -1);
+    (void) ngx_atomic_fetch_add(&ctx->gate->counters->held, -1);
     (void) ngx_atomic_fetch_add(&gmcf->process->waiting, -1);
 }
 
 
 static void
-ngx_http_gate_timeout(ngx_event_t *ev)
+ngx_http_gate_hold_timeout_handler(ngx_event_t *ev)
 {
-    ngx_http_gate_wait_t  *wait;
+    ngx_http_gate_held_t  *entry;
 
-    wait = ngx_queue_data(ev, ngx_http_gate_wait_t, timer);
+    entry = ngx_queue_data(ev, ngx_http_gate_held_t, timer);
 
-    ngx_http_gate_end(wait->ctx);
+    ngx_http_gate_hold_end_request(entry->ctx);
 }
 
 
@@ -263,74 +274,75 @@ ngx_http_gate_timeout(ngx_event_t *ev)
  */
 
 static void
-ngx_http_gate_poll(ngx_event_t *ev)
+ngx_http_gate_hold_poll_handler(ngx_event_t *ev)
 {
     ngx_uint_t                  abandoned;
     ngx_gate_zone_t            *zone;
     ngx_atomic_uint_t           changes;
     ngx_http_gate_main_conf_t  *gmcf;
 
-    gmcf = ngx_queue_data(ev, ngx_http_gate_main_conf_t, poll);
+    gmcf = ngx_queue_data(ev, ngx_http_gate_main_conf_t, poll_event);
 
     zone = gmcf->zone->data;
 
     changes = zone->changes;
     ngx_memory_barrier();
 
-    abandoned = ngx_exiting && !ngx_gate_zone_is_tended(zone);
+    abandoned = ngx_exiting && !ngx_gate_writer_is_alive(zone);
 
-    if (changes != gmcf->seen || abandoned) {
-        gmcf->seen = changes;
-        ngx_http_gate_sort(gmcf, abandoned);
+    if (changes != gmcf->seen_changes || abandoned) {
+        gmcf->seen_changes = changes;
+        ngx_http_gate_hold_select_decided(gmcf, abandoned);
     }
 
-    ngx_http_gate_work_off(gmcf);
+    ngx_http_gate_hold_end_decided(gmcf);
 
-    if (!ngx_queue_empty(&gmcf->decided)) {
+    if (!ngx_queue_empty(&gmcf->decided_queue)) {
         ngx_post_event(ev, &ngx_posted_next_events);
 
-    } else if (!ngx_queue_empty(&gmcf->held)) {
-        ngx_add_timer(ev, NGX_HTTP_GATE_POLL);
+    } else if (!ngx_queue_empty(&gmcf->held_queue)) {
+        ngx_add_timer(ev, NGX_HTTP_GATE_HOLD_POLL);
     }
 }
 
 
 static void
-ngx_http_gate_work_off(ngx_http_gate_main_conf_t *gmcf)
+ngx_http_gate_hold_end_decided(ngx_http_gate_main_conf_t *gmcf)
 {
     ngx_uint_t             n;
-    ngx_http_gate_wait_t  *wait;
+    ngx_http_gate_held_t  *entry;
 
-    for (n = 0; n < NGX_HTTP_GATE_BATCH; n++) {
+    for (n = 0; n < NGX_HTTP_GATE_HOLD_BATCH; n++) {
 
-        if (ngx_queue_empty(&gmcf->decided)) {
+        if (ngx_queue_empty(&gmcf->decided_queue)) {
             break;
         }
 
-        wait = ngx_queue_data(ngx_queue_head(&gmcf->decided),
-                              ngx_http_gate_wait_t, queue);
+        entry = ngx_queue_data(ngx_queue_head(&gmcf->decided_queue),
+                               ngx_http_gate_held_t, queue);
 
-        ngx_http_gate_end(wait->ctx);
+        ngx_http_gate_hold_end_request(entry->ctx);
     }
 }
 
 
 static void
-ngx_http_gate_sort(ngx_http_gate_main_conf_t *gmcf, ngx_uint_t all)
+ngx_http_gate_hold_select_decided(ngx_http_gate_main_conf_t *gmcf,
+    ngx_uint_t all)
 {
     ngx_queue_t           *q, *next;
-    ngx_http_gate_wait_t  *wait;
+    ngx_http_gate_held_t  *entry;
 
-    for (q = ngx_queue_head(&gmcf->held);
-         q != ngx_queue_sentinel(&gmcf->held);
+    for (q = ngx_queue_head(&gmcf->held_queue);
+         q != ngx_queue_sentinel(&gmcf->held_queue);
          q = next)
     {
         next = ngx_queue_next(q);
-        wait = ngx_queue_data(q, ngx_http_gate_wait_t, queue);
+        entry = ngx_queue_data(q, ngx_http_gate_held_t, queue);
 
-        if (all || ngx_http_gate_is_decided(wait->ctx)) {
+        if (all || ngx_http_gate_hold_is_decided(entry->ctx)) {
             ngx_queue_remove(q);
-            ngx_queue_insert_tail(&gmcf->decided, q);
+            ngx_queue_insert_tail(&gmcf->decided_queue, q);
         }
     }
 }
@@ -339,10 +351,10 @@ ngx_http_gate_sort(ngx_http_gate_main_conf_t *gmcf, ngx_uint_t all)
 /* one that is not has mostly waited for the first verdicts so far */
 
 static ngx_uint_t
-ngx_http_gate_is_decided(ngx_http_gate_ctx_t *ctx)
+ngx_http_gate_hold_is_decided(ngx_http_gate_ctx_t *ctx)
 {
     ngx_gate_t                *gate;
-    ngx_msec_int_t             patience;
+    ngx_msec_int_t             time_left;
     ngx_http_request_t        *r;
     ngx_http_gate_loc_conf_t  *glcf;
 
@@ -350,27 +362,27 @@ ngx_http_gate_is_decided(ngx_http_gate_ctx_t *ctx)
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
 
-    gate = ngx_http_gate_closed(glcf->gates);
+    gate = ngx_http_gate_closed_find(glcf->gates);
 
     if (gate == NULL) {
         return 1;
     }
 
-    patience = ngx_http_gate_patience(r, ctx, gate);
+    time_left = ngx_http_gate_hold_time_left(r, ctx, gate);
 
-    if (patience <= 0) {
+    if (time_left <= 0) {
         return 1;
     }
 
-    ngx_del_timer(&ctx->wait->timer);
-    ngx_add_timer(&ctx->wait->timer, (ngx_msec_t) patience);
+    ngx_del_timer(&ctx->entry->timer);
+    ngx_add_timer(&ctx->entry->timer, (ngx_msec_t) time_left);
 
     return 0;
 }
 
 
 static void
-ngx_http_gate_end(ngx_http_gate_ctx_t *ctx)
+ngx_http_gate_hold_end_request(ngx_http_gate_ctx_t *ctx)
 {
     ngx_connection_t    *c;
     ngx_http_request_t  *r;
@@ -378,7 +390,7 @@ ngx_http_gate_end(ngx_http_gate_ctx_t *ctx)
     r = ctx->request;
     c = r->connection;
 
-    ngx_http_gate_release(ctx);
+    ngx_http_gate_hold_dequeue(ctx);
 
     if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
@@ -387,8 +399,34 @@ ngx_http_gate_end(ngx_http_gate_ctx_t *ctx)
         r->read_event_handler = ngx_http_block_reading;
         r->write_event_handler = ngx_http_core_run_phases;
 
-        ngx_http_gate_resume(ctx);
+        ngx_http_gate_closed_resume(ctx);
     }
 
     ngx_http_run_posted_requests(c);
+}
+
+
+/* the client of a held request has gone; runs before it is logged */
+
+static void
+ngx_http_gate_hold_cleanup(void *data)
+{
+    ngx_http_gate_ctx_t *ctx = data;
+
+    ngx_http_request_t        *r;
+    ngx_http_gate_loc_conf_t  *glcf;
+
+    if (!ctx->queued) {
+        return;
+    }
+
+    r = ctx->request;
+
+    glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
+
+    ngx_http_gate_hold_dequeue(ctx);
+
+    r->variables[glcf->decision] = ngx_http_gate_hold_gone;
+
+    (void) ngx_atomic_fetch_add(&ctx->gate->counters->gone, 1);
 }

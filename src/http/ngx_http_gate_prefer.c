@@ -3,7 +3,7 @@
  * What a client prefers by headers that nginx has no place for.
  *
  * "Prefer: wait=10" (RFC 7240) is for how many seconds it would wait; the
- * waiting page asks with wait=0, since it wants to tell how things stand.
+ * waiting page asks with wait=0, since it wants to notify how things stand.
  * By "Sec-Fetch-Mode" a browser says that somebody is looking.
  */
 
@@ -11,17 +11,18 @@
 #include <ngx_http_gate.h>
 
 
-#define NGX_HTTP_GATE_WAIT_MAX  86400
+#define NGX_HTTP_GATE_PREFER_WAIT_MAX  86400
 
 
-static ngx_str_t *ngx_http_gate_request_header(ngx_http_request_t *r,
+static ngx_str_t *ngx_http_gate_prefer_header(ngx_http_request_t *r,
     ngx_str_t *name);
 static ngx_int_t ngx_http_gate_prefer_parse(ngx_str_t *value);
 
 
-static ngx_str_t  ngx_http_gate_prefer = ngx_string("Prefer");
-static ngx_str_t  ngx_http_gate_fetch_mode = ngx_string("Sec-Fetch-Mode");
-static ngx_str_t  ngx_http_gate_navigate = ngx_string("navigate");
+static ngx_str_t  ngx_http_gate_prefer_name = ngx_string("Prefer");
+static ngx_str_t  ngx_http_gate_prefer_fetch_mode =
+    ngx_string("Sec-Fetch-Mode");
+static ngx_str_t  ngx_http_gate_prefer_navigate = ngx_string("navigate");
 
 
 /* seconds, or NGX_DECLINED */
@@ -31,7 +32,7 @@ ngx_http_gate_prefer_wait(ngx_http_request_t *r)
 {
     ngx_str_t  *value;
 
-    value = ngx_http_gate_request_header(r, &ngx_http_gate_prefer);
+    value = ngx_http_gate_prefer_header(r, &ngx_http_gate_prefer_name);
 
     return value ? ngx_http_gate_prefer_parse(value) : NGX_DECLINED;
 }
@@ -44,14 +45,15 @@ ngx_http_gate_prefer_page(ngx_http_request_t *r)
 {
     ngx_str_t  *value;
 
-    value = ngx_http_gate_request_header(r, &ngx_http_gate_fetch_mode);
+    value = ngx_http_gate_prefer_header(r, &ngx_http_gate_prefer_fetch_mode);
 
-    return value == NULL || ngx_gate_str_eq(value, &ngx_http_gate_navigate);
+    return value == NULL || ngx_gate_str_eq(value,
+                                            &ngx_http_gate_prefer_navigate);
 }
 
 
 static ngx_str_t *
-ngx_http_gate_request_header(ngx_http_request_t *r, ngx_str_t *name)
+ngx_http_gate_prefer_header(ngx_http_request_t *r, ngx_str_t *name)
 {
     ngx_uint_t        i;
     ngx_list_part_t  *part;
@@ -99,5 +101,9 @@ ngx_http_gate_prefer_parse(ngx_str_t *value)
 
     n = ngx_atoi(p, end - p);
 
-    return (n == NGX_ERROR || n > NGX_HTTP_GATE_WAIT_MAX) ? NGX_DECLINED : n;
+    if (n == NGX_ERROR || n > NGX_HTTP_GATE_PREFER_WAIT_MAX) {
+        return NGX_DECLINED;
+    }
+
+    return n;
 }

@@ -7,17 +7,18 @@
 #include <ngx_http_gate_query.h>
 
 
-static ngx_int_t ngx_http_gate_query_one(ngx_http_request_t *r,
+static ngx_int_t ngx_http_gate_query_add_gate(ngx_http_request_t *r,
     ngx_http_gate_query_t *query, ngx_gate_t *gate);
-static ngx_int_t ngx_http_gate_query_read(ngx_http_request_t *r,
-    ngx_gate_t *gate, ngx_gate_report_t *report, ngx_gate_details_t *details);
+static ngx_int_t ngx_http_gate_query_read_gate(ngx_http_request_t *r,
+    ngx_gate_t *gate, ngx_gate_report_t *report,
+    ngx_gate_report_details_t *details);
 static ngx_gate_t *ngx_http_gate_query_narrow(ngx_http_request_t *r,
     ngx_gate_t *gate, ngx_uint_t i);
 
 
 /* in the order of ngx_http_gate_format_e */
 
-static ngx_str_t  ngx_http_gate_types[] = {
+static ngx_str_t  ngx_http_gate_query_types[] = {
     ngx_string("application/json"),
     ngx_string("application/json"),
     ngx_string("text/html; charset=utf-8"),
@@ -39,7 +40,7 @@ ngx_http_gate_query_begin(ngx_http_request_t *r)
 
 
 ngx_int_t
-ngx_http_gate_query(ngx_http_request_t *r, ngx_http_gate_query_t *query)
+ngx_http_gate_query_read(ngx_http_request_t *r, ngx_http_gate_query_t *query)
 {
     ngx_int_t                    rc;
     ngx_uint_t                   n;
@@ -48,12 +49,13 @@ ngx_http_gate_query(ngx_http_request_t *r, ngx_http_gate_query_t *query)
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
 
-    query->gates = glcf->shown->gates;
+    query->gates = glcf->status_list->gates;
 
     for (n = 0; query->gates[n]; n++) { /* void */ }
 
     query->reports = ngx_palloc(r->pool, (n + 1) * sizeof(ngx_gate_report_t));
-    query->details = ngx_palloc(r->pool, (n + 1) * sizeof(ngx_gate_details_t));
+    query->details = ngx_palloc(r->pool,
+                                (n + 1) * sizeof(ngx_gate_report_details_t));
 
     if (query->reports == NULL || query->details == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -66,7 +68,7 @@ ngx_http_gate_query(ngx_http_request_t *r, ngx_http_gate_query_t *query)
             continue;
         }
 
-        rc = ngx_http_gate_query_one(r, query, *gate);
+        rc = ngx_http_gate_query_add_gate(r, query, *gate);
 
         if (rc != NGX_OK) {
             return rc;
@@ -82,8 +84,8 @@ ngx_http_gate_query(ngx_http_request_t *r, ngx_http_gate_query_t *query)
 
 
 static ngx_int_t
-ngx_http_gate_query_one(ngx_http_request_t *r, ngx_http_gate_query_t *query,
-    ngx_gate_t *gate)
+ngx_http_gate_query_add_gate(ngx_http_request_t *r,
+    ngx_http_gate_query_t *query, ngx_gate_t *gate)
 {
     ngx_uint_t  i;
 
@@ -107,8 +109,8 @@ ngx_http_gate_query_one(ngx_http_request_t *r, ngx_http_gate_query_t *query,
         }
     }
 
-    if (ngx_http_gate_query_read(r, gate, &query->reports[query->n],
-                                 &query->details[query->n])
+    if (ngx_http_gate_query_read_gate(r, gate, &query->reports[query->n],
+                                      &query->details[query->n])
         != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -121,8 +123,8 @@ ngx_http_gate_query_one(ngx_http_request_t *r, ngx_http_gate_query_t *query,
 
 
 static ngx_int_t
-ngx_http_gate_query_read(ngx_http_request_t *r, ngx_gate_t *gate,
-    ngx_gate_report_t *report, ngx_gate_details_t *details)
+ngx_http_gate_query_read_gate(ngx_http_request_t *r, ngx_gate_t *gate,
+    ngx_gate_report_t *report, ngx_gate_report_details_t *details)
 {
     ngx_uint_t                  i;
     ngx_gate_zone_t            *zone;
@@ -136,7 +138,7 @@ ngx_http_gate_query_read(ngx_http_request_t *r, ngx_gate_t *gate,
     report->checks = ngx_palloc(r->pool, gate->checks.nelts
                                          * sizeof(ngx_gate_check_record_t));
     details->history = ngx_palloc(r->pool, NGX_GATE_HISTORY
-                                           * sizeof(ngx_gate_event_t));
+                                           * sizeof(ngx_gate_zone_event_t));
 
     if (report->record == NULL || report->checks == NULL
         || details->history == NULL)
@@ -144,19 +146,20 @@ ngx_http_gate_query_read(ngx_http_request_t *r, ngx_gate_t *gate,
         return NGX_ERROR;
     }
 
-    ngx_gate_read(gate->shared, report->record);
+    ngx_gate_zone_read(gate->shared, report->record);
 
     for (i = 0; i < gate->checks.nelts; i++) {
-        ngx_gate_check_read(
+        ngx_gate_zone_read_check(
                  &gate->shared->checks[ngx_gate_check_at(gate, i)->index],
                  &report->checks[i]);
     }
 
-    ngx_gate_ledger_sum(gmcf->ledger->data, gate, &details->tally);
+    ngx_gate_stats_sum(gmcf->stats->data, gate, &details->counters);
 
-    details->nhistory = ngx_gate_history_read(gate->shared, details->history);
-    details->prober = ngx_gate_zone_owner(zone);
-    details->heartbeat = ngx_gate_zone_heartbeat(zone);
+    details->nhistory = ngx_gate_zone_read_events(gate->shared,
+                                                  details->history);
+    details->prober_pid = ngx_gate_writer_pid(zone);
+    details->heartbeat = ngx_gate_writer_heartbeat(zone);
 
     return NGX_OK;
 }
@@ -202,7 +205,7 @@ ngx_http_gate_query_json(ngx_http_request_t *r, ngx_http_gate_query_t *query,
                              : ngx_gate_json_size(gate));
 
         ready &= ngx_gate_state_is_open(gate,
-                                     query->reports[i].record->memory.state);
+                                     query->reports[i].record->latch.state);
     }
 
     p = ngx_pnalloc(r->pool, size);
@@ -226,7 +229,7 @@ ngx_http_gate_query_json(ngx_http_request_t *r, ngx_http_gate_query_t *query,
                                       &query->details[i]);
 
         } else {
-            p = ngx_gate_json(p, last, &query->reports[i]);
+            p = ngx_gate_json_gate(p, last, &query->reports[i]);
         }
     }
 
@@ -243,10 +246,11 @@ ngx_int_t
 ngx_http_gate_query_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_http_gate_format_e format, ngx_str_t *body)
 {
-    if (ngx_http_gate_uncached(r) != NGX_OK) {
+    if (ngx_http_gate_response_no_store(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_gate_send(r, status, &ngx_http_gate_types[format], body,
-                              1);
+    return ngx_http_gate_response_send(r, status,
+                                       &ngx_http_gate_query_types[format],
+                                       body, 1);
 }

@@ -20,7 +20,7 @@ typedef struct {
     ngx_str_t                   check;      /* ?check=, or empty */
     ngx_uint_t                  n;
     ngx_gate_report_t          *reports;
-    ngx_gate_details_t         *details;
+    ngx_gate_report_details_t  *details;
 } ngx_http_gate_query_t;
 
 
@@ -28,7 +28,7 @@ ngx_int_t ngx_http_gate_query_begin(ngx_http_request_t *r);
 
 /* reads the gates, whole; NGX_HTTP_NOT_FOUND: there is nothing by that name */
 
-ngx_int_t ngx_http_gate_query(ngx_http_request_t *r,
+ngx_int_t ngx_http_gate_query_read(ngx_http_request_t *r,
     ngx_http_gate_query_t *query);
 
 ngx_int_t ngx_http_gate_query_json(ngx_http_request_t *r,

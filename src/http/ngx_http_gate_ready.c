@@ -8,13 +8,13 @@
 #include <ngx_gate_text.h>
 
 
-static void ngx_http_gate_subpath(ngx_http_request_t *r,
+static void ngx_http_gate_ready_subpath(ngx_http_request_t *r,
     ngx_http_gate_query_t *query);
-static ngx_uint_t ngx_http_gate_ready(ngx_http_request_t *r,
+static ngx_uint_t ngx_http_gate_ready_all(ngx_http_request_t *r,
     ngx_http_gate_query_t *query);
-static ngx_uint_t ngx_http_gate_ready_one(ngx_http_request_t *r,
+static ngx_uint_t ngx_http_gate_ready_gate(ngx_http_request_t *r,
     ngx_http_gate_query_t *query, ngx_gate_report_t *report);
-static ngx_uint_t ngx_http_gate_is_excluded(ngx_http_request_t *r,
+static ngx_uint_t ngx_http_gate_ready_is_excluded(ngx_http_request_t *r,
     ngx_gate_t *gate, ngx_gate_check_t *check);
 static ngx_int_t ngx_http_gate_ready_text(ngx_http_request_t *r,
     ngx_http_gate_query_t *query, ngx_uint_t ready, ngx_str_t *body);
@@ -37,19 +37,19 @@ ngx_http_gate_ready_handler(ngx_http_request_t *r)
 
     ngx_memzero(&query, sizeof(ngx_http_gate_query_t));
 
-    ngx_http_gate_subpath(r, &query);
+    ngx_http_gate_ready_subpath(r, &query);
 
-    rc = ngx_http_gate_query(r, &query);
+    rc = ngx_http_gate_query_read(r, &query);
 
     if (rc != NGX_OK) {
         return rc;
     }
 
-    ready = ngx_http_gate_ready(r, &query);
+    ready = ngx_http_gate_ready_all(r, &query);
 
     format = r->headers_in.accept
-             ? ngx_http_gate_accept(&r->headers_in.accept->value,
-                                    NGX_HTTP_GATE_OFFERS_STATUS)
+             ? ngx_http_gate_accept_format(&r->headers_in.accept->value,
+                                           NGX_HTTP_GATE_ACCEPT_STATUS)
              : NGX_HTTP_GATE_FORMAT_AUTO;
 
     if (format == NGX_HTTP_GATE_FORMAT_JSON
@@ -76,21 +76,17 @@ ngx_http_gate_ready_handler(ngx_http_request_t *r)
 /* the last part of a path below that of the location names one check */
 
 static void
-ngx_http_gate_subpath(ngx_http_request_t *r, ngx_http_gate_query_t *query)
+ngx_http_gate_ready_subpath(ngx_http_request_t *r, ngx_http_gate_query_t *query)
 {
     u_char                    *slash;
     ngx_str_t                  path;
     ngx_http_core_loc_conf_t  *clcf;
+    ngx_http_gate_loc_conf_t  *glcf;
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
 
-#if (NGX_PCRE)
-    if (clcf->regex) {
-        return;
-    }
-#endif
-
-    if (clcf->named || r->uri.len <= clcf->name.len) {
+    if (!glcf->subpaths || r->uri.len <= clcf->name.len) {
         return;
     }
 
@@ -117,12 +113,12 @@ ngx_http_gate_subpath(ngx_http_request_t *r, ngx_http_gate_query_t *query)
 
 
 static ngx_uint_t
-ngx_http_gate_ready(ngx_http_request_t *r, ngx_http_gate_query_t *query)
+ngx_http_gate_ready_all(ngx_http_request_t *r, ngx_http_gate_query_t *query)
 {
     ngx_uint_t  i;
 
     for (i = 0; i < query->n; i++) {
-        if (!ngx_http_gate_ready_one(r, query, &query->reports[i])) {
+        if (!ngx_http_gate_ready_gate(r, query, &query->reports[i])) {
             return 0;
         }
     }
@@ -135,17 +131,17 @@ ngx_http_gate_ready(ngx_http_request_t *r, ngx_http_gate_query_t *query)
    would be without what is excluded */
 
 static ngx_uint_t
-ngx_http_gate_ready_one(ngx_http_request_t *r, ngx_http_gate_query_t *query,
+ngx_http_gate_ready_gate(ngx_http_request_t *r, ngx_http_gate_query_t *query,
     ngx_gate_report_t *report)
 {
     ngx_uint_t         i;
     ngx_gate_check_t  *check;
 
     if (query->check.len) {
-        return report->checks[0].standing.counts;
+        return report->checks[0].status.up;
     }
 
-    if (ngx_gate_state_is_open(report->gate, report->record->memory.state)) {
+    if (ngx_gate_state_is_open(report->gate, report->record->latch.state)) {
         return 1;
     }
 
@@ -153,8 +149,8 @@ ngx_http_gate_ready_one(ngx_http_request_t *r, ngx_http_gate_query_t *query,
         check = ngx_gate_check_at(report->gate, i);
 
         if (!check->optional
-            && !report->checks[i].standing.counts
-            && !ngx_http_gate_is_excluded(r, report->gate, check))
+            && !report->checks[i].status.up
+            && !ngx_http_gate_ready_is_excluded(r, report->gate, check))
         {
             return 0;
         }
@@ -167,7 +163,7 @@ ngx_http_gate_ready_one(ngx_http_request_t *r, ngx_http_gate_query_t *query,
 /* ?exclude=NAME, as often as need be; or GATE/NAME */
 
 static ngx_uint_t
-ngx_http_gate_is_excluded(ngx_http_request_t *r, ngx_gate_t *gate,
+ngx_http_gate_ready_is_excluded(ngx_http_request_t *r, ngx_gate_t *gate,
     ngx_gate_check_t *check)
 {
     u_char     *p, *last, *end;
@@ -247,8 +243,8 @@ ngx_http_gate_ready_text(ngx_http_request_t *r, ngx_http_gate_query_t *query,
 
             p = ngx_gate_text_check(p, query->n > 1 ? report->gate : NULL,
                              check, &report->checks[i],
-                             ngx_http_gate_is_excluded(r, report->gate,
-                                                       check));
+                             ngx_http_gate_ready_is_excluded(r, report->gate,
+                                                             check));
         }
     }
 

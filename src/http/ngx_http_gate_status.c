@@ -40,7 +40,7 @@ ngx_http_gate_status_handler(ngx_http_request_t *r)
 
     if (format == NGX_HTTP_GATE_FORMAT_HTML) {
         return ngx_http_gate_query_send(r, NGX_HTTP_OK, format,
-                                        &ngx_gate_dashboard);
+                                        &ngx_gate_html_dashboard);
     }
 
     ngx_memzero(&query, sizeof(ngx_http_gate_query_t));
@@ -48,7 +48,7 @@ ngx_http_gate_status_handler(ngx_http_request_t *r)
     (void) ngx_http_arg(r, (u_char *) "gate", 4, &query.gate);
     (void) ngx_http_arg(r, (u_char *) "check", 5, &query.check);
 
-    rc = ngx_http_gate_query(r, &query);
+    rc = ngx_http_gate_query_read(r, &query);
 
     if (rc != NGX_OK) {
         return rc;
@@ -80,7 +80,7 @@ ngx_http_gate_status_format(ngx_http_request_t *r,
 
     if (ngx_http_arg(r, (u_char *) "format", 6, &value) == NGX_OK) {
 
-        for (e = ngx_http_gate_formats; e->name.len; e++) {
+        for (e = ngx_http_gate_conf_formats; e->name.len; e++) {
             if (ngx_gate_str_eq(&value, &e->name)
                 && e->value != NGX_HTTP_GATE_FORMAT_AUTO)
             {
@@ -99,8 +99,8 @@ ngx_http_gate_status_format(ngx_http_request_t *r,
         return NGX_HTTP_GATE_FORMAT_JSON;
     }
 
-    switch (ngx_http_gate_accept(&r->headers_in.accept->value,
-                                 NGX_HTTP_GATE_OFFERS_STATUS)) {
+    switch (ngx_http_gate_accept_format(&r->headers_in.accept->value,
+                                        NGX_HTTP_GATE_ACCEPT_STATUS)) {
 
     case NGX_HTTP_GATE_FORMAT_HTML:
         return NGX_HTTP_GATE_FORMAT_HTML;

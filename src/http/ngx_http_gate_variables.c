@@ -11,62 +11,64 @@
 
 /* writes a value of a gate, or of its record, for which there is room */
 
-typedef u_char *(*ngx_http_gate_value_pt)(u_char *p, ngx_gate_t *gate,
+typedef u_char *(*ngx_http_gate_variables_pt)(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record);
 
 
-static ngx_gate_t *ngx_http_gate_of(ngx_http_request_t *r);
-static ngx_int_t ngx_http_gate_variable(ngx_http_request_t *r,
+static ngx_gate_t *ngx_http_gate_variables_gate(ngx_http_request_t *r);
+static ngx_int_t ngx_http_gate_variables_get(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static size_t ngx_http_gate_value_size(ngx_gate_t *gate);
-static u_char *ngx_http_gate_value_name(u_char *p, ngx_gate_t *gate,
+static size_t ngx_http_gate_variables_size(ngx_gate_t *gate);
+static u_char *ngx_http_gate_variables_name(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record);
-static u_char *ngx_http_gate_value_state(u_char *p, ngx_gate_t *gate,
+static u_char *ngx_http_gate_variables_state(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record);
-static u_char *ngx_http_gate_value_progress(u_char *p, ngx_gate_t *gate,
+static u_char *ngx_http_gate_variables_progress(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record);
-static u_char *ngx_http_gate_value_retry_after(u_char *p, ngx_gate_t *gate,
+static u_char *ngx_http_gate_variables_retry_after(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record);
-static u_char *ngx_http_gate_value_waiting(u_char *p, ngx_gate_t *gate,
+static u_char *ngx_http_gate_variables_waiting(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record);
-static ngx_int_t ngx_http_gate_variable_held(ngx_http_request_t *r,
+static ngx_int_t ngx_http_gate_variables_held(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_gate_variable_decision(ngx_http_request_t *r,
+static ngx_int_t ngx_http_gate_variables_decision(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 
 
 static ngx_http_variable_t  ngx_http_gate_variables[] = {
 
-    { ngx_string("init_gate"), NULL, ngx_http_gate_variable,
-      (uintptr_t) ngx_http_gate_value_name, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("init_gate"), NULL, ngx_http_gate_variables_get,
+      (uintptr_t) ngx_http_gate_variables_name, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("init_gate_state"), NULL, ngx_http_gate_variable,
-      (uintptr_t) ngx_http_gate_value_state, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("init_gate_state"), NULL, ngx_http_gate_variables_get,
+      (uintptr_t) ngx_http_gate_variables_state, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("init_gate_progress"), NULL, ngx_http_gate_variable,
-      (uintptr_t) ngx_http_gate_value_progress, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("init_gate_retry_after"), NULL, ngx_http_gate_variable,
-      (uintptr_t) ngx_http_gate_value_retry_after, NGX_HTTP_VAR_NOCACHEABLE,
+    { ngx_string("init_gate_progress"), NULL, ngx_http_gate_variables_get,
+      (uintptr_t) ngx_http_gate_variables_progress, NGX_HTTP_VAR_NOCACHEABLE,
       0 },
 
-    { ngx_string("init_gate_waiting"), NULL, ngx_http_gate_variable,
-      (uintptr_t) ngx_http_gate_value_waiting, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("init_gate_retry_after"), NULL, ngx_http_gate_variables_get,
+      (uintptr_t) ngx_http_gate_variables_retry_after, NGX_HTTP_VAR_NOCACHEABLE,
+      0 },
 
-    { ngx_string("init_gate_held"), NULL, ngx_http_gate_variable_held, 0,
+    { ngx_string("init_gate_waiting"), NULL, ngx_http_gate_variables_get,
+      (uintptr_t) ngx_http_gate_variables_waiting, NGX_HTTP_VAR_NOCACHEABLE,
+      0 },
+
+    { ngx_string("init_gate_held"), NULL, ngx_http_gate_variables_held, 0,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     /* set by the handler, see there */
 
     { ngx_string("init_gate_decision"), NULL,
-      ngx_http_gate_variable_decision, 0, 0, 0 },
+      ngx_http_gate_variables_decision, 0, 0, 0 },
 
       ngx_http_null_variable
 };
 
 
 ngx_int_t
-ngx_http_gate_add_variables(ngx_conf_t *cf)
+ngx_http_gate_variables_add(ngx_conf_t *cf)
 {
     ngx_http_variable_t  *var, *v;
 
@@ -85,13 +87,13 @@ ngx_http_gate_add_variables(ngx_conf_t *cf)
 
 
 static ngx_gate_t *
-ngx_http_gate_of(ngx_http_request_t *r)
+ngx_http_gate_variables_gate(ngx_http_request_t *r)
 {
     ngx_gate_t                *gate;
     ngx_http_gate_ctx_t       *ctx;
     ngx_http_gate_loc_conf_t  *glcf;
 
-    ctx = ngx_http_gate_get_ctx(r->main);
+    ctx = ngx_http_gate_ctx_get(r->main);
 
     if (ctx && ctx->gate) {
         return ctx->gate;
@@ -103,35 +105,35 @@ ngx_http_gate_of(ngx_http_request_t *r)
         return NULL;
     }
 
-    gate = ngx_http_gate_closed(glcf->gates);
+    gate = ngx_http_gate_closed_find(glcf->gates);
 
     return gate ? gate : glcf->gates[0];
 }
 
 
 static ngx_int_t
-ngx_http_gate_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
-    uintptr_t data)
+ngx_http_gate_variables_get(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_http_gate_value_pt value = (ngx_http_gate_value_pt) data;
+    ngx_http_gate_variables_pt value = (ngx_http_gate_variables_pt) data;
 
     u_char             *p;
     ngx_gate_t         *gate;
     ngx_gate_record_t   record;
 
-    gate = ngx_http_gate_of(r);
+    gate = ngx_http_gate_variables_gate(r);
 
     if (gate == NULL) {
         v->not_found = 1;
         return NGX_OK;
     }
 
-    p = ngx_pnalloc(r->pool, ngx_http_gate_value_size(gate));
+    p = ngx_pnalloc(r->pool, ngx_http_gate_variables_size(gate));
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_gate_read(gate->shared, &record);
+    ngx_gate_zone_read(gate->shared, &record);
 
     v->data = p;
     v->len = value(p, gate, &record) - p;
@@ -146,7 +148,7 @@ ngx_http_gate_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 /* the longest value is that of all names, each with a comma and a blank */
 
 static size_t
-ngx_http_gate_value_size(ngx_gate_t *gate)
+ngx_http_gate_variables_size(ngx_gate_t *gate)
 {
     size_t      size;
     ngx_uint_t  i;
@@ -162,7 +164,7 @@ ngx_http_gate_value_size(ngx_gate_t *gate)
 
 
 static u_char *
-ngx_http_gate_value_name(u_char *p, ngx_gate_t *gate,
+ngx_http_gate_variables_name(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record)
 {
     return ngx_sprintf(p, "%V", &gate->name);
@@ -170,25 +172,25 @@ ngx_http_gate_value_name(u_char *p, ngx_gate_t *gate,
 
 
 static u_char *
-ngx_http_gate_value_state(u_char *p, ngx_gate_t *gate,
+ngx_http_gate_variables_state(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record)
 {
-    return ngx_sprintf(p, "%V", &ngx_gate_state_names[record->memory.state]);
+    return ngx_sprintf(p, "%V", &ngx_gate_state_names[record->latch.state]);
 }
 
 
 /* nothing while it is unknown */
 
 static u_char *
-ngx_http_gate_value_progress(u_char *p, ngx_gate_t *gate,
+ngx_http_gate_variables_progress(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record)
 {
-    return ngx_gate_progress_text(p, record->progress);
+    return ngx_gate_json_format_progress(p, record->progress);
 }
 
 
 static u_char *
-ngx_http_gate_value_retry_after(u_char *p, ngx_gate_t *gate,
+ngx_http_gate_variables_retry_after(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record)
 {
     return ngx_sprintf(p, "%ui", record->retry_after);
@@ -198,7 +200,7 @@ ngx_http_gate_value_retry_after(u_char *p, ngx_gate_t *gate,
 /* the names of the required checks that have not passed */
 
 static u_char *
-ngx_http_gate_value_waiting(u_char *p, ngx_gate_t *gate,
+ngx_http_gate_variables_waiting(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record)
 {
     u_char                   *start;
@@ -215,9 +217,9 @@ ngx_http_gate_value_waiting(u_char *p, ngx_gate_t *gate,
             continue;
         }
 
-        ngx_gate_check_read(&gate->shared->checks[i], &state);
+        ngx_gate_zone_read_check(&gate->shared->checks[i], &state);
 
-        if (!state.standing.counts) {
+        if (!state.status.up) {
             p = ngx_sprintf(p, "%s%V", p == start ? "" : ", ", &check->name);
         }
     }
@@ -229,21 +231,21 @@ ngx_http_gate_value_waiting(u_char *p, ngx_gate_t *gate,
 /* seconds with milliseconds, as $request_time */
 
 static ngx_int_t
-ngx_http_gate_variable_held(ngx_http_request_t *r,
+ngx_http_gate_variables_held(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     u_char               *p;
     ngx_msec_t            ms;
     ngx_http_gate_ctx_t  *ctx;
 
-    ctx = ngx_http_gate_get_ctx(r->main);
+    ctx = ngx_http_gate_ctx_get(r->main);
 
-    if (ctx == NULL || !ctx->waited) {
+    if (ctx == NULL || !ctx->was_held) {
         v->not_found = 1;
         return NGX_OK;
     }
 
-    ms = ctx->waiting ? ngx_current_msec - ctx->since : ctx->held;
+    ms = ctx->queued ? ngx_current_msec - ctx->start_msec : ctx->held_msec;
 
     p = ngx_pnalloc(r->pool, NGX_TIME_T_LEN + 4);
     if (p == NULL) {
@@ -261,7 +263,7 @@ ngx_http_gate_variable_held(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_gate_variable_decision(ngx_http_request_t *r,
+ngx_http_gate_variables_decision(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     v->not_found = 1;

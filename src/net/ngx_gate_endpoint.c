@@ -132,7 +132,7 @@ ngx_gate_endpoint_host(ngx_str_t *host, ngx_uint_t bracketed)
     }
 
     if (bracketed) {
-        if (ngx_gate_address_parse(host, 0, &sa, &socklen) != NGX_OK
+        if (ngx_gate_endpoint_parse_address(host, 0, &sa, &socklen) != NGX_OK
             || sa.sockaddr.sa_family == AF_INET)
         {
             return "has an invalid IPv6 address";
@@ -141,7 +141,7 @@ ngx_gate_endpoint_host(ngx_str_t *host, ngx_uint_t bracketed)
         return NULL;
     }
 
-    if (host->len > NGX_GATE_HOST_MAX) {
+    if (host->len > NGX_GATE_ENDPOINT_HOST_MAX) {
         return "has too long a host name";
     }
 
@@ -194,8 +194,8 @@ ngx_gate_endpoint_port(u_char *p, u_char *last, in_port_t *port)
 
 
 ngx_int_t
-ngx_gate_address_parse(ngx_str_t *text, in_port_t port, ngx_sockaddr_t *sa,
-    socklen_t *socklen)
+ngx_gate_endpoint_parse_address(ngx_str_t *text, in_port_t port,
+    ngx_sockaddr_t *sa, socklen_t *socklen)
 {
     char    buf[NGX_SOCKADDR_STRLEN];
     size_t  len;

@@ -13,7 +13,7 @@
 #include <ngx_core.h>
 
 
-#define NGX_GATE_HOST_MAX     253   /* of a name in DNS */
+#define NGX_GATE_ENDPOINT_HOST_MAX  253    /* of a name in DNS */
 
 
 typedef struct ngx_gate_tls_s  ngx_gate_tls_t;
@@ -42,7 +42,7 @@ char *ngx_gate_endpoint_parse(ngx_conf_t *cf, ngx_gate_endpoint_t *endpoint,
 
 /* NGX_OK, or NGX_DECLINED when the text is no numeric address */
 
-ngx_int_t ngx_gate_address_parse(ngx_str_t *text, in_port_t port,
+ngx_int_t ngx_gate_endpoint_parse_address(ngx_str_t *text, in_port_t port,
     ngx_sockaddr_t *sa, socklen_t *socklen);
 
 

@@ -294,7 +294,7 @@ ngx_gate_host_create(u_char *data, size_t len)
         goto failed;
     }
 
-    ngx_gate_hush_init(&host->hush, NULL);
+    ngx_gate_log_capture_init(&host->hush, NULL);
 
     pool->log = &host->hush.log;
     host->pool = pool;

@@ -13,7 +13,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_gate_host_files.h>
-#include <ngx_gate_hush.h>
+#include <ngx_gate_log_capture.h>
 
 
 #define NGX_GATE_HOSTS        "/etc/hosts"
@@ -27,7 +27,7 @@ typedef struct {
     ngx_str_t                 text;
     ngx_resolver_t           *resolver;     /* NULL: no name servers */
     ngx_gate_resolv_conf_t    conf;
-    ngx_gate_hush_t           hush;
+    ngx_gate_log_capture_t    hush;
     ngx_uint_t                refs;
     ngx_uint_t                superseded;
 } ngx_gate_host_t;

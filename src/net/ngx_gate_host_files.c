@@ -77,7 +77,7 @@ ngx_gate_resolv_conf_server(ngx_gate_resolv_conf_t *conf, ngx_str_t *line)
 
     if (conf->nservers == NGX_GATE_SERVERS_MAX
         || ngx_gate_next_word(line, &word) != NGX_OK
-        || ngx_gate_address_parse(&word, 0, &sa, &socklen) != NGX_OK)
+        || ngx_gate_endpoint_parse_address(&word, 0, &sa, &socklen) != NGX_OK)
     {
         return;
     }
@@ -107,7 +107,7 @@ ngx_gate_resolv_conf_search(ngx_gate_resolv_conf_t *conf, ngx_str_t *line,
             word.len--;
         }
 
-        if (word.len > 0 && word.len <= NGX_GATE_HOST_MAX) {
+        if (word.len > 0 && word.len <= NGX_GATE_ENDPOINT_HOST_MAX) {
             conf->search[conf->nsearch++] = word;
         }
     }
@@ -165,7 +165,8 @@ ngx_gate_hosts_find(u_char *data, size_t len, ngx_str_t *name,
                 continue;
             }
 
-            if (ngx_gate_address_parse(&address, 0, &addrs[n], &socklens[n])
+            if (ngx_gate_endpoint_parse_address(&address, 0, &addrs[n],
+                                                &socklens[n])
                 == NGX_OK)
             {
                 n++;

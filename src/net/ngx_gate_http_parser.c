@@ -9,26 +9,32 @@
 #include <ngx_gate_http_parser.h>
 
 
-static ngx_int_t ngx_gate_http_line(ngx_gate_http_parser_t *parser,
+static ngx_int_t ngx_gate_http_parser_line(ngx_gate_http_parser_t *parser,
     u_char **pos, u_char *last);
-static ngx_int_t ngx_gate_http_status_line(ngx_gate_http_parser_t *parser);
-static ngx_uint_t ngx_gate_http_is_status(ngx_gate_http_parser_t *parser);
-static ngx_int_t ngx_gate_http_header_line(ngx_gate_http_parser_t *parser);
-static ngx_int_t ngx_gate_http_header_end(ngx_gate_http_parser_t *parser);
-static ngx_int_t ngx_gate_http_content_length(ngx_gate_http_parser_t *parser,
+static ngx_int_t ngx_gate_http_parser_status_line(
+    ngx_gate_http_parser_t *parser);
+static ngx_uint_t ngx_gate_http_parser_is_status(
+    ngx_gate_http_parser_t *parser);
+static ngx_int_t ngx_gate_http_parser_header_line(
+    ngx_gate_http_parser_t *parser);
+static ngx_int_t ngx_gate_http_parser_header_end(
+    ngx_gate_http_parser_t *parser);
+static ngx_int_t ngx_gate_http_parser_content_length(
+    ngx_gate_http_parser_t *parser, ngx_str_t *value);
+static void ngx_gate_http_parser_transfer_encoding(
+    ngx_gate_http_parser_t *parser, ngx_str_t *value);
+static void ngx_gate_http_parser_connection(ngx_gate_http_parser_t *parser,
     ngx_str_t *value);
-static void ngx_gate_http_transfer_encoding(ngx_gate_http_parser_t *parser,
-    ngx_str_t *value);
-static void ngx_gate_http_connection(ngx_gate_http_parser_t *parser,
-    ngx_str_t *value);
-static ngx_int_t ngx_gate_http_chunk_line(ngx_gate_http_parser_t *parser);
-static ngx_int_t ngx_gate_http_piece(ngx_gate_http_parser_t *parser,
+static ngx_int_t ngx_gate_http_parser_chunk_line(
+    ngx_gate_http_parser_t *parser);
+static ngx_int_t ngx_gate_http_parser_body(ngx_gate_http_parser_t *parser,
     u_char **pos, u_char *last, ngx_str_t *body);
-static ngx_int_t ngx_gate_http_error(ngx_gate_http_parser_t *parser,
+static ngx_int_t ngx_gate_http_parser_error(ngx_gate_http_parser_t *parser,
     const char *text);
-static ngx_uint_t ngx_gate_http_next_token(ngx_str_t *value,
+static ngx_uint_t ngx_gate_http_parser_next_token(ngx_str_t *value,
     ngx_str_t *token);
-static ngx_uint_t ngx_gate_http_token_is(ngx_str_t *token, const char *text);
+static ngx_uint_t ngx_gate_http_parser_token_is(ngx_str_t *token,
+    const char *text);
 
 
 void
@@ -42,8 +48,8 @@ ngx_gate_http_parser_init(ngx_gate_http_parser_t *parser, ngx_uint_t head)
 
 
 ngx_int_t
-ngx_gate_http_parse(ngx_gate_http_parser_t *parser, u_char **pos, u_char *last,
-    ngx_str_t *body)
+ngx_gate_http_parser_parse(ngx_gate_http_parser_t *parser, u_char **pos,
+    u_char *last, ngx_str_t *body)
 {
     ngx_int_t  rc;
 
@@ -59,9 +65,9 @@ ngx_gate_http_parse(ngx_gate_http_parser_t *parser, u_char **pos, u_char *last,
 
         switch (parser->state) {
 
-        case NGX_GATE_HTTP_BODY:
-        case NGX_GATE_HTTP_CHUNK:
-            rc = ngx_gate_http_piece(parser, pos, last, body);
+        case NGX_GATE_HTTP_PARSER_BODY:
+        case NGX_GATE_HTTP_PARSER_CHUNK:
+            rc = ngx_gate_http_parser_body(parser, pos, last, body);
 
             if (rc != NGX_DECLINED) {
                 return rc;
@@ -69,14 +75,14 @@ ngx_gate_http_parse(ngx_gate_http_parser_t *parser, u_char **pos, u_char *last,
 
             continue;
 
-        case NGX_GATE_HTTP_END:
+        case NGX_GATE_HTTP_PARSER_END:
             return NGX_DONE;
 
         default:
             break;
         }
 
-        rc = ngx_gate_http_line(parser, pos, last);
+        rc = ngx_gate_http_parser_line(parser, pos, last);
 
         if (rc != NGX_OK) {
             return rc;
@@ -84,31 +90,31 @@ ngx_gate_http_parse(ngx_gate_http_parser_t *parser, u_char **pos, u_char *last,
 
         switch (parser->state) {
 
-        case NGX_GATE_HTTP_STATUS:
-            rc = ngx_gate_http_status_line(parser);
+        case NGX_GATE_HTTP_PARSER_STATUS:
+            rc = ngx_gate_http_parser_status_line(parser);
             break;
 
-        case NGX_GATE_HTTP_HEADER:
-            rc = ngx_gate_http_header_line(parser);
+        case NGX_GATE_HTTP_PARSER_HEADER:
+            rc = ngx_gate_http_parser_header_line(parser);
             break;
 
-        case NGX_GATE_HTTP_CHUNK_SIZE:
-            rc = ngx_gate_http_chunk_line(parser);
+        case NGX_GATE_HTTP_PARSER_CHUNK_SIZE:
+            rc = ngx_gate_http_parser_chunk_line(parser);
             break;
 
-        case NGX_GATE_HTTP_CHUNK_END:
+        case NGX_GATE_HTTP_PARSER_CHUNK_END:
 
             if (parser->line_len) {
-                return ngx_gate_http_error(parser, "invalid chunk");
+                return ngx_gate_http_parser_error(parser, "invalid chunk");
             }
 
-            parser->state = NGX_GATE_HTTP_CHUNK_SIZE;
+            parser->state = NGX_GATE_HTTP_PARSER_CHUNK_SIZE;
             break;
 
-        default: /* NGX_GATE_HTTP_TRAILER */
+        default: /* NGX_GATE_HTTP_PARSER_TRAILER */
 
             if (parser->line_len == 0) {
-                parser->state = NGX_GATE_HTTP_END;
+                parser->state = NGX_GATE_HTTP_PARSER_END;
             }
         }
 
@@ -122,32 +128,33 @@ ngx_gate_http_parse(ngx_gate_http_parser_t *parser, u_char **pos, u_char *last,
 
 
 ngx_int_t
-ngx_gate_http_parse_end(ngx_gate_http_parser_t *parser)
+ngx_gate_http_parser_eof(ngx_gate_http_parser_t *parser)
 {
-    if (parser->state == NGX_GATE_HTTP_END) {
+    if (parser->state == NGX_GATE_HTTP_PARSER_END) {
         return NGX_DONE;
     }
 
-    if (parser->state == NGX_GATE_HTTP_BODY && parser->left == -1) {
-        parser->state = NGX_GATE_HTTP_END;
+    if (parser->state == NGX_GATE_HTTP_PARSER_BODY && parser->left == -1) {
+        parser->state = NGX_GATE_HTTP_PARSER_END;
         return NGX_DONE;
     }
 
-    return ngx_gate_http_error(parser, parser->begun
-                               ? "peer closed the connection in the middle "
-                                 "of its answer"
-                               : "peer closed the connection without an "
-                                 "answer");
+    return ngx_gate_http_parser_error(parser, parser->begun
+                                      ? "peer closed the connection in the "
+                                      "middle of its answer"
+                                      : "peer closed the connection without an "
+                                        "answer");
 }
 
 
 /*
- * Takes a line, without its end; what is beyond NGX_GATE_HTTP_LINE_MAX is
- * counted only.
+ * Takes a line, without its end; what is beyond
+ * NGX_GATE_HTTP_PARSER_LINE_MAX is counted only.
  */
 
 static ngx_int_t
-ngx_gate_http_line(ngx_gate_http_parser_t *parser, u_char **pos, u_char *last)
+ngx_gate_http_parser_line(ngx_gate_http_parser_t *parser, u_char **pos,
+    u_char *last)
 {
     u_char  ch, *p;
 
@@ -157,21 +164,21 @@ ngx_gate_http_line(ngx_gate_http_parser_t *parser, u_char **pos, u_char *last)
 
         /* the size of a chunk is no header, but its line is short, too */
 
-        if (parser->state == NGX_GATE_HTTP_CHUNK_SIZE
-            || parser->state == NGX_GATE_HTTP_CHUNK_END)
+        if (parser->state == NGX_GATE_HTTP_PARSER_CHUNK_SIZE
+            || parser->state == NGX_GATE_HTTP_PARSER_CHUNK_END)
         {
-            if (parser->line_len > NGX_GATE_HTTP_HEADER_MAX) {
-                return ngx_gate_http_error(parser, "invalid chunk");
+            if (parser->line_len > NGX_GATE_HTTP_PARSER_HEADER_MAX) {
+                return ngx_gate_http_parser_error(parser, "invalid chunk");
             }
 
-        } else if (++parser->header_size > NGX_GATE_HTTP_HEADER_MAX) {
-            return ngx_gate_http_error(parser, "header is too large");
+        } else if (++parser->header_size > NGX_GATE_HTTP_PARSER_HEADER_MAX) {
+            return ngx_gate_http_parser_error(parser, "header is too large");
         }
 
         if (ch == LF) {
 
             if (parser->line_len > 0
-                && parser->line_len <= NGX_GATE_HTTP_LINE_MAX
+                && parser->line_len <= NGX_GATE_HTTP_PARSER_LINE_MAX
                 && parser->line[parser->line_len - 1] == CR)
             {
                 parser->line_len--;
@@ -182,16 +189,16 @@ ngx_gate_http_line(ngx_gate_http_parser_t *parser, u_char **pos, u_char *last)
             return NGX_OK;
         }
 
-        if (parser->line_len < NGX_GATE_HTTP_LINE_MAX) {
+        if (parser->line_len < NGX_GATE_HTTP_PARSER_LINE_MAX) {
             parser->line[parser->line_len] = ch;
         }
 
         parser->line_len++;
 
-        if (parser->state == NGX_GATE_HTTP_STATUS
-            && !ngx_gate_http_is_status(parser))
+        if (parser->state == NGX_GATE_HTTP_PARSER_STATUS
+            && !ngx_gate_http_parser_is_status(parser))
         {
-            return ngx_gate_http_error(parser, "answer is not HTTP/1");
+            return ngx_gate_http_parser_error(parser, "answer is not HTTP/1");
         }
     }
 
@@ -204,7 +211,7 @@ ngx_gate_http_line(ngx_gate_http_parser_t *parser, u_char **pos, u_char *last)
 /* what has come of the line could be "HTTP/1.1 200 ..." */
 
 static ngx_uint_t
-ngx_gate_http_is_status(ngx_gate_http_parser_t *parser)
+ngx_gate_http_parser_is_status(ngx_gate_http_parser_t *parser)
 {
     u_char  ch, expected;
     size_t  i;
@@ -229,14 +236,14 @@ ngx_gate_http_is_status(ngx_gate_http_parser_t *parser)
 
 
 static ngx_int_t
-ngx_gate_http_status_line(ngx_gate_http_parser_t *parser)
+ngx_gate_http_parser_status_line(ngx_gate_http_parser_t *parser)
 {
     u_char  *p;
 
     /* all but the length has been tested on the way */
 
     if (parser->line_len < sizeof("HTTP/1.1 200") - 1) {
-        return ngx_gate_http_error(parser, "answer is not HTTP/1");
+        return ngx_gate_http_parser_error(parser, "answer is not HTTP/1");
     }
 
     p = &parser->line[sizeof("HTTP/1.") - 1];
@@ -245,10 +252,10 @@ ngx_gate_http_status_line(ngx_gate_http_parser_t *parser)
     parser->status = (p[2] - '0') * 100 + (p[3] - '0') * 10 + (p[4] - '0');
 
     if (parser->status < 100) {
-        return ngx_gate_http_error(parser, "invalid status");
+        return ngx_gate_http_parser_error(parser, "invalid status");
     }
 
-    parser->state = NGX_GATE_HTTP_HEADER;
+    parser->state = NGX_GATE_HTTP_PARSER_HEADER;
     parser->keepalive = !parser->http10;
     parser->close = 0;
     parser->framing = 0;
@@ -261,24 +268,25 @@ ngx_gate_http_status_line(ngx_gate_http_parser_t *parser)
 
 
 static ngx_int_t
-ngx_gate_http_header_line(ngx_gate_http_parser_t *parser)
+ngx_gate_http_parser_header_line(ngx_gate_http_parser_t *parser)
 {
     u_char     *p, *last;
     ngx_str_t   name, value;
 
     if (parser->line_len == 0) {
-        return ngx_gate_http_header_end(parser);
+        return ngx_gate_http_parser_header_end(parser);
     }
 
     p = parser->line;
-    last = p + ngx_min(parser->line_len, NGX_GATE_HTTP_LINE_MAX);
+    last = p + ngx_min(parser->line_len, NGX_GATE_HTTP_PARSER_LINE_MAX);
 
     if (*p == ' ' || *p == '\t') {
 
         /* goes on with the last line, which matters for a few of them */
 
-        return parser->framing ? ngx_gate_http_error(parser,
-                                                     "invalid header line")
+        return parser->framing ? ngx_gate_http_parser_error(parser,
+                                                            "invalid header "
+                                                            "line")
                                : NGX_OK;
     }
 
@@ -291,22 +299,23 @@ ngx_gate_http_header_line(ngx_gate_http_parser_t *parser)
     name.len = p - name.data;
 
     if (name.len == 0
-        || (p == last && parser->line_len <= NGX_GATE_HTTP_LINE_MAX)
+        || (p == last && parser->line_len <= NGX_GATE_HTTP_PARSER_LINE_MAX)
         || (p < last && *p != ':'))
     {
-        return ngx_gate_http_error(parser, "invalid header line");
+        return ngx_gate_http_parser_error(parser, "invalid header line");
     }
 
-    parser->framing = ngx_gate_http_token_is(&name, "content-length")
-                      || ngx_gate_http_token_is(&name, "transfer-encoding")
-                      || ngx_gate_http_token_is(&name, "connection");
+    parser->framing = ngx_gate_http_parser_token_is(&name, "content-length")
+                      || ngx_gate_http_parser_token_is(&name,
+                                                       "transfer-encoding")
+                      || ngx_gate_http_parser_token_is(&name, "connection");
 
     if (!parser->framing) {
         return NGX_OK;
     }
 
-    if (parser->line_len > NGX_GATE_HTTP_LINE_MAX) {
-        return ngx_gate_http_error(parser, "invalid header line");
+    if (parser->line_len > NGX_GATE_HTTP_PARSER_LINE_MAX) {
+        return ngx_gate_http_parser_error(parser, "invalid header line");
     }
 
     value.data = p + 1;
@@ -315,21 +324,21 @@ ngx_gate_http_header_line(ngx_gate_http_parser_t *parser)
     switch (name.len) {
 
     case sizeof("content-length") - 1:
-        return ngx_gate_http_content_length(parser, &value);
+        return ngx_gate_http_parser_content_length(parser, &value);
 
     case sizeof("transfer-encoding") - 1:
-        ngx_gate_http_transfer_encoding(parser, &value);
+        ngx_gate_http_parser_transfer_encoding(parser, &value);
         return NGX_OK;
 
     default:
-        ngx_gate_http_connection(parser, &value);
+        ngx_gate_http_parser_connection(parser, &value);
         return NGX_OK;
     }
 }
 
 
 static ngx_int_t
-ngx_gate_http_header_end(ngx_gate_http_parser_t *parser)
+ngx_gate_http_parser_header_end(ngx_gate_http_parser_t *parser)
 {
     ngx_uint_t  status;
 
@@ -339,7 +348,7 @@ ngx_gate_http_header_end(ngx_gate_http_parser_t *parser)
 
         /* an interim answer */
 
-        parser->state = NGX_GATE_HTTP_STATUS;
+        parser->state = NGX_GATE_HTTP_PARSER_STATUS;
         parser->status = 0;
         return NGX_OK;
     }
@@ -349,7 +358,7 @@ ngx_gate_http_header_end(ngx_gate_http_parser_t *parser)
     }
 
     if (parser->head || status == 101 || status == 204 || status == 304) {
-        parser->state = NGX_GATE_HTTP_END;
+        parser->state = NGX_GATE_HTTP_PARSER_END;
         return NGX_OK;
     }
 
@@ -365,11 +374,12 @@ ngx_gate_http_header_end(ngx_gate_http_parser_t *parser)
     }
 
     if (parser->chunked) {
-        parser->state = NGX_GATE_HTTP_CHUNK_SIZE;
+        parser->state = NGX_GATE_HTTP_PARSER_CHUNK_SIZE;
         return NGX_OK;
     }
 
-    parser->state = parser->length ? NGX_GATE_HTTP_BODY : NGX_GATE_HTTP_END;
+    parser->state = parser->length ? NGX_GATE_HTTP_PARSER_BODY
+                    : NGX_GATE_HTTP_PARSER_END;
     parser->left = parser->length;
 
     if (parser->left == -1) {
@@ -381,13 +391,14 @@ ngx_gate_http_header_end(ngx_gate_http_parser_t *parser)
 
 
 static ngx_int_t
-ngx_gate_http_content_length(ngx_gate_http_parser_t *parser, ngx_str_t *value)
+ngx_gate_http_parser_content_length(ngx_gate_http_parser_t *parser,
+    ngx_str_t *value)
 {
     off_t      n;
     ngx_str_t  token;
 
-    if (ngx_gate_http_next_token(value, &token) == 0) {
-        return ngx_gate_http_error(parser, "invalid Content-Length");
+    if (ngx_gate_http_parser_next_token(value, &token) == 0) {
+        return ngx_gate_http_parser_error(parser, "invalid Content-Length");
     }
 
     /* the same number more than once is as good as once */
@@ -396,48 +407,49 @@ ngx_gate_http_content_length(ngx_gate_http_parser_t *parser, ngx_str_t *value)
         n = ngx_atoof(token.data, token.len);
 
         if (n == NGX_ERROR || (parser->length != -1 && parser->length != n)) {
-            return ngx_gate_http_error(parser, "invalid Content-Length");
+            return ngx_gate_http_parser_error(parser, "invalid Content-Length");
         }
 
         parser->length = n;
 
-    } while (ngx_gate_http_next_token(value, &token));
+    } while (ngx_gate_http_parser_next_token(value, &token));
 
     return NGX_OK;
 }
 
 
 static void
-ngx_gate_http_transfer_encoding(ngx_gate_http_parser_t *parser,
+ngx_gate_http_parser_transfer_encoding(ngx_gate_http_parser_t *parser,
     ngx_str_t *value)
 {
     ngx_str_t  token;
 
     /* the last coding is the one that counts here */
 
-    while (ngx_gate_http_next_token(value, &token)) {
+    while (ngx_gate_http_parser_next_token(value, &token)) {
 
-        if (ngx_gate_http_token_is(&token, "identity")) {
+        if (ngx_gate_http_parser_token_is(&token, "identity")) {
             continue;
         }
 
         parser->encoded = 1;
-        parser->chunked = ngx_gate_http_token_is(&token, "chunked");
+        parser->chunked = ngx_gate_http_parser_token_is(&token, "chunked");
     }
 }
 
 
 static void
-ngx_gate_http_connection(ngx_gate_http_parser_t *parser, ngx_str_t *value)
+ngx_gate_http_parser_connection(ngx_gate_http_parser_t *parser,
+    ngx_str_t *value)
 {
     ngx_str_t  token;
 
-    while (ngx_gate_http_next_token(value, &token)) {
+    while (ngx_gate_http_parser_next_token(value, &token)) {
 
-        if (ngx_gate_http_token_is(&token, "close")) {
+        if (ngx_gate_http_parser_token_is(&token, "close")) {
             parser->close = 1;
 
-        } else if (ngx_gate_http_token_is(&token, "keep-alive")) {
+        } else if (ngx_gate_http_parser_token_is(&token, "keep-alive")) {
             parser->keepalive = 1;
         }
     }
@@ -445,14 +457,14 @@ ngx_gate_http_connection(ngx_gate_http_parser_t *parser, ngx_str_t *value)
 
 
 static ngx_int_t
-ngx_gate_http_chunk_line(ngx_gate_http_parser_t *parser)
+ngx_gate_http_parser_chunk_line(ngx_gate_http_parser_t *parser)
 {
     off_t       n;
     u_char      ch, *p, *last;
     ngx_uint_t  digit;
 
     p = parser->line;
-    last = p + ngx_min(parser->line_len, NGX_GATE_HTTP_LINE_MAX);
+    last = p + ngx_min(parser->line_len, NGX_GATE_HTTP_PARSER_LINE_MAX);
 
     for (n = 0; p < last; p++) {
 
@@ -469,7 +481,7 @@ ngx_gate_http_chunk_line(ngx_gate_http_parser_t *parser)
         }
 
         if (n > NGX_MAX_OFF_T_VALUE / 16) {
-            return ngx_gate_http_error(parser, "invalid chunk");
+            return ngx_gate_http_parser_error(parser, "invalid chunk");
         }
 
         n = n * 16 + digit;
@@ -480,11 +492,12 @@ ngx_gate_http_chunk_line(ngx_gate_http_parser_t *parser)
     if (p == parser->line
         || (p < last && *p != ';' && *p != ' ' && *p != '\t'))
     {
-        return ngx_gate_http_error(parser, "invalid chunk");
+        return ngx_gate_http_parser_error(parser, "invalid chunk");
     }
 
     parser->left = n;
-    parser->state = n ? NGX_GATE_HTTP_CHUNK : NGX_GATE_HTTP_TRAILER;
+    parser->state = n ? NGX_GATE_HTTP_PARSER_CHUNK
+                    : NGX_GATE_HTTP_PARSER_TRAILER;
 
     return NGX_OK;
 }
@@ -493,14 +506,15 @@ ngx_gate_http_chunk_line(ngx_gate_http_parser_t *parser)
 /* NGX_DECLINED: this part has ended */
 
 static ngx_int_t
-ngx_gate_http_piece(ngx_gate_http_parser_t *parser, u_char **pos, u_char *last,
-    ngx_str_t *body)
+ngx_gate_http_parser_body(ngx_gate_http_parser_t *parser, u_char **pos,
+    u_char *last, ngx_str_t *body)
 {
     size_t  size;
 
     if (parser->left == 0) {
-        parser->state = (parser->state == NGX_GATE_HTTP_CHUNK)
-                        ? NGX_GATE_HTTP_CHUNK_END : NGX_GATE_HTTP_END;
+        parser->state = (parser->state == NGX_GATE_HTTP_PARSER_CHUNK)
+                        ? NGX_GATE_HTTP_PARSER_CHUNK_END
+                        : NGX_GATE_HTTP_PARSER_END;
         return NGX_DECLINED;
     }
 
@@ -529,7 +543,7 @@ ngx_gate_http_piece(ngx_gate_http_parser_t *parser, u_char **pos, u_char *last,
 
 
 static ngx_int_t
-ngx_gate_http_error(ngx_gate_http_parser_t *parser, const char *text)
+ngx_gate_http_parser_error(ngx_gate_http_parser_t *parser, const char *text)
 {
     parser->error = text;
 
@@ -540,7 +554,7 @@ ngx_gate_http_error(ngx_gate_http_parser_t *parser, const char *text)
 /* of a list such as "close, te" */
 
 static ngx_uint_t
-ngx_gate_http_next_token(ngx_str_t *value, ngx_str_t *token)
+ngx_gate_http_parser_next_token(ngx_str_t *value, ngx_str_t *token)
 {
     u_char  *p, *last;
 
@@ -571,7 +585,7 @@ ngx_gate_http_next_token(ngx_str_t *value, ngx_str_t *token)
 
 
 static ngx_uint_t
-ngx_gate_http_token_is(ngx_str_t *token, const char *text)
+ngx_gate_http_parser_token_is(ngx_str_t *token, const char *text)
 {
     size_t  i;
 

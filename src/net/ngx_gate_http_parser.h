@@ -14,41 +14,41 @@
 #include <ngx_core.h>
 
 
-#define NGX_GATE_HTTP_HEADER_MAX  65536    /* all header and trailer lines */
-#define NGX_GATE_HTTP_LINE_MAX    256      /* what is looked at of a line */
+#define NGX_GATE_HTTP_PARSER_HEADER_MAX  65536 /* header and trailer lines */
+#define NGX_GATE_HTTP_PARSER_LINE_MAX    256   /* what is looked at of a line */
 
 
 typedef enum {
-    NGX_GATE_HTTP_STATUS = 0,
-    NGX_GATE_HTTP_HEADER,
-    NGX_GATE_HTTP_BODY,
-    NGX_GATE_HTTP_CHUNK_SIZE,
-    NGX_GATE_HTTP_CHUNK,
-    NGX_GATE_HTTP_CHUNK_END,
-    NGX_GATE_HTTP_TRAILER,
-    NGX_GATE_HTTP_END
-} ngx_gate_http_state_e;
+    NGX_GATE_HTTP_PARSER_STATUS = 0,
+    NGX_GATE_HTTP_PARSER_HEADER,
+    NGX_GATE_HTTP_PARSER_BODY,
+    NGX_GATE_HTTP_PARSER_CHUNK_SIZE,
+    NGX_GATE_HTTP_PARSER_CHUNK,
+    NGX_GATE_HTTP_PARSER_CHUNK_END,
+    NGX_GATE_HTTP_PARSER_TRAILER,
+    NGX_GATE_HTTP_PARSER_END
+} ngx_gate_http_parser_state_e;
 
 
 typedef struct {
-    ngx_gate_http_state_e     state;
-    ngx_uint_t                status;       /* of the final answer, or 0 */
-    const char               *error;
-    off_t                     left;         /* of the body, or of a chunk;
-                                               -1: until the end */
-    off_t                     length;       /* Content-Length, or -1 */
-    size_t                    header_size;
-    size_t                    line_len;     /* may be more than is in line */
-    u_char                    line[NGX_GATE_HTTP_LINE_MAX];
+    ngx_gate_http_parser_state_e  state;
+    ngx_uint_t                    status;    /* of the final answer, or 0 */
+    const char                   *error;
+    off_t                         left;      /* of the body, or of a chunk;
+                                                -1: until the end */
+    off_t                         length;    /* Content-Length, or -1 */
+    size_t                        header_size;
+    size_t                        line_len;  /* may be more than is in line */
+    u_char                        line[NGX_GATE_HTTP_PARSER_LINE_MAX];
 
-    unsigned                  head:1;       /* an answer to HEAD */
-    unsigned                  http10:1;
-    unsigned                  chunked:1;
-    unsigned                  encoded:1;    /* Transfer-Encoding was there */
-    unsigned                  close:1;
-    unsigned                  keepalive:1;
-    unsigned                  framing:1;    /* the last line was of these */
-    unsigned                  begun:1;      /* a byte has come */
+    unsigned                      head:1;    /* an answer to HEAD */
+    unsigned                      http10:1;
+    unsigned                      chunked:1;
+    unsigned                      encoded:1; /* Transfer-Encoding was there */
+    unsigned                      close:1;
+    unsigned                      keepalive:1;
+    unsigned                      framing:1; /* the last line was of these */
+    unsigned                      begun:1;   /* a byte has come */
 } ngx_gate_http_parser_t;
 
 
@@ -61,21 +61,21 @@ void ngx_gate_http_parser_init(ngx_gate_http_parser_t *parser,
  * NGX_ERROR: it is none, and parser->error says why.
  */
 
-ngx_int_t ngx_gate_http_parse(ngx_gate_http_parser_t *parser, u_char **pos,
-    u_char *last, ngx_str_t *body);
+ngx_int_t ngx_gate_http_parser_parse(ngx_gate_http_parser_t *parser,
+    u_char **pos, u_char *last, ngx_str_t *body);
 
 /* the connection has ended: NGX_DONE, or NGX_ERROR if it did so too early */
 
-ngx_int_t ngx_gate_http_parse_end(ngx_gate_http_parser_t *parser);
+ngx_int_t ngx_gate_http_parser_eof(ngx_gate_http_parser_t *parser);
 
 /* the final header has been read */
 
-#define ngx_gate_http_has_status(parser)                                      \
-    ((parser)->state >= NGX_GATE_HTTP_BODY)
+#define ngx_gate_http_parser_has_status(parser)                               \
+    ((parser)->state >= NGX_GATE_HTTP_PARSER_BODY)
 
 /* once complete: another request may follow on the same connection */
 
-#define ngx_gate_http_keepalive(parser)                                       \
+#define ngx_gate_http_parser_keepalive(parser)                                \
     ((parser)->keepalive && !(parser)->close)
 
 

@@ -9,7 +9,7 @@
 #include <ngx_gate_http_url.h>
 
 
-static ngx_uint_t ngx_gate_http_url_begins(ngx_str_t *text,
+static ngx_uint_t ngx_gate_http_url_starts_with(ngx_str_t *text,
     const char *prefix, size_t len);
 static char *ngx_gate_http_url_unix(ngx_conf_t *cf, ngx_gate_http_url_t *url,
     ngx_str_t *text);
@@ -29,20 +29,20 @@ ngx_gate_http_url_parse(ngx_conf_t *cf, ngx_gate_http_url_t *url,
 
     rest = *text;
 
-    if (ngx_gate_http_url_begins(text, "http://", 7)) {
+    if (ngx_gate_http_url_starts_with(text, "http://", 7)) {
         rest.data += 7;
         rest.len -= 7;
 
-    } else if (ngx_gate_http_url_begins(text, "https://", 8)) {
+    } else if (ngx_gate_http_url_starts_with(text, "https://", 8)) {
         rest.data += 8;
         rest.len -= 8;
         url->tls = 1;
 
-    } else if (!ngx_gate_http_url_begins(text, "unix:", 5)) {
+    } else if (!ngx_gate_http_url_starts_with(text, "unix:", 5)) {
         return "does not begin with \"http://\", \"https://\" or \"unix:\"";
     }
 
-    if (ngx_gate_http_url_begins(&rest, "unix:", 5)) {
+    if (ngx_gate_http_url_starts_with(&rest, "unix:", 5)) {
         err = ngx_gate_http_url_unix(cf, url, &rest);
 
     } else {
@@ -54,7 +54,7 @@ ngx_gate_http_url_parse(ngx_conf_t *cf, ngx_gate_http_url_t *url,
 
 
 static ngx_uint_t
-ngx_gate_http_url_begins(ngx_str_t *text, const char *prefix, size_t len)
+ngx_gate_http_url_starts_with(ngx_str_t *text, const char *prefix, size_t len)
 {
     size_t  i;
 

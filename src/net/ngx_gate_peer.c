@@ -10,27 +10,27 @@
 #include <ngx_event.h>
 #include <ngx_gate.h>
 #include <ngx_gate_peer.h>
-#include <ngx_gate_peer_steps.h>
+#include <ngx_gate_peer_connect.h>
 
 
-#define NGX_GATE_PEER_POOL   1024
-#define NGX_GATE_PEER_OUT    512
-#define NGX_GATE_PEER_ERRNO  64      /* text of a system error */
+#define NGX_GATE_PEER_POOL_SIZE  1024
+#define NGX_GATE_PEER_OUT_SIZE   512
+#define NGX_GATE_PEER_ERRNO_MAX  64    /* text of a system error */
 
 
-static ngx_int_t ngx_gate_peer_prepare(ngx_gate_peer_t *peer);
+static ngx_int_t ngx_gate_peer_create_buffers(ngx_gate_peer_t *peer);
 static void ngx_gate_peer_unix_address(ngx_gate_peer_t *peer);
-static void ngx_gate_peer_resolved(ngx_gate_resolve_t *resolve);
+static void ngx_gate_peer_resolve_handler(ngx_gate_resolve_t *resolve);
 
 static void ngx_gate_peer_read_handler(ngx_event_t *rev);
 static void ngx_gate_peer_write_handler(ngx_event_t *wev);
-static void ngx_gate_peer_ended_handler(ngx_event_t *ev);
+static void ngx_gate_peer_closed_handler(ngx_event_t *ev);
 static void ngx_gate_peer_read(ngx_gate_peer_t *peer);
-static ngx_int_t ngx_gate_peer_room(ngx_gate_peer_t *peer);
+static ngx_int_t ngx_gate_peer_free_buffer(ngx_gate_peer_t *peer);
 static void ngx_gate_peer_write(ngx_gate_peer_t *peer);
-static ngx_uint_t ngx_gate_peer_stale(ngx_gate_peer_t *peer);
+static ngx_uint_t ngx_gate_peer_reconnect(ngx_gate_peer_t *peer);
 
-static void ngx_gate_peer_posted(ngx_event_t *ev);
+static void ngx_gate_peer_post_handler(ngx_event_t *ev);
 
 
 void
@@ -45,7 +45,7 @@ ngx_gate_peer_connect(ngx_gate_peer_t *peer)
     peer->error_len = 0;
     peer->tried = 0;
 
-    if (ngx_gate_peer_prepare(peer) != NGX_OK) {
+    if (ngx_gate_peer_create_buffers(peer) != NGX_OK) {
         ngx_gate_peer_error(peer, NGX_GATE_NO_MEMORY, "no memory");
         ngx_gate_peer_fail(peer);
         return;
@@ -55,7 +55,7 @@ ngx_gate_peer_connect(ngx_gate_peer_t *peer)
 
     if (peer->endpoint->path.len) {
         ngx_gate_peer_unix_address(peer);
-        ngx_gate_peer_try(peer);
+        ngx_gate_peer_connect_next(peer);
         return;
     }
 
@@ -66,39 +66,39 @@ ngx_gate_peer_connect(ngx_gate_peer_t *peer)
     resolve->resolver = peer->resolver;
     resolve->log = peer->log;
     resolve->data = peer;
-    resolve->handler = ngx_gate_peer_resolved;
+    resolve->handler = ngx_gate_peer_resolve_handler;
 
     rc = ngx_gate_resolve_start(resolve);
 
     if (rc != NGX_AGAIN) {
-        ngx_gate_peer_resolved(resolve);
+        ngx_gate_peer_resolve_handler(resolve);
     }
 }
 
 
 static ngx_int_t
-ngx_gate_peer_prepare(ngx_gate_peer_t *peer)
+ngx_gate_peer_create_buffers(ngx_gate_peer_t *peer)
 {
     ngx_pool_t  *pool;
 
-    pool = ngx_create_pool(NGX_GATE_PEER_POOL, peer->log);
+    pool = ngx_create_pool(NGX_GATE_PEER_POOL_SIZE, peer->log);
     if (pool == NULL) {
         return NGX_ERROR;
     }
 
     peer->pool = pool;
 
-    peer->in = ngx_create_temp_buf(pool, NGX_GATE_PEER_BUFFER);
+    peer->in = ngx_create_temp_buf(pool, NGX_GATE_PEER_IN_SIZE);
     if (peer->in == NULL) {
         return NGX_ERROR;
     }
 
-    peer->out = ngx_create_temp_buf(pool, NGX_GATE_PEER_OUT);
+    peer->out = ngx_create_temp_buf(pool, NGX_GATE_PEER_OUT_SIZE);
     if (peer->out == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_gate_hush_init(&peer->hush, peer->log);
+    ngx_gate_log_capture_init(&peer->capture, peer->log);
 
     return NGX_OK;
 }
@@ -128,7 +128,7 @@ ngx_gate_peer_unix_address(ngx_gate_peer_t *peer)
 
 
 static void
-ngx_gate_peer_resolved(ngx_gate_resolve_t *resolve)
+ngx_gate_peer_resolve_handler(ngx_gate_resolve_t *resolve)
 {
     ngx_gate_peer_t *peer = resolve->data;
 
@@ -139,12 +139,12 @@ ngx_gate_peer_resolved(ngx_gate_resolve_t *resolve)
         return;
     }
 
-    ngx_gate_peer_try(peer);
+    ngx_gate_peer_connect_next(peer);
 }
 
 
 void
-ngx_gate_peer_ready(ngx_gate_peer_t *peer)
+ngx_gate_peer_connected(ngx_gate_peer_t *peer)
 {
     ngx_connection_t  *c;
 
@@ -196,7 +196,7 @@ ngx_gate_peer_send(ngx_gate_peer_t *peer, u_char *data, size_t size)
     }
 
     if (ngx_tcp_nodelay(peer->connection) != NGX_OK) {
-        ngx_gate_peer_broken(peer, ngx_socket_errno, "setsockopt()");
+        ngx_gate_peer_connection_error(peer, ngx_socket_errno, "setsockopt()");
         return;
     }
 
@@ -226,7 +226,7 @@ void
 ngx_gate_peer_keep(ngx_gate_peer_t *peer)
 {
     if (!peer->connected
-        || peer->ended
+        || peer->eof
         || peer->in->pos != peer->in->last
         || peer->out->pos != peer->out->last)
     {
@@ -278,7 +278,7 @@ ngx_gate_peer_read_handler(ngx_event_t *rev)
     c = rev->data;
     peer = c->data;
 
-    if (ngx_gate_peer_stopping(peer)) {
+    if (ngx_gate_peer_is_closing(peer)) {
         return;
     }
 
@@ -295,7 +295,7 @@ ngx_gate_peer_write_handler(ngx_event_t *wev)
     c = wev->data;
     peer = c->data;
 
-    if (ngx_gate_peer_stopping(peer)) {
+    if (ngx_gate_peer_is_closing(peer)) {
         return;
     }
 
@@ -306,13 +306,13 @@ ngx_gate_peer_write_handler(ngx_event_t *wev)
 /* after the end, until the caller has closed */
 
 static void
-ngx_gate_peer_ended_handler(ngx_event_t *ev)
+ngx_gate_peer_closed_handler(ngx_event_t *ev)
 {
     ngx_connection_t  *c;
 
     c = ev->data;
 
-    (void) ngx_gate_peer_stopping(c->data);
+    (void) ngx_gate_peer_is_closing(c->data);
 }
 
 
@@ -328,19 +328,19 @@ ngx_gate_peer_read(ngx_gate_peer_t *peer)
     c = peer->connection;
     in = peer->in;
 
-    if (peer->ended) {
-        c->read->handler = ngx_gate_peer_ended_handler;
-        c->write->handler = ngx_gate_peer_ended_handler;
+    if (peer->eof) {
+        c->read->handler = ngx_gate_peer_closed_handler;
+        c->write->handler = ngx_gate_peer_closed_handler;
         peer->handler(peer, NGX_GATE_PEER_CLOSED);
         return;
     }
 
     if (peer->err) {
-        ngx_gate_peer_broken(peer, peer->err, "recv()");
+        ngx_gate_peer_connection_error(peer, peer->err, "recv()");
         return;
     }
 
-    if (ngx_gate_peer_room(peer) != NGX_OK) {
+    if (ngx_gate_peer_free_buffer(peer) != NGX_OK) {
         ngx_gate_peer_error(peer, NGX_GATE_PROTOCOL,
                             "peer sent more than can be understood");
         ngx_gate_peer_fail(peer);
@@ -349,7 +349,7 @@ ngx_gate_peer_read(ngx_gate_peer_t *peer)
 
     n = NGX_OK;
     fresh = 0;
-    ngx_str_null(&peer->hush.text);
+    ngx_str_null(&peer->capture.text);
 
     while (in->last < in->end) {
 
@@ -370,7 +370,7 @@ ngx_gate_peer_read(ngx_gate_peer_t *peer)
         err = ngx_socket_errno;
 
         if (!fresh) {
-            ngx_gate_peer_broken(peer, err, "recv()");
+            ngx_gate_peer_connection_error(peer, err, "recv()");
             return;
         }
 
@@ -380,7 +380,7 @@ ngx_gate_peer_read(ngx_gate_peer_t *peer)
     }
 
     if (n == NGX_AGAIN && ngx_handle_read_event(c->read, 0) != NGX_OK) {
-        ngx_gate_peer_broken(peer, 0, "recv()");
+        ngx_gate_peer_connection_error(peer, 0, "recv()");
         return;
     }
 
@@ -395,12 +395,12 @@ ngx_gate_peer_read(ngx_gate_peer_t *peer)
         return;
     }
 
-    if (n == 0 && !fresh && ngx_gate_peer_stale(peer)) {
+    if (n == 0 && !fresh && ngx_gate_peer_reconnect(peer)) {
         return;
     }
 
     if (n == 0) {
-        peer->ended = 1;
+        peer->eof = 1;
     }
 
     if (n != NGX_AGAIN) {
@@ -418,7 +418,7 @@ ngx_gate_peer_read(ngx_gate_peer_t *peer)
 
 
 static ngx_int_t
-ngx_gate_peer_room(ngx_gate_peer_t *peer)
+ngx_gate_peer_free_buffer(ngx_gate_peer_t *peer)
 {
     size_t      len;
     ngx_buf_t  *in;
@@ -446,7 +446,7 @@ ngx_gate_peer_write(ngx_gate_peer_t *peer)
 
     c = peer->connection;
     out = peer->out;
-    ngx_str_null(&peer->hush.text);
+    ngx_str_null(&peer->capture.text);
 
     while (out->pos < out->last) {
 
@@ -458,7 +458,7 @@ ngx_gate_peer_write(ngx_gate_peer_t *peer)
 
         if (n <= 0) {
             err = ngx_socket_errno;
-            ngx_gate_peer_broken(peer, err, "send()");
+            ngx_gate_peer_connection_error(peer, err, "send()");
             return;
         }
 
@@ -471,13 +471,14 @@ ngx_gate_peer_write(ngx_gate_peer_t *peer)
     }
 
     if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
-        ngx_gate_peer_broken(peer, 0, "send()");
+        ngx_gate_peer_connection_error(peer, 0, "send()");
     }
 }
 
 
 void
-ngx_gate_peer_broken(ngx_gate_peer_t *peer, ngx_err_t err, const char *call)
+ngx_gate_peer_connection_error(ngx_gate_peer_t *peer, ngx_err_t err,
+    const char *call)
 {
     ngx_str_t          text;
     ngx_gate_reason_e  reason;
@@ -487,11 +488,11 @@ ngx_gate_peer_broken(ngx_gate_peer_t *peer, ngx_err_t err, const char *call)
         return;
     }
 
-    if (ngx_gate_peer_stale(peer)) {
+    if (ngx_gate_peer_reconnect(peer)) {
         return;
     }
 
-    reason = ngx_gate_tls_reason(&peer->hush.text, 0, &text);
+    reason = ngx_gate_tls_reason(&peer->capture.text, 0, &text);
 
     if (reason != NGX_GATE_OK) {
         ngx_gate_peer_error(peer, reason, "%V", &text);
@@ -510,7 +511,7 @@ ngx_gate_peer_broken(ngx_gate_peer_t *peer, ngx_err_t err, const char *call)
 /* the other side had given up a kept connection: begins anew */
 
 static ngx_uint_t
-ngx_gate_peer_stale(ngx_gate_peer_t *peer)
+ngx_gate_peer_reconnect(ngx_gate_peer_t *peer)
 {
     if (!peer->reused) {
         return 0;
@@ -533,14 +534,14 @@ ngx_gate_peer_post(ngx_gate_peer_t *peer)
         return;
     }
 
-    ngx_gate_timer_init(ev, ngx_gate_peer_posted, peer->log);
+    ngx_gate_event_init(ev, ngx_gate_peer_post_handler, peer->log);
 
     ngx_post_event(ev, &ngx_posted_next_events);
 }
 
 
 static void
-ngx_gate_peer_posted(ngx_event_t *ev)
+ngx_gate_peer_post_handler(ngx_event_t *ev)
 {
     ngx_gate_peer_t  *peer;
 
@@ -557,14 +558,14 @@ ngx_gate_peer_posted(ngx_event_t *ev)
         return;
     }
 
-    ngx_gate_peer_established(peer);
+    ngx_gate_peer_connect_established(peer);
 }
 
 
 /* worker_shutdown_timeout has passed, or the kept connection is unwanted */
 
 ngx_uint_t
-ngx_gate_peer_stopping(ngx_gate_peer_t *peer)
+ngx_gate_peer_is_closing(ngx_gate_peer_t *peer)
 {
     if (!peer->connection->close) {
         return 0;
@@ -605,7 +606,7 @@ ngx_gate_peer_errno(ngx_gate_peer_t *peer, ngx_gate_reason_e reason,
     const char *call, ngx_err_t err)
 {
     size_t  len;
-    u_char  text[NGX_GATE_PEER_ERRNO];
+    u_char  text[NGX_GATE_PEER_ERRNO_MAX];
 
     len = ngx_strerror(err, text, sizeof(text)) - text;
 
@@ -675,7 +676,7 @@ ngx_gate_peer_disconnect(ngx_gate_peer_t *peer)
 
     peer->connected = 0;
     peer->err = 0;
-    peer->ended = 0;
+    peer->eof = 0;
     peer->kept = 0;
     peer->reused = 0;
 }

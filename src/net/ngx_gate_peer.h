@@ -12,12 +12,12 @@
 
 #include <ngx_gate.h>
 #include <ngx_gate_endpoint.h>
-#include <ngx_gate_hush.h>
+#include <ngx_gate_log_capture.h>
 #include <ngx_gate_resolve.h>
 #include <ngx_gate_tls.h>
 
 
-#define NGX_GATE_PEER_BUFFER  16384
+#define NGX_GATE_PEER_IN_SIZE  16384
 
 
 typedef enum {
@@ -57,12 +57,12 @@ struct ngx_gate_peer_s {
     ngx_uint_t                first;       /* the address to begin with */
     ngx_uint_t                tried;       /* how many of them */
     ngx_event_t               posted;
-    ngx_gate_hush_t           hush;        /* c->log */
+    ngx_gate_log_capture_t    capture;     /* c->log */
     ngx_err_t                 err;         /* of recv(), behind some bytes */
 
     unsigned                  connected:1;
     unsigned                  failed:1;    /* which the handler must be told */
-    unsigned                  ended:1;     /* nothing more will come */
+    unsigned                  eof:1;       /* nothing more will come */
     unsigned                  kept:1;
     unsigned                  reused:1;    /* kept, then sent to, no answer */
 };

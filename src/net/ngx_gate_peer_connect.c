@@ -10,23 +10,23 @@
 #include <ngx_event.h>
 #include <ngx_gate.h>
 #include <ngx_gate_peer.h>
-#include <ngx_gate_peer_steps.h>
+#include <ngx_gate_peer_connect.h>
 
 
-static ngx_int_t ngx_gate_peer_socket(ngx_gate_peer_t *peer,
+static ngx_int_t ngx_gate_peer_connect_socket(ngx_gate_peer_t *peer,
     struct sockaddr *sockaddr, socklen_t socklen);
-static ngx_connection_t *ngx_gate_peer_connection(ngx_gate_peer_t *peer,
-    ngx_socket_t s);
-static void ngx_gate_peer_connecting(ngx_event_t *ev);
-static void ngx_gate_peer_shaking(ngx_event_t *ev);
-static void ngx_gate_peer_handshake(ngx_gate_peer_t *peer);
+static ngx_connection_t *ngx_gate_peer_connect_get_connection(
+    ngx_gate_peer_t *peer, ngx_socket_t s);
+static void ngx_gate_peer_connect_handler(ngx_event_t *ev);
+static void ngx_gate_peer_connect_handshake_handler(ngx_event_t *ev);
+static void ngx_gate_peer_connect_handshake(ngx_gate_peer_t *peer);
 static void ngx_gate_peer_connect_error(ngx_gate_peer_t *peer, ngx_err_t err);
 
 
 /* one address after the other; the last one's error stands */
 
 void
-ngx_gate_peer_try(ngx_gate_peer_t *peer)
+ngx_gate_peer_connect_next(ngx_gate_peer_t *peer)
 {
     ngx_int_t            rc;
     ngx_uint_t           i;
@@ -40,8 +40,8 @@ ngx_gate_peer_try(ngx_gate_peer_t *peer)
         i = (peer->first + peer->tried) % resolve->naddrs;
         peer->tried++;
 
-        rc = ngx_gate_peer_socket(peer, &resolve->addrs[i].sockaddr,
-                                  resolve->socklens[i]);
+        rc = ngx_gate_peer_connect_socket(peer, &resolve->addrs[i].sockaddr,
+                                          resolve->socklens[i]);
 
         if (rc == NGX_AGAIN) {
             return;
@@ -69,7 +69,7 @@ ngx_gate_peer_try(ngx_gate_peer_t *peer)
  */
 
 static ngx_int_t
-ngx_gate_peer_socket(ngx_gate_peer_t *peer, struct sockaddr *sockaddr,
+ngx_gate_peer_connect_socket(ngx_gate_peer_t *peer, struct sockaddr *sockaddr,
     socklen_t socklen)
 {
     int                rc;
@@ -91,7 +91,7 @@ ngx_gate_peer_socket(ngx_gate_peer_t *peer, struct sockaddr *sockaddr,
         return NGX_ERROR;
     }
 
-    c = ngx_gate_peer_connection(peer, s);
+    c = ngx_gate_peer_connect_get_connection(peer, s);
     if (c == NULL) {
         return NGX_ERROR;
     }
@@ -134,11 +134,11 @@ ngx_gate_peer_socket(ngx_gate_peer_t *peer, struct sockaddr *sockaddr,
 /* takes over the socket, also where it fails */
 
 static ngx_connection_t *
-ngx_gate_peer_connection(ngx_gate_peer_t *peer, ngx_socket_t s)
+ngx_gate_peer_connect_get_connection(ngx_gate_peer_t *peer, ngx_socket_t s)
 {
     ngx_connection_t  *c;
 
-    c = ngx_get_connection(s, &peer->hush.log);
+    c = ngx_get_connection(s, &peer->capture.log);
 
     if (c == NULL) {
         ngx_gate_peer_error(peer, NGX_GATE_NO_CONNECTIONS,
@@ -168,8 +168,8 @@ ngx_gate_peer_connection(ngx_gate_peer_t *peer, ngx_socket_t s)
 
     c->read->log = peer->log;
     c->write->log = peer->log;
-    c->read->handler = ngx_gate_peer_connecting;
-    c->write->handler = ngx_gate_peer_connecting;
+    c->read->handler = ngx_gate_peer_connect_handler;
+    c->write->handler = ngx_gate_peer_connect_handler;
 
     if (ngx_nonblocking(s) == -1
         || (ngx_add_conn && ngx_add_conn(c) != NGX_OK))
@@ -184,7 +184,7 @@ ngx_gate_peer_connection(ngx_gate_peer_t *peer, ngx_socket_t s)
 
 
 static void
-ngx_gate_peer_connecting(ngx_event_t *ev)
+ngx_gate_peer_connect_handler(ngx_event_t *ev)
 {
     int                err;
     socklen_t          len;
@@ -194,7 +194,7 @@ ngx_gate_peer_connecting(ngx_event_t *ev)
     c = ev->data;
     peer = c->data;
 
-    if (ngx_gate_peer_stopping(peer)) {
+    if (ngx_gate_peer_is_closing(peer)) {
         return;
     }
 
@@ -215,21 +215,21 @@ ngx_gate_peer_connecting(ngx_event_t *ev)
     if (err) {
         ngx_gate_peer_connect_error(peer, err);
         ngx_gate_peer_disconnect(peer);
-        ngx_gate_peer_try(peer);
+        ngx_gate_peer_connect_next(peer);
         return;
     }
 
-    ngx_gate_peer_established(peer);
+    ngx_gate_peer_connect_established(peer);
 }
 
 
 void
-ngx_gate_peer_established(ngx_gate_peer_t *peer)
+ngx_gate_peer_connect_established(ngx_gate_peer_t *peer)
 {
     ngx_connection_t  *c;
 
     if (peer->endpoint->tls == NULL) {
-        ngx_gate_peer_ready(peer);
+        ngx_gate_peer_connected(peer);
         return;
     }
 
@@ -237,8 +237,8 @@ ngx_gate_peer_established(ngx_gate_peer_t *peer)
 
     peer->log->action = "shaking hands in TLS";
 
-    c->read->handler = ngx_gate_peer_shaking;
-    c->write->handler = ngx_gate_peer_shaking;
+    c->read->handler = ngx_gate_peer_connect_handshake_handler;
+    c->write->handler = ngx_gate_peer_connect_handshake_handler;
 
     if (ngx_gate_tls_start(peer->endpoint->tls, c) != NGX_OK) {
         ngx_gate_peer_error(peer, NGX_GATE_NO_MEMORY, "could not begin TLS");
@@ -246,12 +246,12 @@ ngx_gate_peer_established(ngx_gate_peer_t *peer)
         return;
     }
 
-    ngx_gate_peer_handshake(peer);
+    ngx_gate_peer_connect_handshake(peer);
 }
 
 
 static void
-ngx_gate_peer_shaking(ngx_event_t *ev)
+ngx_gate_peer_connect_handshake_handler(ngx_event_t *ev)
 {
     ngx_gate_peer_t   *peer;
     ngx_connection_t  *c;
@@ -259,16 +259,16 @@ ngx_gate_peer_shaking(ngx_event_t *ev)
     c = ev->data;
     peer = c->data;
 
-    if (ngx_gate_peer_stopping(peer)) {
+    if (ngx_gate_peer_is_closing(peer)) {
         return;
     }
 
-    ngx_gate_peer_handshake(peer);
+    ngx_gate_peer_connect_handshake(peer);
 }
 
 
 static void
-ngx_gate_peer_handshake(ngx_gate_peer_t *peer)
+ngx_gate_peer_connect_handshake(ngx_gate_peer_t *peer)
 {
     ngx_int_t           rc;
     ngx_str_t           text;
@@ -277,15 +277,15 @@ ngx_gate_peer_handshake(ngx_gate_peer_t *peer)
 
     c = peer->connection;
 
-    rc = ngx_gate_tls_handshake(peer->endpoint->tls, c, &peer->hush, &reason,
+    rc = ngx_gate_tls_handshake(peer->endpoint->tls, c, &peer->capture, &reason,
                                 &text);
 
     if (rc == NGX_AGAIN) {
 
         /* nginx has put its own in their place */
 
-        c->read->handler = ngx_gate_peer_shaking;
-        c->write->handler = ngx_gate_peer_shaking;
+        c->read->handler = ngx_gate_peer_connect_handshake_handler;
+        c->write->handler = ngx_gate_peer_connect_handshake_handler;
         return;
     }
 
@@ -295,7 +295,7 @@ ngx_gate_peer_handshake(ngx_gate_peer_t *peer)
         return;
     }
 
-    ngx_gate_peer_ready(peer);
+    ngx_gate_peer_connected(peer);
 }
 
 

@@ -11,28 +11,28 @@
  * only one, which is watched until the end, for reading; where libpq has
  * closed it, it says so, and the kernel has forgotten the events by itself.
  *
- * A connection serves one question at a time, the first in its queue.  While
- * there is no connection, that question's deadline is also shared out among
+ * A connection serves one query at a time, the first in its queue.  While
+ * there is no connection, that query's deadline is also shared out among
  * the attempts to get one.  Whoever leaves in the middle of being served
- * takes the connection with him, since a question cannot be taken back; the
+ * takes the connection with him, since a query cannot be taken back; the
  * next in the queue begins anew.
  */
 
 
-#include <ngx_gate_pq_steps.h>
+#include <ngx_gate_pq_connection.h>
 
 
-static ngx_gate_pq_t *ngx_gate_pq_get(ngx_gate_pq_conf_t *pcf);
+static ngx_gate_pq_t *ngx_gate_pq_get_connection(ngx_gate_pq_conf_t *pcf);
 static void ngx_gate_pq_release(ngx_gate_pq_t *pq);
-static void ngx_gate_pq_work(ngx_event_t *ev);
-static void ngx_gate_pq_timeout(ngx_event_t *ev);
-static void ngx_gate_pq_event(ngx_event_t *ev);
-static void ngx_gate_pq_count(ngx_gate_pq_t *pq, ngx_connection_t *c);
-static ngx_int_t ngx_gate_pq_connection(ngx_gate_pq_t *pq);
+static void ngx_gate_pq_post_handler(ngx_event_t *ev);
+static void ngx_gate_pq_timeout_handler(ngx_event_t *ev);
+static void ngx_gate_pq_event_handler(ngx_event_t *ev);
+static void ngx_gate_pq_count_received(ngx_gate_pq_t *pq, ngx_connection_t *c);
+static ngx_int_t ngx_gate_pq_add_connection(ngx_gate_pq_t *pq);
 static ngx_int_t ngx_gate_pq_set_event(ngx_event_t *ev, ngx_int_t event,
     ngx_uint_t wanted);
 static void ngx_gate_pq_unwatch(ngx_gate_pq_t *pq);
-static void ngx_gate_pq_forget_ssl_errors(void);
+static void ngx_gate_pq_clear_ssl_errors(void);
 
 
 /* what libpq reads at a time, while no message is longer */
@@ -48,14 +48,14 @@ static ngx_queue_t  ngx_gate_pq_connections = {
 
 
 ngx_int_t
-ngx_gate_pq_ask(ngx_gate_pq_question_t *q)
+ngx_gate_pq_send(ngx_gate_pq_query_t *q)
 {
     q->results = NULL;
     q->error_len = 0;
-    q->again = 0;
+    q->retried = 0;
 
     if (q->pq == NULL) {
-        q->pq = ngx_gate_pq_get(q->conf);
+        q->pq = ngx_gate_pq_get_connection(q->conf);
 
         if (q->pq == NULL) {
             return NGX_ERROR;
@@ -65,7 +65,7 @@ ngx_gate_pq_ask(ngx_gate_pq_question_t *q)
     q->log->action = "waiting for the connection to PostgreSQL";
     q->queued = 1;
 
-    ngx_queue_insert_tail(&q->pq->questions, &q->queue);
+    ngx_queue_insert_tail(&q->pq->queries, &q->queue);
 
     ngx_gate_pq_post(q->pq);
 
@@ -74,7 +74,7 @@ ngx_gate_pq_ask(ngx_gate_pq_question_t *q)
 
 
 void
-ngx_gate_pq_leave(ngx_gate_pq_question_t *q)
+ngx_gate_pq_detach(ngx_gate_pq_query_t *q)
 {
     ngx_uint_t      served;
     ngx_gate_pq_t  *pq;
@@ -86,7 +86,8 @@ ngx_gate_pq_leave(ngx_gate_pq_question_t *q)
     }
 
     if (q->queued) {
-        served = (ngx_gate_pq_first(pq) == q && pq->state != NGX_GATE_PQ_READY);
+        served = (ngx_gate_pq_current(pq) == q
+                  && pq->state != NGX_GATE_PQ_CONNECTION_READY);
 
         ngx_queue_remove(&q->queue);
         q->queued = 0;
@@ -104,7 +105,7 @@ ngx_gate_pq_leave(ngx_gate_pq_question_t *q)
 
 
 static ngx_gate_pq_t *
-ngx_gate_pq_get(ngx_gate_pq_conf_t *pcf)
+ngx_gate_pq_get_connection(ngx_gate_pq_conf_t *pcf)
 {
     ngx_queue_t    *queue;
     ngx_gate_pq_t  *pq;
@@ -132,10 +133,11 @@ ngx_gate_pq_get(ngx_gate_pq_conf_t *pcf)
     pq->conf = pcf;
     pq->users = 1;
 
-    ngx_queue_init(&pq->questions);
+    ngx_queue_init(&pq->queries);
 
-    ngx_gate_timer_init(&pq->timer, ngx_gate_pq_timeout, ngx_cycle->log);
-    ngx_gate_timer_init(&pq->work, ngx_gate_pq_work, ngx_cycle->log);
+    ngx_gate_event_init(&pq->timer, ngx_gate_pq_timeout_handler,
+                        ngx_cycle->log);
+    ngx_gate_event_init(&pq->post, ngx_gate_pq_post_handler, ngx_cycle->log);
 
     ngx_queue_insert_tail(&ngx_gate_pq_connections, &pq->queue);
 
@@ -152,8 +154,8 @@ ngx_gate_pq_release(ngx_gate_pq_t *pq)
 
     ngx_gate_pq_close(pq);
 
-    if (pq->work.posted) {
-        ngx_delete_posted_event(&pq->work);
+    if (pq->post.posted) {
+        ngx_delete_posted_event(&pq->post);
     }
 
     ngx_queue_remove(&pq->queue);
@@ -165,8 +167,8 @@ ngx_gate_pq_release(ngx_gate_pq_t *pq)
 void
 ngx_gate_pq_post(ngx_gate_pq_t *pq)
 {
-    if (!ngx_queue_empty(&pq->questions)) {
-        ngx_post_event(&pq->work, &ngx_posted_events);
+    if (!ngx_queue_empty(&pq->queries)) {
+        ngx_post_event(&pq->post, &ngx_posted_events);
     }
 }
 
@@ -174,35 +176,35 @@ ngx_gate_pq_post(ngx_gate_pq_t *pq)
 /* what is next to do, with nothing of libpq or of a caller on the stack */
 
 static void
-ngx_gate_pq_work(ngx_event_t *ev)
+ngx_gate_pq_post_handler(ngx_event_t *ev)
 {
     ngx_gate_pq_t  *pq;
 
-    pq = ngx_queue_data(ev, ngx_gate_pq_t, work);
+    pq = ngx_queue_data(ev, ngx_gate_pq_t, post);
 
-    if (ngx_queue_empty(&pq->questions)) {
+    if (ngx_queue_empty(&pq->queries)) {
         return;
     }
 
     switch (pq->state) {
 
-    case NGX_GATE_PQ_CLOSED:
+    case NGX_GATE_PQ_CONNECTION_CLOSED:
 
         pq->attempt = 0;
         pq->naddrs = 0;
         pq->reason = NGX_GATE_UNREACHABLE;
-        pq->answered = 0;
+        pq->responded = 0;
         pq->error_len = 0;
 
-        ngx_gate_pq_attempt(pq);
+        ngx_gate_pq_login_attempt(pq);
         break;
 
-    case NGX_GATE_PQ_NEXT:
-        ngx_gate_pq_attempt(pq);
+    case NGX_GATE_PQ_CONNECTION_NEXT:
+        ngx_gate_pq_login_attempt(pq);
         break;
 
-    case NGX_GATE_PQ_READY:
-        ngx_gate_pq_send(pq);
+    case NGX_GATE_PQ_CONNECTION_READY:
+        ngx_gate_pq_query_send(pq);
         break;
 
     default:
@@ -212,28 +214,28 @@ ngx_gate_pq_work(ngx_event_t *ev)
 
 
 static void
-ngx_gate_pq_timeout(ngx_event_t *ev)
+ngx_gate_pq_timeout_handler(ngx_event_t *ev)
 {
     u_char         *p, error[NGX_GATE_PQ_ERROR_MAX];
     ngx_gate_pq_t  *pq;
 
     pq = ngx_queue_data(ev, ngx_gate_pq_t, timer);
 
-    if (pq->state == NGX_GATE_PQ_BUSY) {
-        ngx_gate_pq_receive(pq);
+    if (pq->state == NGX_GATE_PQ_CONNECTION_BUSY) {
+        ngx_gate_pq_query_receive(pq);
         return;
     }
 
     p = ngx_slprintf(error, error + sizeof(error), "no answer from \"%V\"",
                      &pq->conf->hosts[pq->attempt % pq->conf->nhosts].text);
 
-    ngx_gate_pq_record(pq, NGX_GATE_TIMEOUT, error, p - error, 0);
-    ngx_gate_pq_next(pq, 0);
+    ngx_gate_pq_login_error(pq, NGX_GATE_TIMEOUT, error, p - error, 0);
+    ngx_gate_pq_login_next(pq, 0);
 }
 
 
 static void
-ngx_gate_pq_event(ngx_event_t *ev)
+ngx_gate_pq_event_handler(ngx_event_t *ev)
 {
     ngx_gate_pq_t     *pq;
     ngx_connection_t  *c;
@@ -243,34 +245,34 @@ ngx_gate_pq_event(ngx_event_t *ev)
 
     if (c->close || c->error) {
 
-        /* worker_shutdown_timeout: the questions' own time is up as well */
+        /* worker_shutdown_timeout: the queries' own time is up as well */
 
         ngx_gate_pq_close(pq);
         return;
     }
 
     if (!ev->write) {
-        ngx_gate_pq_count(pq, c);
+        ngx_gate_pq_count_received(pq, c);
     }
 
-    if (pq->received > NGX_GATE_PQ_ANSWER_MAX) {
-        ngx_gate_pq_too_much(pq);
+    if (pq->received > NGX_GATE_PQ_RESPONSE_MAX) {
+        ngx_gate_pq_query_too_large(pq);
         return;
     }
 
     switch (pq->state) {
 
-    case NGX_GATE_PQ_LOGIN:
+    case NGX_GATE_PQ_CONNECTION_LOGIN:
         ngx_gate_pq_unwatch(pq);
-        ngx_gate_pq_login(pq);
+        ngx_gate_pq_login_poll(pq);
         break;
 
-    case NGX_GATE_PQ_READY:
-        ngx_gate_pq_idle(pq);
+    case NGX_GATE_PQ_CONNECTION_READY:
+        ngx_gate_pq_query_idle(pq);
         break;
 
-    default:    /* NGX_GATE_PQ_ASKING_ROLE, NGX_GATE_PQ_BUSY */
-        ngx_gate_pq_receive(pq);
+    default:    /* NGX_GATE_PQ_CONNECTION_ROLE, NGX_GATE_PQ_CONNECTION_BUSY */
+        ngx_gate_pq_query_receive(pq);
         break;
     }
 }
@@ -282,7 +284,7 @@ ngx_gate_pq_event(ngx_event_t *ev)
  */
 
 static void
-ngx_gate_pq_count(ngx_gate_pq_t *pq, ngx_connection_t *c)
+ngx_gate_pq_count_received(ngx_gate_pq_t *pq, ngx_connection_t *c)
 {
     int  n;
 
@@ -302,26 +304,26 @@ ngx_gate_pq_count(ngx_gate_pq_t *pq, ngx_connection_t *c)
 void
 ngx_gate_pq_fail(ngx_gate_pq_t *pq)
 {
-    ngx_queue_t              failed, *queue;
-    ngx_gate_pq_question_t  *q;
+    ngx_queue_t           failed, *queue;
+    ngx_gate_pq_query_t  *q;
 
     ngx_gate_pq_close(pq);
 
-    if (ngx_queue_empty(&pq->questions)) {
+    if (ngx_queue_empty(&pq->queries)) {
         return;
     }
 
     ngx_queue_init(&failed);
-    ngx_queue_add(&failed, &pq->questions);
-    ngx_queue_init(&pq->questions);
+    ngx_queue_add(&failed, &pq->queries);
+    ngx_queue_init(&pq->queries);
 
     pq->users++;
 
     while (!ngx_queue_empty(&failed)) {
         queue = ngx_queue_head(&failed);
-        q = ngx_queue_data(queue, ngx_gate_pq_question_t, queue);
+        q = ngx_queue_data(queue, ngx_gate_pq_query_t, queue);
 
-        ngx_gate_pq_answer(pq, q, NULL);
+        ngx_gate_pq_finish(pq, q, NULL);
     }
 
     ngx_gate_pq_release(pq);
@@ -331,7 +333,7 @@ ngx_gate_pq_fail(ngx_gate_pq_t *pq)
 /* the last thing that is done: the handler may free pq */
 
 void
-ngx_gate_pq_answer(ngx_gate_pq_t *pq, ngx_gate_pq_question_t *q,
+ngx_gate_pq_finish(ngx_gate_pq_t *pq, ngx_gate_pq_query_t *q,
     PGresult **results)
 {
     ngx_queue_remove(&q->queue);
@@ -356,21 +358,22 @@ ngx_gate_pq_watch(ngx_gate_pq_t *pq, ngx_uint_t what)
 {
     ngx_connection_t  *c;
 
-    ngx_gate_pq_forget_ssl_errors();
+    ngx_gate_pq_clear_ssl_errors();
 
-    if (pq->watched == NULL && ngx_gate_pq_connection(pq) != NGX_OK) {
+    if (pq->connection == NULL && ngx_gate_pq_add_connection(pq) != NGX_OK) {
         pq->reason = NGX_GATE_NO_CONNECTIONS;
         pq->error_len = ngx_sprintf(pq->error, "no free worker_connections")
                         - pq->error;
         return NGX_ERROR;
     }
 
-    c = pq->watched;
+    c = pq->connection;
 
-    if (ngx_gate_pq_set_event(c->read, NGX_READ_EVENT, what & NGX_GATE_PQ_READ)
+    if (ngx_gate_pq_set_event(c->read, NGX_READ_EVENT,
+                              what & NGX_GATE_PQ_CONNECTION_READ)
         != NGX_OK
         || ngx_gate_pq_set_event(c->write, NGX_WRITE_EVENT,
-                                 what & NGX_GATE_PQ_WRITE)
+                                 what & NGX_GATE_PQ_CONNECTION_WRITE)
            != NGX_OK)
     {
         ngx_gate_pq_unwatch(pq);
@@ -386,7 +389,7 @@ ngx_gate_pq_watch(ngx_gate_pq_t *pq, ngx_uint_t what)
 
 
 static ngx_int_t
-ngx_gate_pq_connection(ngx_gate_pq_t *pq)
+ngx_gate_pq_add_connection(ngx_gate_pq_t *pq)
 {
     ngx_log_t         *log;
     ngx_connection_t  *c;
@@ -404,12 +407,12 @@ ngx_gate_pq_connection(ngx_gate_pq_t *pq)
     c->shared = 1;
 
     c->data = pq;
-    c->read->handler = ngx_gate_pq_event;
-    c->write->handler = ngx_gate_pq_event;
+    c->read->handler = ngx_gate_pq_event_handler;
+    c->write->handler = ngx_gate_pq_event_handler;
     c->read->log = log;
     c->write->log = log;
 
-    pq->watched = c;
+    pq->connection = c;
 
     return NGX_OK;
 }
@@ -436,13 +439,13 @@ ngx_gate_pq_unwatch(ngx_gate_pq_t *pq)
     ngx_uint_t         flags;
     ngx_connection_t  *c;
 
-    c = pq->watched;
+    c = pq->connection;
 
     if (c == NULL) {
         return;
     }
 
-    pq->watched = NULL;
+    pq->connection = NULL;
 
     flags = (libpq.PQsocket(pq->conn) == -1) ? NGX_CLOSE_EVENT : 0;
 
@@ -469,16 +472,16 @@ ngx_gate_pq_close(ngx_gate_pq_t *pq)
         ngx_del_timer(&pq->timer);
     }
 
-    ngx_gate_pq_clear(pq->results, pq->nresults);
+    ngx_gate_pq_clear_results(pq->results, pq->nresults);
     pq->nresults = 0;
 
     if (pq->conn) {
         libpq.PQfinish(pq->conn);
         pq->conn = NULL;
-        ngx_gate_pq_forget_ssl_errors();
+        ngx_gate_pq_clear_ssl_errors();
     }
 
-    pq->state = NGX_GATE_PQ_CLOSED;
+    pq->state = NGX_GATE_PQ_CONNECTION_CLOSED;
     pq->naddrs = 0;
     pq->address = 0;
     pq->kept = 0;
@@ -491,7 +494,7 @@ ngx_gate_pq_close(ngx_gate_pq_t *pq)
  */
 
 static void
-ngx_gate_pq_forget_ssl_errors(void)
+ngx_gate_pq_clear_ssl_errors(void)
 {
 #if (NGX_SSL)
     ERR_clear_error();
@@ -500,7 +503,7 @@ ngx_gate_pq_forget_ssl_errors(void)
 
 
 void
-ngx_gate_pq_clear(PGresult **results, ngx_uint_t n)
+ngx_gate_pq_clear_results(PGresult **results, ngx_uint_t n)
 {
     ngx_uint_t  i;
 
@@ -511,27 +514,27 @@ ngx_gate_pq_clear(PGresult **results, ngx_uint_t n)
 
 
 void
-ngx_gate_pq_step(ngx_gate_pq_t *pq, char *action)
+ngx_gate_pq_set_action(ngx_gate_pq_t *pq, char *action)
 {
-    ngx_queue_t             *queue;
-    ngx_gate_pq_question_t  *q;
+    ngx_queue_t          *queue;
+    ngx_gate_pq_query_t  *q;
 
-    for (queue = ngx_queue_head(&pq->questions);
-         queue != ngx_queue_sentinel(&pq->questions);
+    for (queue = ngx_queue_head(&pq->queries);
+         queue != ngx_queue_sentinel(&pq->queries);
          queue = ngx_queue_next(queue))
     {
-        q = ngx_queue_data(queue, ngx_gate_pq_question_t, queue);
+        q = ngx_queue_data(queue, ngx_gate_pq_query_t, queue);
         q->log->action = action;
     }
 }
 
 
-ngx_gate_pq_question_t *
-ngx_gate_pq_first(ngx_gate_pq_t *pq)
+ngx_gate_pq_query_t *
+ngx_gate_pq_current(ngx_gate_pq_t *pq)
 {
     ngx_queue_t  *queue;
 
-    queue = ngx_queue_head(&pq->questions);
+    queue = ngx_queue_head(&pq->queries);
 
-    return ngx_queue_data(queue, ngx_gate_pq_question_t, queue);
+    return ngx_queue_data(queue, ngx_gate_pq_query_t, queue);
 }

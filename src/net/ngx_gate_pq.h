@@ -2,7 +2,7 @@
 /*
  * PostgreSQL without blocking: libpq's asynchronous interface on nginx's
  * events.  All who ask the same database as the same user share one
- * connection; it is opened for the first question, kept between questions,
+ * connection; it is opened for the first query, kept between queries,
  * and closed when the last user leaves.
  */
 
@@ -15,21 +15,21 @@
 #include <ngx_gate_pq_library.h>
 
 
-#define NGX_GATE_PQ_STATEMENTS  5       /* of one question */
-#define NGX_GATE_PQ_OPTIONS     64      /* libpq knows fewer keywords */
+#define NGX_GATE_PQ_STATEMENTS  5     /* of one query */
+#define NGX_GATE_PQ_OPTIONS     64    /* libpq knows fewer keywords */
 #define NGX_GATE_PQ_ERROR_MAX   256
 
 /*
- * What a server may send for one question, and during a login.  Questions
+ * What a server may send for one query, and during a login.  Queries
  * are made to have tiny answers; whatever sends more than this is not going
  * to stop.
  */
 
-#define NGX_GATE_PQ_ANSWER_MAX  262144
+#define NGX_GATE_PQ_RESPONSE_MAX  262144
 
 
 typedef struct ngx_gate_pq_s           ngx_gate_pq_t;
-typedef struct ngx_gate_pq_question_s  ngx_gate_pq_question_t;
+typedef struct ngx_gate_pq_query_s  ngx_gate_pq_query_t;
 
 
 typedef enum {
@@ -80,11 +80,11 @@ typedef struct {
 
 
 /*
- * A question is some statements in one read-only transaction and one round
+ * A query is some statements in one read-only transaction and one round
  * trip.
  */
 
-struct ngx_gate_pq_question_s {
+struct ngx_gate_pq_query_s {
     /* in: set by the caller before ask */
     ngx_gate_pq_conf_t       *conf;
     ngx_resolver_t           *resolver;
@@ -94,7 +94,7 @@ struct ngx_gate_pq_question_s {
     ngx_gate_pq_statement_t   statements[NGX_GATE_PQ_STATEMENTS];
     ngx_uint_t                nstatements;
     void                     *data;
-    void                    (*handler)(ngx_gate_pq_question_t *question);
+    void                    (*handler)(ngx_gate_pq_query_t *query);
 
     /*
      * out, while the handler runs: an answer to each statement, up to the
@@ -110,13 +110,13 @@ struct ngx_gate_pq_question_s {
     ngx_gate_pq_t            *pq;
     ngx_queue_t               queue;
     unsigned                  queued:1;
-    unsigned                  again:1;
+    unsigned                  retried:1;
 };
 
 
 /* at configuration; says itself what is wrong, without any secret */
 
-char *ngx_gate_pq_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
+char *ngx_gate_pq_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf);
 
 /*
@@ -125,23 +125,23 @@ char *ngx_gate_pq_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
  * leave() included.
  */
 
-ngx_int_t ngx_gate_pq_ask(ngx_gate_pq_question_t *question);
+ngx_int_t ngx_gate_pq_send(ngx_gate_pq_query_t *query);
 
 /*
- * Ends the question, if there is one, and lets go of the connection; the
+ * Ends the query, if there is one, and lets go of the connection; the
  * handler is not called any more.  Idempotent.
  */
 
-void ngx_gate_pq_leave(ngx_gate_pq_question_t *question);
+void ngx_gate_pq_detach(ngx_gate_pq_query_t *query);
 
 
 /* what a failure means; these write a message without any secret */
 
-ngx_gate_reason_e ngx_gate_pq_state_reason(const char *sqlstate);
-ngx_gate_reason_e ngx_gate_pq_result_reason(PGresult *result, u_char *error,
-    size_t *len);
-ngx_gate_reason_e ngx_gate_pq_text_reason(const char *text, u_char *error,
-    size_t *len, ngx_uint_t *answered);
+ngx_gate_reason_e ngx_gate_pq_error_sqlstate_reason(const char *sqlstate);
+ngx_gate_reason_e ngx_gate_pq_error_result_reason(PGresult *result,
+    u_char *error, size_t *len);
+ngx_gate_reason_e ngx_gate_pq_error_text_reason(const char *text, u_char *error,
+    size_t *len, ngx_uint_t *responded);
 
 
 #endif /* _NGX_GATE_PQ_H_INCLUDED_ */

@@ -11,7 +11,7 @@
 #include <pg_config_manual.h>
 
 
-#define NGX_GATE_PQ_PORT  "5432"
+#define NGX_GATE_PQ_CONF_PORT  "5432"
 
 
 /* what libpq shall not take from anywhere else, unless it is given here */
@@ -19,35 +19,35 @@
 typedef struct {
     const char  *keyword;
     const char  *value;
-} ngx_gate_pq_default_t;
+} ngx_gate_pq_conf_default_t;
 
 
-static char *ngx_gate_pq_option(ngx_conf_t *cf, ngx_gate_check_t *check,
+static char *ngx_gate_pq_conf_option(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf, PQconninfoOption *option);
-static char *ngx_gate_pq_options(ngx_conf_t *cf, ngx_gate_check_t *check,
+static char *ngx_gate_pq_conf_options(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf, PQconninfoOption *options);
-static char *ngx_gate_pq_role(ngx_conf_t *cf, ngx_gate_check_t *check,
+static char *ngx_gate_pq_conf_role(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf, const char *value);
-static char *ngx_gate_pq_secrets(ngx_conf_t *cf, ngx_gate_check_t *check,
+static char *ngx_gate_pq_conf_secrets(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf);
-static void ngx_gate_pq_defaults(ngx_gate_pq_conf_t *pcf,
+static void ngx_gate_pq_conf_set_defaults(ngx_gate_pq_conf_t *pcf,
     PQconninfoOption *options);
-static char *ngx_gate_pq_hosts(ngx_conf_t *cf, ngx_gate_check_t *check,
+static char *ngx_gate_pq_conf_hosts(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf, PQconninfoOption *options);
-static char *ngx_gate_pq_host(ngx_conf_t *cf, ngx_gate_check_t *check,
+static char *ngx_gate_pq_conf_host(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf, ngx_gate_pq_host_t *host);
-static ngx_array_t *ngx_gate_pq_list(ngx_conf_t *cf, const char *value);
-static char *ngx_gate_pq_valid(ngx_conf_t *cf, ngx_gate_check_t *check,
+static ngx_array_t *ngx_gate_pq_conf_list(ngx_conf_t *cf, const char *value);
+static char *ngx_gate_pq_conf_validate(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf);
-static char *ngx_gate_pq_key(ngx_conf_t *cf, ngx_gate_pq_conf_t *pcf);
-static char *ngx_gate_pq_error(ngx_conf_t *cf, ngx_gate_check_t *check,
+static char *ngx_gate_pq_conf_key(ngx_conf_t *cf, ngx_gate_pq_conf_t *pcf);
+static char *ngx_gate_pq_conf_error(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf, const char *text);
-static const char *ngx_gate_pq_quote(ngx_gate_pq_conf_t *pcf,
+static const char *ngx_gate_pq_conf_quote(ngx_gate_pq_conf_t *pcf,
     const char *value);
-static ngx_uint_t ngx_gate_pq_has_secret(ngx_gate_pq_conf_t *pcf);
-static const char *ngx_gate_pq_get(ngx_gate_pq_conf_t *pcf,
+static ngx_uint_t ngx_gate_pq_conf_has_secret(ngx_gate_pq_conf_t *pcf);
+static const char *ngx_gate_pq_conf_get(ngx_gate_pq_conf_t *pcf,
     const char *keyword);
-static char *ngx_gate_pq_copy(ngx_conf_t *cf, const char *text);
+static char *ngx_gate_pq_conf_copy(ngx_conf_t *cf, const char *text);
 
 
 /*
@@ -56,7 +56,7 @@ static char *ngx_gate_pq_copy(ngx_conf_t *cf, const char *text);
  * nothing.
  */
 
-static ngx_gate_pq_default_t  ngx_gate_pq_defaults_table[] = {
+static ngx_gate_pq_conf_default_t  ngx_gate_pq_conf_defaults[] = {
     { "application_name", "nginx-init-gate" },
     { "sslmode", "disable" },
     { "gssencmode", "disable" },
@@ -68,7 +68,7 @@ static ngx_gate_pq_default_t  ngx_gate_pq_defaults_table[] = {
 
 
 char *
-ngx_gate_pq_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
+ngx_gate_pq_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf)
 {
     char              *rv, *error;
@@ -87,42 +87,43 @@ ngx_gate_pq_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
     options = libpq.PQconninfoParse((char *) pcf->conninfo.data, &error);
 
     if (options == NULL) {
-        rv = ngx_gate_pq_error(cf, check, pcf, error ? error : "no memory");
+        rv = ngx_gate_pq_conf_error(cf, check, pcf,
+                                    error ? error : "no memory");
         libpq.PQfreemem(error);
         return rv;
     }
 
-    rv = ngx_gate_pq_options(cf, check, pcf, options);
+    rv = ngx_gate_pq_conf_options(cf, check, pcf, options);
 
     if (rv == NGX_CONF_OK) {
-        rv = ngx_gate_pq_hosts(cf, check, pcf, options);
+        rv = ngx_gate_pq_conf_hosts(cf, check, pcf, options);
     }
 
     if (rv == NGX_CONF_OK) {
-        ngx_gate_pq_defaults(pcf, options);
+        ngx_gate_pq_conf_set_defaults(pcf, options);
     }
 
     libpq.PQconninfoFree(options);
 
     if (rv != NGX_CONF_OK
-        || ngx_gate_pq_secrets(cf, check, pcf) != NGX_CONF_OK
-        || ngx_gate_pq_valid(cf, check, pcf) != NGX_CONF_OK)
+        || ngx_gate_pq_conf_secrets(cf, check, pcf) != NGX_CONF_OK
+        || ngx_gate_pq_conf_validate(cf, check, pcf) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
     }
 
-    return ngx_gate_pq_key(cf, pcf);
+    return ngx_gate_pq_conf_key(cf, pcf);
 }
 
 
 static char *
-ngx_gate_pq_options(ngx_conf_t *cf, ngx_gate_check_t *check,
+ngx_gate_pq_conf_options(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf, PQconninfoOption *options)
 {
     ngx_uint_t         n;
     PQconninfoOption  *option;
 
-    n = sizeof(ngx_gate_pq_defaults_table) / sizeof(ngx_gate_pq_default_t);
+    n = sizeof(ngx_gate_pq_conf_defaults) / sizeof(ngx_gate_pq_conf_default_t);
 
     for (option = options; option->keyword; option++) {
         if (option->val) {
@@ -150,7 +151,7 @@ ngx_gate_pq_options(ngx_conf_t *cf, ngx_gate_check_t *check,
             continue;
         }
 
-        if (ngx_gate_pq_option(cf, check, pcf, option) != NGX_CONF_OK) {
+        if (ngx_gate_pq_conf_option(cf, check, pcf, option) != NGX_CONF_OK) {
             return NGX_CONF_ERROR;
         }
     }
@@ -160,7 +161,7 @@ ngx_gate_pq_options(ngx_conf_t *cf, ngx_gate_check_t *check,
 
 
 static char *
-ngx_gate_pq_option(ngx_conf_t *cf, ngx_gate_check_t *check,
+ngx_gate_pq_conf_option(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf, PQconninfoOption *option)
 {
     char        *value;
@@ -168,7 +169,7 @@ ngx_gate_pq_option(ngx_conf_t *cf, ngx_gate_check_t *check,
 
     keyword = option->keyword;
 
-    value = ngx_gate_pq_copy(cf, option->val);
+    value = ngx_gate_pq_conf_copy(cf, option->val);
 
     if (value == NULL) {
         return NGX_CONF_ERROR;
@@ -194,7 +195,7 @@ ngx_gate_pq_option(ngx_conf_t *cf, ngx_gate_check_t *check,
     }
 
     if (ngx_strcmp(keyword, "target_session_attrs") == 0) {
-        return ngx_gate_pq_role(cf, check, pcf, value);
+        return ngx_gate_pq_conf_role(cf, check, pcf, value);
     }
 
     if (ngx_strcmp(keyword, "service") == 0
@@ -212,7 +213,7 @@ ngx_gate_pq_option(ngx_conf_t *cf, ngx_gate_check_t *check,
         return ngx_gate_param_error(cf, check, "Kerberos would block: "
                                     "\"%s\" is not supported with the value "
                                     "\"%s\"", keyword,
-                                    ngx_gate_pq_quote(pcf, value));
+                                    ngx_gate_pq_conf_quote(pcf, value));
     }
 
     /* quoting is only safe in an encoding that we know */
@@ -225,7 +226,7 @@ ngx_gate_pq_option(ngx_conf_t *cf, ngx_gate_check_t *check,
                                     "\"client_encoding\" must be \"UTF8\"");
     }
 
-    pcf->keywords[pcf->noptions] = ngx_gate_pq_copy(cf, keyword);
+    pcf->keywords[pcf->noptions] = ngx_gate_pq_conf_copy(cf, keyword);
 
     if (pcf->keywords[pcf->noptions] == NULL) {
         return NGX_CONF_ERROR;
@@ -238,7 +239,7 @@ ngx_gate_pq_option(ngx_conf_t *cf, ngx_gate_check_t *check,
 
 
 static char *
-ngx_gate_pq_role(ngx_conf_t *cf, ngx_gate_check_t *check,
+ngx_gate_pq_conf_role(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf, const char *value)
 {
     ngx_uint_t  i;
@@ -259,17 +260,17 @@ ngx_gate_pq_role(ngx_conf_t *cf, ngx_gate_check_t *check,
                                 "\"%s\", allowed are \"any\", \"read-write\", "
                                 "\"read-only\", \"primary\", \"standby\", "
                                 "\"prefer-standby\"",
-                                ngx_gate_pq_quote(pcf, value));
+                                ngx_gate_pq_conf_quote(pcf, value));
 }
 
 
 static char *
-ngx_gate_pq_secrets(ngx_conf_t *cf, ngx_gate_check_t *check,
+ngx_gate_pq_conf_secrets(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf)
 {
     const char  *passfile;
 
-    passfile = ngx_gate_pq_get(pcf, "passfile");
+    passfile = ngx_gate_pq_conf_get(pcf, "passfile");
 
     if (pcf->passfile.len) {
 
@@ -299,12 +300,13 @@ ngx_gate_pq_secrets(ngx_conf_t *cf, ngx_gate_check_t *check,
 
 
 static void
-ngx_gate_pq_defaults(ngx_gate_pq_conf_t *pcf, PQconninfoOption *options)
+ngx_gate_pq_conf_set_defaults(ngx_gate_pq_conf_t *pcf,
+    PQconninfoOption *options)
 {
-    PQconninfoOption       *option;
-    ngx_gate_pq_default_t  *d;
+    PQconninfoOption            *option;
+    ngx_gate_pq_conf_default_t  *d;
 
-    for (d = ngx_gate_pq_defaults_table; d->keyword; d++) {
+    for (d = ngx_gate_pq_conf_defaults; d->keyword; d++) {
 
         /* not every libpq knows all of them */
 
@@ -314,7 +316,7 @@ ngx_gate_pq_defaults(ngx_gate_pq_conf_t *pcf, PQconninfoOption *options)
             }
         }
 
-        if (option->keyword && ngx_gate_pq_get(pcf, d->keyword) == NULL) {
+        if (option->keyword && ngx_gate_pq_conf_get(pcf, d->keyword) == NULL) {
             pcf->keywords[pcf->noptions] = d->keyword;
             pcf->values[pcf->noptions++] = d->value;
         }
@@ -328,7 +330,7 @@ ngx_gate_pq_defaults(ngx_gate_pq_conf_t *pcf, PQconninfoOption *options)
  */
 
 static char *
-ngx_gate_pq_hosts(ngx_conf_t *cf, ngx_gate_check_t *check,
+ngx_gate_pq_conf_hosts(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf, PQconninfoOption *options)
 {
     char                **host, **addr, **port;
@@ -344,13 +346,13 @@ ngx_gate_pq_hosts(ngx_conf_t *cf, ngx_gate_check_t *check,
     for (option = options; option->keyword; option++) {
 
         if (ngx_strcmp(option->keyword, "host") == 0) {
-            hosts = ngx_gate_pq_list(cf, option->val);
+            hosts = ngx_gate_pq_conf_list(cf, option->val);
 
         } else if (ngx_strcmp(option->keyword, "hostaddr") == 0) {
-            addrs = ngx_gate_pq_list(cf, option->val);
+            addrs = ngx_gate_pq_conf_list(cf, option->val);
 
         } else if (ngx_strcmp(option->keyword, "port") == 0) {
-            ports = ngx_gate_pq_list(cf, option->val);
+            ports = ngx_gate_pq_conf_list(cf, option->val);
         }
     }
 
@@ -390,10 +392,10 @@ ngx_gate_pq_hosts(ngx_conf_t *cf, ngx_gate_check_t *check,
         h->port = ports->nelts ? port[ports->nelts > 1 ? i : 0] : "";
 
         if (*h->port == '\0') {
-            h->port = NGX_GATE_PQ_PORT;
+            h->port = NGX_GATE_PQ_CONF_PORT;
         }
 
-        if (ngx_gate_pq_host(cf, check, pcf, h) != NGX_CONF_OK) {
+        if (ngx_gate_pq_conf_host(cf, check, pcf, h) != NGX_CONF_OK) {
             return NGX_CONF_ERROR;
         }
     }
@@ -403,7 +405,7 @@ ngx_gate_pq_hosts(ngx_conf_t *cf, ngx_gate_check_t *check,
 
 
 static char *
-ngx_gate_pq_host(ngx_conf_t *cf, ngx_gate_check_t *check,
+ngx_gate_pq_conf_host(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf, ngx_gate_pq_host_t *host)
 {
     u_char      *p;
@@ -416,7 +418,7 @@ ngx_gate_pq_host(ngx_conf_t *cf, ngx_gate_check_t *check,
 
     if (n < 1 || n > 65535) {
         return ngx_gate_param_error(cf, check, "invalid port \"%s\"",
-                                    ngx_gate_pq_quote(pcf, host->port));
+                                    ngx_gate_pq_conf_quote(pcf, host->port));
     }
 
     host->number = (in_port_t) n;
@@ -437,7 +439,7 @@ ngx_gate_pq_host(ngx_conf_t *cf, ngx_gate_check_t *check,
     {
         return ngx_gate_param_error(cf, check, "invalid address \"%s\" in "
                                     "\"hostaddr\"",
-                                    ngx_gate_pq_quote(pcf, host->addr));
+                                    ngx_gate_pq_conf_quote(pcf, host->addr));
     }
 
     name = host->host ? host->host : host->addr;
@@ -459,7 +461,7 @@ ngx_gate_pq_host(ngx_conf_t *cf, ngx_gate_check_t *check,
 
 
 static ngx_array_t *
-ngx_gate_pq_list(ngx_conf_t *cf, const char *value)
+ngx_gate_pq_conf_list(ngx_conf_t *cf, const char *value)
 {
     char         *p, *item, **slot;
     ngx_array_t  *list;
@@ -470,7 +472,7 @@ ngx_gate_pq_list(ngx_conf_t *cf, const char *value)
         return list;
     }
 
-    item = ngx_gate_pq_copy(cf, value);
+    item = ngx_gate_pq_conf_copy(cf, value);
 
     if (item == NULL) {
         return NULL;
@@ -504,7 +506,7 @@ ngx_gate_pq_list(ngx_conf_t *cf, const char *value)
  */
 
 static char *
-ngx_gate_pq_valid(ngx_conf_t *cf, ngx_gate_check_t *check,
+ngx_gate_pq_conf_validate(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf)
 {
     char         *rv;
@@ -538,7 +540,7 @@ ngx_gate_pq_valid(ngx_conf_t *cf, ngx_gate_check_t *check,
     rv = NGX_CONF_OK;
 
     if (strstr(libpq.PQerrorMessage(conn), "parse network address") == NULL) {
-        rv = ngx_gate_pq_error(cf, check, pcf, libpq.PQerrorMessage(conn));
+        rv = ngx_gate_pq_conf_error(cf, check, pcf, libpq.PQerrorMessage(conn));
     }
 
     libpq.PQfinish(conn);
@@ -550,7 +552,7 @@ ngx_gate_pq_valid(ngx_conf_t *cf, ngx_gate_check_t *check,
 /* two strings that say the same in another order have the same key */
 
 static char *
-ngx_gate_pq_key(ngx_conf_t *cf, ngx_gate_pq_conf_t *pcf)
+ngx_gate_pq_conf_key(ngx_conf_t *cf, ngx_gate_pq_conf_t *pcf)
 {
     u_char               *p, *last;
     size_t                len;
@@ -604,14 +606,14 @@ ngx_gate_pq_key(ngx_conf_t *cf, ngx_gate_pq_conf_t *pcf)
  */
 
 static char *
-ngx_gate_pq_error(ngx_conf_t *cf, ngx_gate_check_t *check,
+ngx_gate_pq_conf_error(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf, const char *text)
 {
     size_t       len;
     ngx_uint_t   secret;
     const char  *p;
 
-    secret = ngx_gate_pq_has_secret(pcf);
+    secret = ngx_gate_pq_conf_has_secret(pcf);
 
     for (p = text; *p && *p != LF && !(secret && *p == '"'); p++) {
         /* void */
@@ -625,14 +627,14 @@ ngx_gate_pq_error(ngx_conf_t *cf, ngx_gate_check_t *check,
 
 
 static const char *
-ngx_gate_pq_quote(ngx_gate_pq_conf_t *pcf, const char *value)
+ngx_gate_pq_conf_quote(ngx_gate_pq_conf_t *pcf, const char *value)
 {
-    return ngx_gate_pq_has_secret(pcf) ? "..." : value;
+    return ngx_gate_pq_conf_has_secret(pcf) ? "..." : value;
 }
 
 
 static ngx_uint_t
-ngx_gate_pq_has_secret(ngx_gate_pq_conf_t *pcf)
+ngx_gate_pq_conf_has_secret(ngx_gate_pq_conf_t *pcf)
 {
     ngx_str_t  *text;
 
@@ -647,7 +649,7 @@ ngx_gate_pq_has_secret(ngx_gate_pq_conf_t *pcf)
 
 
 static const char *
-ngx_gate_pq_get(ngx_gate_pq_conf_t *pcf, const char *keyword)
+ngx_gate_pq_conf_get(ngx_gate_pq_conf_t *pcf, const char *keyword)
 {
     ngx_uint_t  i;
 
@@ -662,7 +664,7 @@ ngx_gate_pq_get(ngx_gate_pq_conf_t *pcf, const char *keyword)
 
 
 static char *
-ngx_gate_pq_copy(ngx_conf_t *cf, const char *text)
+ngx_gate_pq_conf_copy(ngx_conf_t *cf, const char *text)
 {
     size_t   len;
     u_char  *p;

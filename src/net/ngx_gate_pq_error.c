@@ -1,6 +1,6 @@
 
 /*
- * Why PostgreSQL could not be asked, or refused a question.  The server's own
+ * Why PostgreSQL could not be asked, or refused a query.  The server's own
  * word is its SQLSTATE; libpq's are texts, in one language here, since nginx
  * sets no locale.
  */
@@ -12,23 +12,23 @@
 typedef struct {
     const char         *state;      /* or how it begins */
     ngx_gate_reason_e   reason;
-} ngx_gate_pq_state_t;
+} ngx_gate_pq_error_sqlstate_t;
 
 
 typedef struct {
     const char         *text;       /* NULL: what the system says of "err" */
     ngx_err_t           err;
     ngx_gate_reason_e   reason;
-} ngx_gate_pq_text_t;
+} ngx_gate_pq_error_text_t;
 
 
-static const char *ngx_gate_pq_find_state(const char *text);
-static ngx_gate_reason_e ngx_gate_pq_search(const char *text);
-static size_t ngx_gate_pq_line(u_char *error, const char *text,
+static const char *ngx_gate_pq_error_find_sqlstate(const char *text);
+static ngx_gate_reason_e ngx_gate_pq_error_find_text(const char *text);
+static size_t ngx_gate_pq_error_line(u_char *error, const char *text,
     const char *state);
 
 
-static ngx_gate_pq_state_t  ngx_gate_pq_states[] = {
+static ngx_gate_pq_error_sqlstate_t  ngx_gate_pq_error_sqlstates[] = {
     { "28", NGX_GATE_AUTH },
     { "3D000", NGX_GATE_NO_DATABASE },
     { "42501", NGX_GATE_DENIED },
@@ -49,7 +49,7 @@ static ngx_gate_pq_state_t  ngx_gate_pq_states[] = {
  * found decides.
  */
 
-static ngx_gate_pq_text_t  ngx_gate_pq_texts[] = {
+static ngx_gate_pq_error_text_t  ngx_gate_pq_error_texts[] = {
     { "no such database", 0, NGX_GATE_NO_DATABASE },
     { "is disabled", 0, NGX_GATE_NO_DATABASE },
     { "permission denied for database", 0, NGX_GATE_DENIED },
@@ -113,11 +113,11 @@ static ngx_gate_pq_text_t  ngx_gate_pq_texts[] = {
 
 
 ngx_gate_reason_e
-ngx_gate_pq_state_reason(const char *sqlstate)
+ngx_gate_pq_error_sqlstate_reason(const char *sqlstate)
 {
-    ngx_gate_pq_state_t  *s;
+    ngx_gate_pq_error_sqlstate_t  *s;
 
-    for (s = ngx_gate_pq_states; s->state; s++) {
+    for (s = ngx_gate_pq_error_sqlstates; s->state; s++) {
         if (ngx_strncmp(sqlstate, s->state, ngx_strlen(s->state)) == 0) {
             break;
         }
@@ -128,7 +128,7 @@ ngx_gate_pq_state_reason(const char *sqlstate)
 
 
 ngx_gate_reason_e
-ngx_gate_pq_result_reason(PGresult *result, u_char *error, size_t *len)
+ngx_gate_pq_error_result_reason(PGresult *result, u_char *error, size_t *len)
 {
     const char  *state, *text;
 
@@ -136,14 +136,15 @@ ngx_gate_pq_result_reason(PGresult *result, u_char *error, size_t *len)
     text = libpq.PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 
     if (state == NULL || text == NULL) {
-        return ngx_gate_pq_text_reason(libpq.PQresultErrorMessage(result),
-                                       error, len, NULL);
+        return ngx_gate_pq_error_text_reason(libpq.PQresultErrorMessage(result),
+                                             error, len, NULL);
     }
 
-    *len = ngx_gate_pq_line(error, text, state);
+    *len = ngx_gate_pq_error_line(error, text, state);
 
-    return ngx_strcmp(state, "08P01") == 0 ? ngx_gate_pq_search(text)
-                                           : ngx_gate_pq_state_reason(state);
+    return ngx_strcmp(state, "08P01") == 0 ? ngx_gate_pq_error_find_text(text)
+                                           : ngx_gate_pq_error_sqlstate_reason(
+                                                                        state);
 }
 
 
@@ -153,34 +154,34 @@ ngx_gate_pq_result_reason(PGresult *result, u_char *error, size_t *len)
  */
 
 ngx_gate_reason_e
-ngx_gate_pq_text_reason(const char *text, u_char *error, size_t *len,
-    ngx_uint_t *answered)
+ngx_gate_pq_error_text_reason(const char *text, u_char *error, size_t *len,
+    ngx_uint_t *responded)
 {
     const char  *state;
 
-    state = ngx_gate_pq_find_state(text);
+    state = ngx_gate_pq_error_find_sqlstate(text);
 
-    if (answered) {
-        *answered = (state != NULL);
+    if (responded) {
+        *responded = (state != NULL);
     }
 
     if (state == NULL) {
-        *len = ngx_gate_pq_line(error, text, NULL);
-        return ngx_gate_pq_search(text);
+        *len = ngx_gate_pq_error_line(error, text, NULL);
+        return ngx_gate_pq_error_find_text(text);
     }
 
-    *len = ngx_gate_pq_line(error, state + sizeof("00000: ") - 1, state);
+    *len = ngx_gate_pq_error_line(error, state + sizeof("00000: ") - 1, state);
 
     return ngx_strncmp(state, "08P01", 5) == 0
-               ? ngx_gate_pq_search(state)
-               : ngx_gate_pq_state_reason(state);
+               ? ngx_gate_pq_error_find_text(state)
+               : ngx_gate_pq_error_sqlstate_reason(state);
 }
 
 
 /* "FATAL:  28P01: password authentication failed ...", in any language */
 
 static const char *
-ngx_gate_pq_find_state(const char *text)
+ngx_gate_pq_error_find_sqlstate(const char *text)
 {
     u_char       ch;
     ngx_uint_t   i;
@@ -207,12 +208,12 @@ ngx_gate_pq_find_state(const char *text)
 
 
 static ngx_gate_reason_e
-ngx_gate_pq_search(const char *text)
+ngx_gate_pq_error_find_text(const char *text)
 {
-    const char          *what;
-    ngx_gate_pq_text_t  *t;
+    const char                *what;
+    ngx_gate_pq_error_text_t  *t;
 
-    for (t = ngx_gate_pq_texts; t->text || t->err; t++) {
+    for (t = ngx_gate_pq_error_texts; t->text || t->err; t++) {
 
         what = t->text ? t->text : strerror(t->err);
 
@@ -226,7 +227,7 @@ ngx_gate_pq_search(const char *text)
 
 
 static size_t
-ngx_gate_pq_line(u_char *error, const char *text, const char *state)
+ngx_gate_pq_error_line(u_char *error, const char *text, const char *state)
 {
     u_char      *p, *last;
     size_t       len;

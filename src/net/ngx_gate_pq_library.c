@@ -14,13 +14,13 @@
 
 /* of the interface that libpq-fe.h declares */
 
-#define NGX_GATE_PQ_LIBRARY  "libpq.so.5"
+#define NGX_GATE_PQ_LIBRARY_SO  "libpq.so.5"
 
 
 ngx_gate_pq_library_t  ngx_gate_pq_library;
 
 
-#define NGX_GATE_PQ_RESOLVE(function)                                         \
+#define NGX_GATE_PQ_LIBRARY_RESOLVE(function)                                 \
     libpq.function = dlsym(library, #function);                               \
                                                                               \
     if (libpq.function == NULL) {                                             \
@@ -38,13 +38,13 @@ ngx_gate_pq_library_load(void)
         return NULL;
     }
 
-    library = dlopen(NGX_GATE_PQ_LIBRARY, RTLD_NOW|RTLD_LOCAL|RTLD_NODELETE);
+    library = dlopen(NGX_GATE_PQ_LIBRARY_SO, RTLD_NOW|RTLD_LOCAL|RTLD_NODELETE);
 
     if (library == NULL) {
         return ngx_dlerror();
     }
 
-    NGX_GATE_PQ_FUNCTIONS(NGX_GATE_PQ_RESOLVE)
+    NGX_GATE_PQ_LIBRARY_FUNCTIONS(NGX_GATE_PQ_LIBRARY_RESOLVE)
 
     loaded = 1;
 

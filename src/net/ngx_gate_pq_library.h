@@ -17,7 +17,7 @@
 
 /* what is called of it */
 
-#define NGX_GATE_PQ_FUNCTIONS(with)                                           \
+#define NGX_GATE_PQ_LIBRARY_FUNCTIONS(with)                                   \
     with(PQclear)                                                             \
     with(PQconnectPoll)                                                       \
     with(PQconnectStartParams)                                                \
@@ -56,10 +56,10 @@
 
 /* a pointer to each, of the type that libpq-fe.h declares */
 
-#define NGX_GATE_PQ_POINTER(function)  __typeof__(function)  *function;
+#define NGX_GATE_PQ_LIBRARY_POINTER(function)  __typeof__(function)  *function;
 
 typedef struct {
-    NGX_GATE_PQ_FUNCTIONS(NGX_GATE_PQ_POINTER)
+    NGX_GATE_PQ_LIBRARY_FUNCTIONS(NGX_GATE_PQ_LIBRARY_POINTER)
 } ngx_gate_pq_library_t;
 
 

@@ -5,48 +5,50 @@
  */
 
 
-#include <ngx_gate_pq_steps.h>
+#include <ngx_gate_pq_connection.h>
 #include <ngx_gate_secret.h>
 
 
 /* host, hostaddr, port, password, and a zero */
 
-#define NGX_GATE_PQ_EXTRA       5
+#define NGX_GATE_PQ_LOGIN_EXTRA  5
 
 /* authentication requests: GSSAPI, SSPI, and SCRAM with its parameters */
 
-#define NGX_GATE_PQ_GSS         7
-#define NGX_GATE_PQ_SSPI        9
-#define NGX_GATE_PQ_SCRAM       11
+#define NGX_GATE_PQ_LOGIN_GSS    7
+#define NGX_GATE_PQ_LOGIN_SSPI   9
+#define NGX_GATE_PQ_LOGIN_SCRAM  11
 
 /* PostgreSQL's own default, 4096, takes 2 to 3 ms */
 
-#define NGX_GATE_PQ_ITERATIONS  100000
+#define NGX_GATE_PQ_LOGIN_ITERATIONS  100000
 
 
-static ngx_uint_t ngx_gate_pq_attempts(ngx_gate_pq_t *pq);
-static void ngx_gate_pq_limit(ngx_gate_pq_t *pq);
-static void ngx_gate_pq_resolve(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host);
-static void ngx_gate_pq_resolved(ngx_gate_resolve_t *resolve);
-static void ngx_gate_pq_connect(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host);
-static PGconn *ngx_gate_pq_start(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host,
-    const char *password);
-static u_char *ngx_gate_pq_check_passfile(ngx_gate_pq_t *pq);
-static void ngx_gate_pq_notice(void *data, const PGresult *result);
-static char *ngx_gate_pq_demand(ngx_gate_pq_t *pq);
-static ngx_uint_t ngx_gate_pq_login_repeats(PGconn *conn);
+static ngx_uint_t ngx_gate_pq_login_attempts(ngx_gate_pq_t *pq);
+static void ngx_gate_pq_login_set_timer(ngx_gate_pq_t *pq);
+static void ngx_gate_pq_login_resolve(ngx_gate_pq_t *pq,
+    ngx_gate_pq_host_t *host);
+static void ngx_gate_pq_login_resolve_handler(ngx_gate_resolve_t *resolve);
+static void ngx_gate_pq_login_connect(ngx_gate_pq_t *pq,
+    ngx_gate_pq_host_t *host);
+static PGconn *ngx_gate_pq_login_start(ngx_gate_pq_t *pq,
+    ngx_gate_pq_host_t *host, const char *password);
+static u_char *ngx_gate_pq_login_check_passfile(ngx_gate_pq_t *pq);
+static void ngx_gate_pq_login_notice(void *data, const PGresult *result);
+static char *ngx_gate_pq_login_check_request(ngx_gate_pq_t *pq);
+static ngx_uint_t ngx_gate_pq_login_error_has_password(PGconn *conn);
 static void ngx_gate_pq_login_failed(ngx_gate_pq_t *pq);
-static ngx_gate_reason_e ngx_gate_pq_login_record(ngx_gate_pq_t *pq,
-    ngx_uint_t *answered);
-static void ngx_gate_pq_ask_role(ngx_gate_pq_t *pq);
+static ngx_gate_reason_e ngx_gate_pq_login_failed_reason(ngx_gate_pq_t *pq,
+    ngx_uint_t *responded);
+static void ngx_gate_pq_login_query_role(ngx_gate_pq_t *pq);
 
 
 void
-ngx_gate_pq_attempt(ngx_gate_pq_t *pq)
+ngx_gate_pq_login_attempt(ngx_gate_pq_t *pq)
 {
     ngx_gate_pq_host_t  *host;
 
-    if (pq->attempt == ngx_gate_pq_attempts(pq)) {
+    if (pq->attempt == ngx_gate_pq_login_attempts(pq)) {
         ngx_gate_pq_fail(pq);
         return;
     }
@@ -58,16 +60,16 @@ ngx_gate_pq_attempt(ngx_gate_pq_t *pq)
     }
 
     if (pq->naddrs) {
-        ngx_gate_pq_connect(pq, host);
+        ngx_gate_pq_login_connect(pq, host);
 
     } else {
-        ngx_gate_pq_resolve(pq, host);
+        ngx_gate_pq_login_resolve(pq, host);
     }
 }
 
 
 static ngx_uint_t
-ngx_gate_pq_attempts(ngx_gate_pq_t *pq)
+ngx_gate_pq_login_attempts(ngx_gate_pq_t *pq)
 {
     /* a standby is preferred: all are asked for one first */
 
@@ -77,12 +79,12 @@ ngx_gate_pq_attempts(ngx_gate_pq_t *pq)
 
 
 /*
- * The time that the first question has left is shared by the attempts to
- * come; the last one needs no limit, its end is the question's.
+ * The time that the first query has left is shared by the attempts to
+ * come; the last one needs no limit, its end is the query's.
  */
 
 static void
-ngx_gate_pq_limit(ngx_gate_pq_t *pq)
+ngx_gate_pq_login_set_timer(ngx_gate_pq_t *pq)
 {
     ngx_uint_t      n;
     ngx_msec_int_t  left;
@@ -91,7 +93,7 @@ ngx_gate_pq_limit(ngx_gate_pq_t *pq)
         ngx_del_timer(&pq->timer);
     }
 
-    n = ngx_gate_pq_attempts(pq) - pq->attempt;
+    n = ngx_gate_pq_login_attempts(pq) - pq->attempt;
 
     if (pq->naddrs) {
         n += pq->naddrs - pq->address - 1;
@@ -101,7 +103,7 @@ ngx_gate_pq_limit(ngx_gate_pq_t *pq)
         return;
     }
 
-    left = (ngx_msec_int_t) (ngx_gate_pq_first(pq)->deadline
+    left = (ngx_msec_int_t) (ngx_gate_pq_current(pq)->deadline
                              - ngx_current_msec);
 
     ngx_add_timer(&pq->timer, (ngx_msec_t) ngx_max(left / (ngx_int_t) n, 1));
@@ -109,33 +111,33 @@ ngx_gate_pq_limit(ngx_gate_pq_t *pq)
 
 
 static void
-ngx_gate_pq_resolve(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host)
+ngx_gate_pq_login_resolve(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host)
 {
     ngx_gate_resolve_t  *resolve;
 
-    pq->state = NGX_GATE_PQ_RESOLVING;
-    ngx_gate_pq_step(pq, "resolving the name of a PostgreSQL server");
+    pq->state = NGX_GATE_PQ_CONNECTION_RESOLVING;
+    ngx_gate_pq_set_action(pq, "resolving the name of a PostgreSQL server");
 
-    ngx_gate_pq_limit(pq);
+    ngx_gate_pq_login_set_timer(pq);
 
     resolve = &pq->resolve;
 
     resolve->name.data = (u_char *) host->host;
     resolve->name.len = ngx_strlen(host->host);
     resolve->port = host->number;
-    resolve->resolver = ngx_gate_pq_first(pq)->resolver;
+    resolve->resolver = ngx_gate_pq_current(pq)->resolver;
     resolve->log = ngx_cycle->log;
     resolve->data = pq;
-    resolve->handler = ngx_gate_pq_resolved;
+    resolve->handler = ngx_gate_pq_login_resolve_handler;
 
     if (ngx_gate_resolve_start(resolve) != NGX_AGAIN) {
-        ngx_gate_pq_resolved(resolve);
+        ngx_gate_pq_login_resolve_handler(resolve);
     }
 }
 
 
 static void
-ngx_gate_pq_resolved(ngx_gate_resolve_t *resolve)
+ngx_gate_pq_login_resolve_handler(ngx_gate_resolve_t *resolve)
 {
     u_char         *p, error[NGX_GATE_PQ_ERROR_MAX];
     ngx_gate_pq_t  *pq;
@@ -146,26 +148,27 @@ ngx_gate_pq_resolved(ngx_gate_resolve_t *resolve)
         p = ngx_slprintf(error, error + sizeof(error), "\"%V\": %V",
                          &resolve->name, &resolve->error);
 
-        ngx_gate_pq_record(pq, resolve->reason, error, p - error, 0);
-        ngx_gate_pq_next(pq, 1);
+        ngx_gate_pq_login_error(pq, resolve->reason, error, p - error, 0);
+        ngx_gate_pq_login_next(pq, 1);
         return;
     }
 
     pq->naddrs = resolve->naddrs;
     pq->address = 0;
 
-    ngx_gate_pq_connect(pq, &pq->conf->hosts[pq->attempt % pq->conf->nhosts]);
+    ngx_gate_pq_login_connect(pq,
+                              &pq->conf->hosts[pq->attempt % pq->conf->nhosts]);
 }
 
 
 static void
-ngx_gate_pq_connect(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host)
+ngx_gate_pq_login_connect(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host)
 {
     u_char      *p, text[NGX_GATE_SECRET_MAX + 1];
     ngx_str_t    secret;
     const char  *password;
 
-    ngx_gate_pq_step(pq, "connecting to PostgreSQL");
+    ngx_gate_pq_set_action(pq, "connecting to PostgreSQL");
 
     password = pq->conf->password;
     p = NULL;
@@ -180,7 +183,7 @@ ngx_gate_pq_connect(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host)
         password = (char *) text;
 
     } else if (pq->conf->passfile.len) {
-        p = ngx_gate_pq_check_passfile(pq);
+        p = ngx_gate_pq_login_check_passfile(pq);
     }
 
     if (p) {
@@ -190,7 +193,7 @@ ngx_gate_pq_connect(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host)
         return;
     }
 
-    pq->conn = ngx_gate_pq_start(pq, host, password);
+    pq->conn = ngx_gate_pq_login_start(pq, host, password);
 
     if (pq->conf->password_file.len) {
         ngx_explicit_memzero(text, secret.len);
@@ -203,7 +206,7 @@ ngx_gate_pq_connect(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host)
         return;
     }
 
-    pq->state = NGX_GATE_PQ_LOGIN;
+    pq->state = NGX_GATE_PQ_CONNECTION_LOGIN;
     pq->received = 0;
 
     if (libpq.PQstatus(pq->conn) == CONNECTION_BAD) {
@@ -213,7 +216,7 @@ ngx_gate_pq_connect(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host)
 
     /* libpq writes to stderr otherwise */
 
-    libpq.PQsetNoticeReceiver(pq->conn, ngx_gate_pq_notice, NULL);
+    libpq.PQsetNoticeReceiver(pq->conn, ngx_gate_pq_login_notice, NULL);
 
     /* the only way to see the SQLSTATE of a login that fails */
 
@@ -224,23 +227,23 @@ ngx_gate_pq_connect(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host)
         return;
     }
 
-    ngx_gate_pq_limit(pq);
+    ngx_gate_pq_login_set_timer(pq);
 
-    if (ngx_gate_pq_watch(pq, NGX_GATE_PQ_WRITE) != NGX_OK) {
+    if (ngx_gate_pq_watch(pq, NGX_GATE_PQ_CONNECTION_WRITE) != NGX_OK) {
         ngx_gate_pq_fail(pq);
     }
 }
 
 
 static PGconn *
-ngx_gate_pq_start(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host,
+ngx_gate_pq_login_start(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host,
     const char *password)
 {
-    size_t        len;
-    u_char        addr[NGX_SOCKADDR_STRLEN + 1];
-    ngx_uint_t    n;
-    const char   *keywords[NGX_GATE_PQ_OPTIONS + NGX_GATE_PQ_EXTRA];
-    const char   *values[NGX_GATE_PQ_OPTIONS + NGX_GATE_PQ_EXTRA];
+    size_t       len;
+    u_char       addr[NGX_SOCKADDR_STRLEN + 1];
+    ngx_uint_t   n;
+    const char  *keywords[NGX_GATE_PQ_OPTIONS + NGX_GATE_PQ_LOGIN_EXTRA];
+    const char  *values[NGX_GATE_PQ_OPTIONS + NGX_GATE_PQ_LOGIN_EXTRA];
 
     n = pq->conf->noptions;
 
@@ -287,7 +290,7 @@ ngx_gate_pq_start(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host,
  */
 
 static u_char *
-ngx_gate_pq_check_passfile(ngx_gate_pq_t *pq)
+ngx_gate_pq_login_check_passfile(ngx_gate_pq_t *pq)
 {
     u_char           *p, *last;
     ngx_fd_t          fd;
@@ -329,23 +332,23 @@ ngx_gate_pq_check_passfile(ngx_gate_pq_t *pq)
 
 
 static void
-ngx_gate_pq_notice(void *data, const PGresult *result)
+ngx_gate_pq_login_notice(void *data, const PGresult *result)
 {
 }
 
 
 void
-ngx_gate_pq_login(ngx_gate_pq_t *pq)
+ngx_gate_pq_login_poll(ngx_gate_pq_t *pq)
 {
-    char                      *demand;
+    char                      *error;
     ngx_uint_t                 what;
     PostgresPollingStatusType  rc;
 
-    demand = ngx_gate_pq_demand(pq);
+    error = ngx_gate_pq_login_check_request(pq);
 
-    if (demand) {
-        ngx_gate_pq_record(pq, NGX_GATE_AUTH, (u_char *) demand,
-                           ngx_strlen(demand), 1);
+    if (error) {
+        ngx_gate_pq_login_error(pq, NGX_GATE_AUTH, (u_char *) error,
+                                ngx_strlen(error), 1);
         ngx_gate_pq_fail(pq);
         return;
     }
@@ -363,21 +366,21 @@ ngx_gate_pq_login(ngx_gate_pq_t *pq)
             return;
         }
 
-        if (ngx_gate_pq_wanted_role(pq) == NGX_GATE_PQ_ANY) {
-            ngx_gate_pq_send(pq);
+        if (ngx_gate_pq_login_required_role(pq) == NGX_GATE_PQ_ANY) {
+            ngx_gate_pq_query_send(pq);
 
         } else {
-            ngx_gate_pq_ask_role(pq);
+            ngx_gate_pq_login_query_role(pq);
         }
 
         return;
 
     case PGRES_POLLING_READING:
-        what = NGX_GATE_PQ_READ;
+        what = NGX_GATE_PQ_CONNECTION_READ;
         break;
 
     case PGRES_POLLING_WRITING:
-        what = NGX_GATE_PQ_WRITE;
+        what = NGX_GATE_PQ_CONNECTION_WRITE;
         break;
 
     default:
@@ -388,11 +391,11 @@ ngx_gate_pq_login(ngx_gate_pq_t *pq)
     switch (libpq.PQstatus(pq->conn)) {
 
     case CONNECTION_SSL_STARTUP:
-        ngx_gate_pq_step(pq, "TLS handshaking with PostgreSQL");
+        ngx_gate_pq_set_action(pq, "TLS handshaking with PostgreSQL");
         break;
 
     case CONNECTION_AWAITING_RESPONSE:
-        ngx_gate_pq_step(pq, "logging in to PostgreSQL");
+        ngx_gate_pq_set_action(pq, "logging in to PostgreSQL");
         break;
 
     default:
@@ -413,7 +416,7 @@ ngx_gate_pq_login(ngx_gate_pq_t *pq)
  */
 
 static char *
-ngx_gate_pq_demand(ngx_gate_pq_t *pq)
+ngx_gate_pq_login_check_request(ngx_gate_pq_t *pq)
 {
     char        *p;
     u_char       text[512];
@@ -435,17 +438,17 @@ ngx_gate_pq_demand(ngx_gate_pq_t *pq)
     text[n] = '\0';
     code = text[8];
 
-    if (code == NGX_GATE_PQ_GSS || code == NGX_GATE_PQ_SSPI) {
+    if (code == NGX_GATE_PQ_LOGIN_GSS || code == NGX_GATE_PQ_LOGIN_SSPI) {
         return "the server wants Kerberos, which would block";
     }
 
-    if (code != NGX_GATE_PQ_SCRAM) {
+    if (code != NGX_GATE_PQ_LOGIN_SCRAM) {
         return NULL;
     }
 
     p = strstr((char *) &text[9], ",i=");
 
-    if (p && strtod(p + 3, NULL) > NGX_GATE_PQ_ITERATIONS) {
+    if (p && strtod(p + 3, NULL) > NGX_GATE_PQ_LOGIN_ITERATIONS) {
         return "the server wants too many iterations of SCRAM";
     }
 
@@ -456,7 +459,7 @@ ngx_gate_pq_demand(ngx_gate_pq_t *pq)
 /* a password that is the user's name, too, is hidden from nobody */
 
 static ngx_uint_t
-ngx_gate_pq_login_repeats(PGconn *conn)
+ngx_gate_pq_login_error_has_password(PGconn *conn)
 {
     const char  *password;
 
@@ -471,10 +474,10 @@ ngx_gate_pq_login_repeats(PGconn *conn)
 static void
 ngx_gate_pq_login_failed(ngx_gate_pq_t *pq)
 {
-    ngx_uint_t         answered;
+    ngx_uint_t         responded;
     ngx_gate_reason_e  reason;
 
-    reason = ngx_gate_pq_login_record(pq, &answered);
+    reason = ngx_gate_pq_login_failed_reason(pq, &responded);
 
     switch (reason) {
 
@@ -484,7 +487,7 @@ ngx_gate_pq_login_failed(ngx_gate_pq_t *pq)
 
         /* as libpq does: it would be the same elsewhere */
 
-        if (answered) {
+        if (responded) {
             ngx_gate_pq_fail(pq);
             return;
         }
@@ -495,19 +498,19 @@ ngx_gate_pq_login_failed(ngx_gate_pq_t *pq)
     case NGX_GATE_UNREACHABLE:
     case NGX_GATE_TIMEOUT:
 
-        ngx_gate_pq_next(pq, 0);
+        ngx_gate_pq_login_next(pq, 0);
         return;
 
     default:
         break;
     }
 
-    ngx_gate_pq_next(pq, 1);
+    ngx_gate_pq_login_next(pq, 1);
 }
 
 
 static ngx_gate_reason_e
-ngx_gate_pq_login_record(ngx_gate_pq_t *pq, ngx_uint_t *answered)
+ngx_gate_pq_login_failed_reason(ngx_gate_pq_t *pq, ngx_uint_t *responded)
 {
     size_t               len;
     u_char              *p, error[NGX_GATE_PQ_ERROR_MAX];
@@ -515,18 +518,18 @@ ngx_gate_pq_login_record(ngx_gate_pq_t *pq, ngx_uint_t *answered)
     ngx_gate_reason_e    reason;
     ngx_gate_pq_host_t  *host;
 
-    reason = ngx_gate_pq_text_reason(libpq.PQerrorMessage(pq->conn), error,
-                                     &len, answered);
+    reason = ngx_gate_pq_error_text_reason(libpq.PQerrorMessage(pq->conn),
+                                           error, &len, responded);
 
-    if (ngx_gate_pq_login_repeats(pq->conn)) {
+    if (ngx_gate_pq_login_error_has_password(pq->conn)) {
         len = ngx_sprintf(error, "the server's message repeats the password, "
                           "so it is withheld") - error;
     }
 
     host = &pq->conf->hosts[pq->attempt % pq->conf->nhosts];
 
-    if (*answered || host->local) {
-        ngx_gate_pq_record(pq, reason, error, len, *answered);
+    if (*responded || host->local) {
+        ngx_gate_pq_login_error(pq, reason, error, len, *responded);
         return reason;
     }
 
@@ -535,7 +538,7 @@ ngx_gate_pq_login_record(ngx_gate_pq_t *pq, ngx_uint_t *answered)
     p = ngx_slprintf(text, text + sizeof(text), "\"%V\": %*s", &host->text,
                      len, error);
 
-    ngx_gate_pq_record(pq, reason, text, p - text, 0);
+    ngx_gate_pq_login_error(pq, reason, text, p - text, 0);
 
     return reason;
 }
@@ -544,7 +547,7 @@ ngx_gate_pq_login_record(ngx_gate_pq_t *pq, ngx_uint_t *answered)
 /* to the next address, or past all of this host */
 
 void
-ngx_gate_pq_next(ngx_gate_pq_t *pq, ngx_uint_t host)
+ngx_gate_pq_login_next(ngx_gate_pq_t *pq, ngx_uint_t host)
 {
     ngx_uint_t  address, naddrs;
 
@@ -561,7 +564,7 @@ ngx_gate_pq_next(ngx_gate_pq_t *pq, ngx_uint_t host)
         pq->naddrs = naddrs;
     }
 
-    pq->state = NGX_GATE_PQ_NEXT;
+    pq->state = NGX_GATE_PQ_CONNECTION_NEXT;
 
     ngx_gate_pq_post(pq);
 }
@@ -570,22 +573,22 @@ ngx_gate_pq_next(ngx_gate_pq_t *pq, ngx_uint_t host)
 /* what a server said is worth more than that another one said nothing */
 
 void
-ngx_gate_pq_record(ngx_gate_pq_t *pq, ngx_gate_reason_e reason, u_char *error,
-    size_t len, ngx_uint_t answered)
+ngx_gate_pq_login_error(ngx_gate_pq_t *pq, ngx_gate_reason_e reason,
+    u_char *error, size_t len, ngx_uint_t responded)
 {
     u_char              *p;
     ngx_gate_pq_host_t  *host;
 
-    if (pq->answered && !answered) {
+    if (pq->responded && !responded) {
         return;
     }
 
     pq->reason = reason;
-    pq->answered = answered;
+    pq->responded = responded;
 
     p = pq->error;
 
-    if (answered && pq->conf->nhosts > 1) {
+    if (responded && pq->conf->nhosts > 1) {
         host = &pq->conf->hosts[pq->attempt % pq->conf->nhosts];
         p = ngx_slprintf(p, pq->error + sizeof(pq->error), "\"%V\": ",
                          &host->text);
@@ -598,7 +601,7 @@ ngx_gate_pq_record(ngx_gate_pq_t *pq, ngx_gate_reason_e reason, u_char *error,
 
 
 ngx_gate_pq_role_e
-ngx_gate_pq_wanted_role(ngx_gate_pq_t *pq)
+ngx_gate_pq_login_required_role(ngx_gate_pq_t *pq)
 {
     if (pq->conf->role != NGX_GATE_PQ_PREFER_STANDBY) {
         return pq->conf->role;
@@ -610,33 +613,33 @@ ngx_gate_pq_wanted_role(ngx_gate_pq_t *pq)
 
 
 /*
- * target_session_attrs, by a question of our own: not every server, and no
+ * target_session_attrs, by a query of our own: not every server, and no
  * pooler, tells its role unasked.  Behind a kept connection it may change, so
- * that it is asked again with each question.
+ * that it is asked again with each query.
  */
 
 static void
-ngx_gate_pq_ask_role(ngx_gate_pq_t *pq)
+ngx_gate_pq_login_query_role(ngx_gate_pq_t *pq)
 {
-    pq->state = NGX_GATE_PQ_ASKING_ROLE;
+    pq->state = NGX_GATE_PQ_CONNECTION_ROLE;
     pq->received = 0;
     pq->nresults = 0;
 
-    ngx_gate_pq_step(pq, "asking for the role of a PostgreSQL server");
+    ngx_gate_pq_set_action(pq, "asking for the role of a PostgreSQL server");
 
-    if (ngx_gate_pq_send_role(pq) != NGX_OK
+    if (ngx_gate_pq_login_send_role(pq) != NGX_OK
         || !libpq.PQpipelineSync(pq->conn))
     {
-        ngx_gate_pq_lost(pq);
+        ngx_gate_pq_query_lost(pq);
         return;
     }
 
-    ngx_gate_pq_flush(pq);
+    ngx_gate_pq_query_flush(pq);
 }
 
 
 ngx_int_t
-ngx_gate_pq_send_role(ngx_gate_pq_t *pq)
+ngx_gate_pq_login_send_role(ngx_gate_pq_t *pq)
 {
     static ngx_gate_pq_statement_t  statement = {
         "SELECT pg_catalog.pg_is_in_recovery(),"
@@ -644,12 +647,12 @@ ngx_gate_pq_send_role(ngx_gate_pq_t *pq)
         0, NULL
     };
 
-    return ngx_gate_pq_send_statement(pq, &statement);
+    return ngx_gate_pq_query_send_statement(pq, &statement);
 }
 
 
 void
-ngx_gate_pq_role(ngx_gate_pq_t *pq)
+ngx_gate_pq_login_role_handler(ngx_gate_pq_t *pq)
 {
     size_t       len;
     u_char      *p, error[NGX_GATE_PQ_ERROR_MAX];
@@ -658,10 +661,10 @@ ngx_gate_pq_role(ngx_gate_pq_t *pq)
 
     result = pq->results[0];
 
-    switch (ngx_gate_pq_suits(pq, result)) {
+    switch (ngx_gate_pq_login_check_role(pq, result)) {
 
     case NGX_OK:
-        ngx_gate_pq_send(pq);
+        ngx_gate_pq_query_send(pq);
         return;
 
     case NGX_DECLINED:
@@ -672,21 +675,21 @@ ngx_gate_pq_role(ngx_gate_pq_t *pq)
                          standby ? "standby" : "primary",
                          readonly ? ", read-only" : "");
 
-        ngx_gate_pq_record(pq, NGX_GATE_OTHER_ROLE, error, p - error, 1);
+        ngx_gate_pq_login_error(pq, NGX_GATE_OTHER_ROLE, error, p - error, 1);
         break;
 
     default: /* NGX_ERROR */
-        pq->reason = ngx_gate_pq_result_reason(result, error, &len);
-        ngx_gate_pq_record(pq, pq->reason, error, len, 1);
+        pq->reason = ngx_gate_pq_error_result_reason(result, error, &len);
+        ngx_gate_pq_login_error(pq, pq->reason, error, len, 1);
         break;
     }
 
-    ngx_gate_pq_next(pq, 1);
+    ngx_gate_pq_login_next(pq, 1);
 }
 
 
 ngx_int_t
-ngx_gate_pq_suits(ngx_gate_pq_t *pq, PGresult *result)
+ngx_gate_pq_login_check_role(ngx_gate_pq_t *pq, PGresult *result)
 {
     ngx_uint_t  standby, readonly, suits;
 
@@ -699,7 +702,7 @@ ngx_gate_pq_suits(ngx_gate_pq_t *pq, PGresult *result)
     standby = libpq.PQgetvalue(result, 0, 0)[0] == 't';
     readonly = standby || libpq.PQgetvalue(result, 0, 1)[0] == 't';
 
-    switch (ngx_gate_pq_wanted_role(pq)) {
+    switch (ngx_gate_pq_login_required_role(pq)) {
 
     case NGX_GATE_PQ_READ_WRITE:
         suits = !readonly;

@@ -2,7 +2,7 @@
 /*
  * Sessions with Redis, and the connections of this worker that they share.
  *
- * A session that leaves in the middle of its turn (in general because time
+ * A session that leaves in the middle of its request (in general because time
  * was up) retires the connection: those who wait on it go on waiting, but
  * nobody joins them any more, so that a server that no longer answers is not
  * asked over the same connection again and again.
@@ -12,9 +12,10 @@
 #include <ngx_gate_redis_connection.h>
 
 
-static ngx_gate_redis_t *ngx_gate_redis_find(ngx_gate_redis_server_t *server);
-static ngx_gate_redis_turn_t *ngx_gate_redis_turn(ngx_str_t **commands,
-    ngx_uint_t n);
+static ngx_gate_redis_connection_t *ngx_gate_redis_find_connection(
+    ngx_gate_redis_server_t *server);
+static ngx_gate_redis_request_t *ngx_gate_redis_create_request(
+    ngx_str_t **commands, ngx_uint_t n);
 
 
 static ngx_queue_t  ngx_gate_redis_connections = {
@@ -23,102 +24,102 @@ static ngx_queue_t  ngx_gate_redis_connections = {
 
 
 ngx_int_t
-ngx_gate_redis_ask(ngx_gate_redis_session_t *session,
+ngx_gate_redis_send(ngx_gate_redis_session_t *session,
     ngx_gate_redis_server_t *server, ngx_str_t **commands, ngx_uint_t n)
 {
-    ngx_gate_redis_t       *redis;
-    ngx_gate_redis_turn_t  *turn;
+    ngx_gate_redis_request_t     *request;
+    ngx_gate_redis_connection_t  *conn;
 
-    redis = session->connection;
+    conn = session->connection;
 
-    if (redis && (redis->retired
-                  || !ngx_gate_redis_server_same(&redis->server, server)))
+    if (conn && (conn->invalid
+                 || !ngx_gate_redis_server_same(&conn->server, server)))
     {
-        ngx_gate_redis_leave(session);
-        redis = NULL;
+        ngx_gate_redis_detach(session);
+        conn = NULL;
     }
 
-    if (redis == NULL) {
-        redis = ngx_gate_redis_find(server);
+    if (conn == NULL) {
+        conn = ngx_gate_redis_find_connection(server);
 
-        if (redis == NULL) {
-            redis = ngx_gate_redis_create(server, session->resolver);
+        if (conn == NULL) {
+            conn = ngx_gate_redis_connection_create(server, session->resolver);
 
-            if (redis == NULL) {
+            if (conn == NULL) {
                 return NGX_ERROR;
             }
 
-            ngx_queue_insert_tail(&ngx_gate_redis_connections, &redis->queue);
+            ngx_queue_insert_tail(&ngx_gate_redis_connections, &conn->queue);
         }
 
-        redis->users++;
-        session->connection = redis;
+        conn->users++;
+        session->connection = conn;
     }
 
-    turn = ngx_gate_redis_turn(commands, n);
+    request = ngx_gate_redis_create_request(commands, n);
 
-    if (turn == NULL) {
+    if (request == NULL) {
         return NGX_ERROR;
     }
 
-    turn->session = session;
-    session->turn = turn;
+    request->session = session;
+    session->request = request;
 
-    ngx_gate_redis_enqueue(redis, turn);
+    ngx_gate_redis_connection_enqueue(conn, request);
 
     return NGX_OK;
 }
 
 
 void
-ngx_gate_redis_distrust(ngx_gate_redis_session_t *session)
+ngx_gate_redis_invalidate(ngx_gate_redis_session_t *session)
 {
     if (session->connection) {
-        ngx_gate_redis_retire(session->connection);
+        ngx_gate_redis_connection_invalidate(session->connection);
     }
 
-    ngx_gate_redis_leave(session);
+    ngx_gate_redis_detach(session);
 }
 
 
 void
-ngx_gate_redis_leave(ngx_gate_redis_session_t *session)
+ngx_gate_redis_detach(ngx_gate_redis_session_t *session)
 {
-    ngx_gate_redis_t  *redis;
+    ngx_gate_redis_connection_t  *conn;
 
-    redis = session->connection;
+    conn = session->connection;
 
-    if (redis == NULL) {
+    if (conn == NULL) {
         return;
     }
 
     session->connection = NULL;
 
-    if (session->turn) {
-        session->turn->session = NULL;
-        session->turn = NULL;
+    if (session->request) {
+        session->request->session = NULL;
+        session->request = NULL;
 
-        ngx_gate_redis_retire(redis);
+        ngx_gate_redis_connection_invalidate(conn);
     }
 
-    ngx_gate_redis_release(redis);
+    ngx_gate_redis_connection_release(conn);
 }
 
 
-static ngx_gate_redis_t *
-ngx_gate_redis_find(ngx_gate_redis_server_t *server)
+static ngx_gate_redis_connection_t *
+ngx_gate_redis_find_connection(ngx_gate_redis_server_t *server)
 {
-    ngx_queue_t       *q;
-    ngx_gate_redis_t  *redis;
+    ngx_queue_t                  *q;
+    ngx_gate_redis_connection_t  *conn;
 
     for (q = ngx_queue_head(&ngx_gate_redis_connections);
          q != ngx_queue_sentinel(&ngx_gate_redis_connections);
          q = ngx_queue_next(q))
     {
-        redis = ngx_queue_data(q, ngx_gate_redis_t, queue);
+        conn = ngx_queue_data(q, ngx_gate_redis_connection_t, queue);
 
-        if (ngx_gate_redis_server_same(&redis->server, server)) {
-            return redis;
+        if (ngx_gate_redis_server_same(&conn->server, server)) {
+            return conn;
         }
     }
 
@@ -126,13 +127,13 @@ ngx_gate_redis_find(ngx_gate_redis_server_t *server)
 }
 
 
-static ngx_gate_redis_turn_t *
-ngx_gate_redis_turn(ngx_str_t **commands, ngx_uint_t n)
+static ngx_gate_redis_request_t *
+ngx_gate_redis_create_request(ngx_str_t **commands, ngx_uint_t n)
 {
-    size_t                  size;
-    u_char                 *p;
-    ngx_uint_t              i;
-    ngx_gate_redis_turn_t  *turn;
+    size_t                     size;
+    u_char                    *p;
+    ngx_uint_t                 i;
+    ngx_gate_redis_request_t  *request;
 
     size = 0;
 
@@ -140,21 +141,22 @@ ngx_gate_redis_turn(ngx_str_t **commands, ngx_uint_t n)
         size += commands[i]->len;
     }
 
-    turn = ngx_alloc(sizeof(ngx_gate_redis_turn_t) + size, ngx_cycle->log);
+    request = ngx_alloc(sizeof(ngx_gate_redis_request_t) + size,
+                        ngx_cycle->log);
 
-    if (turn == NULL) {
+    if (request == NULL) {
         return NULL;
     }
 
-    turn->nreplies = 0;
-    turn->wanted = n;
-    turn->size = size;
+    request->nreplies = 0;
+    request->ncommands = n;
+    request->size = size;
 
-    p = turn->data;
+    p = request->data;
 
     for (i = 0; i < n; i++) {
         p = ngx_cpymem(p, commands[i]->data, commands[i]->len);
     }
 
-    return turn;
+    return request;
 }

@@ -1,101 +1,108 @@
 
 /*
  * A connection to Redis: it is opened, logs in, sends what waits, and gives
- * each turn the replies that are its own.
+ * each request the replies that are its own.
  */
 
 
 #include <ngx_gate_redis_connection.h>
 
 
-#define NGX_GATE_REDIS_AUTH    0x0001
-#define NGX_GATE_REDIS_SELECT  0x0002
+#define NGX_GATE_REDIS_CONNECTION_AUTH    0x0001
+#define NGX_GATE_REDIS_CONNECTION_SELECT  0x0002
 
-#define NGX_GATE_REDIS_POOL    1024
+#define NGX_GATE_REDIS_CONNECTION_POOL_SIZE  1024
 
-#define NGX_GATE_REDIS_WAITING  "waiting for an answer of Redis"
+#define NGX_GATE_REDIS_CONNECTION_ACTION  "waiting for an answer of Redis"
 
 
-static void ngx_gate_redis_connect(ngx_gate_redis_t *redis);
-static void ngx_gate_redis_handler(ngx_gate_peer_t *peer,
+static void ngx_gate_redis_connection_connect(
+    ngx_gate_redis_connection_t *conn);
+static void ngx_gate_redis_connection_handler(ngx_gate_peer_t *peer,
     ngx_gate_peer_event_e event);
-static void ngx_gate_redis_lost(ngx_gate_redis_t *redis,
+static void ngx_gate_redis_connection_lost(ngx_gate_redis_connection_t *conn,
     ngx_gate_reason_e reason, u_char *error, size_t len);
-static void ngx_gate_redis_again(ngx_gate_redis_t *redis);
-static redisReply *ngx_gate_redis_last_words(ngx_gate_redis_t *redis);
-static void ngx_gate_redis_greet(ngx_gate_redis_t *redis);
-static ngx_int_t ngx_gate_redis_send(ngx_gate_redis_t *redis,
-    ngx_pool_t *pool);
-static void ngx_gate_redis_read(ngx_gate_redis_t *redis);
-static void ngx_gate_redis_confused(ngx_gate_redis_t *redis);
-static void ngx_gate_redis_greeted(ngx_gate_redis_t *redis,
+static void ngx_gate_redis_connection_retry(ngx_gate_redis_connection_t *conn);
+static redisReply *ngx_gate_redis_connection_last_error(
+    ngx_gate_redis_connection_t *conn);
+static void ngx_gate_redis_connection_login(ngx_gate_redis_connection_t *conn);
+static ngx_int_t ngx_gate_redis_connection_send(
+    ngx_gate_redis_connection_t *conn, ngx_pool_t *pool);
+static void ngx_gate_redis_connection_read(ngx_gate_redis_connection_t *conn);
+static void ngx_gate_redis_connection_protocol_error(
+    ngx_gate_redis_connection_t *conn);
+static void ngx_gate_redis_connection_login_reply(
+    ngx_gate_redis_connection_t *conn, redisReply *reply);
+static void ngx_gate_redis_connection_reply(ngx_gate_redis_connection_t *conn,
     redisReply *reply);
-static void ngx_gate_redis_answered(ngx_gate_redis_t *redis,
-    redisReply *reply);
-static void ngx_gate_redis_hang_up(ngx_gate_redis_t *redis);
-static void ngx_cdecl ngx_gate_redis_fail(ngx_gate_redis_t *redis,
-    ngx_gate_reason_e reason, const char *fmt, ...);
-static void ngx_gate_redis_turn_failed(ngx_gate_redis_turn_t *turn,
-    ngx_gate_reason_e reason, u_char *error, size_t len);
-static void ngx_gate_redis_forget(ngx_gate_redis_turn_t *turn);
+static void ngx_gate_redis_connection_close(ngx_gate_redis_connection_t *conn);
+static void ngx_cdecl ngx_gate_redis_connection_error(
+    ngx_gate_redis_connection_t *conn, ngx_gate_reason_e reason,
+    const char *fmt, ...);
+static void ngx_gate_redis_connection_request_error(
+    ngx_gate_redis_request_t *request, ngx_gate_reason_e reason, u_char *error,
+    size_t len);
+static void ngx_gate_redis_connection_free_request(
+    ngx_gate_redis_request_t *request);
 
 
-ngx_gate_redis_t *
-ngx_gate_redis_create(ngx_gate_redis_server_t *server,
+ngx_gate_redis_connection_t *
+ngx_gate_redis_connection_create(ngx_gate_redis_server_t *server,
     ngx_resolver_t *resolver)
 {
-    ngx_pool_t        *pool;
-    ngx_gate_redis_t  *redis;
+    ngx_pool_t                   *pool;
+    ngx_gate_redis_connection_t  *conn;
 
-    pool = ngx_create_pool(NGX_GATE_REDIS_POOL, ngx_cycle->log);
+    pool = ngx_create_pool(NGX_GATE_REDIS_CONNECTION_POOL_SIZE, ngx_cycle->log);
 
     if (pool == NULL) {
         return NULL;
     }
 
-    redis = ngx_pcalloc(pool, sizeof(ngx_gate_redis_t));
+    conn = ngx_pcalloc(pool, sizeof(ngx_gate_redis_connection_t));
 
-    if (redis == NULL) {
+    if (conn == NULL) {
         ngx_destroy_pool(pool);
         return NULL;
     }
 
-    redis->pool = pool;
+    conn->pool = pool;
 
-    if (ngx_gate_redis_server_copy(pool, &redis->server, server) != NGX_OK) {
+    if (ngx_gate_redis_server_copy(pool, &conn->server, server) != NGX_OK) {
         ngx_destroy_pool(pool);
         return NULL;
     }
 
-    redis->peer.endpoint = &redis->server.endpoint;
-    redis->peer.resolver = resolver;
-    redis->peer.data = redis;
-    redis->peer.handler = ngx_gate_redis_handler;
+    conn->peer.endpoint = &conn->server.endpoint;
+    conn->peer.resolver = resolver;
+    conn->peer.data = conn;
+    conn->peer.handler = ngx_gate_redis_connection_handler;
 
-    ngx_queue_init(&redis->turns);
+    ngx_queue_init(&conn->requests);
 
-    return redis;
+    return conn;
 }
 
 
 void
-ngx_gate_redis_enqueue(ngx_gate_redis_t *redis, ngx_gate_redis_turn_t *turn)
+ngx_gate_redis_connection_enqueue(ngx_gate_redis_connection_t *conn,
+    ngx_gate_redis_request_t *request)
 {
     ngx_log_t  *log;
 
-    log = turn->session->log;
+    log = request->session->log;
 
-    ngx_queue_insert_tail(&redis->turns, &turn->queue);
+    ngx_queue_insert_tail(&conn->requests, &request->queue);
 
-    if (redis->connected) {
-        log->action = NGX_GATE_REDIS_WAITING;
-        ngx_gate_peer_send(&redis->peer, turn->data, turn->size);
+    if (conn->connected) {
+        log->action = NGX_GATE_REDIS_CONNECTION_ACTION;
+        ngx_gate_peer_send(&conn->peer, request->data, request->size);
 
-    } else if (ngx_gate_peer_is_open(&redis->peer)) {
-        log->action = redis->peer.log->action;
+    } else if (ngx_gate_peer_is_open(&conn->peer)) {
+        log->action = conn->peer.log->action;
 
-    } else if (ngx_queue_head(&redis->turns) == &turn->queue) {
-        ngx_gate_redis_connect(redis);
+    } else if (ngx_queue_head(&conn->requests) == &request->queue) {
+        ngx_gate_redis_connection_connect(conn);
     }
 
     /* otherwise it has failed, of which an event will tell */
@@ -105,52 +112,54 @@ ngx_gate_redis_enqueue(ngx_gate_redis_t *redis, ngx_gate_redis_turn_t *turn)
 /* the log of the first who waits tells how far it got */
 
 static void
-ngx_gate_redis_connect(ngx_gate_redis_t *redis)
+ngx_gate_redis_connection_connect(ngx_gate_redis_connection_t *conn)
 {
-    ngx_queue_t            *q;
-    ngx_gate_redis_turn_t  *turn;
+    ngx_queue_t               *q;
+    ngx_gate_redis_request_t  *request;
 
-    q = ngx_queue_head(&redis->turns);
-    turn = ngx_queue_data(q, ngx_gate_redis_turn_t, queue);
+    q = ngx_queue_head(&conn->requests);
+    request = ngx_queue_data(q, ngx_gate_redis_request_t, queue);
 
-    redis->peer.log = turn->session->log;
+    conn->peer.log = request->session->log;
 
-    ngx_gate_peer_connect(&redis->peer);
+    ngx_gate_peer_connect(&conn->peer);
 }
 
 
 static void
-ngx_gate_redis_handler(ngx_gate_peer_t *peer, ngx_gate_peer_event_e event)
+ngx_gate_redis_connection_handler(ngx_gate_peer_t *peer,
+    ngx_gate_peer_event_e event)
 {
-    ngx_gate_redis_t  *redis;
+    ngx_gate_redis_connection_t  *conn;
 
-    redis = peer->data;
+    conn = peer->data;
 
     /* the sessions may all leave meanwhile */
-    redis->users++;
+    conn->users++;
 
     switch (event) {
 
     case NGX_GATE_PEER_CONNECTED:
-        ngx_gate_redis_greet(redis);
+        ngx_gate_redis_connection_login(conn);
         break;
 
     case NGX_GATE_PEER_DATA:
-        ngx_gate_redis_read(redis);
+        ngx_gate_redis_connection_read(conn);
         break;
 
     case NGX_GATE_PEER_CLOSED:
-        ngx_gate_redis_lost(redis, NGX_GATE_RESET,
-                            (u_char *) "connection closed by the server", 31);
+        ngx_gate_redis_connection_lost(conn, NGX_GATE_RESET,
+                                       (u_char *) "connection closed by the "
+                                       "server", 31);
         break;
 
     case NGX_GATE_PEER_FAILED:
-        ngx_gate_redis_lost(redis, peer->reason, peer->error,
-                            peer->error_len);
+        ngx_gate_redis_connection_lost(conn, peer->reason, peer->error,
+                                       peer->error_len);
         break;
     }
 
-    ngx_gate_redis_release(redis);
+    ngx_gate_redis_connection_release(conn);
 }
 
 
@@ -161,65 +170,65 @@ ngx_gate_redis_handler(ngx_gate_peer_t *peer, ngx_gate_peer_event_e event)
  */
 
 static void
-ngx_gate_redis_lost(ngx_gate_redis_t *redis, ngx_gate_reason_e reason,
-    u_char *error, size_t len)
+ngx_gate_redis_connection_lost(ngx_gate_redis_connection_t *conn,
+    ngx_gate_reason_e reason, u_char *error, size_t len)
 {
     ngx_str_t    known;
     redisReply  *reply;
 
-    if (!redis->proven
+    if (!conn->replied
         || reason == NGX_GATE_NO_CONNECTIONS
         || reason == NGX_GATE_NO_MEMORY)
     {
-        reply = ngx_gate_redis_last_words(redis);
+        reply = ngx_gate_redis_connection_last_error(conn);
 
         if (reply) {
             reason = ngx_gate_resp_reason(reply, &known);
-            ngx_gate_redis_fail(redis, reason, "%*s", (size_t) reply->len,
-                                reply->str);
+            ngx_gate_redis_connection_error(conn, reason, "%*s",
+                                            (size_t) reply->len, reply->str);
 
         } else {
-            ngx_gate_redis_fail(redis, reason, "%*s", len, error);
+            ngx_gate_redis_connection_error(conn, reason, "%*s", len, error);
         }
 
         return;
     }
 
-    ngx_gate_redis_again(redis);
+    ngx_gate_redis_connection_retry(conn);
 }
 
 
 /* those who wait get another connection */
 
 static void
-ngx_gate_redis_again(ngx_gate_redis_t *redis)
+ngx_gate_redis_connection_retry(ngx_gate_redis_connection_t *conn)
 {
-    ngx_queue_t            *q, *next;
-    ngx_gate_redis_turn_t  *turn;
+    ngx_queue_t               *q, *next;
+    ngx_gate_redis_request_t  *request;
 
-    ngx_gate_redis_hang_up(redis);
+    ngx_gate_redis_connection_close(conn);
 
-    for (q = ngx_queue_head(&redis->turns);
-         q != ngx_queue_sentinel(&redis->turns);
+    for (q = ngx_queue_head(&conn->requests);
+         q != ngx_queue_sentinel(&conn->requests);
          q = next)
     {
         next = ngx_queue_next(q);
 
-        turn = ngx_queue_data(q, ngx_gate_redis_turn_t, queue);
+        request = ngx_queue_data(q, ngx_gate_redis_request_t, queue);
 
-        if (turn->session == NULL) {
+        if (request->session == NULL) {
             ngx_queue_remove(q);
-            ngx_gate_redis_forget(turn);
+            ngx_gate_redis_connection_free_request(request);
             continue;
         }
 
-        while (turn->nreplies) {
-            freeReplyObject(turn->replies[--turn->nreplies]);
+        while (request->nreplies) {
+            freeReplyObject(request->replies[--request->nreplies]);
         }
     }
 
-    if (!ngx_queue_empty(&redis->turns)) {
-        ngx_gate_redis_connect(redis);
+    if (!ngx_queue_empty(&conn->requests)) {
+        ngx_gate_redis_connection_connect(conn);
     }
 }
 
@@ -227,47 +236,47 @@ ngx_gate_redis_again(ngx_gate_redis_t *redis)
 /* "max number of clients reached", and then it hangs up */
 
 static redisReply *
-ngx_gate_redis_last_words(ngx_gate_redis_t *redis)
+ngx_gate_redis_connection_last_error(ngx_gate_redis_connection_t *conn)
 {
-    redisReply             *reply;
-    ngx_queue_t            *q;
-    ngx_gate_redis_turn_t  *turn;
+    redisReply                *reply;
+    ngx_queue_t               *q;
+    ngx_gate_redis_request_t  *request;
 
-    if (ngx_queue_empty(&redis->turns)) {
+    if (ngx_queue_empty(&conn->requests)) {
         return NULL;
     }
 
-    q = ngx_queue_head(&redis->turns);
-    turn = ngx_queue_data(q, ngx_gate_redis_turn_t, queue);
+    q = ngx_queue_head(&conn->requests);
+    request = ngx_queue_data(q, ngx_gate_redis_request_t, queue);
 
-    if (turn->nreplies == 0) {
+    if (request->nreplies == 0) {
         return NULL;
     }
 
-    reply = turn->replies[turn->nreplies - 1];
+    reply = request->replies[request->nreplies - 1];
 
     return (reply->type == REDIS_REPLY_ERROR) ? reply : NULL;
 }
 
 
 static void
-ngx_gate_redis_greet(ngx_gate_redis_t *redis)
+ngx_gate_redis_connection_login(ngx_gate_redis_connection_t *conn)
 {
-    ngx_int_t               rc;
-    ngx_pool_t             *pool;
-    ngx_queue_t            *q;
-    ngx_gate_redis_turn_t  *turn;
+    ngx_int_t                  rc;
+    ngx_pool_t                *pool;
+    ngx_queue_t               *q;
+    ngx_gate_redis_request_t  *request;
 
-    redis->connected = 1;
+    conn->connected = 1;
 
-    pool = ngx_create_pool(NGX_GATE_REDIS_POOL, ngx_cycle->log);
+    pool = ngx_create_pool(NGX_GATE_REDIS_CONNECTION_POOL_SIZE, ngx_cycle->log);
 
     if (pool == NULL) {
-        ngx_gate_redis_fail(redis, NGX_GATE_NO_MEMORY, "no memory");
+        ngx_gate_redis_connection_error(conn, NGX_GATE_NO_MEMORY, "no memory");
         return;
     }
 
-    rc = ngx_gate_redis_send(redis, pool);
+    rc = ngx_gate_redis_connection_send(conn, pool);
 
     ngx_destroy_pool(pool);
 
@@ -276,14 +285,14 @@ ngx_gate_redis_greet(ngx_gate_redis_t *redis)
         return;
     }
 
-    for (q = ngx_queue_head(&redis->turns);
-         q != ngx_queue_sentinel(&redis->turns);
+    for (q = ngx_queue_head(&conn->requests);
+         q != ngx_queue_sentinel(&conn->requests);
          q = ngx_queue_next(q))
     {
-        turn = ngx_queue_data(q, ngx_gate_redis_turn_t, queue);
+        request = ngx_queue_data(q, ngx_gate_redis_request_t, queue);
 
-        if (turn->session) {
-            turn->session->log->action = NGX_GATE_REDIS_WAITING;
+        if (request->session) {
+            request->session->log->action = NGX_GATE_REDIS_CONNECTION_ACTION;
         }
     }
 }
@@ -292,52 +301,54 @@ ngx_gate_redis_greet(ngx_gate_redis_t *redis)
 /* everything that waits goes out in one piece */
 
 static ngx_int_t
-ngx_gate_redis_send(ngx_gate_redis_t *redis, ngx_pool_t *pool)
+ngx_gate_redis_connection_send(ngx_gate_redis_connection_t *conn,
+    ngx_pool_t *pool)
 {
-    size_t                   size;
-    u_char                  *p, *data;
-    ngx_queue_t             *q;
-    ngx_gate_redis_turn_t   *turn;
-    ngx_gate_redis_login_t   login;
+    size_t                         size;
+    u_char                        *p, *data;
+    ngx_queue_t                   *q;
+    ngx_gate_redis_request_t      *request;
+    ngx_gate_redis_server_login_t  login;
 
-    if (ngx_gate_redis_server_login(&redis->server, pool, &login) != NGX_OK) {
-        ngx_gate_redis_fail(redis, login.reason, "%*s", login.error_len,
-                            login.error);
+    if (ngx_gate_redis_server_login(&conn->server, pool, &login) != NGX_OK) {
+        ngx_gate_redis_connection_error(conn, login.reason, "%*s",
+                                        login.error_len, login.error);
         return NGX_ERROR;
     }
 
-    redis->greeting = (login.auth.len ? NGX_GATE_REDIS_AUTH : 0)
-                      | (login.select.len ? NGX_GATE_REDIS_SELECT : 0);
+    conn->login = (login.auth.len ? NGX_GATE_REDIS_CONNECTION_AUTH : 0)
+                  | (login.select.len ? NGX_GATE_REDIS_CONNECTION_SELECT
+                     : 0);
 
     size = login.auth.len + login.select.len;
 
-    for (q = ngx_queue_head(&redis->turns);
-         q != ngx_queue_sentinel(&redis->turns);
+    for (q = ngx_queue_head(&conn->requests);
+         q != ngx_queue_sentinel(&conn->requests);
          q = ngx_queue_next(q))
     {
-        turn = ngx_queue_data(q, ngx_gate_redis_turn_t, queue);
-        size += turn->size;
+        request = ngx_queue_data(q, ngx_gate_redis_request_t, queue);
+        size += request->size;
     }
 
     data = ngx_pnalloc(pool, size);
 
     if (data == NULL) {
-        ngx_gate_redis_fail(redis, NGX_GATE_NO_MEMORY, "no memory");
+        ngx_gate_redis_connection_error(conn, NGX_GATE_NO_MEMORY, "no memory");
         return NGX_ERROR;
     }
 
     p = ngx_cpymem(data, login.auth.data, login.auth.len);
     p = ngx_cpymem(p, login.select.data, login.select.len);
 
-    for (q = ngx_queue_head(&redis->turns);
-         q != ngx_queue_sentinel(&redis->turns);
+    for (q = ngx_queue_head(&conn->requests);
+         q != ngx_queue_sentinel(&conn->requests);
          q = ngx_queue_next(q))
     {
-        turn = ngx_queue_data(q, ngx_gate_redis_turn_t, queue);
-        p = ngx_cpymem(p, turn->data, turn->size);
+        request = ngx_queue_data(q, ngx_gate_redis_request_t, queue);
+        p = ngx_cpymem(p, request->data, request->size);
     }
 
-    ngx_gate_peer_send(&redis->peer, data, size);
+    ngx_gate_peer_send(&conn->peer, data, size);
 
     ngx_explicit_memzero(login.auth.data, login.auth.len);
     ngx_explicit_memzero(data, login.auth.len);
@@ -347,78 +358,77 @@ ngx_gate_redis_send(ngx_gate_redis_t *redis, ngx_pool_t *pool)
 
 
 static void
-ngx_gate_redis_read(ngx_gate_redis_t *redis)
+ngx_gate_redis_connection_read(ngx_gate_redis_connection_t *conn)
 {
     ngx_int_t    rc;
     redisReply  *reply;
 
-    while (redis->connected && redis->peer.in->pos < redis->peer.in->last) {
+    while (conn->connected && conn->peer.in->pos < conn->peer.in->last) {
 
-        if (ngx_queue_empty(&redis->turns)) {
+        if (ngx_queue_empty(&conn->requests)) {
 
             /* nobody waits, so nobody needs to hear of it */
 
             ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
                           "redis at \"%V\" answered without a question",
-                          &redis->server.endpoint.text);
+                          &conn->server.endpoint.text);
 
-            ngx_gate_redis_hang_up(redis);
+            ngx_gate_redis_connection_close(conn);
             return;
         }
 
-        rc = ngx_gate_resp_read(&redis->resp, redis->peer.in, &reply);
+        rc = ngx_gate_resp_read(&conn->resp, conn->peer.in, &reply);
 
         if (rc == NGX_AGAIN) {
             return;
         }
 
         if (rc == NGX_ERROR) {
-            ngx_gate_redis_confused(redis);
+            ngx_gate_redis_connection_protocol_error(conn);
             return;
         }
 
-        if (redis->greeting) {
-            ngx_gate_redis_greeted(redis, reply);
+        if (conn->login) {
+            ngx_gate_redis_connection_login_reply(conn, reply);
 
         } else {
-            ngx_gate_redis_answered(redis, reply);
+            ngx_gate_redis_connection_reply(conn, reply);
         }
     }
 }
 
 
 /*
- * Something that cannot be read, as a value that has become too long.  On a
- * connection that has worked so far it is the matter of whose turn it is, and
- * of nobody else.
+ * A reply that cannot be read, such as a value that has become too long.  On
+ * a connection that has worked so far only its request fails.
  */
 
 static void
-ngx_gate_redis_confused(ngx_gate_redis_t *redis)
+ngx_gate_redis_connection_protocol_error(ngx_gate_redis_connection_t *conn)
 {
-    size_t                  len;
-    u_char                  error[NGX_GATE_RESP_ERROR_MAX];
-    ngx_queue_t            *q;
-    ngx_gate_reason_e       reason;
-    ngx_gate_redis_turn_t  *turn;
+    size_t                     len;
+    u_char                     error[NGX_GATE_RESP_ERROR_MAX];
+    ngx_queue_t               *q;
+    ngx_gate_reason_e          reason;
+    ngx_gate_redis_request_t  *request;
 
-    reason = redis->resp.reason;
-    len = redis->resp.error_len;
-    ngx_memcpy(error, redis->resp.error, len);
+    reason = conn->resp.reason;
+    len = conn->resp.error_len;
+    ngx_memcpy(error, conn->resp.error, len);
 
-    q = ngx_queue_head(&redis->turns);
+    q = ngx_queue_head(&conn->requests);
 
-    if (!redis->proven || q == ngx_queue_last(&redis->turns)) {
-        ngx_gate_redis_fail(redis, reason, "%*s", len, error);
+    if (!conn->replied || q == ngx_queue_last(&conn->requests)) {
+        ngx_gate_redis_connection_error(conn, reason, "%*s", len, error);
         return;
     }
 
     ngx_queue_remove(q);
 
-    ngx_gate_redis_again(redis);
+    ngx_gate_redis_connection_retry(conn);
 
-    turn = ngx_queue_data(q, ngx_gate_redis_turn_t, queue);
-    ngx_gate_redis_turn_failed(turn, reason, error, len);
+    request = ngx_queue_data(q, ngx_gate_redis_request_t, queue);
+    ngx_gate_redis_connection_request_error(request, reason, error, len);
 }
 
 
@@ -428,32 +438,34 @@ ngx_gate_redis_confused(ngx_gate_redis_t *redis)
  */
 
 static void
-ngx_gate_redis_greeted(ngx_gate_redis_t *redis, redisReply *reply)
+ngx_gate_redis_connection_login_reply(ngx_gate_redis_connection_t *conn,
+    redisReply *reply)
 {
     ngx_str_t          known;
-    ngx_uint_t         greeting;
+    ngx_uint_t         login;
     ngx_gate_reason_e  reason;
 
-    greeting = redis->greeting & NGX_GATE_REDIS_AUTH;
+    login = conn->login & NGX_GATE_REDIS_CONNECTION_AUTH;
 
-    if (greeting == 0) {
-        greeting = redis->greeting;
+    if (login == 0) {
+        login = conn->login;
     }
 
-    redis->greeting &= ~greeting;
+    conn->login &= ~login;
 
     if (reply->type == REDIS_REPLY_ERROR) {
 
         reason = ngx_gate_resp_reason(reply, &known);
 
-        if (greeting == NGX_GATE_REDIS_AUTH) {
+        if (login == NGX_GATE_REDIS_CONNECTION_AUTH) {
 
             if (reason == NGX_GATE_QUERY) {
                 reason = NGX_GATE_AUTH;
             }
 
-            ngx_gate_redis_fail(redis, reason, "AUTH was refused%s%V",
-                                known.len ? ": " : "", &known);
+            ngx_gate_redis_connection_error(conn, reason,
+                                            "AUTH was refused%s%V",
+                                            known.len ? ": " : "", &known);
 
         } else {
 
@@ -461,16 +473,18 @@ ngx_gate_redis_greeted(ngx_gate_redis_t *redis, redisReply *reply)
                 reason = NGX_GATE_NO_DATABASE;
             }
 
-            ngx_gate_redis_fail(redis, reason, "SELECT %ui: %*s",
-                                redis->server.database,
-                                (size_t) reply->len, reply->str);
+            ngx_gate_redis_connection_error(conn, reason, "SELECT %ui: %*s",
+                                            conn->server.database,
+                                            (size_t) reply->len, reply->str);
         }
 
     } else if (reply->type != REDIS_REPLY_STATUS) {
-        ngx_gate_redis_fail(redis, NGX_GATE_PROTOCOL,
-                            "%s in reply to %s", ngx_gate_resp_type(reply),
-                            greeting == NGX_GATE_REDIS_AUTH ? "AUTH"
-                                                            : "SELECT");
+        ngx_gate_redis_connection_error(conn, NGX_GATE_PROTOCOL,
+                                        "%s in reply to %s",
+                                        ngx_gate_resp_type(reply),
+                                        login == NGX_GATE_REDIS_CONNECTION_AUTH
+                                        ? "AUTH"
+                                        : "SELECT");
     }
 
     freeReplyObject(reply);
@@ -478,110 +492,111 @@ ngx_gate_redis_greeted(ngx_gate_redis_t *redis, redisReply *reply)
 
 
 static void
-ngx_gate_redis_answered(ngx_gate_redis_t *redis, redisReply *reply)
+ngx_gate_redis_connection_reply(ngx_gate_redis_connection_t *conn,
+    redisReply *reply)
 {
     ngx_queue_t               *q;
-    ngx_gate_redis_turn_t     *turn;
+    ngx_gate_redis_request_t  *request;
     ngx_gate_redis_session_t  *session;
 
-    q = ngx_queue_head(&redis->turns);
-    turn = ngx_queue_data(q, ngx_gate_redis_turn_t, queue);
+    q = ngx_queue_head(&conn->requests);
+    request = ngx_queue_data(q, ngx_gate_redis_request_t, queue);
 
-    turn->replies[turn->nreplies++] = reply;
+    request->replies[request->nreplies++] = reply;
 
-    if (turn->nreplies < turn->wanted) {
+    if (request->nreplies < request->ncommands) {
         return;
     }
 
-    if (q == ngx_queue_last(&redis->turns)
-        && redis->peer.in->pos < redis->peer.in->last)
+    if (q == ngx_queue_last(&conn->requests)
+        && conn->peer.in->pos < conn->peer.in->last)
     {
         /* whose answer is whose? */
 
-        ngx_gate_redis_fail(redis, NGX_GATE_PROTOCOL,
-                            "more replies than commands");
+        ngx_gate_redis_connection_error(conn, NGX_GATE_PROTOCOL,
+                                        "more replies than commands");
         return;
     }
 
     ngx_queue_remove(q);
 
-    redis->proven = 1;
+    conn->replied = 1;
 
-    session = turn->session;
+    session = request->session;
 
     if (session) {
-        session->turn = NULL;
-        session->replies = turn->replies;
-        session->nreplies = turn->nreplies;
+        session->request = NULL;
+        session->replies = request->replies;
+        session->nreplies = request->nreplies;
 
         session->handler(session);
     }
 
-    ngx_gate_redis_forget(turn);
+    ngx_gate_redis_connection_free_request(request);
 }
 
 
 static void
-ngx_gate_redis_hang_up(ngx_gate_redis_t *redis)
+ngx_gate_redis_connection_close(ngx_gate_redis_connection_t *conn)
 {
-    ngx_gate_peer_close(&redis->peer);
-    ngx_gate_resp_reset(&redis->resp);
+    ngx_gate_peer_close(&conn->peer);
+    ngx_gate_resp_reset(&conn->resp);
 
-    redis->connected = 0;
-    redis->proven = 0;
-    redis->greeting = 0;
+    conn->connected = 0;
+    conn->replied = 0;
+    conn->login = 0;
 }
 
 
 static void ngx_cdecl
-ngx_gate_redis_fail(ngx_gate_redis_t *redis, ngx_gate_reason_e reason,
-    const char *fmt, ...)
+ngx_gate_redis_connection_error(ngx_gate_redis_connection_t *conn,
+    ngx_gate_reason_e reason, const char *fmt, ...)
 {
-    u_char                  error[NGX_GATE_REDIS_ERROR_MAX];
-    size_t                  len;
-    va_list                 args;
-    ngx_queue_t            *q, turns;
-    ngx_gate_redis_turn_t  *turn;
+    u_char                     error[NGX_GATE_REDIS_ERROR_MAX];
+    size_t                     len;
+    va_list                    args;
+    ngx_queue_t               *q, requests;
+    ngx_gate_redis_request_t  *request;
 
     va_start(args, fmt);
     len = ngx_vslprintf(error, error + NGX_GATE_REDIS_ERROR_MAX, fmt, args)
           - error;
     va_end(args);
 
-    ngx_gate_redis_hang_up(redis);
+    ngx_gate_redis_connection_close(conn);
 
-    if (ngx_queue_empty(&redis->turns)) {
+    if (ngx_queue_empty(&conn->requests)) {
         return;
     }
 
     /* the handlers may ask again, over the same object */
 
-    ngx_queue_init(&turns);
-    ngx_queue_add(&turns, &redis->turns);
-    ngx_queue_init(&redis->turns);
+    ngx_queue_init(&requests);
+    ngx_queue_add(&requests, &conn->requests);
+    ngx_queue_init(&conn->requests);
 
-    while (!ngx_queue_empty(&turns)) {
-        q = ngx_queue_head(&turns);
+    while (!ngx_queue_empty(&requests)) {
+        q = ngx_queue_head(&requests);
         ngx_queue_remove(q);
 
-        turn = ngx_queue_data(q, ngx_gate_redis_turn_t, queue);
-        ngx_gate_redis_turn_failed(turn, reason, error, len);
+        request = ngx_queue_data(q, ngx_gate_redis_request_t, queue);
+        ngx_gate_redis_connection_request_error(request, reason, error, len);
     }
 }
 
 
 static void
-ngx_gate_redis_turn_failed(ngx_gate_redis_turn_t *turn,
+ngx_gate_redis_connection_request_error(ngx_gate_redis_request_t *request,
     ngx_gate_reason_e reason, u_char *error, size_t len)
 {
     ngx_gate_redis_session_t  *session;
 
-    session = turn->session;
+    session = request->session;
 
-    ngx_gate_redis_forget(turn);
+    ngx_gate_redis_connection_free_request(request);
 
     if (session) {
-        session->turn = NULL;
+        session->request = NULL;
         session->nreplies = 0;
         session->reason = reason;
         session->error_len = len;
@@ -593,22 +608,22 @@ ngx_gate_redis_turn_failed(ngx_gate_redis_turn_t *turn,
 
 
 static void
-ngx_gate_redis_forget(ngx_gate_redis_turn_t *turn)
+ngx_gate_redis_connection_free_request(ngx_gate_redis_request_t *request)
 {
-    while (turn->nreplies) {
-        freeReplyObject(turn->replies[--turn->nreplies]);
+    while (request->nreplies) {
+        freeReplyObject(request->replies[--request->nreplies]);
     }
 
-    ngx_free(turn);
+    ngx_free(request);
 }
 
 
 void
-ngx_gate_redis_retire(ngx_gate_redis_t *redis)
+ngx_gate_redis_connection_invalidate(ngx_gate_redis_connection_t *conn)
 {
-    if (!redis->retired) {
-        redis->retired = 1;
-        ngx_queue_remove(&redis->queue);
+    if (!conn->invalid) {
+        conn->invalid = 1;
+        ngx_queue_remove(&conn->queue);
     }
 }
 
@@ -616,23 +631,24 @@ ngx_gate_redis_retire(ngx_gate_redis_t *redis)
 /* the last one closes the door, maybe from within the peer's handler */
 
 void
-ngx_gate_redis_release(ngx_gate_redis_t *redis)
+ngx_gate_redis_connection_release(ngx_gate_redis_connection_t *conn)
 {
     ngx_queue_t  *q;
 
-    if (--redis->users) {
+    if (--conn->users) {
         return;
     }
 
-    ngx_gate_redis_retire(redis);
-    ngx_gate_redis_hang_up(redis);
+    ngx_gate_redis_connection_invalidate(conn);
+    ngx_gate_redis_connection_close(conn);
 
-    while (!ngx_queue_empty(&redis->turns)) {
-        q = ngx_queue_head(&redis->turns);
+    while (!ngx_queue_empty(&conn->requests)) {
+        q = ngx_queue_head(&conn->requests);
         ngx_queue_remove(q);
-        ngx_gate_redis_forget(ngx_queue_data(q, ngx_gate_redis_turn_t,
-                                             queue));
+        ngx_gate_redis_connection_free_request(
+                                    ngx_queue_data(q, ngx_gate_redis_request_t,
+                                                   queue));
     }
 
-    ngx_destroy_pool(redis->pool);
+    ngx_destroy_pool(conn->pool);
 }

@@ -15,18 +15,18 @@ static ngx_uint_t ngx_gate_redis_server_same_str(ngx_str_t *a, ngx_str_t *b);
 static ngx_int_t ngx_gate_redis_server_copy_str(ngx_pool_t *pool,
     ngx_str_t *str);
 static ngx_str_t ngx_gate_redis_server_name(ngx_str_t *address,
-    ngx_str_t *teller);
+    ngx_str_t *source);
 static ngx_uint_t ngx_gate_redis_server_is_name(ngx_str_t *host);
 static ngx_int_t ngx_gate_redis_server_auth(ngx_gate_redis_server_t *server,
-    ngx_pool_t *pool, ngx_gate_redis_login_t *login);
+    ngx_pool_t *pool, ngx_gate_redis_server_login_t *login);
 static ngx_int_t ngx_gate_redis_server_auth_command(
     ngx_gate_redis_server_t *server, ngx_pool_t *pool, ngx_str_t *password,
-    ngx_gate_redis_login_t *login);
+    ngx_gate_redis_server_login_t *login);
 static ngx_int_t ngx_gate_redis_server_select(
     ngx_gate_redis_server_t *server, ngx_pool_t *pool,
-    ngx_gate_redis_login_t *login);
+    ngx_gate_redis_server_login_t *login);
 static ngx_int_t ngx_gate_redis_server_no_memory(
-    ngx_gate_redis_login_t *login);
+    ngx_gate_redis_server_login_t *login);
 
 
 ngx_uint_t
@@ -117,17 +117,17 @@ ngx_gate_redis_server_copy_str(ngx_pool_t *pool, ngx_str_t *str)
 
 
 ngx_int_t
-ngx_gate_redis_server_found(ngx_gate_redis_found_t *found,
-    ngx_gate_redis_server_t *server, ngx_gate_endpoint_t *teller,
+ngx_gate_redis_server_set_address(ngx_gate_redis_server_address_t *addr,
+    ngx_gate_redis_server_t *server, ngx_gate_endpoint_t *source,
     ngx_str_t *host, in_port_t port)
 {
     u_char               *p;
     ngx_str_t             address, name;
     ngx_gate_endpoint_t  *endpoint;
 
-    address = host->len ? *host : teller->host;
+    address = host->len ? *host : source->host;
 
-    if (address.len == 0 || address.len > NGX_GATE_HOST_MAX) {
+    if (address.len == 0 || address.len > NGX_GATE_ENDPOINT_HOST_MAX) {
         return NGX_ERROR;
     }
 
@@ -140,39 +140,39 @@ ngx_gate_redis_server_found(ngx_gate_redis_found_t *found,
     ngx_str_set(&name, "");
 
     if (server->endpoint.tls) {
-        name = server->one_name ? server->endpoint.tls->name
-               : ngx_gate_redis_server_name(&address, &teller->tls->name);
+        name = server->fixed_name ? server->endpoint.tls->name
+               : ngx_gate_redis_server_name(&address, &source->tls->name);
     }
 
     /* from here on the teller, which may be "found" itself, is overwritten */
 
-    p = ngx_movemem(found->text + 1, address.data, address.len);
-    ngx_memmove(found->name, name.data, name.len);
+    p = ngx_movemem(addr->text + 1, address.data, address.len);
+    ngx_memmove(addr->name, name.data, name.len);
 
-    found->server = *server;
+    addr->server = *server;
 
-    endpoint = &found->server.endpoint;
+    endpoint = &addr->server.endpoint;
 
-    endpoint->host.data = found->text + 1;
+    endpoint->host.data = addr->text + 1;
     endpoint->host.len = address.len;
     endpoint->port = port;
     endpoint->path.len = 0;
-    endpoint->text.data = found->text + 1;
+    endpoint->text.data = addr->text + 1;
 
     if (ngx_strlchr(endpoint->host.data, p, ':')) {
-        found->text[0] = '[';
+        addr->text[0] = '[';
         *p++ = ']';
-        endpoint->text.data = found->text;
+        endpoint->text.data = addr->text;
     }
 
     p = ngx_sprintf(p, ":%ui", (ngx_uint_t) port);
     endpoint->text.len = p - endpoint->text.data;
 
     if (server->endpoint.tls) {
-        found->tls = *server->endpoint.tls;
-        found->tls.name.data = found->name;
-        found->tls.name.len = name.len;
-        endpoint->tls = &found->tls;
+        addr->tls = *server->endpoint.tls;
+        addr->tls.name.data = addr->name;
+        addr->tls.name.len = name.len;
+        endpoint->tls = &addr->tls;
     }
 
     return NGX_OK;
@@ -185,12 +185,12 @@ ngx_gate_redis_server_found(ngx_gate_redis_found_t *found,
  */
 
 static ngx_str_t
-ngx_gate_redis_server_name(ngx_str_t *address, ngx_str_t *teller)
+ngx_gate_redis_server_name(ngx_str_t *address, ngx_str_t *source)
 {
-    if (ngx_gate_redis_server_is_name(teller)
+    if (ngx_gate_redis_server_is_name(source)
         && !ngx_gate_redis_server_is_name(address))
     {
-        return *teller;
+        return *source;
     }
 
     return *address;
@@ -203,13 +203,13 @@ ngx_gate_redis_server_is_name(ngx_str_t *host)
     socklen_t       socklen;
     ngx_sockaddr_t  sa;
 
-    return ngx_gate_address_parse(host, 0, &sa, &socklen) != NGX_OK;
+    return ngx_gate_endpoint_parse_address(host, 0, &sa, &socklen) != NGX_OK;
 }
 
 
 ngx_int_t
 ngx_gate_redis_server_login(ngx_gate_redis_server_t *server, ngx_pool_t *pool,
-    ngx_gate_redis_login_t *login)
+    ngx_gate_redis_server_login_t *login)
 {
     ngx_str_null(&login->auth);
     ngx_str_null(&login->select);
@@ -231,7 +231,7 @@ ngx_gate_redis_server_login(ngx_gate_redis_server_t *server, ngx_pool_t *pool,
 
 static ngx_int_t
 ngx_gate_redis_server_auth(ngx_gate_redis_server_t *server, ngx_pool_t *pool,
-    ngx_gate_redis_login_t *login)
+    ngx_gate_redis_server_login_t *login)
 {
     u_char     *p;
     ngx_int_t   rc;
@@ -264,7 +264,7 @@ ngx_gate_redis_server_auth(ngx_gate_redis_server_t *server, ngx_pool_t *pool,
 
 static ngx_int_t
 ngx_gate_redis_server_auth_command(ngx_gate_redis_server_t *server,
-    ngx_pool_t *pool, ngx_str_t *password, ngx_gate_redis_login_t *login)
+    ngx_pool_t *pool, ngx_str_t *password, ngx_gate_redis_server_login_t *login)
 {
     ngx_str_t   words[3];
     ngx_uint_t  n;
@@ -290,7 +290,7 @@ ngx_gate_redis_server_auth_command(ngx_gate_redis_server_t *server,
 
 static ngx_int_t
 ngx_gate_redis_server_select(ngx_gate_redis_server_t *server,
-    ngx_pool_t *pool, ngx_gate_redis_login_t *login)
+    ngx_pool_t *pool, ngx_gate_redis_server_login_t *login)
 {
     u_char     number[NGX_INT_T_LEN];
     ngx_str_t  words[2];
@@ -309,7 +309,7 @@ ngx_gate_redis_server_select(ngx_gate_redis_server_t *server,
 
 
 static ngx_int_t
-ngx_gate_redis_server_no_memory(ngx_gate_redis_login_t *login)
+ngx_gate_redis_server_no_memory(ngx_gate_redis_server_login_t *login)
 {
     login->reason = NGX_GATE_NO_MEMORY;
     login->error_len = ngx_cpymem(login->error, "no memory", 9)

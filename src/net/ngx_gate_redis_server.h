@@ -13,8 +13,8 @@
 #include <ngx_gate_peer.h>
 
 
-#define NGX_GATE_REDIS_ADDRESS_MAX                                            \
-    (NGX_GATE_HOST_MAX + sizeof("[]:65535") - 1)
+#define NGX_GATE_REDIS_SERVER_ADDRESS_MAX                                     \
+    (NGX_GATE_ENDPOINT_HOST_MAX + sizeof("[]:65535") - 1)
 
 
 typedef struct {
@@ -23,7 +23,7 @@ typedef struct {
     ngx_str_t                 password;
     ngx_str_t                 password_file;   /* read at each connect */
     ngx_uint_t                database;
-    ngx_uint_t                one_name;        /* in all certificates */
+    ngx_uint_t                fixed_name;      /* in all certificates */
 } ngx_gate_redis_server_t;
 
 
@@ -32,9 +32,9 @@ typedef struct {
 typedef struct {
     ngx_gate_redis_server_t   server;
     ngx_gate_tls_t            tls;
-    u_char                    text[NGX_GATE_REDIS_ADDRESS_MAX];
-    u_char                    name[NGX_GATE_HOST_MAX];
-} ngx_gate_redis_found_t;
+    u_char                    text[NGX_GATE_REDIS_SERVER_ADDRESS_MAX];
+    u_char                    name[NGX_GATE_ENDPOINT_HOST_MAX];
+} ngx_gate_redis_server_address_t;
 
 
 /* what a connection begins with; not needed: of no length */
@@ -47,7 +47,7 @@ typedef struct {
     ngx_gate_reason_e         reason;
     u_char                    error[128];
     size_t                    error_len;
-} ngx_gate_redis_login_t;
+} ngx_gate_redis_server_login_t;
 
 
 ngx_uint_t ngx_gate_redis_server_same(ngx_gate_redis_server_t *a,
@@ -63,14 +63,14 @@ ngx_int_t ngx_gate_redis_server_copy(ngx_pool_t *pool,
  * it is itself).  NGX_ERROR: that is no address.
  */
 
-ngx_int_t ngx_gate_redis_server_found(ngx_gate_redis_found_t *found,
-    ngx_gate_redis_server_t *server, ngx_gate_endpoint_t *teller,
-    ngx_str_t *host, in_port_t port);
+ngx_int_t ngx_gate_redis_server_set_address(
+    ngx_gate_redis_server_address_t *addr, ngx_gate_redis_server_t *server,
+    ngx_gate_endpoint_t *source, ngx_str_t *host, in_port_t port);
 
 /* the caller wipes login->auth */
 
 ngx_int_t ngx_gate_redis_server_login(ngx_gate_redis_server_t *server,
-    ngx_pool_t *pool, ngx_gate_redis_login_t *login);
+    ngx_pool_t *pool, ngx_gate_redis_server_login_t *login);
 
 
 #endif /* _NGX_GATE_REDIS_SERVER_H_INCLUDED_ */

@@ -49,15 +49,16 @@ ngx_gate_resolve_start(ngx_gate_resolve_t *resolve)
 
     name = resolve->name;
 
-    if (ngx_gate_address_parse(&name, resolve->port, &resolve->addrs[0],
-                               &resolve->socklens[0])
+    if (ngx_gate_endpoint_parse_address(&name, resolve->port,
+                                        &resolve->addrs[0],
+                                        &resolve->socklens[0])
         == NGX_OK)
     {
         resolve->naddrs = 1;
         return NGX_OK;
     }
 
-    if (name.len == 0 || name.len > NGX_GATE_HOST_MAX) {
+    if (name.len == 0 || name.len > NGX_GATE_ENDPOINT_HOST_MAX) {
         return ngx_gate_resolve_fail(resolve, NGX_GATE_DNS,
                                      "invalid host name");
     }
@@ -151,8 +152,9 @@ ngx_gate_resolve_add(ngx_gate_resolve_t *resolve, const char *address)
     text.data = (u_char *) address;
     text.len = ngx_strlen(address);
 
-    if (ngx_gate_address_parse(&text, resolve->port, &resolve->addrs[n],
-                               &resolve->socklens[n])
+    if (ngx_gate_endpoint_parse_address(&text, resolve->port,
+                                        &resolve->addrs[n],
+                                        &resolve->socklens[n])
         == NGX_OK)
     {
         resolve->naddrs++;
@@ -275,7 +277,7 @@ ngx_gate_resolve_candidate(ngx_gate_resolve_t *resolve, ngx_str_t *name)
     if (n != itself) {
         domain = &conf->search[n > itself ? n - 1 : n];
 
-        if (resolve->name.len + 1 + domain->len > NGX_GATE_HOST_MAX) {
+        if (resolve->name.len + 1 + domain->len > NGX_GATE_ENDPOINT_HOST_MAX) {
             return NGX_DECLINED;
         }
 
@@ -368,7 +370,7 @@ ngx_gate_resolve_handler(ngx_resolver_ctx_t *ctx)
      * happens next might cancel one of them, so it happens later.
      */
 
-    ngx_gate_timer_init(&resolve->answered, ngx_gate_resolve_answered,
+    ngx_gate_event_init(&resolve->answered, ngx_gate_resolve_answered,
                         resolve->log);
 
     ngx_post_event(&resolve->answered, &ngx_posted_next_events);

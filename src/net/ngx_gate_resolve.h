@@ -43,7 +43,7 @@ struct ngx_gate_resolve_s {
     ngx_uint_t                troubled;    /* a name server had trouble */
     ngx_uint_t                starting;
     ngx_event_t               answered;
-    u_char                    buf[NGX_GATE_HOST_MAX];
+    u_char                    buf[NGX_GATE_ENDPOINT_HOST_MAX];
 };
 
 

@@ -7,9 +7,9 @@
 #include <ngx_gate_secret.h>
 
 
-static u_char *ngx_gate_secret_take(ngx_fd_t fd, ngx_str_t *path,
+static u_char *ngx_gate_secret_read_file(ngx_fd_t fd, ngx_str_t *path,
     ngx_str_t *secret, u_char *error, u_char *last);
-static u_char *ngx_gate_secret_failed(ngx_str_t *path, const char *call,
+static u_char *ngx_gate_secret_error(ngx_str_t *path, const char *call,
     u_char *error, u_char *last);
 
 
@@ -28,10 +28,10 @@ ngx_gate_secret_read(ngx_str_t *path, ngx_str_t *secret, u_char *error,
                        NGX_FILE_OPEN, 0);
 
     if (fd == NGX_INVALID_FILE) {
-        return ngx_gate_secret_failed(path, ngx_open_file_n, error, last);
+        return ngx_gate_secret_error(path, ngx_open_file_n, error, last);
     }
 
-    p = ngx_gate_secret_take(fd, path, secret, error, last);
+    p = ngx_gate_secret_read_file(fd, path, secret, error, last);
 
     if (ngx_close_file(fd) == NGX_FILE_ERROR) {
         ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, ngx_errno,
@@ -43,7 +43,7 @@ ngx_gate_secret_read(ngx_str_t *path, ngx_str_t *secret, u_char *error,
 
 
 static u_char *
-ngx_gate_secret_take(ngx_fd_t fd, ngx_str_t *path, ngx_str_t *secret,
+ngx_gate_secret_read_file(ngx_fd_t fd, ngx_str_t *path, ngx_str_t *secret,
     u_char *error, u_char *last)
 {
     size_t           size;
@@ -52,7 +52,7 @@ ngx_gate_secret_take(ngx_fd_t fd, ngx_str_t *path, ngx_str_t *secret,
     ngx_file_info_t  fi;
 
     if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR) {
-        return ngx_gate_secret_failed(path, ngx_fd_info_n, error, last);
+        return ngx_gate_secret_error(path, ngx_fd_info_n, error, last);
     }
 
     if (!ngx_is_file(&fi)) {
@@ -66,7 +66,7 @@ ngx_gate_secret_take(ngx_fd_t fd, ngx_str_t *path, ngx_str_t *secret,
         n = ngx_read_fd(fd, p, size);
 
         if (n == -1) {
-            return ngx_gate_secret_failed(path, ngx_read_fd_n, error, last);
+            return ngx_gate_secret_error(path, ngx_read_fd_n, error, last);
         }
 
         p += n;
@@ -94,7 +94,7 @@ ngx_gate_secret_take(ngx_fd_t fd, ngx_str_t *path, ngx_str_t *secret,
 
 
 static u_char *
-ngx_gate_secret_failed(ngx_str_t *path, const char *call, u_char *error,
+ngx_gate_secret_error(ngx_str_t *path, const char *call, u_char *error,
     u_char *last)
 {
     u_char     *p;

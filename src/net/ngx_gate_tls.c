@@ -19,8 +19,8 @@
 
 static char *ngx_gate_tls_certificate(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_tls_t *tls);
-static char *ngx_gate_tls_trust(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_gate_tls_t *tls);
+static char *ngx_gate_tls_trusted_certificate(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_tls_t *tls);
 static ngx_uint_t ngx_gate_tls_name_is_address(ngx_gate_tls_t *tls);
 static ngx_int_t ngx_gate_tls_verify(ngx_gate_tls_t *tls, ngx_connection_t *c,
     ngx_str_t *text);
@@ -54,7 +54,7 @@ ngx_gate_tls_set_verify(ngx_conf_t *cf, ngx_gate_check_t *check,
 
 
 char *
-ngx_gate_tls_refuse(ngx_conf_t *cf, ngx_gate_check_t *check,
+ngx_gate_tls_reject(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_tls_t *tls, const char *needs)
 {
     const char  *param;
@@ -125,7 +125,7 @@ ngx_gate_tls_init(ngx_conf_t *cf, ngx_gate_check_t *check,
         return NGX_CONF_ERROR;
     }
 
-    return ngx_gate_tls_trust(cf, check, tls);
+    return ngx_gate_tls_trusted_certificate(cf, check, tls);
 }
 
 
@@ -185,7 +185,7 @@ ngx_gate_tls_certificate(ngx_conf_t *cf, ngx_gate_check_t *check,
 
 
 static char *
-ngx_gate_tls_trust(ngx_conf_t *cf, ngx_gate_check_t *check,
+ngx_gate_tls_trusted_certificate(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_tls_t *tls)
 {
     if (tls->verify == NGX_GATE_TLS_VERIFY_OFF) {
@@ -224,7 +224,7 @@ ngx_gate_tls_trust(ngx_conf_t *cf, ngx_gate_check_t *check,
 ngx_int_t
 ngx_gate_tls_start(ngx_gate_tls_t *tls, ngx_connection_t *c)
 {
-    u_char  name[NGX_GATE_HOST_MAX + 1];
+    u_char  name[NGX_GATE_ENDPOINT_HOST_MAX + 1];
 
     if (ngx_ssl_create_connection(tls->ssl, c, NGX_SSL_CLIENT) != NGX_OK) {
         return NGX_ERROR;
@@ -252,11 +252,11 @@ ngx_gate_tls_start(ngx_gate_tls_t *tls, ngx_connection_t *c)
 
 ngx_int_t
 ngx_gate_tls_handshake(ngx_gate_tls_t *tls, ngx_connection_t *c,
-    ngx_gate_hush_t *hush, ngx_gate_reason_e *reason, ngx_str_t *text)
+    ngx_gate_log_capture_t *capture, ngx_gate_reason_e *reason, ngx_str_t *text)
 {
     ngx_int_t  rc;
 
-    ngx_str_null(&hush->text);
+    ngx_str_null(&capture->text);
 
     rc = ngx_ssl_handshake(c);
 
@@ -269,7 +269,7 @@ ngx_gate_tls_handshake(ngx_gate_tls_t *tls, ngx_connection_t *c,
         return NGX_AGAIN;
     }
 
-    *reason = ngx_gate_tls_reason(&hush->text, 1, text);
+    *reason = ngx_gate_tls_reason(&capture->text, 1, text);
 
     if (*reason == NGX_GATE_OK) {
         *reason = NGX_GATE_RESET;
@@ -349,7 +349,8 @@ ngx_gate_tls_name_is_address(ngx_gate_tls_t *tls)
     socklen_t       socklen;
     ngx_sockaddr_t  sa;
 
-    return ngx_gate_address_parse(&tls->name, 0, &sa, &socklen) == NGX_OK;
+    return ngx_gate_endpoint_parse_address(&tls->name, 0, &sa, &socklen)
+           == NGX_OK;
 }
 
 
@@ -359,7 +360,7 @@ ngx_gate_tls_name_is_address(ngx_gate_tls_t *tls)
  */
 
 ngx_gate_reason_e
-ngx_gate_tls_reason(ngx_str_t *line, ngx_uint_t shaking, ngx_str_t *text)
+ngx_gate_tls_reason(ngx_str_t *line, ngx_uint_t handshake, ngx_str_t *text)
 {
     u_char         *p, *last;
     unsigned long   code, digit;
@@ -401,7 +402,7 @@ ngx_gate_tls_reason(ngx_str_t *line, ngx_uint_t shaking, ngx_str_t *text)
 
     /* what a first record in another protocol looks like */
 
-    switch (shaking ? ERR_GET_REASON(code) : 0) {
+    switch (handshake ? ERR_GET_REASON(code) : 0) {
 
     case SSL_R_WRONG_VERSION_NUMBER:
     case SSL_R_UNKNOWN_PROTOCOL:
@@ -452,7 +453,7 @@ ngx_gate_tls_start(ngx_gate_tls_t *tls, ngx_connection_t *c)
 
 ngx_int_t
 ngx_gate_tls_handshake(ngx_gate_tls_t *tls, ngx_connection_t *c,
-    ngx_gate_hush_t *hush, ngx_gate_reason_e *reason, ngx_str_t *text)
+    ngx_gate_log_capture_t *capture, ngx_gate_reason_e *reason, ngx_str_t *text)
 {
     return NGX_ERROR;
 }
@@ -465,7 +466,7 @@ ngx_gate_tls_close(ngx_connection_t *c)
 
 
 ngx_gate_reason_e
-ngx_gate_tls_reason(ngx_str_t *line, ngx_uint_t shaking, ngx_str_t *text)
+ngx_gate_tls_reason(ngx_str_t *line, ngx_uint_t handshake, ngx_str_t *text)
 {
     return NGX_GATE_OK;
 }

@@ -12,7 +12,7 @@
 #include <ngx_gate.h>
 #include <ngx_gate_param.h>
 #include <ngx_gate_endpoint.h>
-#include <ngx_gate_hush.h>
+#include <ngx_gate_log_capture.h>
 
 
 /* as configured; shared by all connections to one endpoint */
@@ -61,24 +61,25 @@ char *ngx_gate_tls_init(ngx_conf_t *cf, ngx_gate_check_t *check,
 
 /* at configuration, without TLS: refuses parameters that would need it */
 
-char *ngx_gate_tls_refuse(ngx_conf_t *cf, ngx_gate_check_t *check,
+char *ngx_gate_tls_reject(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_tls_t *tls, const char *needs);
 
 
 /*
- * c->log is &hush->log.  NGX_OK: encrypted, and verified as configured;
+ * c->log is &capture->log.  NGX_OK: encrypted, and verified as configured;
  * NGX_AGAIN: call handshake again upon an event; NGX_ERROR: reason and text
  * say why.
  */
 
 ngx_int_t ngx_gate_tls_start(ngx_gate_tls_t *tls, ngx_connection_t *c);
 ngx_int_t ngx_gate_tls_handshake(ngx_gate_tls_t *tls, ngx_connection_t *c,
-    ngx_gate_hush_t *hush, ngx_gate_reason_e *reason, ngx_str_t *text);
+    ngx_gate_log_capture_t *capture, ngx_gate_reason_e *reason,
+    ngx_str_t *text);
 void ngx_gate_tls_close(ngx_connection_t *c);
 
 /* the error of OpenSSL that a line kept back tells of; 0: none */
 
-ngx_gate_reason_e ngx_gate_tls_reason(ngx_str_t *line, ngx_uint_t shaking,
+ngx_gate_reason_e ngx_gate_tls_reason(ngx_str_t *line, ngx_uint_t handshake,
     ngx_str_t *text);
 
 

@@ -15,7 +15,7 @@ literal () {
     sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/?/\\?/g' "$page" |
     awk -v names="$*" '
         function part () {
-            printf "\n\n\n#define NGX_GATE_%s", name[++n]
+            printf "\n\n\n#define NGX_GATE_PAGES_%s", name[++n]
         }
 
         BEGIN                    { split(names, name); part() }
@@ -27,5 +27,5 @@ literal () {
 
 echo '/* made by embed.sh */'
 
-literal "$1" PAGE_HEAD PAGE_HEADING PAGE_MESSAGE PAGE_FRAGMENT PAGE_TAIL
+literal "$1" WAITING_HEAD WAITING_HEADING WAITING_MESSAGE WAITING_FRAGMENT WAITING_TAIL
 literal "$2" DASHBOARD

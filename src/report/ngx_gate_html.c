@@ -52,17 +52,20 @@ static u_char *ngx_gate_html_check(u_char *p, u_char *last,
 static ngx_str_t *ngx_gate_html_note(ngx_gate_state_e state);
 
 
-ngx_str_t  ngx_gate_page_head = ngx_string(NGX_GATE_PAGE_HEAD);
-ngx_str_t  ngx_gate_page_heading = ngx_string(NGX_GATE_PAGE_HEADING);
-ngx_str_t  ngx_gate_page_message = ngx_string(NGX_GATE_PAGE_MESSAGE);
-ngx_str_t  ngx_gate_page_fragment = ngx_string(NGX_GATE_PAGE_FRAGMENT);
-ngx_str_t  ngx_gate_page_tail = ngx_string(NGX_GATE_PAGE_TAIL);
+ngx_str_t  ngx_gate_html_page_head = ngx_string(NGX_GATE_PAGES_WAITING_HEAD);
+ngx_str_t  ngx_gate_html_page_heading =
+    ngx_string(NGX_GATE_PAGES_WAITING_HEADING);
+ngx_str_t  ngx_gate_html_page_message =
+    ngx_string(NGX_GATE_PAGES_WAITING_MESSAGE);
+ngx_str_t  ngx_gate_html_page_fragment =
+    ngx_string(NGX_GATE_PAGES_WAITING_FRAGMENT);
+ngx_str_t  ngx_gate_html_page_tail = ngx_string(NGX_GATE_PAGES_WAITING_TAIL);
 
-ngx_str_t  ngx_gate_page_title = ngx_string("Getting ready");
-ngx_str_t  ngx_gate_page_text =
+ngx_str_t  ngx_gate_html_page_title = ngx_string("Getting ready");
+ngx_str_t  ngx_gate_html_page_text =
     ngx_string("This page opens by itself as soon as everything is ready.");
 
-ngx_str_t  ngx_gate_dashboard = ngx_string(NGX_GATE_DASHBOARD);
+ngx_str_t  ngx_gate_html_dashboard = ngx_string(NGX_GATE_PAGES_DASHBOARD);
 
 static ngx_str_t  ngx_gate_html_overdue =
     ngx_string("This is taking longer than expected.");
@@ -107,12 +110,12 @@ ngx_gate_html_fragment(u_char *p, u_char *last,
     record = report->record;
 
     p = ngx_slprintf(p, last, NGX_GATE_HTML_OPEN,
-                     &ngx_gate_state_names[record->memory.state], &gate->name);
+                     &ngx_gate_state_names[record->latch.state], &gate->name);
 
     p = ngx_gate_html_progress(p, last, record);
 
     p = ngx_slprintf(p, last, NGX_GATE_HTML_NOTE,
-                     ngx_gate_html_note(record->memory.state));
+                     ngx_gate_html_note(record->latch.state));
 
     for (i = 0; i < gate->checks.nelts; i++) {
         p = ngx_gate_html_check(p, last, ngx_gate_check_at(gate, i),

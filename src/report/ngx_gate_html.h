@@ -15,18 +15,18 @@
 #include <ngx_gate_report.h>
 
 
-extern ngx_str_t  ngx_gate_page_head;
-extern ngx_str_t  ngx_gate_page_heading;
-extern ngx_str_t  ngx_gate_page_message;
-extern ngx_str_t  ngx_gate_page_fragment;
-extern ngx_str_t  ngx_gate_page_tail;
+extern ngx_str_t  ngx_gate_html_page_head;
+extern ngx_str_t  ngx_gate_html_page_heading;
+extern ngx_str_t  ngx_gate_html_page_message;
+extern ngx_str_t  ngx_gate_html_page_fragment;
+extern ngx_str_t  ngx_gate_html_page_tail;
 
 /* what stands there unless the operator says otherwise */
 
-extern ngx_str_t  ngx_gate_page_title;
-extern ngx_str_t  ngx_gate_page_text;
+extern ngx_str_t  ngx_gate_html_page_title;
+extern ngx_str_t  ngx_gate_html_page_text;
 
-extern ngx_str_t  ngx_gate_dashboard;
+extern ngx_str_t  ngx_gate_html_dashboard;
 
 
 size_t ngx_gate_html_fragment_size(ngx_gate_t *gate);

@@ -17,12 +17,12 @@
 #define NGX_GATE_JSON_CHECK    80
 #define NGX_GATE_JSON_DETAILS  640
 #define NGX_GATE_JSON_TRIGGER  256
-#define NGX_GATE_JSON_EVENT    (64 + NGX_GATE_TIME_LEN)
+#define NGX_GATE_JSON_EVENT    (64 + NGX_GATE_JSON_TIME_LEN)
 #define NGX_GATE_JSON_RECENT   40
 #define NGX_GATE_JSON_ESCAPED  (NGX_GATE_MESSAGE_MAX * 2)
 
 
-#define ngx_gate_lit(p, text)  ngx_cpymem(p, text, sizeof(text) - 1)
+#define ngx_gate_json_literal(p, text)  ngx_cpymem(p, text, sizeof(text) - 1)
 
 
 static u_char *ngx_gate_json_head(u_char *p, const ngx_gate_report_t *report);
@@ -33,7 +33,7 @@ static u_char *ngx_gate_json_check(u_char *p, ngx_gate_check_t *check,
 static u_char *ngx_gate_json_recent(u_char *p,
     ngx_gate_check_record_t *record, ngx_gate_check_shared_t *shared);
 static u_char *ngx_gate_json_history(u_char *p,
-    const ngx_gate_details_t *details);
+    const ngx_gate_report_details_t *details);
 static u_char *ngx_gate_json_trigger(u_char *p,
     const ngx_gate_report_t *report);
 static u_char *ngx_gate_json_time(u_char *p, int64_t ms);
@@ -41,7 +41,7 @@ static u_char *ngx_gate_json_number(u_char *p, int64_t n);
 static u_char *ngx_gate_json_text(u_char *p, u_char *text, size_t len);
 
 
-static ngx_str_t  ngx_gate_trigger_names[] = {
+static ngx_str_t  ngx_gate_json_trigger_names[] = {
     ngx_string("idle"),
     ngx_string("running"),
     ngx_string("retrying"),
@@ -66,7 +66,7 @@ ngx_gate_json_size(ngx_gate_t *gate)
 
 
 u_char *
-ngx_gate_json(u_char *p, u_char *last, const ngx_gate_report_t *report)
+ngx_gate_json_gate(u_char *p, u_char *last, const ngx_gate_report_t *report)
 {
     ngx_uint_t  i;
 
@@ -75,7 +75,7 @@ ngx_gate_json(u_char *p, u_char *last, const ngx_gate_report_t *report)
     }
 
     p = ngx_gate_json_head(p, report);
-    p = ngx_gate_lit(p, ",\"checks\":[");
+    p = ngx_gate_json_literal(p, ",\"checks\":[");
 
     for (i = 0; i < report->gate->checks.nelts; i++) {
 
@@ -88,7 +88,7 @@ ngx_gate_json(u_char *p, u_char *last, const ngx_gate_report_t *report)
         *p++ = '}';
     }
 
-    return ngx_gate_lit(p, "]}");
+    return ngx_gate_json_literal(p, "]}");
 }
 
 
@@ -106,7 +106,7 @@ ngx_gate_json_details_size(ngx_gate_t *gate)
 
 u_char *
 ngx_gate_json_details(u_char *p, u_char *last,
-    const ngx_gate_report_t *report, const ngx_gate_details_t *details)
+    const ngx_gate_report_t *report, const ngx_gate_report_details_t *details)
 {
     ngx_uint_t          i;
     ngx_gate_check_t   *check;
@@ -120,39 +120,40 @@ ngx_gate_json_details(u_char *p, u_char *last,
 
     p = ngx_gate_json_head(p, report);
 
-    p = ngx_gate_lit(p, ",\"opened_at\":");
+    p = ngx_gate_json_literal(p, ",\"opened_at\":");
     p = ngx_gate_json_time(p, record->opened_at);
-    p = ngx_gate_lit(p, ",\"deadline_at\":");
+    p = ngx_gate_json_literal(p, ",\"deadline_at\":");
     p = ngx_gate_json_time(p, record->deadline_at);
 
     p = ngx_sprintf(p, ",\"latched\":%s,\"carried_over\":%s",
-                    record->memory.latched ? "true" : "false",
+                    record->latch.latched ? "true" : "false",
                     record->carried_over ? "true" : "false");
 
     p = ngx_gate_json_history(p, details);
 
     p = ngx_sprintf(p, ",\"held\":%uA,\"passed\":%uA,\"held_passed\":%uA,"
                        "\"held_refused\":%uA,\"refused\":%uA,\"gone\":%uA",
-                    details->tally.held, details->tally.passed,
-                    details->tally.held_passed, details->tally.held_refused,
-                    details->tally.refused, details->tally.gone);
+                    details->counters.held, details->counters.passed,
+                    details->counters.held_passed,
+                    details->counters.held_refused,
+                    details->counters.refused, details->counters.gone);
 
-    p = ngx_gate_lit(p, ",\"prober\":{\"pid\":");
+    p = ngx_gate_json_literal(p, ",\"prober\":{\"pid\":");
 
-    if (details->prober) {
-        p = ngx_sprintf(p, "%P", details->prober);
+    if (details->prober_pid) {
+        p = ngx_sprintf(p, "%P", details->prober_pid);
 
     } else {
-        p = ngx_gate_lit(p, "null");
+        p = ngx_gate_json_literal(p, "null");
     }
 
-    p = ngx_gate_lit(p, ",\"heartbeat\":");
+    p = ngx_gate_json_literal(p, ",\"heartbeat\":");
     p = ngx_gate_json_time(p, details->heartbeat);
     *p++ = '}';
 
     p = ngx_gate_json_trigger(p, report);
 
-    p = ngx_gate_lit(p, ",\"checks\":[");
+    p = ngx_gate_json_literal(p, ",\"checks\":[");
 
     for (i = 0; i < report->gate->checks.nelts; i++) {
 
@@ -166,7 +167,7 @@ ngx_gate_json_details(u_char *p, u_char *last,
                               &report->gate->shared->checks[check->index]);
     }
 
-    return ngx_gate_lit(p, "]}");
+    return ngx_gate_json_literal(p, "]}");
 }
 
 
@@ -180,18 +181,18 @@ ngx_gate_json_head(u_char *p, const ngx_gate_report_t *report)
     p = ngx_sprintf(p, "{\"gate\":\"%V\",\"state\":\"%V\",\"ready\":%s,"
                        "\"progress\":",
                     &report->gate->name,
-                    &ngx_gate_state_names[record->memory.state],
-                    ngx_gate_state_is_open(report->gate, record->memory.state)
+                    &ngx_gate_state_names[record->latch.state],
+                    ngx_gate_state_is_open(report->gate, record->latch.state)
                     ? "true" : "false");
 
     if (record->progress < 0) {
-        p = ngx_gate_lit(p, "null");
+        p = ngx_gate_json_literal(p, "null");
 
     } else {
-        p = ngx_gate_progress_text(p, record->progress);
+        p = ngx_gate_json_format_progress(p, record->progress);
     }
 
-    p = ngx_gate_lit(p, ",\"eta_ms\":");
+    p = ngx_gate_json_literal(p, ",\"eta_ms\":");
     p = ngx_gate_json_number(p, record->eta);
 
     p = ngx_sprintf(p, ",\"retry_after\":%ui,\"started_at\":",
@@ -207,15 +208,15 @@ static u_char *
 ngx_gate_json_verdict(u_char *p, ngx_gate_check_t *check,
     ngx_gate_check_record_t *record)
 {
-    p = ngx_gate_lit(p, "{\"name\":\"");
+    p = ngx_gate_json_literal(p, "{\"name\":\"");
     p = ngx_cpymem(p, check->name.data, check->name.len);
-    p = ngx_gate_lit(p, "\",\"verdict\":\"");
+    p = ngx_gate_json_literal(p, "\",\"verdict\":\"");
     p = ngx_cpymem(p, ngx_gate_verdict_names[record->result.verdict].data,
                    ngx_gate_verdict_names[record->result.verdict].len);
     *p++ = '"';
 
     if (record->result.reason != NGX_GATE_OK) {
-        p = ngx_gate_lit(p, ",\"reason\":\"");
+        p = ngx_gate_json_literal(p, ",\"reason\":\"");
         p = ngx_cpymem(p, ngx_gate_reason_names[record->result.reason].data,
                        ngx_gate_reason_names[record->result.reason].len);
         *p++ = '"';
@@ -238,29 +239,29 @@ ngx_gate_json_check(u_char *p, ngx_gate_check_t *check,
     p = ngx_gate_json_text(p, record->result.message,
                            record->result.message_len);
 
-    p = ngx_gate_lit(p, ",\"observed\":");
+    p = ngx_gate_json_literal(p, ",\"observed\":");
     p = ngx_gate_json_number(p, record->result.observed);
-    p = ngx_gate_lit(p, ",\"expected\":");
+    p = ngx_gate_json_literal(p, ",\"expected\":");
     p = ngx_gate_json_number(p, record->result.expected);
 
     p = ngx_sprintf(p, ",\"attempts\":%uL,\"consecutive\":%uL",
                     record->attempts, record->consecutive);
 
-    p = ngx_gate_lit(p, ",\"last_checked\":");
+    p = ngx_gate_json_literal(p, ",\"last_checked\":");
     p = ngx_gate_json_time(p, record->last_checked);
-    p = ngx_gate_lit(p, ",\"next_check\":");
+    p = ngx_gate_json_literal(p, ",\"next_check\":");
     p = ngx_gate_json_time(p, record->next_check);
-    p = ngx_gate_lit(p, ",\"passed_at\":");
+    p = ngx_gate_json_literal(p, ",\"passed_at\":");
     p = ngx_gate_json_time(p, record->passed_at);
 
-    p = ngx_gate_lit(p, ",\"duration_ms\":");
+    p = ngx_gate_json_literal(p, ",\"duration_ms\":");
 
     if (record->attempts) {
         p = ngx_sprintf(p, "%uD.%03uD", record->duration / 1000,
                         record->duration % 1000);
 
     } else {
-        p = ngx_gate_lit(p, "null");
+        p = ngx_gate_json_literal(p, "null");
     }
 
     p = ngx_sprintf(p, ",\"carried_over\":%s",
@@ -284,7 +285,7 @@ ngx_gate_json_recent(u_char *p, ngx_gate_check_record_t *record,
     first = (record->attempts > NGX_GATE_RECENT)
             ? record->attempts - NGX_GATE_RECENT : 0;
 
-    p = ngx_gate_lit(p, ",\"recent\":[");
+    p = ngx_gate_json_literal(p, ",\"recent\":[");
 
     for (i = first; i < record->attempts; i++) {
 
@@ -303,11 +304,11 @@ ngx_gate_json_recent(u_char *p, ngx_gate_check_record_t *record,
 
 
 static u_char *
-ngx_gate_json_history(u_char *p, const ngx_gate_details_t *details)
+ngx_gate_json_history(u_char *p, const ngx_gate_report_details_t *details)
 {
     ngx_uint_t  i;
 
-    p = ngx_gate_lit(p, ",\"history\":[");
+    p = ngx_gate_json_literal(p, ",\"history\":[");
 
     for (i = 0; i < details->nhistory; i++) {
         p = ngx_sprintf(p, "%s{\"state\":\"%V\",\"at\":", i ? "," : "",
@@ -330,21 +331,21 @@ ngx_gate_json_trigger(u_char *p, const ngx_gate_report_t *report)
 
     record = report->record;
 
-    p = ngx_gate_lit(p, ",\"trigger\":");
+    p = ngx_gate_json_literal(p, ",\"trigger\":");
 
     if (report->gate->trigger == NULL) {
-        return ngx_gate_lit(p, "null");
+        return ngx_gate_json_literal(p, "null");
     }
 
     p = ngx_sprintf(p, "{\"state\":\"%V\",\"attempts\":%ui,\"message\":",
-                    &ngx_gate_trigger_names[record->trigger.state],
+                    &ngx_gate_json_trigger_names[record->trigger.state],
                     record->trigger.attempts);
     p = ngx_gate_json_text(p, record->trigger.message,
                            record->trigger.message_len);
 
-    p = ngx_gate_lit(p, ",\"last_at\":");
+    p = ngx_gate_json_literal(p, ",\"last_at\":");
     p = ngx_gate_json_time(p, record->trigger.last_at);
-    p = ngx_gate_lit(p, ",\"succeeded_at\":");
+    p = ngx_gate_json_literal(p, ",\"succeeded_at\":");
     p = ngx_gate_json_time(p, record->trigger.succeeded_at);
     *p++ = '}';
 
@@ -356,11 +357,11 @@ static u_char *
 ngx_gate_json_time(u_char *p, int64_t ms)
 {
     if (ms == 0) {
-        return ngx_gate_lit(p, "null");
+        return ngx_gate_json_literal(p, "null");
     }
 
     *p++ = '"';
-    p = ngx_gate_time(p, ms);
+    p = ngx_gate_json_format_time(p, ms);
     *p++ = '"';
 
     return p;
@@ -371,7 +372,7 @@ static u_char *
 ngx_gate_json_number(u_char *p, int64_t n)
 {
     if (n < 0) {
-        return ngx_gate_lit(p, "null");
+        return ngx_gate_json_literal(p, "null");
     }
 
     return ngx_sprintf(p, "%L", n);
@@ -387,7 +388,7 @@ static u_char *
 ngx_gate_json_text(u_char *p, u_char *text, size_t len)
 {
     if (len == 0) {
-        return ngx_gate_lit(p, "null");
+        return ngx_gate_json_literal(p, "null");
     }
 
     *p++ = '"';
@@ -399,7 +400,7 @@ ngx_gate_json_text(u_char *p, u_char *text, size_t len)
 
 
 u_char *
-ngx_gate_time(u_char *p, int64_t ms)
+ngx_gate_json_format_time(u_char *p, int64_t ms)
 {
     ngx_tm_t  tm;
 
@@ -413,14 +414,14 @@ ngx_gate_time(u_char *p, int64_t ms)
 
 
 u_char *
-ngx_gate_progress_text(u_char *p, ngx_int_t progress)
+ngx_gate_json_format_progress(u_char *p, ngx_int_t progress)
 {
     if (progress < 0) {
         return p;
     }
 
-    if (progress % NGX_GATE_WHOLE == 0) {
-        return ngx_sprintf(p, "%i", progress / NGX_GATE_WHOLE);
+    if (progress % NGX_GATE_PROGRESS_MAX == 0) {
+        return ngx_sprintf(p, "%i", progress / NGX_GATE_PROGRESS_MAX);
     }
 
     p = ngx_sprintf(p, "0.%04i", progress);

@@ -11,34 +11,23 @@
 #include <ngx_gate_report.h>
 
 
-/* what only the detailed account says */
-
-typedef struct {
-    ngx_gate_tally_t          tally;
-    ngx_gate_event_t         *history;
-    ngx_uint_t                nhistory;
-    pid_t                     prober;       /* 0: nobody probes */
-    int64_t                   heartbeat;    /* ms since the epoch */
-} ngx_gate_details_t;
-
-
 size_t ngx_gate_json_size(ngx_gate_t *gate);
-u_char *ngx_gate_json(u_char *p, u_char *last,
+u_char *ngx_gate_json_gate(u_char *p, u_char *last,
     const ngx_gate_report_t *report);
 
 size_t ngx_gate_json_details_size(ngx_gate_t *gate);
 u_char *ngx_gate_json_details(u_char *p, u_char *last,
-    const ngx_gate_report_t *report, const ngx_gate_details_t *details);
+    const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
 
 /* RFC 3339 in UTC with milliseconds, 24 characters */
 
-#define NGX_GATE_TIME_LEN  (sizeof("2026-11-20T08:00:00.000Z") - 1)
+#define NGX_GATE_JSON_TIME_LEN  (sizeof("2026-11-20T08:00:00.000Z") - 1)
 
-u_char *ngx_gate_time(u_char *p, int64_t ms);
+u_char *ngx_gate_json_format_time(u_char *p, int64_t ms);
 
 /* from 1/10000 to "0.42", at most 6 characters; nothing while unknown */
 
-u_char *ngx_gate_progress_text(u_char *p, ngx_int_t progress);
+u_char *ngx_gate_json_format_progress(u_char *p, ngx_int_t progress);
 
 
 #endif /* _NGX_GATE_JSON_H_INCLUDED_ */

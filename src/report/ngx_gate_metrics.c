@@ -17,7 +17,7 @@
 
 
 typedef u_char *(*ngx_gate_metrics_gate_pt)(u_char *p,
-    const ngx_gate_report_t *report, const ngx_gate_details_t *details);
+    const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
 typedef u_char *(*ngx_gate_metrics_check_pt)(u_char *p, ngx_gate_t *gate,
     ngx_gate_check_t *check, ngx_gate_check_record_t *record);
 
@@ -38,15 +38,15 @@ typedef struct {
 
 
 static u_char *ngx_gate_metrics_ready(u_char *p,
-    const ngx_gate_report_t *report, const ngx_gate_details_t *details);
+    const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
 static u_char *ngx_gate_metrics_state(u_char *p,
-    const ngx_gate_report_t *report, const ngx_gate_details_t *details);
+    const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
 static u_char *ngx_gate_metrics_duration(u_char *p,
-    const ngx_gate_report_t *report, const ngx_gate_details_t *details);
+    const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
 static u_char *ngx_gate_metrics_requests(u_char *p,
-    const ngx_gate_report_t *report, const ngx_gate_details_t *details);
+    const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
 static u_char *ngx_gate_metrics_held(u_char *p,
-    const ngx_gate_report_t *report, const ngx_gate_details_t *details);
+    const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
 static u_char *ngx_gate_metrics_success(u_char *p, ngx_gate_t *gate,
     ngx_gate_check_t *check, ngx_gate_check_record_t *record);
 static u_char *ngx_gate_metrics_verdict(u_char *p, ngx_gate_t *gate,
@@ -112,11 +112,11 @@ static ngx_gate_metrics_family_t  ngx_gate_metrics_families[] = {
 
 
 static ngx_gate_metrics_count_t  ngx_gate_metrics_counts[] = {
-    { "passed", offsetof(ngx_gate_tally_t, passed) },
-    { "held_passed", offsetof(ngx_gate_tally_t, held_passed) },
-    { "held_refused", offsetof(ngx_gate_tally_t, held_refused) },
-    { "refused", offsetof(ngx_gate_tally_t, refused) },
-    { "gone", offsetof(ngx_gate_tally_t, gone) },
+    { "passed", offsetof(ngx_gate_counters_t, passed) },
+    { "held_passed", offsetof(ngx_gate_counters_t, held_passed) },
+    { "held_refused", offsetof(ngx_gate_counters_t, held_refused) },
+    { "refused", offsetof(ngx_gate_counters_t, refused) },
+    { "gone", offsetof(ngx_gate_counters_t, gone) },
     { NULL, 0 }
 };
 
@@ -150,7 +150,7 @@ ngx_gate_metrics_size(const ngx_gate_report_t *reports, ngx_uint_t n)
 
 u_char *
 ngx_gate_metrics(u_char *p, u_char *last, const ngx_gate_report_t *reports,
-    const ngx_gate_details_t *details, ngx_uint_t n)
+    const ngx_gate_report_details_t *details, ngx_uint_t n)
 {
     ngx_uint_t                  i, k;
     ngx_gate_t                 *gate;
@@ -201,25 +201,25 @@ ngx_gate_metrics(u_char *p, u_char *last, const ngx_gate_report_t *reports,
 
 static u_char *
 ngx_gate_metrics_ready(u_char *p, const ngx_gate_report_t *report,
-    const ngx_gate_details_t *details)
+    const ngx_gate_report_details_t *details)
 {
     return ngx_sprintf(p, "init_gate_ready{gate=\"%V\"} %ui\n",
                        &report->gate->name,
                        ngx_gate_state_is_open(report->gate,
-                                              report->record->memory.state));
+                                              report->record->latch.state));
 }
 
 
 static u_char *
 ngx_gate_metrics_state(u_char *p, const ngx_gate_report_t *report,
-    const ngx_gate_details_t *details)
+    const ngx_gate_report_details_t *details)
 {
     ngx_uint_t  state;
 
     for (state = 0; state < NGX_GATE_STATES; state++) {
         p = ngx_sprintf(p, "init_gate_state{gate=\"%V\",state=\"%V\"} %d\n",
                         &report->gate->name, &ngx_gate_state_names[state],
-                        state == report->record->memory.state ? 1 : 0);
+                        state == report->record->latch.state ? 1 : 0);
     }
 
     return p;
@@ -228,14 +228,14 @@ ngx_gate_metrics_state(u_char *p, const ngx_gate_report_t *report,
 
 static u_char *
 ngx_gate_metrics_duration(u_char *p, const ngx_gate_report_t *report,
-    const ngx_gate_details_t *details)
+    const ngx_gate_report_details_t *details)
 {
     ngx_msec_t  duration;
 
     duration = ngx_gate_state_is_open(report->gate,
-                                      report->record->memory.state)
-               ? report->record->last_start
-               : ngx_current_msec - report->record->closed;
+                                      report->record->latch.state)
+               ? report->record->last_startup_msec
+               : ngx_current_msec - report->record->closed_msec;
 
     return ngx_sprintf(p, "init_gate_duration_seconds{gate=\"%V\"} "
                           "%M.%03M\n",
@@ -245,18 +245,18 @@ ngx_gate_metrics_duration(u_char *p, const ngx_gate_report_t *report,
 
 static u_char *
 ngx_gate_metrics_requests(u_char *p, const ngx_gate_report_t *report,
-    const ngx_gate_details_t *details)
+    const ngx_gate_report_details_t *details)
 {
-    const u_char              *tally;
+    const u_char              *counters;
     ngx_gate_metrics_count_t  *count;
 
-    tally = (const u_char *) &details->tally;
+    counters = (const u_char *) &details->counters;
 
     for (count = ngx_gate_metrics_counts; count->decision; count++) {
         p = ngx_sprintf(p, "init_gate_requests_total{gate=\"%V\","
                            "decision=\"%s\"} %uA\n",
                         &report->gate->name, count->decision,
-                        *(const ngx_atomic_t *) (tally + count->offset));
+                        *(const ngx_atomic_t *) (counters + count->offset));
     }
 
     return p;
@@ -265,10 +265,10 @@ ngx_gate_metrics_requests(u_char *p, const ngx_gate_report_t *report,
 
 static u_char *
 ngx_gate_metrics_held(u_char *p, const ngx_gate_report_t *report,
-    const ngx_gate_details_t *details)
+    const ngx_gate_report_details_t *details)
 {
     return ngx_sprintf(p, "init_gate_held_requests{gate=\"%V\"} %uA\n",
-                       &report->gate->name, details->tally.held);
+                       &report->gate->name, details->counters.held);
 }
 
 
@@ -277,7 +277,7 @@ ngx_gate_metrics_success(u_char *p, ngx_gate_t *gate, ngx_gate_check_t *check,
     ngx_gate_check_record_t *record)
 {
     return ngx_sprintf(p, "init_check_success{gate=\"%V\",check=\"%V\"} %ui\n",
-                       &gate->name, &check->name, record->standing.counts);
+                       &gate->name, &check->name, record->status.up);
 }
 
 

@@ -14,7 +14,7 @@
 
 size_t ngx_gate_metrics_size(const ngx_gate_report_t *reports, ngx_uint_t n);
 u_char *ngx_gate_metrics(u_char *p, u_char *last,
-    const ngx_gate_report_t *reports, const ngx_gate_details_t *details,
+    const ngx_gate_report_t *reports, const ngx_gate_report_details_t *details,
     ngx_uint_t n);
 
 

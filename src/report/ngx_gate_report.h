@@ -14,14 +14,25 @@
 #include <ngx_gate.h>
 #include <ngx_gate_state.h>
 #include <ngx_gate_zone.h>
-#include <ngx_gate_ledger.h>
+#include <ngx_gate_stats.h>
 
 
 typedef struct {
     ngx_gate_t               *gate;
-    ngx_gate_record_t        *record;    /* memory.state, progress, eta, ... */
+    ngx_gate_record_t        *record;    /* latch.state, progress, eta, ... */
     ngx_gate_check_record_t  *checks;    /* in the order of gate->checks */
 } ngx_gate_report_t;
+
+
+/* what is in the detailed report only */
+
+typedef struct {
+    ngx_gate_counters_t       counters;
+    ngx_gate_zone_event_t    *history;
+    ngx_uint_t                nhistory;
+    pid_t                     prober_pid;   /* 0: no worker probes */
+    int64_t                   heartbeat;    /* ms since the epoch */
+} ngx_gate_report_details_t;
 
 
 #endif /* _NGX_GATE_REPORT_H_INCLUDED_ */

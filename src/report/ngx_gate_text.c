@@ -25,7 +25,7 @@ ngx_gate_text_check(u_char *p, ngx_gate_t *gate, ngx_gate_check_t *check,
 {
     ngx_str_t  *reason;
 
-    p = ngx_sprintf(p, record->standing.counts || excluded ? "[+]" : "[-]");
+    p = ngx_sprintf(p, record->status.up || excluded ? "[+]" : "[-]");
 
     if (gate) {
         p = ngx_sprintf(p, "%V/", &gate->name);
@@ -37,7 +37,7 @@ ngx_gate_text_check(u_char *p, ngx_gate_t *gate, ngx_gate_check_t *check,
         return ngx_sprintf(p, "excluded: ok\n");
     }
 
-    if (record->standing.counts) {
+    if (record->status.up) {
         return ngx_sprintf(p, "ok\n");
     }
 

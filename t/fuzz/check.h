@@ -76,7 +76,7 @@ fuzz_parse(ngx_conf_t *cf, ngx_gate_check_t *check, ngx_str_t *words,
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_gate_params_parse(cf, check, words + 1, n - 1) != NGX_CONF_OK) {
+    if (ngx_gate_param_parse_all(cf, check, words + 1, n - 1) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 

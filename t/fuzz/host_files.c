@@ -38,7 +38,7 @@ resolv_conf(u_char *data, size_t size)
     for (i = 0; i < conf.nservers; i++) {
         slice(&conf.servers[i], data, size);
 
-        if (ngx_gate_address_parse(&conf.servers[i], 53, &sa, &socklen)
+        if (ngx_gate_endpoint_parse_address(&conf.servers[i], 53, &sa, &socklen)
             != NGX_OK)
         {
             ngx_abort();
@@ -48,7 +48,7 @@ resolv_conf(u_char *data, size_t size)
     for (i = 0; i < conf.nsearch; i++) {
         slice(&conf.search[i], data, size);
 
-        if (conf.search[i].len > NGX_GATE_HOST_MAX) {
+        if (conf.search[i].len > NGX_GATE_ENDPOINT_HOST_MAX) {
             ngx_abort();
         }
     }

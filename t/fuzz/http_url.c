@@ -33,7 +33,7 @@ endpoint(ngx_gate_endpoint_t *ep, ngx_str_t *whole)
         ngx_abort();
     }
 
-    if (ep->host.len > NGX_GATE_HOST_MAX
+    if (ep->host.len > NGX_GATE_ENDPOINT_HOST_MAX
         || (ep->path.len
             && ep->path.len >= sizeof(((struct sockaddr_un *) 0)->sun_path)))
     {
@@ -97,7 +97,7 @@ LLVMFuzzerTestOneInput(const u_char *data, size_t size)
         }
     }
 
-    (void) ngx_gate_address_parse(&text, port, &sa, &socklen);
+    (void) ngx_gate_endpoint_parse_address(&text, port, &sa, &socklen);
 
     free(text.data);
 

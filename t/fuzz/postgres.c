@@ -7,13 +7,14 @@
 
 
 #include "fuzz.h"
-#include <ngx_gate_migrations.h>
+#include <ngx_gate_check_migrations.h>
 #include <ngx_gate_param.h>
 #include <ngx_gate_pq.h>
-#include <ngx_gate_sql.h>
+#include <ngx_gate_check_sql.h>
 
 
-#define FUZZ_SECRET  "Zq7secret7qZ"
+#define FUZZ_SECRET   "Zq7secret7qZ"
+#define FUZZ_COLUMNS  (NGX_GATE_CHECK_MIGRATIONS_ROW_N + 1)
 
 
 static void fuzz_names(ngx_pool_t *pool, ngx_str_t *text);
@@ -87,13 +88,13 @@ LLVMFuzzerTestOneInput(const u_char *data, size_t size)
 static void
 fuzz_names(ngx_pool_t *pool, ngx_str_t *text)
 {
-    ngx_uint_t            i, parts;
-    ngx_array_t          *names;
-    ngx_gate_sql_name_t  *name;
+    ngx_uint_t                  i, parts;
+    ngx_array_t                *names;
+    ngx_gate_check_sql_name_t  *name;
 
     for (parts = 1; parts <= 2; parts++) {
 
-        if (ngx_gate_sql_names(pool, text, parts, &names)) {
+        if (ngx_gate_check_sql_names(pool, text, parts, &names)) {
             continue;
         }
 
@@ -141,8 +142,8 @@ fuzz_quoted(char *name, ngx_uint_t parts)
 static void
 fuzz_version(ngx_str_t *text)
 {
-    ngx_str_t               name, version;
-    ngx_gate_migrations_t  *tool;
+    ngx_str_t                          name, version;
+    ngx_gate_check_migrations_tool_t  *tool;
 
     if (text->len == 0) {
         return;
@@ -151,7 +152,7 @@ fuzz_version(ngx_str_t *text)
     name.data = (u_char *) fuzz_tools[text->data[0] % FUZZ_TOOLS];
     name.len = ngx_strlen(name.data);
 
-    tool = ngx_gate_migrations_find(&name);
+    tool = ngx_gate_check_migrations_find(&name);
     fuzz_assert(tool != NULL);
 
     version.data = text->data + 1;
@@ -169,11 +170,11 @@ fuzz_version(ngx_str_t *text)
 static void
 fuzz_row(ngx_str_t *text)
 {
-    u_char                      *p, *last, message[256];
-    ngx_str_t                    name, row[NGX_GATE_MIGRATIONS_COLUMNS + 1];
-    ngx_uint_t                   i;
-    ngx_gate_migrations_want_t   want;
-    ngx_gate_migrations_found_t  found;
+    u_char                             *p, *last, message[256];
+    ngx_str_t                           name, row[FUZZ_COLUMNS];
+    ngx_uint_t                          i;
+    ngx_gate_check_migrations_conf_t    want;
+    ngx_gate_check_migrations_result_t  found;
 
     if (text->len < 2) {
         return;
@@ -187,14 +188,14 @@ fuzz_row(ngx_str_t *text)
     p = text->data + 2;
     last = text->data + text->len;
 
-    for (i = 0; i <= NGX_GATE_MIGRATIONS_COLUMNS && p < last; i++) {
+    for (i = 0; i <= NGX_GATE_CHECK_MIGRATIONS_ROW_N && p < last; i++) {
         row[i].data = p;
         row[i].len = ngx_strnlen(p, last - p);
         p += row[i].len + 1;
     }
 
-    want.tool = ngx_gate_migrations_find(&name);
-    want.version = row[NGX_GATE_MIGRATIONS_COLUMNS];
+    want.tool = ngx_gate_check_migrations_find(&name);
+    want.version = row[NGX_GATE_CHECK_MIGRATIONS_ROW_N];
     want.exact = text->data[1] & 1;
 
     for (i = 0; i < 3; i++) {
@@ -202,13 +203,13 @@ fuzz_row(ngx_str_t *text)
         found.message.len = text->data[1];
 
         if (i == 0) {
-            ngx_gate_migrations_decide(&want, row, &found);
+            ngx_gate_check_migrations_evaluate(&want, row, &found);
 
         } else if (i == 1) {
-            ngx_gate_migrations_none(&want, &found);
+            ngx_gate_check_migrations_none(&want, &found);
 
         } else if (want.tool->lock_table) {
-            ngx_gate_migrations_locked(&want, row, 0, &found);
+            ngx_gate_check_migrations_locked(&want, row, 0, &found);
             fuzz_assert(found.verdict != NGX_GATE_PASSED);
         }
 
@@ -226,11 +227,11 @@ fuzz_message(ngx_str_t *text)
     u_char      error[NGX_GATE_PQ_ERROR_MAX];
     ngx_uint_t  answered;
 
-    (void) ngx_gate_pq_text_reason((char *) text->data, error, &len,
-                                   &answered);
+    (void) ngx_gate_pq_error_text_reason((char *) text->data, error, &len,
+                                         &answered);
     fuzz_assert(len <= sizeof(error));
 
-    (void) ngx_gate_pq_state_reason((char *) text->data);
+    (void) ngx_gate_pq_error_sqlstate_reason((char *) text->data);
 }
 
 
@@ -276,7 +277,7 @@ fuzz_conninfo(ngx_conf_t *cf, ngx_str_t *text)
         pcf.conninfo.len = ngx_sprintf(p, forms[i], text->data, text->data)
                            - p - 1;
 
-        (void) ngx_gate_pq_parse(cf, &check, &pcf);
+        (void) ngx_gate_pq_conf_parse(cf, &check, &pcf);
     }
 }
 

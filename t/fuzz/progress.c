@@ -5,19 +5,19 @@
 
 
 #include "fuzz.h"
-#include <ngx_gate_progress.h>
+#include <ngx_gate_check_file_progress_text.h>
 
 
 int
 LLVMFuzzerTestOneInput(const u_char *data, size_t size)
 {
-    ngx_str_t             content;
-    ngx_gate_progress_t   progress;
+    ngx_str_t                            content;
+    ngx_gate_check_file_progress_text_t  progress;
 
     content.len = size;
     content.data = (u_char *) data;
 
-    ngx_gate_progress_parse(&content, &progress);
+    ngx_gate_check_file_progress_text_parse(&content, &progress);
 
     fuzz_assert((progress.observed == -1 && progress.expected == -1)
                 || (progress.observed >= 0 && progress.expected > 0

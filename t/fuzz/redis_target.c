@@ -6,12 +6,12 @@
 
 
 #include "fuzz.h"
-#include <ngx_gate_redis_target.h>
+#include <ngx_gate_check_redis_target.h>
 
 
-static void fuzz_check(ngx_conf_t *cf, ngx_gate_redis_target_t *target,
+static void fuzz_check(ngx_conf_t *cf, ngx_gate_check_redis_target_t *target,
     ngx_uint_t sentinels);
-static u_char *fuzz_write(u_char *p, ngx_gate_redis_target_t *target);
+static u_char *fuzz_write(u_char *p, ngx_gate_check_redis_target_t *target);
 static u_char *fuzz_encode(u_char *p, ngx_str_t *text);
 static ngx_uint_t fuzz_same(ngx_str_t *a, ngx_str_t *b);
 
@@ -19,10 +19,10 @@ static ngx_uint_t fuzz_same(ngx_str_t *a, ngx_str_t *b);
 int
 LLVMFuzzerTestOneInput(const u_char *data, size_t size)
 {
-    ngx_str_t                text;
-    ngx_conf_t               cf;
-    ngx_uint_t               sentinels;
-    ngx_gate_redis_target_t  target;
+    ngx_str_t                      text;
+    ngx_conf_t                     cf;
+    ngx_uint_t                     sentinels;
+    ngx_gate_check_redis_target_t  target;
 
     if (size == 0 || fuzz_conf(&cf) != NGX_OK) {
         return 0;
@@ -36,7 +36,7 @@ LLVMFuzzerTestOneInput(const u_char *data, size_t size)
     if (text.data) {
         ngx_memcpy(text.data, data + 1, size - 1);
 
-        if (ngx_gate_redis_target_parse(&cf, &text, sentinels, &target)
+        if (ngx_gate_check_redis_target_parse(&cf, &text, sentinels, &target)
             == NULL)
         {
             fuzz_check(&cf, &target, sentinels);
@@ -50,14 +50,14 @@ LLVMFuzzerTestOneInput(const u_char *data, size_t size)
 
 
 static void
-fuzz_check(ngx_conf_t *cf, ngx_gate_redis_target_t *target,
+fuzz_check(ngx_conf_t *cf, ngx_gate_check_redis_target_t *target,
     ngx_uint_t sentinels)
 {
-    size_t                    size;
-    ngx_str_t                 text;
-    ngx_uint_t                i;
-    ngx_gate_endpoint_t      *a, *b;
-    ngx_gate_redis_target_t   other;
+    size_t                         size;
+    ngx_str_t                      text;
+    ngx_uint_t                     i;
+    ngx_gate_endpoint_t           *a, *b;
+    ngx_gate_check_redis_target_t  other;
 
     static ngx_str_t  unix_host = ngx_string("unix");
 
@@ -83,7 +83,7 @@ fuzz_check(ngx_conf_t *cf, ngx_gate_redis_target_t *target,
 
     text.len = fuzz_write(text.data, target) - text.data;
 
-    fuzz_assert(ngx_gate_redis_target_parse(cf, &text, sentinels, &other)
+    fuzz_assert(ngx_gate_check_redis_target_parse(cf, &text, sentinels, &other)
                 == NULL);
     fuzz_assert(other.tls == target->tls);
     fuzz_assert(other.database == target->database);
@@ -103,7 +103,7 @@ fuzz_check(ngx_conf_t *cf, ngx_gate_redis_target_t *target,
 
 
 static u_char *
-fuzz_write(u_char *p, ngx_gate_redis_target_t *target)
+fuzz_write(u_char *p, ngx_gate_check_redis_target_t *target)
 {
     ngx_uint_t            i;
     ngx_gate_endpoint_t  *server;

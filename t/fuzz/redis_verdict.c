@@ -13,10 +13,10 @@
 #define FUZZ_REPLIES  2
 
 
-static void fuzz_conf_set(ngx_gate_redis_conf_t *conf, u_char ch);
+static void fuzz_conf_set(ngx_gate_check_redis_conf_t *conf, u_char ch);
 static ngx_uint_t fuzz_replies(const u_char *data, size_t size,
     redisReply **replies);
-static void fuzz_check(ngx_gate_redis_run_t *run, ngx_int_t rc);
+static void fuzz_check(ngx_gate_check_redis_state_t *state, ngx_int_t rc);
 static void fuzz_done(ngx_gate_probe_t *probe);
 
 
@@ -26,12 +26,12 @@ static ngx_uint_t  fuzz_ends;
 int
 LLVMFuzzerTestOneInput(const u_char *data, size_t size)
 {
-    ngx_uint_t              n, wanted;
-    redisReply             *replies[FUZZ_REPLIES];
-    ngx_gate_check_t        check;
-    ngx_gate_probe_t        probe;
-    ngx_gate_redis_run_t    run;
-    ngx_gate_redis_conf_t   conf;
+    ngx_uint_t                    n, wanted;
+    redisReply                   *replies[FUZZ_REPLIES];
+    ngx_gate_check_t              check;
+    ngx_gate_probe_t              probe;
+    ngx_gate_check_redis_conf_t   conf;
+    ngx_gate_check_redis_state_t  state;
 
     if (size == 0) {
         return 0;
@@ -39,8 +39,8 @@ LLVMFuzzerTestOneInput(const u_char *data, size_t size)
 
     ngx_memzero(&check, sizeof(ngx_gate_check_t));
     ngx_memzero(&probe, sizeof(ngx_gate_probe_t));
-    ngx_memzero(&run, sizeof(ngx_gate_redis_run_t));
-    ngx_memzero(&conf, sizeof(ngx_gate_redis_conf_t));
+    ngx_memzero(&state, sizeof(ngx_gate_check_redis_state_t));
+    ngx_memzero(&conf, sizeof(ngx_gate_check_redis_conf_t));
 
     fuzz_conf_set(&conf, data[0]);
 
@@ -49,23 +49,24 @@ LLVMFuzzerTestOneInput(const u_char *data, size_t size)
     probe.done = fuzz_done;
     probe.result.observed = -1;
     probe.result.expected = -1;
-    run.probe = &probe;
-    run.kind = conf.kind;
-    run.sized = (data[0] & 0x80) != 0;
+    state.probe = &probe;
+    state.key_type = conf.key_type;
+    state.size_known = (data[0] & 0x80) != 0;
 
     n = fuzz_replies(data + 1, size - 1, replies);
 
-    wanted = (conf.question < NGX_GATE_REDIS_VALUE
-              || run.kind == NGX_GATE_REDIS_KINDS) ? 1 : 2;
+    wanted = (conf.test < NGX_GATE_CHECK_REDIS_VALUE
+              || state.key_type == NGX_GATE_CHECK_REDIS_TYPES) ? 1 : 2;
 
     if (n >= wanted) {
         fuzz_ends = 0;
-        fuzz_check(&run, ngx_gate_redis_judge(&run, replies, wanted));
+        fuzz_check(&state,
+                   ngx_gate_check_redis_verdict(&state, replies, wanted));
 
         if (replies[0]->type == REDIS_REPLY_ERROR) {
             fuzz_ends = 0;
-            ngx_gate_redis_end_error(&run, replies[0]);
-            fuzz_check(&run, NGX_OK);
+            ngx_gate_check_redis_verdict_error_reply(&state, replies[0]);
+            fuzz_check(&state, NGX_OK);
         }
     }
 
@@ -78,36 +79,36 @@ LLVMFuzzerTestOneInput(const u_char *data, size_t size)
 
 
 static void
-fuzz_conf_set(ngx_gate_redis_conf_t *conf, u_char ch)
+fuzz_conf_set(ngx_gate_check_redis_conf_t *conf, u_char ch)
 {
-    conf->question = ch % 6;
+    conf->test = ch % 6;
     ch /= 6;
 
     ngx_str_set(&conf->key, "key");
 
     conf->any_value = 1;
-    conf->kind = NGX_GATE_REDIS_STRING;
+    conf->key_type = NGX_GATE_CHECK_REDIS_STRING;
 
-    if (conf->question >= NGX_GATE_REDIS_FIELD) {
+    if (conf->test >= NGX_GATE_CHECK_REDIS_FIELD) {
         ngx_str_set(&conf->field, "field");
-        conf->kind = NGX_GATE_REDIS_HASH;
+        conf->key_type = NGX_GATE_CHECK_REDIS_HASH;
     }
 
-    if (conf->question == NGX_GATE_REDIS_COUNT) {
+    if (conf->test == NGX_GATE_CHECK_REDIS_COUNT) {
         conf->min = 10;
-        conf->kind = ch % (NGX_GATE_REDIS_KINDS + 1);
+        conf->key_type = ch % (NGX_GATE_CHECK_REDIS_TYPES + 1);
     }
 
     if (ch & 1) {
         ngx_str_set(&conf->failed, "broken");
     }
 
-    if (conf->question == NGX_GATE_REDIS_VALUE && (ch & 2)) {
+    if (conf->test == NGX_GATE_CHECK_REDIS_VALUE && (ch & 2)) {
         ngx_str_set(&conf->value, "ready");
         conf->any_value = 0;
     }
 
-    if (conf->question == NGX_GATE_REDIS_FIELD_VALUE && (ch & 2)) {
+    if (conf->test == NGX_GATE_CHECK_REDIS_FIELD_VALUE && (ch & 2)) {
         conf->min = 10;
     }
 }
@@ -139,11 +140,11 @@ fuzz_replies(const u_char *data, size_t size, redisReply **replies)
 
 
 static void
-fuzz_check(ngx_gate_redis_run_t *run, ngx_int_t rc)
+fuzz_check(ngx_gate_check_redis_state_t *state, ngx_int_t rc)
 {
     ngx_gate_result_t  *result;
 
-    result = &run->probe->result;
+    result = &state->probe->result;
 
     fuzz_assert(rc == NGX_OK || rc == NGX_AGAIN);
     fuzz_assert(fuzz_ends == (rc == NGX_OK));

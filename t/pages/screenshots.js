@@ -1,6 +1,6 @@
 "use strict";
 
-/* the pictures of the README: some seconds of a start, and then one look */
+/* the pictures of the documentation, taken during a start */
 
 const { act, args, main, visit } = require("./browser.js");
 
@@ -29,6 +29,6 @@ main(async (browser) => {
     }
   }
 
-  await waiting.screenshot({ path: args.docs + "/waiting.png" });
-  await dashboard.screenshot({ path: args.docs + "/dashboard.png" });
+  await waiting.screenshot({ path: args.pictures + "/waiting.png" });
+  await dashboard.screenshot({ path: args.pictures + "/dashboard.png" });
 });

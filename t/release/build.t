@@ -1,4 +1,4 @@
-# README.md, "Building": with the sources of nginx, and without the optional
+# docs/install.md, "Any nginx": with the sources of nginx, and without the optional
 # libraries, in a minimal Debian.
 
 use strict;
@@ -27,8 +27,8 @@ mkdir nginx
 tar -C nginx --strip-components=1 -xf nginx_*.orig.tar.*
 SH
 
-my $commands = InitGate::DebianRoot::commands_after('README.md',
-    "With nginx's own sources") =~ s{/path/to/nginx-init-gate}{$at}gr;
+my $commands = InitGate::DebianRoot::commands_after('docs/install.md',
+    'A module fits the version of nginx') =~ s{/path/to/nginx-init-gate}{$at}gr;
 
 
 # the error names the missing library and its package

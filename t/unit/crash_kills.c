@@ -13,7 +13,7 @@
 
 
 static void unit_read_on(void);
-static ngx_uint_t unit_face_is_torn(void);
+static ngx_uint_t unit_refusal_is_torn(void);
 static ngx_uint_t unit_check_is_torn(void);
 static void unit_write_on(ngx_uint_t n);
 
@@ -85,7 +85,7 @@ unit_read_on(void)
     ngx_uint_t  torn;
 
     while (!unit_found->stop) {
-        torn = unit_face_is_torn() || unit_check_is_torn();
+        torn = unit_refusal_is_torn() || unit_check_is_torn();
 
         (void) ngx_atomic_fetch_add(&unit_found->reads, 1);
         (void) ngx_atomic_fetch_add(&unit_found->torn, torn);
@@ -96,32 +96,33 @@ unit_read_on(void)
 /* all members of a record follow from one number or from the state */
 
 static ngx_uint_t
-unit_face_is_torn(void)
+unit_refusal_is_torn(void)
 {
-    u_char           *p, state[64];
-    u_char            body[NGX_GATE_HEADER_MAX + UNIT_BODY];
-    size_t            len;
-    ngx_gate_face_t   face;
+    u_char              *p, state[64];
+    u_char               body[NGX_GATE_HEADER_MAX + UNIT_BODY];
+    size_t               len;
+    ngx_gate_refusal_t   refusal;
 
-    ngx_gate_face(unit_gate->shared, &face, NGX_GATE_FACE_JSON, body);
+    ngx_gate_zone_read_refusal(unit_gate->shared, &refusal,
+                               NGX_GATE_REFUSAL_JSON, body);
 
     p = ngx_sprintf(state, "{\"gate\":\"app\",\"state\":\"%V\",",
-                    &ngx_gate_state_names[face.state]);
+                    &ngx_gate_state_names[refusal.state]);
     len = p - state;
 
-    if (face.body.len < len
-        || ngx_memcmp(face.body.data, state, len) != 0
-        || face.body.data[face.body.len - 1] != '}')
+    if (refusal.body.len < len
+        || ngx_memcmp(refusal.body.data, state, len) != 0
+        || refusal.body.data[refusal.body.len - 1] != '}')
     {
         return 1;
     }
 
     p = ngx_sprintf(state, "app; state=%V",
-                    &ngx_gate_state_names[face.state]);
+                    &ngx_gate_state_names[refusal.state]);
     len = p - state;
 
-    return face.header.len != len
-           || ngx_memcmp(face.header.data, state, len) != 0;
+    return refusal.header.len != len
+           || ngx_memcmp(refusal.header.data, state, len) != 0;
 }
 
 
@@ -133,7 +134,7 @@ unit_check_is_torn(void)
     ngx_uint_t                i;
     ngx_gate_check_record_t   record;
 
-    ngx_gate_check_read(&unit_gate->shared->checks[1], &record);
+    ngx_gate_zone_read_check(&unit_gate->shared->checks[1], &record);
 
     if (record.attempts == 0 || record.result.verdict == NGX_GATE_PASSED) {
         return 0;
@@ -161,17 +162,17 @@ unit_check_is_torn(void)
 static void
 unit_write_on(ngx_uint_t n)
 {
-    ngx_gate_keeper_t  *keeper;
+    ngx_gate_runner_t  *runner;
 
     do {
-        keeper = unit_keeper(0);
-    } while (keeper == NULL);
+        runner = unit_runner(0);
+    } while (runner == NULL);
 
     for (n++; /* void */ ; n++) {
         ngx_time_update();
 
-        unit_verdict(keeper, 0, NGX_GATE_PASSED, n);
-        unit_verdict(keeper, 1, NGX_GATE_WAITING + n % 3, n);
+        unit_verdict(runner, 0, NGX_GATE_PASSED, n);
+        unit_verdict(runner, 1, NGX_GATE_WAITING + n % 3, n);
 
         unit_found->written = n;
     }

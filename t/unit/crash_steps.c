@@ -20,7 +20,7 @@ typedef struct {
     ngx_gate_record_t         record;
     ngx_gate_check_record_t   checks[UNIT_CHECKS];
     ngx_uint_t                nevents;
-    ngx_gate_event_t          events[NGX_GATE_HISTORY];
+    ngx_gate_zone_event_t     events[NGX_GATE_HISTORY];
     size_t                    json_len;
     size_t                    html_len;
     u_char                    json[UNIT_BODY];
@@ -62,7 +62,7 @@ unit_steps(const char *name, ngx_gate_verdict_e before,
 {
     pid_t               pid;
     ngx_uint_t          steps;
-    ngx_gate_keeper_t  *keeper;
+    ngx_gate_runner_t  *runner;
 
     unit_begin();
     unit_new = verdict;
@@ -87,14 +87,14 @@ unit_steps(const char *name, ngx_gate_verdict_e before,
     pid = unit_fork();
 
     if (pid == 0) {
-        keeper = unit_keeper(1);
+        runner = unit_runner(1);
 
         if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == -1) {
             _exit(9);
         }
 
         raise(SIGSTOP);
-        unit_verdict(keeper, 1, verdict, 2);
+        unit_verdict(runner, 1, verdict, 2);
         _exit(0);
     }
 
@@ -118,20 +118,20 @@ static void
 unit_history(ngx_gate_verdict_e before)
 {
     ngx_uint_t          i;
-    ngx_gate_keeper_t  *keeper;
+    ngx_gate_runner_t  *runner;
 
-    keeper = unit_keeper(0);
-    unit_verdict(keeper, 0, NGX_GATE_PASSED, 1);
+    runner = unit_runner(0);
+    unit_verdict(runner, 0, NGX_GATE_PASSED, 1);
 
     for (i = 0; i < NGX_GATE_HISTORY; i++) {
-        unit_verdict(keeper, 1, NGX_GATE_PASSED, 1);
-        unit_verdict(keeper, 1, NGX_GATE_WAITING, 1);
+        unit_verdict(runner, 1, NGX_GATE_PASSED, 1);
+        unit_verdict(runner, 1, NGX_GATE_WAITING, 1);
     }
 
-    unit_verdict(keeper, 1, before, 1);
-    ngx_gate_schedule_pen_down(&unit_schedule);
-    ngx_gate_publish(unit_gate, &keeper->record, keeper->checks);
-    ngx_gate_pen_up(&unit_schedule.pen);
+    unit_verdict(runner, 1, before, 1);
+    ngx_gate_prober_write_begin(&unit_prober);
+    ngx_gate_zone_publish(unit_gate, &runner->record, runner->checks);
+    ngx_gate_writer_write_end(&unit_prober.writer);
 }
 
 
@@ -145,7 +145,7 @@ unit_undisturbed(ngx_gate_verdict_e verdict)
     pid = unit_fork();
 
     if (pid == 0) {
-        unit_verdict(unit_keeper(1), 1, verdict, 2);
+        unit_verdict(unit_runner(1), 1, verdict, 2);
         _exit(0);
     }
 
@@ -258,11 +258,11 @@ unit_look_at(const char *name, ngx_uint_t step)
 
     if ((view->nevents != unit_before.nevents
          || ngx_memcmp(view->events, unit_before.events,
-                       view->nevents * sizeof(ngx_gate_event_t))
+                       view->nevents * sizeof(ngx_gate_zone_event_t))
             != 0)
         && (view->nevents != unit_after.nevents
             || ngx_memcmp(view->events, unit_after.events,
-                          view->nevents * sizeof(ngx_gate_event_t))
+                          view->nevents * sizeof(ngx_gate_zone_event_t))
                != 0))
     {
         ok(0, "%s: step %u: the history is torn", name, n);
@@ -271,14 +271,14 @@ unit_look_at(const char *name, ngx_uint_t step)
     /* a closed gate has a body, and requests are released last */
 
     if (!view->open
-        && ngx_gate_state_is_open(unit_gate, view->record.memory.state))
+        && ngx_gate_state_is_open(unit_gate, view->record.latch.state))
     {
         ok(0, "%s: step %u: closed, and the record says open", name, n);
     }
 
     if (view->changes != unit_before.changes
         && (view->open != unit_after.open
-            || view->record.memory.state != unit_after.record.memory.state))
+            || view->record.latch.state != unit_after.record.latch.state))
     {
         ok(0, "%s: step %u: told too early", name, n);
     }
@@ -292,15 +292,15 @@ unit_succeed(const char *name, ngx_uint_t step)
 {
     unsigned            n;
     ngx_uint_t          i, changes;
-    ngx_gate_keeper_t  *keeper;
+    ngx_gate_runner_t  *runner;
 
     n = step;
 
     changes = unit_zone->changes;
 
-    keeper = unit_keeper(1);
+    runner = unit_runner(1);
 
-    if (keeper == NULL) {
+    if (runner == NULL) {
         ok(0, "%s: step %u: a successor cannot take over", name, n);
         return;
     }
@@ -312,17 +312,17 @@ unit_succeed(const char *name, ngx_uint_t step)
     }
 
     if (unit_gate->shared->open
-        != ngx_gate_state_is_open(unit_gate, keeper->record.memory.state))
+        != ngx_gate_state_is_open(unit_gate, runner->record.latch.state))
     {
         ok(0, "%s: step %u: a successor leaves the flag as it was", name, n);
     }
 
-    unit_verdict(keeper, 1, unit_new, 2);
+    unit_verdict(runner, 1, unit_new, 2);
 
     unit_view(&unit_now);
 
     if (unit_now.open != unit_after.open
-        || unit_now.record.memory.state != unit_after.record.memory.state)
+        || unit_now.record.latch.state != unit_after.record.latch.state)
     {
         ok(0, "%s: step %u: a successor ends elsewhere", name, n);
     }
@@ -353,19 +353,20 @@ static void
 unit_view(unit_view_t *view)
 {
     ngx_uint_t        i;
-    ngx_gate_face_t   face;
+    ngx_gate_refusal_t  refusal;
     u_char            body[NGX_GATE_HEADER_MAX + UNIT_BODY];
 
     ngx_memzero(view, sizeof(unit_view_t));
 
     view->open = unit_gate->shared->open;
     view->changes = unit_zone->changes;
-    view->nevents = ngx_gate_history_read(unit_gate->shared, view->events);
+    view->nevents = ngx_gate_zone_read_events(unit_gate->shared, view->events);
 
-    ngx_gate_read(unit_gate->shared, &view->record);
+    ngx_gate_zone_read(unit_gate->shared, &view->record);
 
     for (i = 0; i < UNIT_CHECKS; i++) {
-        ngx_gate_check_read(&unit_gate->shared->checks[i], &view->checks[i]);
+        ngx_gate_zone_read_check(&unit_gate->shared->checks[i],
+                                 &view->checks[i]);
 
         view->checks[i].duration = 0;
 
@@ -378,11 +379,13 @@ unit_view(unit_view_t *view)
                     NGX_GATE_MESSAGE_MAX - view->checks[i].result.message_len);
     }
 
-    ngx_gate_face(unit_gate->shared, &face, NGX_GATE_FACE_JSON, body);
-    view->json_len = face.body.len;
-    ngx_memcpy(view->json, face.body.data, face.body.len);
+    ngx_gate_zone_read_refusal(unit_gate->shared, &refusal,
+                               NGX_GATE_REFUSAL_JSON, body);
+    view->json_len = refusal.body.len;
+    ngx_memcpy(view->json, refusal.body.data, refusal.body.len);
 
-    ngx_gate_face(unit_gate->shared, &face, NGX_GATE_FACE_HTML, body);
-    view->html_len = face.body.len;
-    ngx_memcpy(view->html, face.body.data, face.body.len);
+    ngx_gate_zone_read_refusal(unit_gate->shared, &refusal,
+                               NGX_GATE_REFUSAL_HTML, body);
+    view->html_len = refusal.body.len;
+    ngx_memcpy(view->html, refusal.body.data, refusal.body.len);
 }

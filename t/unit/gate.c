@@ -34,7 +34,7 @@ static void unit_progress(void);
 static void unit_retry_after(void);
 static void unit_reasons(void);
 
-static void unit_gate(ngx_gate_memory_t *memory, ngx_gate_state_e state,
+static void unit_gate(ngx_gate_latch_t *latch, ngx_gate_state_e state,
     const char *checks, ngx_uint_t flags);
 
 
@@ -206,20 +206,20 @@ unit_transitions(void)
 {
     u_char              *from, *to;
     ngx_uint_t           i, flags;
-    ngx_gate_memory_t    memory;
+    ngx_gate_latch_t     latch;
 
     for (i = 0; i < sizeof(unit_table) / sizeof(unit_table[0]); i++) {
 
         flags = unit_table[i].flags;
 
-        unit_gate(&memory, unit_table[i].from, unit_table[i].checks, flags);
+        unit_gate(&latch, unit_table[i].from, unit_table[i].checks, flags);
 
-        ngx_gate_decide(&unit_it, unit_records, &memory, flags & LATE);
+        ngx_gate_state_compute(&unit_it, unit_records, &latch, flags & LATE);
 
         from = ngx_gate_state_names[unit_table[i].from].data;
         to = ngx_gate_state_names[unit_table[i].to].data;
 
-        if (!ok(memory.state == unit_table[i].to,
+        if (!ok(latch.state == unit_table[i].to,
                 "%s: %s%s%s%s%s%s: %s", from, unit_table[i].checks,
                 (flags & LATE) ? ", late" : "",
                 (flags & OPEN_LATE) ? ", deadline open" : "",
@@ -227,7 +227,7 @@ unit_transitions(void)
                 (flags & OPENED) ? ", opened before" : "",
                 (flags & LATCHED) ? ", latched" : "", to))
         {
-            printf("# is %s\n", ngx_gate_state_names[memory.state].data);
+            printf("# is %s\n", ngx_gate_state_names[latch.state].data);
         }
     }
 }
@@ -238,10 +238,10 @@ unit_transitions(void)
 static void
 unit_invariants(void)
 {
-    char               text[9];
-    ngx_uint_t         i, n, flags, from, open, good, failed;
-    ngx_uint_t         again, counting, blocked, latching, stable, unlatched;
-    ngx_gate_memory_t  memory, second;
+    char              text[9];
+    ngx_uint_t        i, n, flags, from, open, good, failed;
+    ngx_uint_t        again, counting, blocked, latching, stable, unlatched;
+    ngx_gate_latch_t  latch, second;
 
     static const char  verdicts[] = ".wrefpPWREF";
 
@@ -265,25 +265,25 @@ unit_invariants(void)
 
             for (from = 0; from < NGX_GATE_STATES; from++) {
 
-                unit_gate(&memory, from, text, flags);
-                ngx_gate_decide(&unit_it, unit_records, &memory,
-                                flags & LATE);
+                unit_gate(&latch, from, text, flags);
+                ngx_gate_state_compute(&unit_it, unit_records, &latch,
+                                       flags & LATE);
 
-                open = (memory.state == READY || memory.state == DEGRADED);
+                open = (latch.state == READY || latch.state == DEGRADED);
 
-                again += (from != STARTING && memory.state == STARTING);
+                again += (from != STARTING && latch.state == STARTING);
                 counting += (good && !open);
                 blocked += (!good && !(flags & LATCHED)
-                            && (open || failed != (memory.state == FAILED)));
-                latching += (open && memory.latched == unlatched);
+                            && (open || failed != (latch.state == FAILED)));
+                latching += (open && latch.latched == unlatched);
 
-                second = memory;
-                ngx_gate_decide(&unit_it, unit_records, &second,
-                                flags & LATE);
+                second = latch;
+                ngx_gate_state_compute(&unit_it, unit_records, &second,
+                                       flags & LATE);
 
-                stable += (second.state != memory.state
-                           || second.latched != memory.latched
-                           || second.opened != memory.opened);
+                stable += (second.state != latch.state
+                           || second.latched != latch.latched
+                           || second.opened != latch.opened);
             }
         }
     }
@@ -294,7 +294,7 @@ unit_invariants(void)
     ok(latching == 0, "open latches, unless latch is off");
     ok(stable == 0, "the same verdicts again change nothing");
 
-    unit_gate(&memory, STARTING, "R.", 0);
+    unit_gate(&latch, STARTING, "R.", 0);
     ok(!ngx_gate_state_is_open(&unit_it, STARTING), "starting is closed");
     ok(!ngx_gate_state_is_open(&unit_it, INITIALIZING),
        "initializing is closed");
@@ -317,7 +317,7 @@ unit_rise_and_fall(void)
 {
     ngx_uint_t           i, j, n;
     const char          *verdict;
-    ngx_gate_standing_t  standing;
+    ngx_gate_status_t    status;
 
     static const char    letters[] = ".efwrP";
 
@@ -341,16 +341,16 @@ unit_rise_and_fall(void)
 
     for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 
-        ngx_memzero(&standing, sizeof(ngx_gate_standing_t));
+        ngx_memzero(&status, sizeof(ngx_gate_status_t));
         verdict = table[i].verdicts;
         n = 0;
 
         for (j = 0; verdict[j]; j++) {
-            ngx_gate_standing_update(&standing,
+            ngx_gate_state_update_status(&status,
                                      ngx_strchr(letters, verdict[j]) - letters,
                                      table[i].rise, table[i].fall);
 
-            n += (standing.counts == (ngx_uint_t) (table[i].counts[j] - '0'));
+            n += (status.up == (ngx_uint_t) (table[i].counts[j] - '0'));
         }
 
         ok(n == j, "rise %u, fall %u: %s counts %s",
@@ -393,8 +393,8 @@ unit_pauses(void)
     };
 
     for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-        pause = ngx_gate_pause(table[i].interval, table[i].backoff,
-                               table[i].reason, table[i].errors);
+        pause = ngx_gate_state_backoff(table[i].interval, table[i].backoff,
+                                       table[i].reason, table[i].errors);
 
         ok(pause == table[i].pause,
            "error %u (%s), interval %u, backoff %u: %u",
@@ -409,9 +409,9 @@ unit_pauses(void)
 static void
 unit_progress(void)
 {
-    ngx_uint_t         i;
-    ngx_int_t          progress;
-    ngx_gate_memory_t  memory;
+    ngx_uint_t        i;
+    ngx_int_t         progress;
+    ngx_gate_latch_t  latch;
 
     static struct {
         const char    *checks;
@@ -440,22 +440,22 @@ unit_progress(void)
     };
 
     for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-        unit_gate(&memory, INITIALIZING, table[i].checks, 0);
+        unit_gate(&latch, INITIALIZING, table[i].checks, 0);
 
         unit_records[unit_it.checks.nelts - 1].result.observed
                                                          = table[i].observed;
         unit_records[unit_it.checks.nelts - 1].result.expected
                                                          = table[i].expected;
 
-        progress = ngx_gate_progress(&unit_it, unit_records);
+        progress = ngx_gate_state_progress(&unit_it, unit_records);
 
         ok(progress == table[i].progress, "progress of %s, %lld of %lld: %ld",
            table[i].checks, (long long) table[i].observed,
            (long long) table[i].expected, (long) progress);
     }
 
-    unit_gate(&memory, INITIALIZING, "O.", 0);
-    progress = ngx_gate_progress(&unit_it, unit_records);
+    unit_gate(&latch, INITIALIZING, "O.", 0);
+    progress = ngx_gate_state_progress(&unit_it, unit_records);
     ok(progress == -1 || progress == 10000,
        "progress of a gate without required checks: %ld", (long) progress);
 }
@@ -482,7 +482,7 @@ unit_retry_after(void)
     };
 
     for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-        ok(ngx_gate_retry_after(table[i].eta) == table[i].seconds,
+        ok(ngx_gate_state_retry_after(table[i].eta) == table[i].seconds,
            "an ETA of %lld ms: retry after %u s", (long long) table[i].eta,
            (unsigned) table[i].seconds);
     }
@@ -515,20 +515,20 @@ unit_reasons(void)
 
     ok(bad == 0, "a reason is a slug, and another one each");
 
-    ok(ngx_gate_reason_is_ours(NGX_GATE_NO_MEMORY)
-       && ngx_gate_reason_is_ours(NGX_GATE_NO_CONNECTIONS)
-       && !ngx_gate_reason_is_ours(NGX_GATE_TOO_MANY_CONNECTIONS),
+    ok(ngx_gate_reason_is_local(NGX_GATE_NO_MEMORY)
+       && ngx_gate_reason_is_local(NGX_GATE_NO_CONNECTIONS)
+       && !ngx_gate_reason_is_local(NGX_GATE_TOO_MANY_CONNECTIONS),
        "our own want of memory or connections");
 }
 
 
 static void
-unit_gate(ngx_gate_memory_t *memory, ngx_gate_state_e state,
-    const char *checks, ngx_uint_t flags)
+unit_gate(ngx_gate_latch_t *latch, ngx_gate_state_e state, const char *checks,
+    ngx_uint_t flags)
 {
-    const char           *p;
-    ngx_uint_t            n, i;
-    ngx_gate_standing_t  *standing;
+    const char         *p;
+    ngx_uint_t          n, i;
+    ngx_gate_status_t  *status;
 
     static const char     letters[] = ".efwrP";
     static const char     counting[] = ".EFWRP";
@@ -542,7 +542,7 @@ unit_gate(ngx_gate_memory_t *memory, ngx_gate_state_e state,
 
         unit_checks[n].optional = (checks[0] == 'O');
 
-        standing = &unit_records[n].standing;
+        status = &unit_records[n].status;
 
         p = ngx_strchr(letters, checks[1]);
         i = p ? p - letters : 0;
@@ -554,8 +554,8 @@ unit_gate(ngx_gate_memory_t *memory, ngx_gate_state_e state,
             i = ngx_strchr(counting, checks[1]) - counting;
         }
 
-        standing->verdict = i;
-        standing->counts = (ngx_strchr("PWREF", checks[1]) != NULL);
+        status->verdict = i;
+        status->up = (ngx_strchr("PWREF", checks[1]) != NULL);
 
         unit_records[n].result.observed = -1;
         unit_records[n].result.expected = -1;
@@ -567,8 +567,8 @@ unit_gate(ngx_gate_memory_t *memory, ngx_gate_state_e state,
     unit_it.latch = !(flags & UNLATCHED);
     unit_it.deadline_open = (flags & OPEN_LATE) != 0;
 
-    memory->state = state;
-    memory->opened = (flags & (OPENED | LATCHED)) != 0
-                     || state == READY || state == DEGRADED;
-    memory->latched = (flags & LATCHED) != 0;
+    latch->state = state;
+    latch->opened = (flags & (OPENED | LATCHED)) != 0
+                    || state == READY || state == DEGRADED;
+    latch->latched = (flags & LATCHED) != 0;
 }

@@ -109,11 +109,11 @@ unit_notes(void)
     ok(unit_says("class=\"initializing\"")
        && unit_says("<p class=\"note\"></p>"), "nothing to note");
 
-    unit_gate_record.memory.state = NGX_GATE_STATE_OVERDUE;
+    unit_gate_record.latch.state = NGX_GATE_STATE_OVERDUE;
     ok(unit_says("class=\"overdue\"") && unit_says("longer than expected"),
        "overdue");
 
-    unit_gate_record.memory.state = NGX_GATE_STATE_FAILED;
+    unit_gate_record.latch.state = NGX_GATE_STATE_FAILED;
     ok(unit_says("class=\"failed\"") && unit_says("has failed"), "failed");
 }
 
@@ -159,7 +159,7 @@ unit_fits(void)
     len = 0;
 
     for (state = 0; state < NGX_GATE_STATES; state++) {
-        unit_gate_record.memory.state = state;
+        unit_gate_record.latch.state = state;
 
         for (verdict = 0; verdict < NGX_GATE_VERDICTS; verdict++) {
             for (reason = 0; reason < NGX_GATE_REASONS; reason++) {
@@ -216,7 +216,7 @@ unit_begin(void)
     unit_gate.checks.elts = unit_check;
     unit_gate.checks.nelts = UNIT_CHECKS;
 
-    unit_gate_record.memory.state = NGX_GATE_STATE_INITIALIZING;
+    unit_gate_record.latch.state = NGX_GATE_STATE_INITIALIZING;
     unit_gate_record.progress = 4200;
     unit_gate_record.eta = -1;
 

@@ -291,7 +291,7 @@ unit_parse(const char *line)
 
     unit_said[0] = '\0';
 
-    return ngx_gate_params_parse(&cf, &unit_check, words, n);
+    return ngx_gate_param_parse_all(&cf, &unit_check, words, n);
 }
 
 

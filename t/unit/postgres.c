@@ -6,9 +6,9 @@
 
 
 #include <unit.h>
-#include <ngx_gate_migrations.h>
+#include <ngx_gate_check_migrations.h>
 #include <ngx_gate_pq.h>
-#include <ngx_gate_sql.h>
+#include <ngx_gate_check_sql.h>
 
 
 static struct {
@@ -151,19 +151,19 @@ unit_is(u_char *p, size_t len, const char *expected)
 static void
 unit_sql(void)
 {
-    char                 *error;
-    u_char               *p, text[256];
-    ngx_str_t             list;
-    ngx_uint_t            i, n;
-    ngx_array_t          *names;
-    ngx_gate_sql_name_t  *name;
+    char                       *error;
+    u_char                     *p, text[256];
+    ngx_str_t                   list;
+    ngx_uint_t                  i, n;
+    ngx_array_t                *names;
+    ngx_gate_check_sql_name_t  *name;
 
     for (i = 0; i < sizeof(unit_names) / sizeof(unit_names[0]); i++) {
         list.data = (u_char *) unit_names[i].list;
         list.len = ngx_strlen(unit_names[i].list);
 
-        error = ngx_gate_sql_names(unit_pool, &list, unit_names[i].parts,
-                                   &names);
+        error = ngx_gate_check_sql_names(unit_pool, &list, unit_names[i].parts,
+                                         &names);
 
         if (unit_names[i].quoted == NULL) {
             ok(error, "refused: %s", unit_names[i].list);
@@ -186,11 +186,11 @@ unit_sql(void)
 static void
 unit_version(void)
 {
-    u_char                  text[64];
-    ngx_str_t               name, version;
-    ngx_int_t               rc;
-    ngx_uint_t              i;
-    ngx_gate_migrations_t  *tool;
+    u_char                             text[64];
+    ngx_str_t                          name, version;
+    ngx_int_t                          rc;
+    ngx_uint_t                         i;
+    ngx_gate_check_migrations_tool_t  *tool;
 
     for (i = 0; i < sizeof(unit_versions) / sizeof(unit_versions[0]); i++) {
         name.data = (u_char *) unit_versions[i].tool;
@@ -200,7 +200,7 @@ unit_version(void)
         version.len = ngx_strlen(unit_versions[i].version);
         ngx_memcpy(text, unit_versions[i].version, version.len);
 
-        tool = ngx_gate_migrations_find(&name);
+        tool = ngx_gate_check_migrations_find(&name);
         rc = tool->is_version(&version);
 
         ok(unit_versions[i].written
@@ -222,8 +222,8 @@ unit_errors(void)
     ngx_gate_reason_e  reason;
 
     for (i = 0; i < sizeof(unit_texts) / sizeof(unit_texts[0]); i++) {
-        reason = ngx_gate_pq_text_reason(unit_texts[i].text, error, &len,
-                                         &answered);
+        reason = ngx_gate_pq_error_text_reason(unit_texts[i].text, error, &len,
+                                               &answered);
 
         ok(reason == unit_texts[i].reason
                && answered == unit_texts[i].answered
@@ -232,7 +232,7 @@ unit_errors(void)
     }
 
     for (i = 0; i < sizeof(unit_states) / sizeof(unit_states[0]); i++) {
-        ok(ngx_gate_pq_state_reason(unit_states[i].state)
+        ok(ngx_gate_pq_error_sqlstate_reason(unit_states[i].state)
                == unit_states[i].reason,
            "SQLSTATE %s", unit_states[i].state);
     }
@@ -244,22 +244,23 @@ unit_errors(void)
 static void
 unit_lock(void)
 {
-    u_char                       text[256];
-    ngx_str_t                    name = ngx_string("knex");
-    ngx_str_t                    row[NGX_GATE_MIGRATIONS_LOCK_COLUMNS];
-    ngx_gate_migrations_want_t   want;
-    ngx_gate_migrations_found_t  found;
+    u_char                              text[256];
+    ngx_str_t                           name = ngx_string("knex");
+    ngx_str_t                           row[NGX_GATE_CHECK_MIGRATIONS_LOCK_N];
+    ngx_gate_check_migrations_conf_t    want;
+    ngx_gate_check_migrations_result_t  found;
 
     ngx_memzero(&want, sizeof(want));
     ngx_memzero(row, sizeof(row));
 
-    want.tool = ngx_gate_migrations_find(&name);
+    want.tool = ngx_gate_check_migrations_find(&name);
 
     found.message.data = text;
     found.message.len = sizeof(text);
 
-    ngx_gate_migrations_locked(&want, row, NGX_GATE_MIGRATIONS_STALE - 1,
-                               &found);
+    ngx_gate_check_migrations_locked(&want, row,
+                                     NGX_GATE_CHECK_MIGRATIONS_STALE - 1,
+                                     &found);
 
     ok(found.verdict == NGX_GATE_RUNNING
            && found.reason == NGX_GATE_IN_PROGRESS,
@@ -267,7 +268,8 @@ unit_lock(void)
 
     found.message.len = sizeof(text);
 
-    ngx_gate_migrations_locked(&want, row, NGX_GATE_MIGRATIONS_STALE, &found);
+    ngx_gate_check_migrations_locked(&want, row,
+                                     NGX_GATE_CHECK_MIGRATIONS_STALE, &found);
 
     ok(found.verdict == NGX_GATE_FAILED
            && found.reason == NGX_GATE_STALE_LOCK,
@@ -279,7 +281,7 @@ unit_lock(void)
 
     found.message.len = 5;
 
-    ngx_gate_migrations_locked(&want, row, 0, &found);
+    ngx_gate_check_migrations_locked(&want, row, 0, &found);
     ok(unit_is(text, found.message.len, "\"knex"), "a message is cut");
 }
 
@@ -289,33 +291,33 @@ unit_lock(void)
 static void
 unit_golang_migrate(void)
 {
-    u_char                       text[256];
-    ngx_str_t                    name = ngx_string("golang-migrate");
-    ngx_str_t                    row[NGX_GATE_MIGRATIONS_COLUMNS];
-    ngx_str_t                   *locks;
-    ngx_gate_migrations_want_t   want;
-    ngx_gate_migrations_found_t  found;
+    u_char                              text[256];
+    ngx_str_t                           name = ngx_string("golang-migrate");
+    ngx_str_t                           row[NGX_GATE_CHECK_MIGRATIONS_ROW_N];
+    ngx_str_t                          *locks;
+    ngx_gate_check_migrations_conf_t    want;
+    ngx_gate_check_migrations_result_t  found;
 
     ngx_memzero(&want, sizeof(want));
     ngx_memzero(row, sizeof(row));
 
-    want.tool = ngx_gate_migrations_find(&name);
+    want.tool = ngx_gate_check_migrations_find(&name);
     ngx_str_set(&want.version, "42");
 
-    locks = &row[NGX_GATE_MIGRATIONS_LOCKS];
+    locks = &row[NGX_GATE_CHECK_MIGRATIONS_LOCKS];
 
-    ngx_str_set(&row[NGX_GATE_MIGRATIONS_NEWEST], "42");
-    ngx_str_set(&row[NGX_GATE_MIGRATIONS_REACHED], "t");
-    ngx_str_set(&row[NGX_GATE_MIGRATIONS_STATE], "dirty");
-    ngx_str_set(&row[NGX_GATE_MIGRATIONS_SUBJECT], "42");
-    ngx_str_set(&row[NGX_GATE_MIGRATIONS_SCHEMA], "public");
-    ngx_str_set(&row[NGX_GATE_MIGRATIONS_DATABASE], "test");
+    ngx_str_set(&row[NGX_GATE_CHECK_MIGRATIONS_NEWEST], "42");
+    ngx_str_set(&row[NGX_GATE_CHECK_MIGRATIONS_REACHED], "t");
+    ngx_str_set(&row[NGX_GATE_CHECK_MIGRATIONS_STATE], "dirty");
+    ngx_str_set(&row[NGX_GATE_CHECK_MIGRATIONS_SUBJECT], "42");
+    ngx_str_set(&row[NGX_GATE_CHECK_MIGRATIONS_SCHEMA], "public");
+    ngx_str_set(&row[NGX_GATE_CHECK_MIGRATIONS_DATABASE], "test");
 
     found.message.data = text;
 
 #define decide()                                                              \
     found.message.len = sizeof(text);                                         \
-    ngx_gate_migrations_decide(&want, row, &found)
+    ngx_gate_check_migrations_evaluate(&want, row, &found)
 
     decide();
     ok(found.verdict == NGX_GATE_FAILED && found.reason == NGX_GATE_DIRTY,
@@ -337,7 +339,7 @@ unit_golang_migrate(void)
     decide();
     ok(found.reason == NGX_GATE_DIRTY, "locks that look like it");
 
-    ngx_str_null(&row[NGX_GATE_MIGRATIONS_STATE]);
+    ngx_str_null(&row[NGX_GATE_CHECK_MIGRATIONS_STATE]);
     ngx_str_set(locks, "2151868736");
     decide();
     ok(found.verdict == NGX_GATE_PASSED, "its lock, but the version is there");

@@ -14,7 +14,7 @@
 #include <ngx_gate_state.h>
 #include <ngx_gate_zone.h>
 #include <ngx_gate_record.h>
-#include <ngx_gate_schedule.h>
+#include <ngx_gate_prober.h>
 
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -28,13 +28,13 @@ static void unit_begin(void);
 static void unit_configure(void);
 static void *unit_shared(size_t size);
 static ngx_inline pid_t unit_fork(void);
-static ngx_gate_keeper_t *unit_keeper(ngx_uint_t force);
-static void unit_verdict(ngx_gate_keeper_t *keeper, ngx_uint_t i,
+static ngx_gate_runner_t *unit_runner(ngx_uint_t force);
+static void unit_verdict(ngx_gate_runner_t *runner, ngx_uint_t i,
     ngx_gate_verdict_e verdict, ngx_uint_t n);
-static void unit_probe(ngx_gate_keeper_t *keeper, ngx_uint_t i,
+static void unit_probe(ngx_gate_runner_t *runner, ngx_uint_t i,
     ngx_gate_verdict_e verdict, ngx_uint_t n);
-static void unit_turn_ends(void);
-static void unit_turn(ngx_event_t *ev);
+static void unit_publish(void);
+static void unit_publish_handler(ngx_event_t *ev);
 static void unit_start(ngx_gate_probe_t *probe);
 static void unit_cancel(ngx_gate_probe_t *probe);
 
@@ -51,9 +51,9 @@ static u_char              *unit_memory;
 static size_t               unit_size;
 static ngx_log_t            unit_silent;
 
-static ngx_pool_t          *unit_keeper_pool;
-static ngx_gate_schedule_t  unit_schedule;
-static ngx_gate_keeper_t    unit_the_keeper;
+static ngx_pool_t          *unit_runner_pool;
+static ngx_gate_prober_t    unit_prober;
+static ngx_gate_runner_t    unit_the_runner;
 
 
 static void
@@ -103,7 +103,7 @@ unit_begin(void)
     ngx_slab_init(shpool);
 
     if (shm_zone->init(shm_zone, NULL) != NGX_OK
-        || ngx_gate_seed(&unit_gates, NULL, &unit_log) != NGX_OK)
+        || ngx_gate_record_init_zone(&unit_gates, NULL, &unit_log) != NGX_OK)
     {
         exit(2);
     }
@@ -199,65 +199,66 @@ unit_fork(void)
 
 /* replaces the last one; force: which is assumed to be dead */
 
-static ngx_gate_keeper_t *
-unit_keeper(ngx_uint_t force)
+static ngx_gate_runner_t *
+unit_runner(ngx_uint_t force)
 {
     ngx_queue_init(&ngx_posted_events);
     (void) ngx_event_timer_init(&unit_log);
 
-    ngx_memzero(&unit_schedule, sizeof(ngx_gate_schedule_t));
-    ngx_memzero(&unit_the_keeper, sizeof(ngx_gate_keeper_t));
+    ngx_memzero(&unit_prober, sizeof(ngx_gate_prober_t));
+    ngx_memzero(&unit_the_runner, sizeof(ngx_gate_runner_t));
 
-    if (unit_keeper_pool) {
-        ngx_destroy_pool(unit_keeper_pool);
+    if (unit_runner_pool) {
+        ngx_destroy_pool(unit_runner_pool);
     }
 
-    unit_keeper_pool = ngx_create_pool(8192, &unit_silent);
-    if (unit_keeper_pool == NULL) {
+    unit_runner_pool = ngx_create_pool(8192, &unit_silent);
+    if (unit_runner_pool == NULL) {
         exit(2);
     }
 
-    unit_schedule.pool = unit_keeper_pool;
+    unit_prober.pool = unit_runner_pool;
 
-    unit_schedule.zone = unit_zone;
-    unit_schedule.log = &unit_silent;
-    unit_schedule.keepers = &unit_the_keeper;
-    unit_schedule.nkeepers = 1;
+    unit_prober.zone = unit_zone;
+    unit_prober.log = &unit_silent;
+    unit_prober.runners = &unit_the_runner;
+    unit_prober.nrunners = 1;
 
-    ngx_gate_clock_init(&unit_schedule.clock, &unit_silent);
-    ngx_gate_timer_init(&unit_schedule.turn, unit_turn, &unit_log);
+    ngx_gate_timers_init(&unit_prober.timers, &unit_silent);
+    ngx_gate_event_init(&unit_prober.publish_event, unit_publish_handler,
+                        &unit_log);
 
     if (force) {
-        unit_zone->tended = ngx_current_msec - NGX_GATE_TENDED;
-        unit_zone->resting = 0;
+        unit_zone->touched_msec = ngx_current_msec - NGX_GATE_WRITER_TIMEOUT;
+        unit_zone->idle = 0;
     }
 
-    ngx_gate_pen_init(&unit_schedule.pen, unit_zone, 1);
+    ngx_gate_writer_init(&unit_prober.writer, unit_zone, 1);
 
-    if (ngx_gate_pen_claim(&unit_schedule.pen, 0) != NGX_OK
-        || ngx_gate_keeper_init(&unit_the_keeper, unit_gate, &unit_schedule)
+    if (ngx_gate_writer_claim(&unit_prober.writer, 0) != NGX_OK
+        || ngx_gate_runner_init(&unit_the_runner, unit_gate, &unit_prober)
            != NGX_OK)
     {
         return NULL;
     }
 
-    ngx_gate_keeper_wake(&unit_the_keeper);
+    ngx_gate_runner_start(&unit_the_runner);
 
-    return &unit_the_keeper;
+    return &unit_the_runner;
 }
 
 
 static void
-unit_verdict(ngx_gate_keeper_t *keeper, ngx_uint_t i,
+unit_verdict(ngx_gate_runner_t *runner, ngx_uint_t i,
     ngx_gate_verdict_e verdict, ngx_uint_t n)
 {
-    unit_probe(keeper, i, verdict, n);
-    unit_turn_ends();
+    unit_probe(runner, i, verdict, n);
+    unit_publish();
 }
 
 
 static void
-unit_probe(ngx_gate_keeper_t *keeper, ngx_uint_t i,
+unit_probe(ngx_gate_runner_t *runner, ngx_uint_t i,
     ngx_gate_verdict_e verdict, ngx_uint_t n)
 {
     u_char             text[NGX_GATE_MESSAGE_MAX];
@@ -265,7 +266,7 @@ unit_probe(ngx_gate_keeper_t *keeper, ngx_uint_t i,
     ngx_gate_run_t    *run;
     ngx_gate_probe_t  *probe;
 
-    run = &keeper->runs[i];
+    run = &runner->runs[i];
     probe = &run->probe;
 
     len = 1 + n * 7 % 200;
@@ -283,16 +284,16 @@ unit_probe(ngx_gate_keeper_t *keeper, ngx_uint_t i,
 
 
 static void
-unit_turn_ends(void)
+unit_publish(void)
 {
     ngx_event_process_posted(&unit_cycle, &ngx_posted_events);
 }
 
 
 static void
-unit_turn(ngx_event_t *ev)
+unit_publish_handler(ngx_event_t *ev)
 {
-    ngx_gate_keeper_turn(&unit_the_keeper);
+    ngx_gate_runner_publish(&unit_the_runner);
 }
 
 

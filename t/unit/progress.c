@@ -5,7 +5,7 @@
 
 
 #include <unit.h>
-#include <ngx_gate_progress.h>
+#include <ngx_gate_check_file_progress_text.h>
 
 
 static struct {
@@ -77,11 +77,11 @@ static struct {
 static void
 unit(void)
 {
-    size_t                len;
-    u_char               *copy;
-    ngx_str_t             content;
-    ngx_uint_t            i;
-    ngx_gate_progress_t   progress;
+    size_t                               len;
+    u_char                              *copy;
+    ngx_str_t                            content;
+    ngx_uint_t                           i;
+    ngx_gate_check_file_progress_text_t  progress;
 
     for (i = 0; i < sizeof(unit_cases) / sizeof(unit_cases[0]); i++) {
 
@@ -98,7 +98,7 @@ unit(void)
         content.data = copy;
         ngx_memcpy(copy, unit_cases[i].content, len);
 
-        ngx_gate_progress_parse(&content, &progress);
+        ngx_gate_check_file_progress_text_parse(&content, &progress);
 
         ok(progress.observed == unit_cases[i].observed
            && progress.expected == unit_cases[i].expected

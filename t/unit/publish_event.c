@@ -15,46 +15,46 @@ static void
 unit(void)
 {
     ngx_uint_t          n, changes;
-    ngx_gate_keeper_t  *keeper;
+    ngx_gate_runner_t  *runner;
     ngx_gate_shared_t  *shared;
 
     unit_begin();
 
-    keeper = unit_keeper(0);
-    unit_turn_ends();
+    runner = unit_runner(0);
+    unit_publish();
 
     shared = unit_gate->shared;
     n = shared->published;
     changes = unit_zone->changes;
 
-    unit_probe(keeper, 0, NGX_GATE_WAITING, 1);
-    unit_probe(keeper, 1, NGX_GATE_FAILED, 1);
+    unit_probe(runner, 0, NGX_GATE_WAITING, 1);
+    unit_probe(runner, 1, NGX_GATE_FAILED, 1);
 
     ok(shared->published == n, "nothing is published before the turn ends");
     ok(unit_says("starting") && unit_says("pending"), "all is as it was");
 
-    unit_turn_ends();
+    unit_publish();
 
     ok(shared->published == n + 1, "then it is, once");
     ok(unit_says("\"state\":\"failed\"") && unit_says("waiting")
        && !unit_says("pending"), "and all of it");
     ok(unit_zone->changes == changes + 1, "those who wait look once");
 
-    unit_verdict(keeper, 1, NGX_GATE_FAILED, 2);
+    unit_verdict(runner, 1, NGX_GATE_FAILED, 2);
 
     ok(shared->published == n + 2, "less than a state is published, too");
     ok(unit_zone->changes == changes + 1, "nobody has to look");
 
-    unit_verdict(keeper, 1, NGX_GATE_FAILED, 2);
+    unit_verdict(runner, 1, NGX_GATE_FAILED, 2);
 
     ok(shared->published == n + 2, "nothing new is not");
 
-    unit_probe(keeper, 0, NGX_GATE_PASSED, 3);
-    unit_probe(keeper, 1, NGX_GATE_PASSED, 3);
+    unit_probe(runner, 0, NGX_GATE_PASSED, 3);
+    unit_probe(runner, 1, NGX_GATE_PASSED, 3);
 
     ok(!shared->open, "closed until the turn ends");
 
-    unit_turn_ends();
+    unit_publish();
 
     ok(shared->open && unit_says("ready"), "then it is open");
     ok(unit_zone->changes == changes + 2, "those who wait look again");
@@ -64,11 +64,12 @@ unit(void)
 static ngx_uint_t
 unit_says(const char *text)
 {
-    u_char           body[NGX_GATE_HEADER_MAX + UNIT_BODY + 1];
-    ngx_gate_face_t  face;
+    u_char              body[NGX_GATE_HEADER_MAX + UNIT_BODY + 1];
+    ngx_gate_refusal_t  refusal;
 
-    ngx_gate_face(unit_gate->shared, &face, NGX_GATE_FACE_JSON, body);
-    face.body.data[face.body.len] = '\0';
+    ngx_gate_zone_read_refusal(unit_gate->shared, &refusal,
+                               NGX_GATE_REFUSAL_JSON, body);
+    refusal.body.data[refusal.body.len] = '\0';
 
-    return ngx_strstr(face.body.data, text) != NULL;
+    return ngx_strstr(refusal.body.data, text) != NULL;
 }

@@ -5,7 +5,7 @@
 
 
 #include <unit.h>
-#include <ngx_gate_redis_target.h>
+#include <ngx_gate_check_redis_target.h>
 
 
 static void unit_good(void);
@@ -13,7 +13,7 @@ static void unit_bad(void);
 static void unit_list(void);
 static ngx_uint_t unit_is(ngx_str_t *str, const char *text);
 static ngx_uint_t unit_parse(const char *text, ngx_uint_t sentinels,
-    ngx_gate_redis_target_t *target);
+    ngx_gate_check_redis_target_t *target);
 
 
 static struct {
@@ -115,9 +115,9 @@ unit(void)
 static void
 unit_good(void)
 {
-    ngx_uint_t                i;
-    ngx_str_t                *host;
-    ngx_gate_redis_target_t   t;
+    ngx_uint_t                     i;
+    ngx_str_t                     *host;
+    ngx_gate_check_redis_target_t  t;
 
     for (i = 0; unit_targets[i].text; i++) {
 
@@ -147,11 +147,11 @@ unit_good(void)
 static void
 unit_bad(void)
 {
-    ngx_uint_t                i;
-    ngx_str_t                 text;
-    ngx_conf_t                cf;
-    const char               *err;
-    ngx_gate_redis_target_t   t;
+    ngx_uint_t                     i;
+    ngx_str_t                      text;
+    ngx_conf_t                     cf;
+    const char                    *err;
+    ngx_gate_check_redis_target_t  t;
 
     ngx_memzero(&cf, sizeof(ngx_conf_t));
     cf.pool = unit_pool;
@@ -160,7 +160,7 @@ unit_bad(void)
         text.data = (u_char *) unit_bad_targets[i];
         text.len = ngx_strlen(text.data);
 
-        err = ngx_gate_redis_target_parse(&cf, &text, 0, &t);
+        err = ngx_gate_check_redis_target_parse(&cf, &text, 0, &t);
 
         ok(err && ngx_strstr(err, "secret") == NULL
            && ngx_strstr(err, "cret") == NULL,
@@ -172,7 +172,7 @@ unit_bad(void)
 static void
 unit_list(void)
 {
-    ngx_gate_redis_target_t  t;
+    ngx_gate_check_redis_target_t  t;
 
     ok(unit_parse("redis://a,b:7,[::1]:8/3", 1, &t), "a list of sentinels");
     ok(t.nservers == 3, "three of them");
@@ -209,7 +209,7 @@ unit_is(ngx_str_t *str, const char *text)
 
 static ngx_uint_t
 unit_parse(const char *text, ngx_uint_t sentinels,
-    ngx_gate_redis_target_t *target)
+    ngx_gate_check_redis_target_t *target)
 {
     ngx_str_t   str;
     ngx_conf_t  cf;
@@ -220,5 +220,6 @@ unit_parse(const char *text, ngx_uint_t sentinels,
     str.data = (u_char *) text;
     str.len = ngx_strlen(text);
 
-    return ngx_gate_redis_target_parse(&cf, &str, sentinels, target) == NULL;
+    return ngx_gate_check_redis_target_parse(&cf, &str, sentinels, target)
+           == NULL;
 }

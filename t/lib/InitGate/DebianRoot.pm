@@ -10,7 +10,7 @@ package InitGate::DebianRoot;
 #     $root->script(@blocks)              a command that runs them there
 #     $root->read($path), $root->write($path, $text), $root->glob($pattern)
 #
-#     InitGate::DebianRoot::commands($title)    the blocks of README.md
+#     InitGate::DebianRoot::commands($page, $title)  the blocks of a section
 #     InitGate::DebianRoot::commands_after($page, $sentence)
 #
 # It is removed at the end.
@@ -140,8 +140,8 @@ sub glob {
 }
 
 
-# the commands of README.md: the blocks of a section, and the lines after a
-# sentence of it or of another page
+# the commands of a page: the blocks of a section, and the lines after a
+# sentence
 
 sub page {
     my ($name) = @_;
@@ -154,10 +154,10 @@ sub page {
 
 
 sub commands {
-    my ($title) = @_;
+    my ($name, $title) = @_;
 
-    my ($section) = page('README.md') =~ /^### \Q$title\E\n(.*?)^##/ms
-        or die "README.md has no \"$title\"";
+    my ($section) = page($name) =~ /^## \Q$title\E\n(.*?)^## /ms
+        or die "$name has no \"$title\"";
 
     return $section =~ /^```sh\n(.*?)^```/msg;
 }

@@ -1,0 +1,158 @@
+
+/*
+ * People write such files by hand in shell scripts, so the form is taken
+ * generously; but what is not clearly a share of a whole is left to be read
+ * as text, since no number is better than a wrong one.
+ */
+
+
+#include <ngx_gate_check_file_progress_text.h>
+
+
+static u_char *ngx_gate_check_file_progress_text_number(u_char *p,
+    u_char *last, int64_t *n);
+static u_char *ngx_gate_check_file_progress_text_skip_blanks(u_char *p,
+    u_char *last);
+static ngx_int_t ngx_gate_check_file_progress_text_is_end(u_char *p,
+    u_char *last);
+static void ngx_gate_check_file_progress_text_trim(u_char *p, u_char *last,
+    ngx_str_t *text);
+
+
+#define ngx_gate_check_file_progress_text_is_space(ch)                        \
+    ((ch) == ' ' || ((ch) >= '\t' && (ch) <= '\r'))
+
+#define ngx_gate_check_file_progress_text_is_mark(ch)                         \
+    ((ch) == ':' || (ch) == ',' || (ch) == ';' || (ch) == '-')
+
+
+void
+ngx_gate_check_file_progress_text_parse(ngx_str_t *content,
+    ngx_gate_check_file_progress_text_t *progress)
+{
+    u_char     *p, *end, *last;
+    int64_t     n, m;
+    ngx_str_t   rest;
+
+    progress->observed = -1;
+    progress->expected = -1;
+
+    last = content->data + content->len;
+
+    ngx_gate_check_file_progress_text_trim(content->data, last,
+                                           &progress->text);
+
+    end = ngx_gate_check_file_progress_text_number(progress->text.data, last,
+                                                   &n);
+    if (end == NULL) {
+        return;
+    }
+
+    p = ngx_gate_check_file_progress_text_skip_blanks(end, last);
+
+    if (p < last && *p == '/') {
+        p = ngx_gate_check_file_progress_text_skip_blanks(p + 1, last);
+        p = ngx_gate_check_file_progress_text_number(p, last, &m);
+
+        if (p == NULL || m == 0
+            || !ngx_gate_check_file_progress_text_is_end(p, last))
+        {
+            return;
+        }
+
+    } else if (p < last && *p == '%') {
+        p++;
+        m = 100;
+
+    } else {
+
+        /* no date, no version, no number of something else */
+
+        if (n > 100 || !ngx_gate_check_file_progress_text_is_end(end, last)) {
+            return;
+        }
+
+        p = end;
+        m = 100;
+    }
+
+    progress->observed = ngx_min(n, m);
+    progress->expected = m;
+
+    if (p < last && ngx_gate_check_file_progress_text_is_mark(*p)) {
+        p++;
+    }
+
+    ngx_gate_check_file_progress_text_trim(p, last, &rest);
+
+    if (rest.len) {
+        progress->text = rest;
+    }
+}
+
+
+/* a fraction is dropped; NULL: no number, or none that fits */
+
+static u_char *
+ngx_gate_check_file_progress_text_number(u_char *p, u_char *last, int64_t *n)
+{
+    off_t    value;
+    u_char  *start;
+
+    for (start = p; p < last && *p >= '0' && *p <= '9'; p++) { /* void */ }
+
+    value = ngx_atoof(start, p - start);
+    if (value == NGX_ERROR) {
+        return NULL;
+    }
+
+    *n = value;
+
+    if (last - p > 1 && (*p == '.' || *p == ',')
+        && p[1] >= '0' && p[1] <= '9')
+    {
+        for (p++; p < last && *p >= '0' && *p <= '9'; p++) { /* void */ }
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_gate_check_file_progress_text_skip_blanks(u_char *p, u_char *last)
+{
+    while (p < last && (*p == ' ' || *p == '\t')) {
+        p++;
+    }
+
+    return p;
+}
+
+
+/* is this the end of a number that stands by itself? */
+
+static ngx_int_t
+ngx_gate_check_file_progress_text_is_end(u_char *p, u_char *last)
+{
+    if (p < last && ngx_gate_check_file_progress_text_is_mark(*p)) {
+        p++;
+    }
+
+    return p == last || ngx_gate_check_file_progress_text_is_space(*p);
+}
+
+
+static void
+ngx_gate_check_file_progress_text_trim(u_char *p, u_char *last, ngx_str_t *text)
+{
+    while (p < last && ngx_gate_check_file_progress_text_is_space(*p)) {
+        p++;
+    }
+
+    while (p < last && ngx_gate_check_file_progress_text_is_space(last[-1])) {
+        last--;
+    }
+
+    text->data = p;
+    text->len = last - p;
+}

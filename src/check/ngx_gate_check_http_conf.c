@@ -1,0 +1,553 @@
+
+/*
+ * The parameters of an http check and of a trigger, and the request that they
+ * make.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_gate.h>
+#include <ngx_gate_param.h>
+#include <ngx_gate_check_http.h>
+
+
+#define NGX_GATE_CHECK_HTTP_CONF_AGENT  "nginx-init-gate/" NGX_GATE_VERSION
+
+
+static char *ngx_gate_check_http_conf_set_status(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_param_t *param, ngx_str_t *value);
+static char *ngx_gate_check_http_conf_set_header(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_param_t *param, ngx_str_t *value);
+static u_char *ngx_gate_check_http_conf_range(u_char *p, u_char *last,
+    ngx_gate_check_http_range_t *range);
+static char *ngx_gate_check_http_conf_method(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_check_http_conf_t *conf);
+static char *ngx_gate_check_http_conf_userinfo(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_check_http_conf_t *conf);
+static char *ngx_gate_check_http_conf_request(ngx_conf_t *cf,
+    ngx_gate_check_http_conf_t *conf);
+static ngx_uint_t ngx_gate_check_http_conf_has_header(
+    ngx_gate_check_http_conf_t *conf, const char *name);
+static size_t ngx_gate_check_http_conf_token_len(u_char *data, size_t len);
+static ngx_uint_t ngx_gate_check_http_conf_is_line(ngx_str_t *text);
+static ngx_uint_t ngx_gate_check_http_conf_is_close(ngx_str_t *header);
+
+
+ngx_gate_param_t  ngx_gate_check_http_conf_params[] = {
+
+    { ngx_string("status"),
+      NGX_GATE_PARAM_CHECK,
+      ngx_gate_check_http_conf_set_status,
+      offsetof(ngx_gate_check_http_conf_t, status),
+      "a list of status codes from 200 to 599 and ranges,"
+      " as in 200-299,304" },
+
+    { ngx_string("match"),
+      NGX_GATE_PARAM_CHECK,
+      ngx_gate_param_set_regex,
+      offsetof(ngx_gate_check_http_conf_t, match),
+      "a regular expression" },
+
+    { ngx_string("header"),
+      NGX_GATE_PARAM_MULTI,
+      ngx_gate_check_http_conf_set_header,
+      offsetof(ngx_gate_check_http_conf_t, headers),
+      "\"Name: value\"" },
+
+    { ngx_string("host"),
+      0,
+      ngx_gate_param_set_str,
+      offsetof(ngx_gate_check_http_conf_t, host),
+      "a name" },
+
+    { ngx_string("method"),
+      0,
+      ngx_gate_param_set_str,
+      offsetof(ngx_gate_check_http_conf_t, method),
+      "GET or HEAD, in a trigger any method" },
+
+      ngx_gate_tls_params(ngx_gate_check_http_conf_t, tls),
+
+      ngx_gate_param_end
+};
+
+
+/* headers that belong to the connection, or have a parameter of their own */
+
+static const char  *ngx_gate_check_http_conf_own_headers[] = {
+    "Host",
+    "Connection",
+    "Content-Length",
+    "Transfer-Encoding",
+    "Expect",
+    "Upgrade",
+    NULL
+};
+
+
+static char *
+ngx_gate_check_http_conf_set_status(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value)
+{
+    u_char                       *p, *last;
+    ngx_array_t                 **list;
+    ngx_gate_check_http_range_t  *range;
+
+    list = (ngx_array_t **) ((char *) check->conf + param->offset);
+
+    *list = ngx_array_create(cf->pool, 2, sizeof(ngx_gate_check_http_range_t));
+    if (*list == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    p = value->data;
+    last = p + value->len;
+
+    for ( ;; ) {
+        range = ngx_array_push(*list);
+        if (range == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        p = ngx_gate_check_http_conf_range(p, last, range);
+
+        if (p == last) {
+            return NGX_CONF_OK;
+        }
+
+        if (p == NULL || *p++ != ',') {
+            return ngx_gate_param_error(cf, check, "invalid value \"%V\" of "
+                                        "parameter \"status\", it must be %s",
+                                        value, param->values);
+        }
+    }
+}
+
+
+/* "200" or "200-299"; returns what comes after it, or NULL */
+
+static u_char *
+ngx_gate_check_http_conf_range(u_char *p, u_char *last,
+    ngx_gate_check_http_range_t *range)
+{
+    ngx_int_t  n;
+
+    if (last - p < 3) {
+        return NULL;
+    }
+
+    n = ngx_atoi(p, 3);
+    p += 3;
+
+    if (n < 200 || n > 599) {
+        return NULL;
+    }
+
+    range->first = n;
+    range->last = n;
+
+    if (p < last && *p == '-') {
+        p++;
+
+        if (last - p < 3) {
+            return NULL;
+        }
+
+        n = ngx_atoi(p, 3);
+        p += 3;
+
+        if (n < (ngx_int_t) range->first || n > 599) {
+            return NULL;
+        }
+
+        range->last = n;
+    }
+
+    return p;
+}
+
+
+/* the value may be a secret, and is shown nowhere */
+
+static char *
+ngx_gate_check_http_conf_set_header(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value)
+{
+    size_t         len;
+    ngx_str_t      name, *header;
+    const char   **own;
+    ngx_array_t  **headers;
+
+    len = ngx_gate_check_http_conf_token_len(value->data, value->len);
+
+    if (len == 0 || len == value->len || value->data[len] != ':') {
+        return ngx_gate_param_error(cf, check, "invalid value of parameter "
+                                    "\"header\", it must be %s",
+                                    param->values);
+    }
+
+    name.data = value->data;
+    name.len = len;
+
+    if (!ngx_gate_check_http_conf_is_line(value)) {
+        return ngx_gate_param_error(cf, check, "invalid character in the "
+                                    "value of \"header=%V:\"", &name);
+    }
+
+    for (own = ngx_gate_check_http_conf_own_headers; *own; own++) {
+
+        if (ngx_strlen(*own) == len
+            && ngx_strncasecmp((u_char *) *own, name.data, len) == 0)
+        {
+            break;
+        }
+    }
+
+    /* the one thing that may be said of the connection */
+
+    if (*own && !ngx_gate_check_http_conf_is_close(value)) {
+        return ngx_gate_param_error(cf, check, "\"header=%V:\" is not "
+                                    "allowed%s", &name,
+                                    own == ngx_gate_check_http_conf_own_headers
+                                    ? ", use \"host=\"" : "");
+    }
+
+    headers = (ngx_array_t **) ((char *) check->conf + param->offset);
+
+    if (*headers == NULL) {
+        *headers = ngx_array_create(cf->pool, 2, sizeof(ngx_str_t));
+        if (*headers == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    header = ngx_array_push(*headers);
+    if (header == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *header = *value;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_gate_check_http_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
+{
+    char                        *err;
+    ngx_gate_http_url_t         *url;
+    ngx_gate_check_http_conf_t  *conf;
+
+    conf = check->conf;
+    url = &conf->url;
+
+    err = ngx_gate_http_url_parse(cf, url, &check->target);
+
+    if (err) {
+
+        /* it may hold a password, thus is not shown */
+
+        return ngx_gate_param_error(cf, check, "the URL %s", err);
+    }
+
+    if (!ngx_gate_check_http_conf_is_line(&conf->host)
+        || ngx_strlchr(conf->host.data, conf->host.data + conf->host.len, ' ')
+        || ngx_strlchr(conf->host.data, conf->host.data + conf->host.len, '/'))
+    {
+        return ngx_gate_param_error(cf, check, "invalid value of parameter "
+                                    "\"host\", it must be a name, with a port"
+                                    " or without");
+    }
+
+    if (ngx_gate_check_http_conf_method(cf, check, conf) != NGX_CONF_OK
+        || ngx_gate_check_http_conf_userinfo(cf, check, conf) != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (url->tls) {
+        url->endpoint.tls = &conf->tls;
+        err = ngx_gate_tls_init(cf, check, &conf->tls, &url->endpoint.host);
+
+    } else {
+        err = ngx_gate_tls_reject(cf, check, &conf->tls, "an https:// URL");
+    }
+
+    if (err != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_gate_check_http_conf_request(cf, conf);
+}
+
+
+static char *
+ngx_gate_check_http_conf_method(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_check_http_conf_t *conf)
+{
+    ngx_str_t  *method;
+
+    method = &conf->method;
+
+    if (method->len == 0) {
+
+        if (check->trigger) {
+            ngx_str_set(method, "POST");
+
+        } else {
+            ngx_str_set(method, "GET");
+        }
+    }
+
+    conf->head = (method->len == 4
+                  && ngx_strncmp(method->data, "HEAD", 4) == 0);
+
+    if (check->trigger) {
+
+        if (ngx_gate_check_http_conf_token_len(method->data, method->len)
+            != method->len)
+        {
+            return ngx_gate_param_error(cf, check, "invalid value \"%V\" of "
+                                        "parameter \"method\", it must be a "
+                                        "method, as in POST", method);
+        }
+
+        return NGX_CONF_OK;
+    }
+
+    if (!conf->head
+        && (method->len != 3 || ngx_strncmp(method->data, "GET", 3) != 0))
+    {
+        return ngx_gate_param_error(cf, check, "invalid value \"%V\" of "
+                                    "parameter \"method\", it must be GET or "
+                                    "HEAD", method);
+    }
+
+    if (conf->head && conf->match) {
+        return ngx_gate_param_error(cf, check, "parameter \"match\" conflicts "
+                                    "with \"method=HEAD\", whose answer has "
+                                    "no body");
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* "user:password@" becomes "Authorization: Basic ..." */
+
+static char *
+ngx_gate_check_http_conf_userinfo(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_check_http_conf_t *conf)
+{
+    u_char     *src, *dst;
+    ngx_str_t  *info, plain;
+
+    info = &conf->url.userinfo;
+
+    if (info->data == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_gate_check_http_conf_has_header(conf, "Authorization")) {
+        return ngx_gate_param_error(cf, check, "\"header=Authorization:\" "
+                                    "conflicts with the user in the URL");
+    }
+
+    plain.data = ngx_pnalloc(cf->pool, info->len + 1);
+    if (plain.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    src = info->data;
+    dst = plain.data;
+
+    ngx_unescape_uri(&dst, &src, info->len, 0);
+
+    if (ngx_strlchr(info->data, info->data + info->len, ':') == NULL) {
+        *dst++ = ':';
+    }
+
+    plain.len = dst - plain.data;
+
+    conf->authorization.data = ngx_pnalloc(cf->pool,
+                                        ngx_base64_encoded_length(plain.len));
+    if (conf->authorization.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_encode_base64(&conf->authorization, &plain);
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_gate_check_http_conf_request(ngx_conf_t *cf,
+    ngx_gate_check_http_conf_t *conf)
+{
+    size_t       len;
+    u_char      *p, *last;
+    ngx_str_t   *host, *header;
+    ngx_uint_t   i, n;
+
+    host = conf->host.len ? &conf->host : &conf->url.host;
+    header = conf->headers ? conf->headers->elts : NULL;
+    n = conf->headers ? conf->headers->nelts : 0;
+
+    len = sizeof(" / HTTP/1.1" CRLF
+                 "Host: " CRLF
+                 "User-Agent: " NGX_GATE_CHECK_HTTP_CONF_AGENT CRLF
+                 "Accept: */*" CRLF
+                 "Authorization: Basic " CRLF
+                 "Content-Length: 0" CRLF
+                 CRLF)
+          + conf->method.len + conf->url.uri.len + host->len
+          + conf->authorization.len;
+
+    for (i = 0; i < n; i++) {
+        len += header[i].len + 2;
+    }
+
+    p = ngx_pnalloc(cf->pool, len);
+    if (p == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    conf->request.data = p;
+    last = p + len;
+
+    p = ngx_slprintf(p, last, "%V %s%V HTTP/1.1" CRLF "Host: %V" CRLF,
+                     &conf->method,
+                     conf->url.uri.len
+                     && conf->url.uri.data[0] == '/' ? "" : "/",
+                     &conf->url.uri, host);
+
+    if (!ngx_gate_check_http_conf_has_header(conf, "User-Agent")) {
+        p = ngx_slprintf(p, last,
+                         "User-Agent: " NGX_GATE_CHECK_HTTP_CONF_AGENT CRLF);
+    }
+
+    if (!ngx_gate_check_http_conf_has_header(conf, "Accept")) {
+        p = ngx_slprintf(p, last, "Accept: */*" CRLF);
+    }
+
+    if (conf->authorization.len) {
+        p = ngx_slprintf(p, last, "Authorization: Basic %V" CRLF,
+                         &conf->authorization);
+    }
+
+    for (i = 0; i < n; i++) {
+        p = ngx_slprintf(p, last, "%V" CRLF, &header[i]);
+    }
+
+    /* a method with a meaning for a body that has none */
+
+    if (!conf->head
+        && (conf->method.len != 3
+            || ngx_strncmp(conf->method.data, "GET", 3) != 0))
+    {
+        p = ngx_slprintf(p, last, "Content-Length: 0" CRLF);
+    }
+
+    p = ngx_slprintf(p, last, CRLF);
+
+    conf->request.len = p - conf->request.data;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_uint_t
+ngx_gate_check_http_conf_has_header(ngx_gate_check_http_conf_t *conf,
+    const char *name)
+{
+    size_t       len;
+    ngx_str_t   *header;
+    ngx_uint_t   i;
+
+    if (conf->headers == NULL) {
+        return 0;
+    }
+
+    len = ngx_strlen(name);
+    header = conf->headers->elts;
+
+    for (i = 0; i < conf->headers->nelts; i++) {
+        if (header[i].len > len && header[i].data[len] == ':'
+            && ngx_strncasecmp(header[i].data, (u_char *) name, len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* how much of it is a token, such as a method or the name of a header */
+
+static size_t
+ngx_gate_check_http_conf_token_len(u_char *data, size_t len)
+{
+    u_char  ch;
+    size_t  i;
+
+    for (i = 0; i < len; i++) {
+        ch = data[i];
+
+        if ((ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z')
+            || (ch >= 'A' && ch <= 'Z'))
+        {
+            continue;
+        }
+
+        if (ch == '\0' || ngx_strchr("!#$%&'*+-.^_`|~", ch) == NULL) {
+            break;
+        }
+    }
+
+    return i;
+}
+
+
+/* of what would end the line */
+
+static ngx_uint_t
+ngx_gate_check_http_conf_is_line(ngx_str_t *text)
+{
+    size_t  i;
+
+    for (i = 0; i < text->len; i++) {
+        if ((text->data[i] < ' ' && text->data[i] != '\t')
+            || text->data[i] == 0x7f)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static ngx_uint_t
+ngx_gate_check_http_conf_is_close(ngx_str_t *header)
+{
+    size_t   len;
+    u_char  *p, *last;
+
+    len = sizeof("Connection:") - 1;
+    last = header->data + header->len;
+
+    if (header->len < len
+        || ngx_strncasecmp(header->data, (u_char *) "Connection:", len) != 0)
+    {
+        return 0;
+    }
+
+    for (p = header->data + len; p < last && *p == ' '; p++) { /* void */ }
+
+    return last - p == 5
+           && ngx_strncasecmp(p, (u_char *) "close", 5) == 0;
+}

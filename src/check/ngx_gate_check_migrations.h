@@ -1,0 +1,99 @@
+
+/*
+ * What sixteen migration tools leave in a PostgreSQL database: where to look,
+ * what to ask, and what the answer means.  Nothing here knows libpq.
+ */
+
+
+#ifndef _NGX_GATE_CHECK_MIGRATIONS_H_INCLUDED_
+#define _NGX_GATE_CHECK_MIGRATIONS_H_INCLUDED_
+
+
+#include <ngx_gate.h>
+
+
+/* the columns of a tool's "sql": one row */
+
+#define NGX_GATE_CHECK_MIGRATIONS_NEWEST    0  /* NULL: none has been applied */
+#define NGX_GATE_CHECK_MIGRATIONS_REACHED   1  /* the wanted version is there */
+#define NGX_GATE_CHECK_MIGRATIONS_AHEAD     2  /* and something after it */
+#define NGX_GATE_CHECK_MIGRATIONS_STATE     3  /* NULL, "dirty" or "running" */
+#define NGX_GATE_CHECK_MIGRATIONS_SUBJECT   4  /* the version in that state */
+#define NGX_GATE_CHECK_MIGRATIONS_LOCKS     5  /* advisory locks, if a tool's */
+#define NGX_GATE_CHECK_MIGRATIONS_SCHEMA    6  /* own cannot be named in SQL */
+#define NGX_GATE_CHECK_MIGRATIONS_DATABASE  7
+#define NGX_GATE_CHECK_MIGRATIONS_ROW_N     8
+
+/* the columns of "lock_sql": a row if the lock is held */
+
+#define NGX_GATE_CHECK_MIGRATIONS_HOLDER  0
+#define NGX_GATE_CHECK_MIGRATIONS_SINCE   1
+#define NGX_GATE_CHECK_MIGRATIONS_OLD     2
+#define NGX_GATE_CHECK_MIGRATIONS_LOCK_N  3
+
+/* a lock that stays in the same hands for this long is stale */
+
+#define NGX_GATE_CHECK_MIGRATIONS_STALE  600000
+
+
+typedef struct {
+    ngx_str_t       name;
+
+    /* as an SQL name; the second one is where it may be instead, or NULL */
+    const char     *table[2];
+    const char     *lock_table;
+
+    ngx_int_t     (*is_version)(ngx_str_t *version);
+    const char     *form;           /* of a version, for messages */
+
+    /* versions have an order, so a missing one is "behind" */
+    ngx_uint_t      ordered;
+
+    /* $1 is the wanted version or NULL; "t" is the table */
+    const char     *sql;
+    const char     *lock_sql;
+} ngx_gate_check_migrations_tool_t;
+
+
+typedef struct {
+    ngx_gate_check_migrations_tool_t  *tool;
+    ngx_str_t                          version; /* empty: any */
+    ngx_uint_t                         exact;
+} ngx_gate_check_migrations_conf_t;
+
+
+typedef struct {
+    ngx_gate_verdict_e        verdict;
+    ngx_gate_reason_e         reason;
+    ngx_str_t                 message;      /* written to by the functions */
+} ngx_gate_check_migrations_result_t;
+
+
+ngx_gate_check_migrations_tool_t *ngx_gate_check_migrations_find(
+    ngx_str_t *name);
+
+/* the names of all tools, for a message */
+
+u_char *ngx_gate_check_migrations_names(u_char *p, u_char *last);
+
+/*
+ * A row as text, by the columns above; a NULL has no data.  The message is
+ * written to found->message.data, message.len bytes at most.
+ */
+
+void ngx_gate_check_migrations_evaluate(ngx_gate_check_migrations_conf_t *conf,
+    ngx_str_t *row, ngx_gate_check_migrations_result_t *result);
+
+/* there is no table, or it is empty */
+
+void ngx_gate_check_migrations_none(ngx_gate_check_migrations_conf_t *conf,
+    ngx_gate_check_migrations_result_t *result);
+
+/* the row of "lock_sql"; "held" is for how long we have seen this holder */
+
+void ngx_gate_check_migrations_locked(ngx_gate_check_migrations_conf_t *conf,
+    ngx_str_t *row, ngx_msec_t held,
+    ngx_gate_check_migrations_result_t *result);
+
+
+#endif /* _NGX_GATE_CHECK_MIGRATIONS_H_INCLUDED_ */

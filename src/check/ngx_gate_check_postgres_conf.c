@@ -1,0 +1,558 @@
+
+/*
+ * The check type "postgres" at configuration time: its parameters, and the
+ * SQL made of them.  Names of tables go into it in quotes of our own, all
+ * other values as parameters.
+ */
+
+
+#include <ngx_gate_check_postgres.h>
+
+
+#define NGX_GATE_CHECK_POSTGRES_CONF_NAMES  256
+
+/* the list of VALUES with a number and a parameter for each of them */
+
+#define NGX_GATE_CHECK_POSTGRES_CONF_VALUES                                   \
+    (NGX_GATE_CHECK_POSTGRES_CONF_NAMES * sizeof("(000,$000::text),"))
+
+/* what may stand in the FROM of a query */
+
+#define NGX_GATE_CHECK_POSTGRES_CONF_RELKINDS  "('r', 'p', 'v', 'm', 'f')"
+
+#define NGX_GATE_CHECK_POSTGRES_CONF_LOOKUP                                   \
+    "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class c"                      \
+    " WHERE c.oid = pg_catalog.to_regclass(v.n)"                              \
+    " AND c.relkind IN " NGX_GATE_CHECK_POSTGRES_CONF_RELKINDS ")"            \
+    " FROM (VALUES %*s) AS v (i, n) ORDER BY v.i%Z"
+
+
+static char *ngx_gate_check_postgres_conf_conflicts(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_check_postgres_conf_t *conf);
+static char *ngx_gate_check_postgres_conf_schema(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_check_postgres_conf_t *conf);
+static char *ngx_gate_check_postgres_conf_tables(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_check_postgres_conf_t *conf,
+    ngx_array_t *lookup);
+static char *ngx_gate_check_postgres_conf_rows(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_check_postgres_conf_t *conf,
+    ngx_array_t *lookup);
+static char *ngx_gate_check_postgres_conf_migrations(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_check_postgres_conf_t *conf,
+    ngx_array_t *lookup);
+static char *ngx_gate_check_postgres_conf_version(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_check_postgres_conf_t *conf);
+static char *ngx_gate_check_postgres_conf_lookup(ngx_conf_t *cf,
+    ngx_gate_check_postgres_conf_t *conf, ngx_array_t *lookup);
+
+static char *ngx_gate_check_postgres_conf_add(ngx_array_t *lookup,
+    const char *name);
+static char *ngx_gate_check_postgres_conf_sql(ngx_conf_t *cf,
+    ngx_gate_pq_statement_t *statement, const char *before, const char *name,
+    const char *between, const char *after);
+static ngx_array_t *ngx_gate_check_postgres_conf_names(ngx_conf_t *cf,
+    ngx_gate_check_t *check, const char *param, ngx_str_t *value,
+    ngx_uint_t parts);
+
+
+ngx_gate_param_t  ngx_gate_check_postgres_conf_params[] = {
+
+    { ngx_string("tables"),
+      0,
+      ngx_gate_param_set_str,
+      offsetof(ngx_gate_check_postgres_conf_t, tables),
+      "names of tables, with commas" },
+
+    { ngx_string("schema"),
+      0,
+      ngx_gate_param_set_str,
+      offsetof(ngx_gate_check_postgres_conf_t, schema),
+      "names of schemas, with commas" },
+
+    { ngx_string("rows"),
+      0,
+      ngx_gate_param_set_str,
+      offsetof(ngx_gate_check_postgres_conf_t, rows),
+      "a table and a number, as in users:100" },
+
+    { ngx_string("migrations"),
+      0,
+      ngx_gate_param_set_str,
+      offsetof(ngx_gate_check_postgres_conf_t, tool),
+      "the name of a tool" },
+
+    { ngx_string("version"),
+      0,
+      ngx_gate_param_set_str,
+      offsetof(ngx_gate_check_postgres_conf_t, version),
+      "a version of the migration tool" },
+
+    { ngx_string("exact"),
+      NGX_GATE_PARAM_FLAG,
+      ngx_gate_param_set_flag,
+      offsetof(ngx_gate_check_postgres_conf_t, exact),
+      NULL },
+
+    { ngx_string("query"),
+      0,
+      ngx_gate_param_set_str,
+      offsetof(ngx_gate_check_postgres_conf_t, query),
+      "an SQL query" },
+
+    { ngx_string("expect"),
+      0,
+      ngx_gate_param_set_str,
+      offsetof(ngx_gate_check_postgres_conf_t, expect),
+      "a value" },
+
+    { ngx_string("min"),
+      0,
+      ngx_gate_param_set_count,
+      offsetof(ngx_gate_check_postgres_conf_t, min),
+      "a number, 1 or more" },
+
+    { ngx_string("password_file"),
+      0,
+      ngx_gate_param_set_path,
+      offsetof(ngx_gate_check_postgres_conf_t, pq.password_file),
+      "a path" },
+
+    { ngx_string("passfile"),
+      0,
+      ngx_gate_param_set_path,
+      offsetof(ngx_gate_check_postgres_conf_t, pq.passfile),
+      "a path" },
+
+      ngx_gate_param_end
+};
+
+
+char *
+ngx_gate_check_postgres_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
+{
+    ngx_gate_check_postgres_conf_t *conf = check->conf;
+
+    ngx_array_t  *lookup;
+
+    conf->pq.conninfo = check->target;
+
+    if (ngx_gate_check_postgres_conf_conflicts(cf, check, conf) != NGX_CONF_OK
+        || ngx_gate_pq_conf_parse(cf, check, &conf->pq) != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    lookup = ngx_array_create(cf->pool, 4, sizeof(char *));
+    if (lookup == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_gate_check_postgres_conf_schema(cf, check, conf) != NGX_CONF_OK
+        || ngx_gate_check_postgres_conf_tables(cf, check, conf, lookup)
+           != NGX_CONF_OK
+        || ngx_gate_check_postgres_conf_rows(cf, check, conf, lookup)
+           != NGX_CONF_OK
+        || ngx_gate_check_postgres_conf_migrations(cf, check, conf, lookup)
+           != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    /* a string of the configuration ends with a zero */
+
+    conf->select.sql = (char *) conf->query.data;
+
+    return ngx_gate_check_postgres_conf_lookup(cf, conf, lookup);
+}
+
+
+static char *
+ngx_gate_check_postgres_conf_conflicts(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_check_postgres_conf_t *conf)
+{
+    if (conf->version.len && conf->tool.len == 0) {
+        return ngx_gate_param_error(cf, check, "\"version\" without "
+                                    "\"migrations\"");
+    }
+
+    if (conf->exact && conf->version.len == 0) {
+        return ngx_gate_param_error(cf, check, "\"exact\" without "
+                                    "\"version\"");
+    }
+
+    if ((conf->expect.len || conf->min) && conf->query.len == 0) {
+        return ngx_gate_param_error(cf, check, "\"%s\" without \"query\"",
+                                    conf->min ? "min" : "expect");
+    }
+
+    if (conf->expect.len && conf->min) {
+        return ngx_gate_param_error(cf, check, "\"expect\" and \"min\" "
+                                    "exclude each other");
+    }
+
+    if (conf->rows.len && conf->min) {
+        return ngx_gate_param_error(cf, check, "\"rows\" and \"min\" exclude "
+                                    "each other, a check counts one thing");
+    }
+
+    if (conf->schema.len && conf->tables.len == 0 && conf->rows.len == 0
+        && conf->tool.len == 0 && conf->query.len == 0)
+    {
+        return ngx_gate_param_error(cf, check, "\"schema\" without "
+                                    "\"tables\", \"rows\", \"migrations\" or "
+                                    "\"query\"");
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_gate_check_postgres_conf_schema(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_check_postgres_conf_t *conf)
+{
+    u_char                     *p;
+    size_t                      len;
+    ngx_uint_t                  i;
+    ngx_array_t                *names;
+    ngx_gate_check_sql_name_t  *name;
+
+    if (conf->schema.len == 0) {
+        return NGX_CONF_OK;
+    }
+
+    names = ngx_gate_check_postgres_conf_names(cf, check, "schema",
+                                               &conf->schema, 1);
+    if (names == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    name = names->elts;
+    len = 1;
+
+    for (i = 0; i < names->nelts; i++) {
+        len += ngx_strlen(name[i].quoted) + 1;
+    }
+
+    p = ngx_pnalloc(cf->pool, len);
+    if (p == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    conf->search_path = (char *) p;
+
+    for (i = 0; i < names->nelts; i++) {
+        p = ngx_sprintf(p, "%s%s", i ? "," : "", name[i].quoted);
+    }
+
+    *p = '\0';
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_gate_check_postgres_conf_tables(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_check_postgres_conf_t *conf, ngx_array_t *lookup)
+{
+    ngx_uint_t    i;
+    ngx_array_t  *names;
+
+    if (conf->tables.len == 0) {
+        return NGX_CONF_OK;
+    }
+
+    names = ngx_gate_check_postgres_conf_names(cf, check, "tables",
+                                               &conf->tables, 2);
+    if (names == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    conf->names = names->elts;
+    conf->nnames = names->nelts;
+
+    for (i = 0; i < conf->nnames; i++) {
+        if (ngx_gate_check_postgres_conf_add(lookup, conf->names[i].quoted)
+            != NGX_CONF_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_gate_check_postgres_conf_rows(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_check_postgres_conf_t *conf, ngx_array_t *lookup)
+{
+    size_t        len;
+    u_char        limit[NGX_INT64_LEN + sizeof(") AS x")];
+    ngx_str_t     value;
+    ngx_array_t  *names;
+
+    value = conf->rows;
+
+    if (value.len == 0) {
+        return NGX_CONF_OK;
+    }
+
+    for (len = value.len; len && value.data[len - 1] != ':'; len--) {
+        /* void */
+    }
+
+    conf->limit = ngx_atoof(value.data + len, value.len - len);
+
+    if (len < 2 || conf->limit < 1) {
+        return ngx_gate_param_error(cf, check, "invalid value \"%V\" of "
+                                    "parameter \"rows\", must be a table and "
+                                    "a number, as in users:100", &value);
+    }
+
+    value.len = len - 1;
+
+    names = ngx_gate_check_postgres_conf_names(cf, check, "rows", &value, 2);
+    if (names == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (names->nelts > 1) {
+        return ngx_gate_param_error(cf, check, "\"rows\" takes one table");
+    }
+
+    conf->table = names->elts;
+    conf->rows_index = lookup->nelts;
+
+    if (ngx_gate_check_postgres_conf_add(lookup, conf->table->quoted)
+        != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_sprintf(limit, "%L) AS x%Z", conf->limit);
+
+    return ngx_gate_check_postgres_conf_sql(cf, &conf->count,
+                                            "SELECT count(*) FROM (SELECT 1 "
+                                            "FROM ",
+                                            conf->table->quoted, " LIMIT ",
+                                            (char *) limit);
+}
+
+
+static char *
+ngx_gate_check_postgres_conf_migrations(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_check_postgres_conf_t *conf, ngx_array_t *lookup)
+{
+    u_char                            *p, names[NGX_MAX_CONF_ERRSTR / 2];
+    ngx_uint_t                         i;
+    ngx_gate_check_migrations_tool_t  *tool;
+
+    if (conf->tool.len == 0) {
+        return NGX_CONF_OK;
+    }
+
+    tool = ngx_gate_check_migrations_find(&conf->tool);
+
+    if (tool == NULL) {
+        p = ngx_gate_check_migrations_names(names, names + sizeof(names));
+
+        return ngx_gate_param_error(cf, check, "unknown migration tool "
+                                    "\"%V\", known are %*s", &conf->tool,
+                                    (size_t) (p - names), names);
+    }
+
+    conf->migration.tool = tool;
+    conf->migration.exact = conf->exact;
+
+    if (ngx_gate_check_postgres_conf_version(cf, check, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    conf->tool_index = lookup->nelts;
+
+    for (i = 0; i < 2; i++) {
+
+        /* a tool's own schema is not looked for where another was given */
+
+        if (tool->table[i] == NULL
+            || (i == 0 && tool->table[1] && conf->schema.len))
+        {
+            continue;
+        }
+
+        if (ngx_gate_check_postgres_conf_add(lookup, tool->table[i])
+            != NGX_CONF_OK
+            || ngx_gate_check_postgres_conf_sql(cf,
+                                                &conf->migrations[conf->ntool],
+                       "WITH t AS (SELECT x.*, to_jsonb(x) AS j FROM ",
+                       tool->table[i], " x)", tool->sql)
+               != NGX_CONF_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+
+        conf->migrations[conf->ntool].nparams = 1;
+        conf->migrations[conf->ntool].params = &conf->wanted;
+        conf->ntool++;
+    }
+
+    if (tool->lock_table == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    conf->lock_index = lookup->nelts;
+
+    if (ngx_gate_check_postgres_conf_add(lookup, tool->lock_table)
+        != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_gate_check_postgres_conf_sql(cf, &conf->lock,
+                                            "WITH t AS (SELECT x.* FROM ",
+                                            tool->lock_table, " x)",
+                                            tool->lock_sql);
+}
+
+
+static char *
+ngx_gate_check_postgres_conf_version(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_check_postgres_conf_t *conf)
+{
+    u_char                            *p;
+    ngx_gate_check_migrations_conf_t  *migration;
+
+    if (conf->version.len == 0) {
+        return NGX_CONF_OK;
+    }
+
+    migration = &conf->migration;
+
+    /* may be brought into the form that is in the table */
+
+    p = ngx_pnalloc(cf->pool, conf->version.len + 1);
+    if (p == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memcpy(p, conf->version.data, conf->version.len);
+
+    migration->version.data = p;
+    migration->version.len = conf->version.len;
+
+    if (!migration->tool->is_version(&migration->version)) {
+        return ngx_gate_param_error(cf, check, "invalid version \"%V\" of "
+                                    "\"%V\", must be %s", &conf->version,
+                                    &migration->tool->name,
+                                    migration->tool->form);
+    }
+
+    p[migration->version.len] = '\0';
+
+    conf->wanted = (char *) p;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_gate_check_postgres_conf_lookup(ngx_conf_t *cf,
+    ngx_gate_check_postgres_conf_t *conf, ngx_array_t *lookup)
+{
+    u_char     *p, *last;
+    u_char      values[NGX_GATE_CHECK_POSTGRES_CONF_VALUES];
+    ngx_uint_t  i;
+
+    if (lookup->nelts == 0) {
+        return NGX_CONF_OK;
+    }
+
+    p = values;
+    last = values + sizeof(values);
+
+    for (i = 0; i < lookup->nelts; i++) {
+        p = ngx_slprintf(p, last, "%s(%ui,$%ui::text)", i ? "," : "", i,
+                         i + 1);
+    }
+
+    last = ngx_pnalloc(cf->pool, sizeof(NGX_GATE_CHECK_POSTGRES_CONF_LOOKUP)
+                                 + (p - values));
+    if (last == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_sprintf(last, NGX_GATE_CHECK_POSTGRES_CONF_LOOKUP,
+                (size_t) (p - values), values);
+
+    conf->lookup.sql = (char *) last;
+    conf->lookup.nparams = lookup->nelts;
+    conf->lookup.params = lookup->elts;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_gate_check_postgres_conf_add(ngx_array_t *lookup, const char *name)
+{
+    const char  **slot;
+
+    slot = ngx_array_push(lookup);
+    if (slot == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *slot = name;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_gate_check_postgres_conf_sql(ngx_conf_t *cf,
+    ngx_gate_pq_statement_t *statement, const char *before, const char *name,
+    const char *between, const char *after)
+{
+    u_char  *p;
+    size_t   len;
+
+    len = ngx_strlen(before) + ngx_strlen(name) + ngx_strlen(between)
+          + ngx_strlen(after) + 1;
+
+    p = ngx_pnalloc(cf->pool, len);
+    if (p == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_sprintf(p, "%s%s%s%s%Z", before, name, between, after);
+
+    statement->sql = (char *) p;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_array_t *
+ngx_gate_check_postgres_conf_names(ngx_conf_t *cf, ngx_gate_check_t *check,
+    const char *param, ngx_str_t *value, ngx_uint_t parts)
+{
+    char         *error;
+    ngx_array_t  *names;
+
+    error = ngx_gate_check_sql_names(cf->pool, value, parts, &names);
+
+    if (error == NULL
+        && names->nelts > NGX_GATE_CHECK_POSTGRES_CONF_NAMES - 8)
+    {
+        error = "has more than 248 names";
+    }
+
+    if (error) {
+        (void) ngx_gate_param_error(cf, check, "\"%s\" %s: \"%V\"", param,
+                                    error, value);
+        return NULL;
+    }
+
+    return names;
+}

@@ -1,0 +1,589 @@
+
+/*
+ * The words of a check after its target: those that every check has, and
+ * those of its type, by one kind of table.
+ */
+
+
+#include <ngx_gate_param.h>
+#include <ngx_gate_match.h>
+#include <ngx_md5.h>
+
+
+/* a period is kept far enough from the limits to be multiplied and added */
+
+#define NGX_GATE_PARAM_TIME_MAX   (NGX_MAX_INT_T_VALUE / 64)
+#define NGX_GATE_PARAM_TIME_TEXT  "a time above 0, as in 500ms, 5s, 2m or 1h"
+
+#define NGX_GATE_PARAM_LIST_MAX   512
+#define NGX_GATE_PARAM_ERROR_MAX  768
+
+
+static char *ngx_gate_param_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_str_t *words, ngx_uint_t n);
+static ngx_gate_param_t *ngx_gate_param_find(ngx_gate_param_t *param,
+    ngx_str_t *name);
+static void ngx_gate_param_split(ngx_str_t *word, ngx_str_t *name,
+    ngx_str_t *value);
+static ngx_uint_t ngx_gate_param_is_word(ngx_str_t *word);
+static char *ngx_gate_param_unknown(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_str_t *name, ngx_str_t *value);
+static u_char *ngx_gate_param_list(u_char *p, u_char *last,
+    ngx_gate_check_t *check, ngx_gate_param_t *param);
+
+static char *ngx_gate_param_set_name(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value);
+static char *ngx_gate_param_set_period(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_param_t *param, ngx_str_t *value);
+static char *ngx_gate_param_set_optional(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_param_t *param, ngx_str_t *value);
+
+static char *ngx_gate_param_time(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value, ngx_msec_t *msec);
+static char *ngx_gate_param_bad_value(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value, const char *allowed);
+
+static void ngx_gate_param_digest(ngx_gate_check_t *check, const char *role,
+    ngx_str_t *word);
+
+
+/*
+ * What every check has, hence the offsets are those in the check itself.  None
+ * of these makes it another check: the digest takes the name by itself, since
+ * it has a default, and leaves out the rest.
+ */
+
+static ngx_gate_param_t  ngx_gate_param_common[] = {
+
+    { ngx_string("name"),
+      NGX_GATE_PARAM_CHECK,
+      ngx_gate_param_set_name,
+      offsetof(ngx_gate_check_t, name),
+      "a name of letters, digits, \"_\", \"-\" and \".\","
+      " 64 characters at most" },
+
+    { ngx_string("interval"),
+      NGX_GATE_PARAM_CHECK,
+      ngx_gate_param_set_period,
+      offsetof(ngx_gate_check_t, interval),
+      NGX_GATE_PARAM_TIME_TEXT },
+
+    { ngx_string("timeout"),
+      0,
+      ngx_gate_param_set_period,
+      offsetof(ngx_gate_check_t, timeout),
+      NGX_GATE_PARAM_TIME_TEXT },
+
+    { ngx_string("optional"),
+      NGX_GATE_PARAM_FLAG|NGX_GATE_PARAM_CHECK,
+      ngx_gate_param_set_optional,
+      0,
+      NULL },
+
+    { ngx_string("after"),
+      NGX_GATE_PARAM_CHECK,
+      ngx_gate_param_set_name,
+      offsetof(ngx_gate_check_t, after_name),
+      "the name of another check of this gate" },
+
+      ngx_gate_param_end
+};
+
+
+char *
+ngx_gate_param_parse_all(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_str_t *words, ngx_uint_t n)
+{
+    ngx_str_t          name, value;
+    ngx_uint_t         i;
+    ngx_gate_param_t  *param;
+
+    check->name = check->type->name;
+
+    if (ngx_gate_param_parse(cf, check, words, n) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    /* the order of the words is no part of what a check is */
+
+    ngx_memzero(check->digest, sizeof(check->digest));
+
+    ngx_gate_param_digest(check, "type", &check->type->name);
+    ngx_gate_param_digest(check, "name", &check->name);
+    ngx_gate_param_digest(check, "target", &check->target);
+
+    for (i = 0; i < n; i++) {
+        ngx_gate_param_split(&words[i], &name, &value);
+
+        param = ngx_gate_param_find(check->type->params, &name);
+
+        if (param) {
+            ngx_gate_param_digest(check, "param", &words[i]);
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_gate_param_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_str_t *words, ngx_uint_t n)
+{
+    ngx_str_t          name, value, other, unused;
+    ngx_uint_t         i, j;
+    ngx_gate_param_t  *param;
+
+    for (i = 0; i < n; i++) {
+        ngx_gate_param_split(&words[i], &name, &value);
+
+        param = ngx_gate_param_find(ngx_gate_param_common, &name);
+
+        if (param == NULL) {
+            param = ngx_gate_param_find(check->type->params, &name);
+        }
+
+        if (param == NULL) {
+            return ngx_gate_param_unknown(cf, check, &name, &value);
+        }
+
+        if (check->trigger && (param->flags & NGX_GATE_PARAM_CHECK)) {
+            return ngx_gate_param_error(cf, check, "parameter \"%V\" is not "
+                                        "allowed in a trigger", &name);
+        }
+
+        for (j = 0; j < i && !(param->flags & NGX_GATE_PARAM_MULTI); j++) {
+            ngx_gate_param_split(&words[j], &other, &unused);
+
+            if (ngx_gate_str_eq(&other, &name)) {
+                return ngx_gate_param_error(cf, check,
+                                            "duplicate parameter \"%V\"",
+                                            &name);
+            }
+        }
+
+        if (param->flags & NGX_GATE_PARAM_FLAG) {
+
+            if (value.data) {
+                return ngx_gate_param_error(cf, check,
+                                            "parameter \"%V\" takes no value",
+                                            &name);
+            }
+
+        } else if (value.len == 0) {
+            return ngx_gate_param_error(cf, check,
+                                     "parameter \"%V\" needs a value: \"%V=\""
+                                     " and %s", &name, &name,
+                                     param->values ? param->values : "a text");
+        }
+
+        if (param->set(cf, check, param, &value) != NGX_CONF_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_gate_param_t *
+ngx_gate_param_find(ngx_gate_param_t *param, ngx_str_t *name)
+{
+    for ( /* void */ ; param && param->name.len; param++) {
+
+        if (ngx_gate_str_eq(&param->name, name)) {
+            return param;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* value.data is NULL where there is no "=" */
+
+static void
+ngx_gate_param_split(ngx_str_t *word, ngx_str_t *name, ngx_str_t *value)
+{
+    u_char  *p;
+
+    *name = *word;
+    ngx_str_null(value);
+
+    p = ngx_strlchr(word->data, word->data + word->len, '=');
+
+    if (p) {
+        name->len = p - word->data;
+        value->data = p + 1;
+        value->len = word->len - name->len - 1;
+    }
+}
+
+
+static char *
+ngx_gate_param_unknown(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_str_t *name, ngx_str_t *value)
+{
+    u_char      *p, *last;
+    u_char       list[NGX_GATE_PARAM_LIST_MAX];
+    ngx_str_t    word;
+    const char  *hint;
+
+    word = *name;
+    hint = "";
+
+    if (!ngx_gate_param_is_word(name)
+        && (value->data == NULL || !ngx_gate_param_is_name(name)))
+    {
+        /* what should have been quoted may be a part of a password */
+
+        ngx_str_set(&word, "...");
+        hint = " (an argument with spaces is quoted whole, as in"
+               " \"name=a b\")";
+    }
+
+    last = list + NGX_GATE_PARAM_LIST_MAX;
+
+    p = ngx_gate_param_list(list, last, check, check->type->params);
+    p = ngx_gate_param_list(p, last, check, ngx_gate_param_common);
+
+    return ngx_gate_param_error(cf, check,
+                                "unknown parameter \"%V\"%s, allowed are"
+                                "%*s%s", &word, hint, (size_t) (p - list),
+                                list, check->trigger ? " on=" : "");
+}
+
+
+/* that could be meant as the name of something */
+
+static ngx_uint_t
+ngx_gate_param_is_word(ngx_str_t *word)
+{
+    size_t  i;
+
+    for (i = 0; i < word->len; i++) {
+        if ((word->data[i] < 'a' || word->data[i] > 'z')
+            && word->data[i] != '_')
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static u_char *
+ngx_gate_param_list(u_char *p, u_char *last, ngx_gate_check_t *check,
+    ngx_gate_param_t *param)
+{
+    for ( /* void */ ; param && param->name.len; param++) {
+
+        if (check->trigger && (param->flags & NGX_GATE_PARAM_CHECK)) {
+            continue;
+        }
+
+        p = ngx_slprintf(p, last, " %V%s", &param->name,
+                         (param->flags & NGX_GATE_PARAM_FLAG) ? "" : "=");
+    }
+
+    return p;
+}
+
+
+char * ngx_cdecl
+ngx_gate_param_error(ngx_conf_t *cf, ngx_gate_check_t *check,
+    const char *fmt, ...)
+{
+    u_char   *p;
+    u_char    text[NGX_GATE_PARAM_ERROR_MAX];
+    va_list   args;
+
+    va_start(args, fmt);
+    p = ngx_vslprintf(text, text + NGX_GATE_PARAM_ERROR_MAX, fmt, args);
+    va_end(args);
+
+    if (check->trigger) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%*s in \"trigger\" directive",
+                           (size_t) (p - text), text);
+
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "%*s in check \"%V\" of type \"%V\"",
+                       (size_t) (p - text), text, &check->name,
+                       &check->type->name);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_gate_param_bad_value(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value, const char *allowed)
+{
+    if (param->values) {
+        allowed = param->values;
+    }
+
+    return ngx_gate_param_error(cf, check,
+                                "invalid value \"%V\" of parameter \"%V\","
+                                " it must be %s",
+                                value, &param->name, allowed);
+}
+
+
+static char *
+ngx_gate_param_set_name(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value)
+{
+    ngx_str_t  *name;
+
+    if (!ngx_gate_param_is_name(value)) {
+        return ngx_gate_param_bad_value(cf, check, param, value, NULL);
+    }
+
+    name = (ngx_str_t *) ((char *) check + param->offset);
+
+    *name = *value;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_gate_param_set_period(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value)
+{
+    ngx_msec_t  *msec;
+
+    msec = (ngx_msec_t *) ((char *) check + param->offset);
+
+    return ngx_gate_param_time(cf, check, param, value, msec);
+}
+
+
+static char *
+ngx_gate_param_set_optional(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value)
+{
+    check->optional = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_gate_param_set_flag(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value)
+{
+    ngx_uint_t  *flag;
+
+    flag = (ngx_uint_t *) ((char *) check->conf + param->offset);
+
+    *flag = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_gate_param_set_str(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value)
+{
+    ngx_str_t  *str;
+
+    str = (ngx_str_t *) ((char *) check->conf + param->offset);
+
+    *str = *value;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_gate_param_set_count(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value)
+{
+    off_t     n;
+    int64_t  *count;
+
+    n = ngx_atoof(value->data, value->len);
+
+    if (n == NGX_ERROR || n == 0) {
+        return ngx_gate_param_bad_value(cf, check, param, value,
+                                        "a number, 1 or more");
+    }
+
+    count = (int64_t *) ((char *) check->conf + param->offset);
+
+    *count = n;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_gate_param_set_size(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value)
+{
+    off_t  n, *size;
+
+    n = ngx_parse_offset(value);
+
+    if (n == NGX_ERROR || n == 0) {
+        return ngx_gate_param_bad_value(cf, check, param, value,
+                                        "a size above 0, as in 100, 64k, 1m"
+                                        " or 2g");
+    }
+
+    size = (off_t *) ((char *) check->conf + param->offset);
+
+    *size = n;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_gate_param_set_time(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value)
+{
+    ngx_msec_t  *msec;
+
+    msec = (ngx_msec_t *) ((char *) check->conf + param->offset);
+
+    return ngx_gate_param_time(cf, check, param, value, msec);
+}
+
+
+static char *
+ngx_gate_param_time(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value, ngx_msec_t *msec)
+{
+    ngx_int_t  n;
+
+    n = ngx_parse_time(value, 0);
+
+    if (n == NGX_ERROR || n == 0 || n > NGX_GATE_PARAM_TIME_MAX) {
+        return ngx_gate_param_bad_value(cf, check, param, value,
+                                        NGX_GATE_PARAM_TIME_TEXT);
+    }
+
+    *msec = n;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_gate_param_set_path(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value)
+{
+    ngx_str_t  *path;
+
+    if (ngx_strlchr(value->data, value->data + value->len, '\0')) {
+        return ngx_gate_param_bad_value(cf, check, param, value,
+                                        "a path without a zero byte");
+    }
+
+    path = (ngx_str_t *) ((char *) check->conf + param->offset);
+
+    *path = *value;
+
+    if (ngx_conf_full_name(cf->cycle, path, 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_gate_param_set_regex(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value)
+{
+#if (NGX_PCRE)
+    u_char                errstr[NGX_MAX_CONF_ERRSTR];
+    ngx_regex_t         **regex;
+    ngx_regex_compile_t   rc;
+
+    ngx_memzero(&rc, sizeof(ngx_regex_compile_t));
+
+    rc.pattern = *value;
+    rc.err.len = NGX_MAX_CONF_ERRSTR;
+    rc.err.data = errstr;
+
+    if (ngx_gate_match_compile(cf, &rc) != NGX_OK) {
+        return ngx_gate_param_error(cf, check,
+                                    "invalid value of parameter \"%V\": %V",
+                                    &param->name, &rc.err);
+    }
+
+    regex = (ngx_regex_t **) ((char *) check->conf + param->offset);
+
+    *regex = rc.regex;
+
+    return NGX_CONF_OK;
+
+#else
+
+    return ngx_gate_param_error(cf, check,
+                                "parameter \"%V\" needs nginx to be built"
+                                " with PCRE", &param->name);
+#endif
+}
+
+
+ngx_uint_t
+ngx_gate_param_is_name(ngx_str_t *value)
+{
+    u_char      ch;
+    ngx_uint_t  i;
+
+    if (value->len > NGX_GATE_NAME_MAX) {
+        return 0;
+    }
+
+    for (i = 0; i < value->len; i++) {
+        ch = value->data[i];
+
+        if ((ch >= '0' && ch <= '9')
+            || (ch >= 'A' && ch <= 'Z')
+            || (ch >= 'a' && ch <= 'z')
+            || ch == '_' || ch == '-' || ch == '.')
+        {
+            continue;
+        }
+
+        return 0;
+    }
+
+    return 1;
+}
+
+
+/* a sum does not depend on the order in which it is made up */
+
+static void
+ngx_gate_param_digest(ngx_gate_check_t *check, const char *role,
+    ngx_str_t *word)
+{
+    u_char      md5[16];
+    ngx_md5_t   ctx;
+    ngx_uint_t  i, sum;
+
+    ngx_md5_init(&ctx);
+    ngx_md5_update(&ctx, role, ngx_strlen(role) + 1);
+    ngx_md5_update(&ctx, word->data, word->len);
+    ngx_md5_final(md5, &ctx);
+
+    sum = 0;
+
+    for (i = 0; i < sizeof(md5); i++) {
+        sum = (sum >> 8) + check->digest[i] + md5[i];
+        check->digest[i] = (u_char) sum;
+    }
+}

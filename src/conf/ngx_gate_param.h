@@ -1,0 +1,76 @@
+
+/*
+ * The parameters of a check ("name=value" or a bare word), by a table that
+ * each check type keeps, as nginx keeps its directives in ngx_command_t.
+ */
+
+
+#ifndef _NGX_GATE_PARAM_H_INCLUDED_
+#define _NGX_GATE_PARAM_H_INCLUDED_
+
+
+#include <ngx_gate.h>
+
+
+#define NGX_GATE_PARAM_FLAG   0x0001    /* a bare word, takes no value */
+#define NGX_GATE_PARAM_MULTI  0x0002    /* may be given more than once */
+#define NGX_GATE_PARAM_CHECK  0x0004    /* of checks, not of a trigger */
+
+
+/*
+ * The setter gets the value after "=" (empty for a flag) and the parameter,
+ * and writes to check->conf at param->offset.  It returns NGX_CONF_OK, or
+ * says itself what is wrong (ngx_gate_param_error()) and returns
+ * NGX_CONF_ERROR.
+ */
+
+struct ngx_gate_param_s {
+    ngx_str_t                 name;
+    ngx_uint_t                flags;
+    char                   *(*set)(ngx_conf_t *cf, ngx_gate_check_t *check,
+                                   ngx_gate_param_t *param, ngx_str_t *value);
+    size_t                    offset;
+    const char               *values;    /* what is allowed, for messages */
+};
+
+#define ngx_gate_param_end  { ngx_null_string, 0, NULL, 0, NULL }
+
+
+/* ready-made setters; unset is a zeroed conf: NULL, 0 */
+
+char *ngx_gate_param_set_flag(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value);    /* ngx_uint_t: 1 */
+char *ngx_gate_param_set_str(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value);    /* ngx_str_t, not empty */
+char *ngx_gate_param_set_count(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value);    /* int64_t, from 1 */
+char *ngx_gate_param_set_size(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value);    /* off_t, from 1 */
+char *ngx_gate_param_set_time(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value);    /* ngx_msec_t, from 1 */
+char *ngx_gate_param_set_path(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value);    /* ngx_str_t, full path,
+                                                      relative to the prefix */
+char *ngx_gate_param_set_regex(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value);    /* ngx_regex_t *, for
+                                                      ngx_gate_match_exec() */
+
+/*
+ * Logs at emerg, with file and line, ending in: in check "schema" of type
+ * "postgres"; returns NGX_CONF_ERROR.
+ */
+
+char * ngx_cdecl ngx_gate_param_error(ngx_conf_t *cf, ngx_gate_check_t *check,
+    const char *fmt, ...);
+
+/* of gates and checks: these go into JSON, HTML, headers as they are */
+
+ngx_uint_t ngx_gate_param_is_name(ngx_str_t *value);
+
+/* all the words of "check TYPE TARGET ..." after TARGET */
+
+char *ngx_gate_param_parse_all(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_str_t *words, ngx_uint_t n);
+
+
+#endif /* _NGX_GATE_PARAM_H_INCLUDED_ */

@@ -1,0 +1,371 @@
+
+/*
+ * The worker that probes: claims the zone, and starts the runners of all gates;
+ * stops them when a newer worker takes over, or this one exits; see
+ * ngx_gate_prober.h.
+ */
+
+
+#include <ngx_gate.h>
+#include <ngx_gate_state.h>
+#include <ngx_gate_record.h>
+#include <ngx_gate_prober.h>
+
+
+#define NGX_GATE_PROBER_RETRY_WRITING  10
+#define NGX_GATE_PROBER_RETRY_BUSY     100
+#define NGX_GATE_PROBER_CLAIMS_MAX     100    /* then a write has broken off */
+#define NGX_GATE_PROBER_DRAIN          20
+
+#define NGX_GATE_PROBER_NO_SOCKET      ((ngx_socket_t) -2)
+
+
+static void ngx_gate_prober_heartbeat_handler(ngx_gate_timer_t *timer);
+static ngx_uint_t ngx_gate_prober_is_idle(ngx_gate_prober_t *prober);
+static ngx_int_t ngx_gate_prober_activate(ngx_gate_prober_t *prober);
+static void ngx_gate_prober_lost_zone(ngx_gate_prober_t *prober);
+static void ngx_gate_prober_deactivate(ngx_gate_prober_t *prober);
+static void ngx_gate_prober_publish_handler(ngx_event_t *ev);
+static void ngx_gate_prober_watch_exit(ngx_gate_prober_t *prober);
+static void ngx_gate_prober_exit_handler(ngx_event_t *ev);
+static void ngx_gate_prober_unwatch_exit(ngx_gate_prober_t *prober);
+static void ngx_gate_prober_drain_handler(ngx_event_t *ev);
+
+
+ngx_gate_prober_t *
+ngx_gate_prober_start(ngx_cycle_t *cycle, ngx_array_t *gates,
+    ngx_gate_zone_t *zone, ngx_gate_stats_t *stats, ngx_uint_t generation,
+    ngx_resolver_t *resolver)
+{
+    ngx_uint_t          i;
+    ngx_gate_t         *gate;
+    ngx_pool_t         *pool;
+    ngx_gate_prober_t  *prober;
+
+    pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, cycle->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    prober = ngx_pcalloc(pool, sizeof(ngx_gate_prober_t));
+    if (prober == NULL) {
+        goto failed;
+    }
+
+    prober->pool = pool;
+    prober->log = cycle->log;
+    prober->zone = zone;
+    prober->stats = stats;
+    prober->resolver = resolver;
+
+    ngx_gate_writer_init(&prober->writer, zone, generation);
+
+    prober->nrunners = gates->nelts;
+    prober->runners = ngx_pcalloc(pool,
+                                gates->nelts * sizeof(ngx_gate_runner_t));
+    if (prober->runners == NULL) {
+        goto failed;
+    }
+
+    gate = gates->elts;
+
+    for (i = 0; i < gates->nelts; i++) {
+        if (ngx_gate_runner_init(&prober->runners[i], &gate[i], prober)
+            != NGX_OK)
+        {
+            goto failed;
+        }
+    }
+
+    ngx_gate_timers_init(&prober->timers, prober->log);
+
+    prober->heartbeat_timer.handler = ngx_gate_prober_heartbeat_handler;
+
+    ngx_gate_event_init(&prober->publish_event,
+                        ngx_gate_prober_publish_handler, prober->log);
+    ngx_gate_event_init(&prober->drain_event, ngx_gate_prober_drain_handler,
+                        prober->log);
+
+    prober->drain_event.cancelable = 0;
+
+    ngx_gate_prober_watch_exit(prober);
+    ngx_gate_prober_heartbeat_handler(&prober->heartbeat_timer);
+
+    return prober;
+
+failed:
+
+    ngx_destroy_pool(pool);
+
+    return NULL;
+}
+
+
+void
+ngx_gate_prober_stop(ngx_gate_prober_t *prober)
+{
+    ngx_gate_prober_unwatch_exit(prober);
+
+    if (prober->drain_event.timer_set) {
+        ngx_del_timer(&prober->drain_event);
+    }
+
+    ngx_gate_prober_deactivate(prober);
+
+    ngx_gate_writer_release(&prober->writer);
+}
+
+
+static void
+ngx_gate_prober_heartbeat_handler(ngx_gate_timer_t *timer)
+{
+    ngx_uint_t          i;
+    ngx_gate_prober_t  *prober;
+
+    prober = ngx_rbtree_data(timer, ngx_gate_prober_t, heartbeat_timer);
+
+    if (!prober->active && ngx_gate_prober_activate(prober) != NGX_OK) {
+        return;
+    }
+
+    if (!ngx_gate_writer_owns(&prober->writer)) {
+        ngx_gate_prober_lost_zone(prober);
+        return;
+    }
+
+    for (i = 0; i < prober->nrunners; i++) {
+        ngx_gate_runner_log_reminder(&prober->runners[i]);
+    }
+
+    ngx_gate_writer_touch(prober->zone, ngx_gate_prober_is_idle(prober));
+
+    if (!prober->zone->idle) {
+        ngx_gate_timers_add(&prober->timers, timer, NGX_GATE_WRITER_HEARTBEAT);
+    }
+}
+
+
+static ngx_uint_t
+ngx_gate_prober_is_idle(ngx_gate_prober_t *prober)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < prober->nrunners; i++) {
+        if (!ngx_gate_runner_is_idle(&prober->runners[i])) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static ngx_int_t
+ngx_gate_prober_activate(ngx_gate_prober_t *prober)
+{
+    ngx_int_t   rc;
+    ngx_uint_t  i;
+
+    rc = ngx_gate_writer_claim(&prober->writer,
+                               prober->failed_claims
+                               > NGX_GATE_PROBER_CLAIMS_MAX);
+    switch (rc) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_AGAIN:
+        prober->failed_claims++;
+        ngx_gate_timers_add(&prober->timers, &prober->heartbeat_timer,
+                            NGX_GATE_PROBER_RETRY_WRITING);
+        return rc;
+
+    case NGX_BUSY:
+        ngx_gate_timers_add(&prober->timers, &prober->heartbeat_timer,
+                            NGX_GATE_PROBER_RETRY_BUSY);
+        return rc;
+
+    default: /* NGX_DECLINED */
+        ngx_log_error(NGX_LOG_INFO, prober->log, 0,
+                      "init gates are probed by a newer worker process");
+        return rc;
+    }
+
+    prober->active = 1;
+    prober->failed_claims = 0;
+
+    ngx_gate_writer_touch(prober->zone, 0);
+
+    for (i = 0; i < prober->nrunners; i++) {
+        ngx_gate_runner_start(&prober->runners[i]);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Before any store to shared memory.  A prober that has lost the zone to a
+ * newer generation is deactivated, but not from within ngx_gate_probe_end().
+ */
+
+ngx_int_t
+ngx_gate_prober_write_begin(ngx_gate_prober_t *prober)
+{
+    if (ngx_gate_writer_write_begin(&prober->writer) == NGX_OK) {
+        return NGX_OK;
+    }
+
+    ngx_post_event(&prober->publish_event, &ngx_posted_events);
+
+    return NGX_DECLINED;
+}
+
+
+/* for good, unless the owner is of our own generation, and dies */
+
+static void
+ngx_gate_prober_lost_zone(ngx_gate_prober_t *prober)
+{
+    ngx_gate_prober_deactivate(prober);
+
+    ngx_gate_timers_add(&prober->timers, &prober->heartbeat_timer,
+                           NGX_GATE_PROBER_RETRY_BUSY);
+}
+
+
+static void
+ngx_gate_prober_deactivate(ngx_gate_prober_t *prober)
+{
+    ngx_uint_t  i;
+
+    prober->active = 0;
+
+    for (i = 0; i < prober->nrunners; i++) {
+        ngx_gate_runner_stop(&prober->runners[i]);
+    }
+
+    ngx_gate_timers_del(&prober->timers, &prober->heartbeat_timer);
+
+    if (prober->publish_event.posted) {
+        ngx_delete_posted_event(&prober->publish_event);
+    }
+}
+
+
+static void
+ngx_gate_prober_publish_handler(ngx_event_t *ev)
+{
+    ngx_uint_t          i;
+    ngx_gate_prober_t  *prober;
+
+    prober = ngx_queue_data(ev, ngx_gate_prober_t, publish_event);
+
+    if (!ngx_gate_writer_owns(&prober->writer)) {
+        ngx_gate_prober_lost_zone(prober);
+        return;
+    }
+
+    for (i = 0; i < prober->nrunners; i++) {
+        ngx_gate_runner_publish(&prober->runners[i]);
+    }
+}
+
+
+/*
+ * A graceful exit is over as soon as no timer is left that matters, and ours
+ * do not.  But requests may wait at our gates, in other workers as well as in
+ * this one, and somebody has to open them.  nginx tells the owners of idle
+ * connections first of all that it is about to exit, so one such connection,
+ * without a socket, is the place to think of that.  After the time of
+ * worker_shutdown_timeout nginx tells it again, as an error.
+ */
+
+static void
+ngx_gate_prober_watch_exit(ngx_gate_prober_t *prober)
+{
+    ngx_connection_t  *c;
+
+    c = ngx_get_connection(0, prober->log);
+
+    if (c == NULL) {
+        /* requests that wait when we exit will wait in vain */
+        return;
+    }
+
+    c->fd = NGX_GATE_PROBER_NO_SOCKET;
+    c->idle = 1;
+    c->data = prober;
+    c->log = prober->log;
+
+    c->read->log = prober->log;
+    c->write->log = prober->log;
+
+    c->read->handler = ngx_gate_prober_exit_handler;
+    c->write->handler = ngx_gate_prober_exit_handler;
+
+    prober->exit_connection = c;
+}
+
+
+static void
+ngx_gate_prober_unwatch_exit(ngx_gate_prober_t *prober)
+{
+    ngx_connection_t  *c;
+
+    c = prober->exit_connection;
+
+    if (c == NULL) {
+        return;
+    }
+
+    prober->exit_connection = NULL;
+
+    c->idle = 0;
+
+    /* some event methods keep connections by their descriptor */
+
+    c->fd = 0;
+    ngx_free_connection(c);
+
+    c->fd = (ngx_socket_t) -1;
+}
+
+
+static void
+ngx_gate_prober_exit_handler(ngx_event_t *ev)
+{
+    ngx_connection_t   *c;
+    ngx_gate_prober_t  *prober;
+
+    c = ev->data;
+    prober = c->data;
+
+    c->idle = 0;
+
+    if (c->error) {
+        ngx_gate_prober_stop(prober);
+        return;
+    }
+
+    ngx_gate_prober_drain_handler(&prober->drain_event);
+}
+
+
+static void
+ngx_gate_prober_drain_handler(ngx_event_t *ev)
+{
+    ngx_gate_prober_t  *prober;
+
+    prober = ngx_queue_data(ev, ngx_gate_prober_t, drain_event);
+
+    if (prober->active
+        && ngx_gate_writer_owns(&prober->writer)
+        && ngx_gate_stats_waiting(prober->stats, prober->zone->id))
+    {
+        ngx_add_timer(ev, NGX_GATE_PROBER_DRAIN);
+        return;
+    }
+
+    ngx_gate_prober_stop(prober);
+}

@@ -1,0 +1,181 @@
+
+/*
+ * The run of a probe: scheduled, started, and ended by its verdict or by the
+ * timeout of its check; see ngx_gate_prober.h.
+ */
+
+
+#include <ngx_gate.h>
+#include <ngx_gate_state.h>
+#include <ngx_gate_prober.h>
+
+
+static void ngx_gate_run_timer_handler(ngx_gate_timer_t *timer);
+static void ngx_gate_run_start(ngx_gate_run_t *run);
+static void ngx_gate_run_done(ngx_gate_probe_t *probe);
+static void ngx_gate_run_timeout(ngx_gate_run_t *run);
+static u_char *ngx_gate_run_log_error(ngx_log_t *log, u_char *buf, size_t len);
+static uint64_t ngx_gate_run_monotonic_usec(void);
+
+
+void
+ngx_gate_run_init(ngx_gate_run_t *run, ngx_gate_runner_t *runner,
+    ngx_gate_check_t *check, void (*finish)(ngx_gate_run_t *run))
+{
+    run->runner = runner;
+    run->finish = finish;
+
+    run->log = *runner->prober->log;
+    run->log.handler = ngx_gate_run_log_error;
+    run->log.data = run;
+    run->log.action = NULL;
+
+    run->probe.check = check;
+    run->probe.resolver = runner->prober->resolver;
+    run->probe.pool = runner->prober->pool;
+    run->probe.log = &run->log;
+    run->probe.done = ngx_gate_run_done;
+    run->probe.data = run;
+
+    run->timer.handler = ngx_gate_run_timer_handler;
+}
+
+
+void
+ngx_gate_run_schedule(ngx_gate_run_t *run, ngx_msec_t delay)
+{
+    ngx_gate_timers_add(&run->runner->prober->timers, &run->timer, delay);
+}
+
+
+void
+ngx_gate_run_cancel(ngx_gate_run_t *run)
+{
+    ngx_gate_timers_del(&run->runner->prober->timers, &run->timer);
+
+    run->busy = 0;
+    run->probe.check->type->cancel(&run->probe);
+}
+
+
+static void
+ngx_gate_run_timer_handler(ngx_gate_timer_t *timer)
+{
+    ngx_msec_t       delay;
+    ngx_gate_run_t  *run;
+
+    run = ngx_rbtree_data(timer, ngx_gate_run_t, timer);
+
+    if (run->busy) {
+        ngx_gate_run_timeout(run);
+        return;
+    }
+
+    delay = run->delay ? run->delay(run) : 0;
+
+    if (delay) {
+        ngx_gate_timers_add(&run->runner->prober->timers, timer, delay);
+        return;
+    }
+
+    ngx_gate_run_start(run);
+}
+
+
+static void
+ngx_gate_run_start(ngx_gate_run_t *run)
+{
+    ngx_gate_probe_t  *probe;
+
+    probe = &run->probe;
+
+    run->busy = 1;
+    run->start_usec = ngx_gate_run_monotonic_usec();
+    run->log.action = NULL;
+
+    probe->deadline = ngx_current_msec + probe->check->timeout;
+    probe->result.observed = -1;
+    probe->result.expected = -1;
+
+    probe->check->type->start(probe);
+
+    if (run->busy) {
+        ngx_gate_run_schedule(run, probe->check->timeout);
+    }
+}
+
+
+static void
+ngx_gate_run_done(ngx_gate_probe_t *probe)
+{
+    uint64_t         duration;
+    ngx_gate_run_t  *run;
+
+    run = probe->data;
+
+    ngx_gate_timers_del(&run->runner->prober->timers, &run->timer);
+
+    duration = ngx_gate_run_monotonic_usec() - run->start_usec;
+
+    run->busy = 0;
+    run->duration = (uint32_t) ngx_min(duration, NGX_GATE_DURATION_MAX);
+    run->log.action = NULL;
+
+    run->finish(run);
+}
+
+
+static void
+ngx_gate_run_timeout(ngx_gate_run_t *run)
+{
+    char              *action;
+    ngx_gate_probe_t  *probe;
+
+    probe = &run->probe;
+    action = run->log.action;
+
+    probe->check->type->cancel(probe);
+
+    probe->result.observed = -1;
+    probe->result.expected = -1;
+
+    if (action) {
+        ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_TIMEOUT,
+                           "no answer within %Mms while %s",
+                           probe->check->timeout, action);
+        return;
+    }
+
+    ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_TIMEOUT,
+                       "no answer within %Mms", probe->check->timeout);
+}
+
+
+static u_char *
+ngx_gate_run_log_error(ngx_log_t *log, u_char *buf, size_t len)
+{
+    u_char          *p;
+    ngx_gate_run_t  *run;
+
+    run = log->data;
+    p = buf;
+
+    if (log->action) {
+        p = ngx_snprintf(buf, len, " while %s", log->action);
+        len -= p - buf;
+    }
+
+    return ngx_snprintf(p, len, ", check \"%V\" of init gate \"%V\"",
+                        &run->probe.check->name, &run->runner->gate->name);
+}
+
+
+static uint64_t
+ngx_gate_run_monotonic_usec(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}

@@ -1,0 +1,686 @@
+
+/*
+ * The runner of a gate, in the worker that probes: schedules the probes of its
+ * checks, takes their verdicts, publishes and logs what has changed.
+ */
+
+
+#include <ngx_gate.h>
+#include <ngx_gate_state.h>
+#include <ngx_gate_record.h>
+#include <ngx_gate_prober.h>
+
+
+#define NGX_GATE_RUNNER_REMINDER_FIRST  60000
+#define NGX_GATE_RUNNER_REMINDER_MAX    3600000
+
+
+static void ngx_gate_runner_check_done(ngx_gate_run_t *run);
+static ngx_uint_t ngx_gate_runner_add_result(ngx_gate_run_t *run);
+static ngx_msec_t ngx_gate_runner_next_delay(ngx_gate_run_t *run);
+static ngx_msec_t ngx_gate_runner_jitter(ngx_msec_t pause);
+static void ngx_gate_runner_reschedule(ngx_gate_runner_t *runner);
+static void ngx_gate_runner_log_check(ngx_gate_run_t *run);
+static ngx_uint_t ngx_gate_runner_needs_probe(ngx_gate_runner_t *runner,
+    ngx_uint_t i);
+static void ngx_gate_runner_start_dependents(ngx_gate_runner_t *runner,
+    ngx_uint_t i);
+static void ngx_gate_runner_cancel_unneeded(ngx_gate_runner_t *runner);
+static void ngx_gate_runner_recompute(ngx_gate_runner_t *runner,
+    ngx_uint_t notify);
+static void ngx_gate_runner_estimate(ngx_gate_runner_t *runner);
+static void ngx_gate_runner_log_state(ngx_gate_runner_t *runner);
+static void ngx_gate_runner_set_timers(ngx_gate_runner_t *runner);
+static void ngx_gate_runner_deadline_handler(ngx_gate_timer_t *timer);
+
+
+ngx_int_t
+ngx_gate_runner_init(ngx_gate_runner_t *runner, ngx_gate_t *gate,
+    ngx_gate_prober_t *prober)
+{
+    ngx_uint_t       i, n;
+    ngx_gate_run_t  *run;
+
+    runner->gate = gate;
+    runner->prober = prober;
+
+    n = gate->checks.nelts;
+
+    runner->checks = ngx_pcalloc(prober->pool,
+                                 n * sizeof(ngx_gate_check_record_t));
+    runner->runs = ngx_pcalloc(prober->pool, n * sizeof(ngx_gate_run_t));
+
+    if (runner->checks == NULL || runner->runs == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        run = &runner->runs[i];
+
+        ngx_gate_run_init(run, runner, ngx_gate_check_at(gate, i),
+                          ngx_gate_runner_check_done);
+
+        run->record = &runner->checks[i];
+        run->shared = &gate->shared->checks[i];
+    }
+
+    if (gate->trigger) {
+        runner->trigger = ngx_pcalloc(prober->pool, sizeof(ngx_gate_run_t));
+        if (runner->trigger == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_gate_run_init(runner->trigger, runner, gate->trigger,
+                          ngx_gate_trigger_done);
+        runner->trigger->delay = ngx_gate_trigger_delay;
+    }
+
+    runner->deadline_timer.handler = ngx_gate_runner_deadline_handler;
+
+    return NGX_OK;
+}
+
+
+/* goes on from what is published, by this worker or another */
+
+void
+ngx_gate_runner_start(ngx_gate_runner_t *runner)
+{
+    ngx_uint_t                i;
+    ngx_gate_t               *gate;
+    ngx_gate_check_record_t  *record;
+
+    gate = runner->gate;
+
+    ngx_gate_zone_read(gate->shared, &runner->record);
+
+    if (ngx_gate_prober_write_begin(runner->prober) != NGX_OK) {
+        return;
+    }
+
+    for (i = 0; i < gate->checks.nelts; i++) {
+        record = &runner->checks[i];
+
+        ngx_gate_zone_read_check(runner->runs[i].shared, record);
+
+        if (runner->prober->writer.taken_over && record->attempts) {
+            record->carried_over = 1;
+            ngx_gate_zone_publish_check(runner->runs[i].shared, record);
+        }
+    }
+
+    if (runner->prober->writer.taken_over) {
+        runner->record.carried_over = 1;
+    }
+
+    ngx_gate_writer_write_end(&runner->prober->writer);
+
+    for (i = 0; i < gate->checks.nelts; i++) {
+        if (ngx_gate_runner_needs_probe(runner, i)) {
+            ngx_gate_run_schedule(&runner->runs[i], 0);
+        }
+    }
+
+    ngx_gate_runner_set_timers(runner);
+
+    /* a dead predecessor may have published without a notification */
+
+    ngx_gate_runner_recompute(runner, 1);
+    ngx_gate_trigger_start(runner);
+}
+
+
+/* once in an iteration of the event loop, for all of its verdicts */
+
+void
+ngx_gate_runner_publish(ngx_gate_runner_t *runner)
+{
+    if (runner->dirty) {
+        ngx_gate_runner_recompute(runner, 0);
+    }
+}
+
+
+/* a latched gate is not probed any more */
+
+static void
+ngx_gate_runner_cancel_unneeded(ngx_gate_runner_t *runner)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < runner->gate->checks.nelts; i++) {
+        if (!ngx_gate_runner_needs_probe(runner, i)) {
+            ngx_gate_run_cancel(&runner->runs[i]);
+        }
+    }
+
+    if (ngx_gate_prober_write_begin(runner->prober) != NGX_OK) {
+        return;
+    }
+
+    for (i = 0; i < runner->gate->checks.nelts; i++) {
+        if (runner->checks[i].next_check
+            && !ngx_gate_runner_needs_probe(runner, i))
+        {
+            runner->checks[i].next_check = 0;
+            ngx_gate_zone_publish_check(runner->runs[i].shared,
+                                        &runner->checks[i]);
+        }
+    }
+
+    ngx_gate_writer_write_end(&runner->prober->writer);
+
+    ngx_gate_trigger_cancel(runner);
+}
+
+
+void
+ngx_gate_runner_stop(ngx_gate_runner_t *runner)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < runner->gate->checks.nelts; i++) {
+        ngx_gate_run_cancel(&runner->runs[i]);
+    }
+
+    ngx_gate_trigger_cancel(runner);
+
+    ngx_gate_timers_del(&runner->prober->timers, &runner->deadline_timer);
+
+    runner->dirty = 0;
+}
+
+
+/* nothing is left to be probed or published */
+
+ngx_uint_t
+ngx_gate_runner_is_idle(ngx_gate_runner_t *runner)
+{
+    ngx_uint_t  i;
+
+    if (!runner->record.latch.latched || runner->dirty) {
+        return 0;
+    }
+
+    for (i = 0; i < runner->gate->checks.nelts; i++) {
+        if (ngx_gate_runner_needs_probe(runner, i)) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static void
+ngx_gate_runner_check_done(ngx_gate_run_t *run)
+{
+    ngx_uint_t                i, changed, counted;
+    ngx_gate_runner_t        *runner;
+    ngx_gate_check_record_t  *record;
+
+    runner = run->runner;
+    record = run->record;
+    i = run->probe.check->index;
+
+    counted = record->status.up;
+
+    if (ngx_gate_prober_write_begin(runner->prober) != NGX_OK) {
+        return;
+    }
+
+    changed = ngx_gate_runner_add_result(run);
+
+    record->next_check = record->last_checked + ngx_gate_runner_next_delay(run);
+
+    ngx_gate_zone_publish_check(run->shared, record);
+
+    ngx_gate_writer_write_end(&runner->prober->writer);
+
+    if (ngx_gate_runner_needs_probe(runner, i)) {
+        ngx_gate_run_schedule(run, record->next_check - record->last_checked);
+
+    } else {
+        changed = 1;
+    }
+
+    if (changed) {
+        ngx_gate_runner_set_dirty(runner);
+    }
+
+    if (record->status.up && !counted) {
+        ngx_gate_runner_start_dependents(runner, i);
+    }
+}
+
+
+/* returns whether anything has changed that the gate may care about */
+
+static ngx_uint_t
+ngx_gate_runner_add_result(ngx_gate_run_t *run)
+{
+    ngx_uint_t                changed;
+    ngx_gate_t               *gate;
+    ngx_gate_result_t        *result;
+    ngx_gate_status_t         before;
+    ngx_gate_check_record_t  *record;
+
+    gate = run->runner->gate;
+    record = run->record;
+    result = &run->probe.result;
+
+    before = record->status;
+
+    if (!ngx_gate_reason_is_local(result->reason)) {
+        ngx_gate_state_update_status(&record->status, result->verdict,
+                                     gate->rise, gate->fall);
+    }
+
+    changed = record->result.verdict != result->verdict
+              || record->result.reason != result->reason;
+
+    if (changed) {
+        record->consecutive = 1;
+        ngx_gate_runner_log_check(run);
+
+    } else {
+        record->consecutive++;
+    }
+
+    changed |= before.up != record->status.up
+               || before.verdict != record->status.verdict
+               || record->result.observed != result->observed
+               || record->result.expected != result->expected;
+
+    record->result = *result;
+    record->carried_over = 0;
+    record->last_checked = ngx_gate_record_now();
+
+    if (result->verdict == NGX_GATE_PASSED
+        && before.verdict != NGX_GATE_PASSED)
+    {
+        record->passed_at = record->last_checked;
+    }
+
+    record->duration = run->duration;
+
+    run->shared->recent[record->attempts % NGX_GATE_RECENT] =
+                                        (run->duration << 3) | result->verdict;
+    run->shared->failures[result->reason]++;
+
+    record->attempts++;
+
+    ngx_gate_rate_add(&run->rate, ngx_current_msec, result->observed,
+                      result->expected);
+
+    return changed;
+}
+
+
+/* jittered downward, so that many instances do not ask in step */
+
+static ngx_msec_t
+ngx_gate_runner_next_delay(ngx_gate_run_t *run)
+{
+    ngx_msec_t          pause;
+    ngx_gate_t         *gate;
+    ngx_gate_check_t   *check;
+    ngx_gate_result_t  *result;
+
+    gate = run->runner->gate;
+    check = run->probe.check;
+    result = &run->probe.result;
+
+    pause = check->interval;
+
+    if (!gate->latch
+        && ngx_gate_state_is_open(gate, run->runner->record.latch.state))
+    {
+        pause = check->interval_open;
+    }
+
+    if (result->verdict != NGX_GATE_ERROR
+        || ngx_gate_reason_is_local(result->reason))
+    {
+        run->errors = 0;
+
+    } else {
+        pause = ngx_gate_state_backoff(pause, gate->backoff, result->reason,
+                                       ++run->errors);
+    }
+
+    return ngx_gate_runner_jitter(pause);
+}
+
+
+static ngx_msec_t
+ngx_gate_runner_jitter(ngx_msec_t pause)
+{
+    return pause - (ngx_msec_t) ngx_random() % (pause / 10 + 1);
+}
+
+
+/* the gate has closed: from now on its checks run as before it opened */
+
+static void
+ngx_gate_runner_reschedule(ngx_gate_runner_t *runner)
+{
+    ngx_uint_t       i;
+    ngx_msec_t       pause;
+    ngx_gate_run_t  *run;
+
+    if (ngx_gate_prober_write_begin(runner->prober) != NGX_OK) {
+        return;
+    }
+
+    for (i = 0; i < runner->gate->checks.nelts; i++) {
+        run = &runner->runs[i];
+        pause = ngx_gate_runner_jitter(run->probe.check->interval);
+
+        if (run->busy
+            || !run->timer.set
+            || (ngx_msec_int_t) (run->timer.node.key - ngx_current_msec
+                                 - pause) <= 0
+            || run->record->result.verdict == NGX_GATE_ERROR)
+        {
+            continue;
+        }
+
+        run->record->next_check = ngx_gate_record_now() + pause;
+
+        ngx_gate_zone_publish_check(run->shared, run->record);
+        ngx_gate_run_schedule(run, pause);
+    }
+
+    ngx_gate_writer_write_end(&runner->prober->writer);
+}
+
+
+static void
+ngx_gate_runner_log_check(ngx_gate_run_t *run)
+{
+    ngx_str_t           message;
+    ngx_uint_t          level;
+    ngx_gate_result_t  *result;
+
+    result = &run->probe.result;
+
+    message.data = result->message;
+    message.len = result->message_len;
+
+    if (message.len == 0) {
+        message = ngx_gate_reason_names[result->reason];
+    }
+
+    level = (result->verdict == NGX_GATE_FAILED
+             || ngx_gate_reason_is_permanent(result->reason))
+            ? NGX_LOG_ERR : NGX_LOG_NOTICE;
+
+    ngx_log_error(level, run->runner->prober->log, 0,
+                  "init gate \"%V\": check \"%V\" %V%s%V",
+                  &run->runner->gate->name, &run->probe.check->name,
+                  &ngx_gate_verdict_names[result->verdict],
+                  message.len ? ": " : "", &message);
+}
+
+
+/* whether this check still has to be probed */
+
+static ngx_uint_t
+ngx_gate_runner_needs_probe(ngx_gate_runner_t *runner, ngx_uint_t i)
+{
+    ngx_gate_check_t  *check;
+
+    check = ngx_gate_check_at(runner->gate, i);
+
+    if (runner->record.latch.latched
+        && (!check->optional || runner->checks[i].status.up))
+    {
+        return 0;
+    }
+
+    return check->after == NGX_GATE_NONE
+           || runner->checks[i].attempts
+           || runner->checks[check->after].status.up;
+}
+
+
+/* the checks with "after=" this one */
+
+static void
+ngx_gate_runner_start_dependents(ngx_gate_runner_t *runner, ngx_uint_t passed)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < runner->gate->checks.nelts; i++) {
+
+        if (ngx_gate_check_at(runner->gate, i)->after == passed
+            && runner->checks[i].attempts == 0
+            && ngx_gate_runner_needs_probe(runner, i)
+            && !runner->runs[i].busy)
+        {
+            ngx_gate_run_schedule(&runner->runs[i], 0);
+        }
+    }
+}
+
+
+/* notify: held requests have to look, even if the state has not changed */
+
+static void
+ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
+{
+    ngx_uint_t          open, changed;
+    ngx_gate_prober_t  *prober;
+
+    prober = runner->prober;
+
+    if (ngx_gate_prober_write_begin(prober) != NGX_OK) {
+        return;
+    }
+
+    runner->dirty = 0;
+
+    open = ngx_gate_state_is_open(runner->gate, runner->record.latch.state);
+    changed = ngx_gate_record_recompute(runner->gate, &runner->record,
+                                        runner->checks);
+
+    ngx_gate_runner_estimate(runner);
+    ngx_gate_zone_publish(runner->gate, &runner->record, runner->checks);
+
+    if (changed || notify) {
+        ngx_memory_barrier();
+        prober->zone->changes++;
+    }
+
+    ngx_gate_writer_write_end(&prober->writer);
+
+    if (changed) {
+        ngx_gate_runner_log_state(runner);
+        ngx_gate_runner_set_timers(runner);
+    }
+
+    if (open
+        && !ngx_gate_state_is_open(runner->gate, runner->record.latch.state))
+    {
+        ngx_gate_runner_reschedule(runner);
+    }
+
+    if (runner->record.latch.latched) {
+        ngx_gate_runner_cancel_unneeded(runner);
+    }
+}
+
+
+/*
+ * When the slowest of those checks that count will be there, by its own rate,
+ * and not before the last start had taken, where there has been one.
+ */
+
+static void
+ngx_gate_runner_estimate(ngx_gate_runner_t *runner)
+{
+    int64_t             eta, longest;
+    ngx_uint_t          i;
+    ngx_gate_record_t  *record;
+
+    record = &runner->record;
+
+    record->eta = -1;
+    record->retry_after = ngx_gate_state_retry_after(-1);
+
+    if (ngx_gate_state_is_open(runner->gate, record->latch.state)) {
+        record->eta = 0;
+        record->retry_after = 0;
+        return;
+    }
+
+    longest = -1;
+
+    if (record->last_startup_msec) {
+        longest = (int64_t) record->last_startup_msec
+                  - (ngx_msec_int_t) (ngx_current_msec - record->closed_msec);
+
+        if (longest < 0) {
+            longest = -1;
+        }
+    }
+
+    for (i = 0; i < runner->gate->checks.nelts; i++) {
+
+        if (ngx_gate_check_at(runner->gate, i)->optional
+            || runner->checks[i].status.up)
+        {
+            continue;
+        }
+
+        eta = ngx_gate_rate_eta(&runner->runs[i].rate, ngx_current_msec);
+        longest = ngx_max(longest, eta);
+    }
+
+    record->eta = longest;
+    record->retry_after = ngx_gate_state_retry_after(longest);
+}
+
+
+static void
+ngx_gate_runner_log_state(ngx_gate_runner_t *runner)
+{
+    ngx_uint_t          level;
+    ngx_gate_record_t  *record;
+
+    record = &runner->record;
+
+    level = (record->latch.state == NGX_GATE_STATE_FAILED
+             || record->latch.state == NGX_GATE_STATE_OVERDUE)
+            ? NGX_LOG_ERR : NGX_LOG_NOTICE;
+
+    if (record->latch.state == NGX_GATE_STATE_READY
+        || record->latch.state == NGX_GATE_STATE_DEGRADED)
+    {
+        ngx_log_error(level, runner->prober->log, 0,
+                      "init gate \"%V\" is %V after %M.%03Ms",
+                      &runner->gate->name,
+                      &ngx_gate_state_names[record->latch.state],
+                      (ngx_current_msec - record->closed_msec) / 1000,
+                      (ngx_current_msec - record->closed_msec) % 1000);
+        return;
+    }
+
+    ngx_log_error(level, runner->prober->log, 0,
+                  "init gate \"%V\" is %V%s",
+                  &runner->gate->name,
+                  &ngx_gate_state_names[record->latch.state],
+                  record->latch.state != NGX_GATE_STATE_OVERDUE ? ""
+                  : runner->gate->deadline_open ? ", and open all the same"
+                                                : "");
+}
+
+
+static void
+ngx_gate_runner_set_timers(ngx_gate_runner_t *runner)
+{
+    ngx_msec_int_t      left;
+    ngx_gate_record_t  *record;
+
+    record = &runner->record;
+
+    ngx_gate_timers_del(&runner->prober->timers, &runner->deadline_timer);
+
+    if (runner->gate->deadline && !record->latch.opened) {
+        left = (ngx_msec_int_t) (record->deadline_msec - ngx_current_msec);
+
+        if (left > 0) {
+            ngx_gate_timers_add(&runner->prober->timers,
+                                &runner->deadline_timer, (ngx_msec_t) left);
+        }
+    }
+
+    if (ngx_gate_state_is_open(runner->gate, record->latch.state)) {
+        runner->reminder_interval = 0;
+
+    } else if (runner->reminder_interval == 0) {
+        runner->reminder_interval = NGX_GATE_RUNNER_REMINDER_FIRST;
+        runner->reminder_msec = ngx_current_msec + runner->reminder_interval;
+    }
+}
+
+
+void
+ngx_gate_runner_set_dirty(ngx_gate_runner_t *runner)
+{
+    runner->dirty = 1;
+
+    ngx_post_event(&runner->prober->publish_event, &ngx_posted_events);
+}
+
+
+static void
+ngx_gate_runner_deadline_handler(ngx_gate_timer_t *timer)
+{
+    ngx_gate_runner_t  *runner;
+
+    runner = ngx_rbtree_data(timer, ngx_gate_runner_t, deadline_timer);
+
+    ngx_gate_runner_recompute(runner, 0);
+}
+
+
+/* with every heartbeat: a gate that stays closed is logged repeatedly */
+
+void
+ngx_gate_runner_log_reminder(ngx_gate_runner_t *runner)
+{
+    ngx_str_t        message;
+    ngx_uint_t       i;
+    ngx_gate_run_t  *run;
+
+    if (runner->reminder_interval == 0
+        || (ngx_msec_int_t) (ngx_current_msec - runner->reminder_msec) < 0)
+    {
+        return;
+    }
+
+    for (i = 0; i < runner->gate->checks.nelts; i++) {
+        run = &runner->runs[i];
+
+        if (run->probe.check->optional || run->record->status.up) {
+            continue;
+        }
+
+        message.data = run->record->result.message;
+        message.len = run->record->result.message_len;
+
+        ngx_log_error(NGX_LOG_WARN, runner->prober->log, 0,
+                      "init gate \"%V\": check \"%V\" %V%s%V, "
+                      "gate closed for %Ms",
+                      &runner->gate->name, &run->probe.check->name,
+                      &ngx_gate_verdict_names[run->record->result.verdict],
+                      message.len ? ": " : "", &message,
+                      (ngx_current_msec - runner->record.closed_msec) / 1000);
+    }
+
+    runner->reminder_interval = ngx_min(runner->reminder_interval * 2,
+                                        NGX_GATE_RUNNER_REMINDER_MAX);
+    runner->reminder_msec = ngx_current_msec + runner->reminder_interval;
+}

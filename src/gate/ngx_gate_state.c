@@ -1,0 +1,237 @@
+
+/*
+ * The state of a gate: the status of each check by its verdicts, and the
+ * state by the status of all.  See ngx_gate_state.h.
+ */
+
+
+#include <ngx_gate.h>
+#include <ngx_gate_state.h>
+
+
+#define NGX_GATE_RETRY_AFTER_DEFAULT  5
+#define NGX_GATE_RETRY_AFTER_MAX      60
+#define NGX_GATE_BACKOFF_PERMANENT    30000
+
+
+static ngx_gate_state_e ngx_gate_state_compute_closed(ngx_gate_t *gate,
+    ngx_gate_check_record_t *checks, ngx_gate_latch_t *latch,
+    ngx_uint_t past_deadline);
+
+static ngx_uint_t ngx_gate_state_check_progress(ngx_gate_check_record_t *check);
+
+
+ngx_str_t  ngx_gate_state_names[] = {
+    ngx_string("starting"),
+    ngx_string("initializing"),
+    ngx_string("ready"),
+    ngx_string("degraded"),
+    ngx_string("overdue"),
+    ngx_string("failed")
+};
+
+
+void
+ngx_gate_state_update_status(ngx_gate_status_t *status,
+    ngx_gate_verdict_e verdict, ngx_uint_t rise, ngx_uint_t fall)
+{
+    status->verdict = verdict;
+
+    if (verdict == NGX_GATE_PASSED) {
+        status->misses = 0;
+        status->passes++;
+
+        if (status->passes >= rise) {
+            status->up = 1;
+        }
+
+        return;
+    }
+
+    status->passes = 0;
+    status->misses++;
+
+    if (status->misses >= fall) {
+        status->up = 0;
+    }
+}
+
+
+void
+ngx_gate_state_compute(ngx_gate_t *gate, ngx_gate_check_record_t *checks,
+    ngx_gate_latch_t *latch, ngx_uint_t past_deadline)
+{
+    ngx_uint_t         i, whole, open;
+    ngx_gate_check_t  *check;
+
+    whole = 1;
+    open = 1;
+
+    for (i = 0; i < gate->checks.nelts; i++) {
+
+        if (checks[i].status.up) {
+            continue;
+        }
+
+        check = ngx_gate_check_at(gate, i);
+
+        if (check->optional) {
+            whole = 0;
+
+        } else {
+            open = 0;
+        }
+    }
+
+    if (latch->latched || open) {
+        latch->state = whole ? NGX_GATE_STATE_READY
+                             : NGX_GATE_STATE_DEGRADED;
+        latch->opened = 1;
+        latch->latched = gate->latch;
+        return;
+    }
+
+    latch->state = ngx_gate_state_compute_closed(gate, checks, latch,
+                                                 past_deadline);
+}
+
+
+static ngx_gate_state_e
+ngx_gate_state_compute_closed(ngx_gate_t *gate,
+    ngx_gate_check_record_t *checks, ngx_gate_latch_t *latch,
+    ngx_uint_t past_deadline)
+{
+    ngx_uint_t  i, starting;
+
+    starting = (latch->state == NGX_GATE_STATE_STARTING);
+
+    for (i = 0; i < gate->checks.nelts; i++) {
+
+        if (ngx_gate_check_at(gate, i)->optional) {
+            continue;
+        }
+
+        switch (checks[i].status.verdict) {
+
+        case NGX_GATE_PENDING:
+        case NGX_GATE_PASSED:
+            break;
+
+        case NGX_GATE_FAILED:
+
+            if (!checks[i].status.up) {
+                return NGX_GATE_STATE_FAILED;
+            }
+
+            /* fall through */
+
+        default:
+            starting = 0;
+        }
+    }
+
+    if (past_deadline && !latch->opened) {
+        return NGX_GATE_STATE_OVERDUE;
+    }
+
+    return starting ? NGX_GATE_STATE_STARTING : NGX_GATE_STATE_INITIALIZING;
+}
+
+
+ngx_uint_t
+ngx_gate_state_is_open(ngx_gate_t *gate, ngx_gate_state_e state)
+{
+    return state == NGX_GATE_STATE_READY
+           || state == NGX_GATE_STATE_DEGRADED
+           || (state == NGX_GATE_STATE_OVERDUE && gate->deadline_open);
+}
+
+
+ngx_int_t
+ngx_gate_state_progress(ngx_gate_t *gate, ngx_gate_check_record_t *checks)
+{
+    ngx_uint_t  i, n, sum, known;
+
+    n = 0;
+    sum = 0;
+    known = 0;
+
+    for (i = 0; i < gate->checks.nelts; i++) {
+
+        if (ngx_gate_check_at(gate, i)->optional) {
+            continue;
+        }
+
+        n++;
+        sum += ngx_gate_state_check_progress(&checks[i]);
+        known |= (checks[i].status.verdict != NGX_GATE_PENDING);
+    }
+
+    if (!known) {
+        return -1;
+    }
+
+    return (ngx_int_t) (sum / n);
+}
+
+
+/* what one check adds to the progress of its gate */
+
+static ngx_uint_t
+ngx_gate_state_check_progress(ngx_gate_check_record_t *check)
+{
+    int64_t  observed, expected;
+
+    if (check->status.verdict == NGX_GATE_PASSED) {
+        return NGX_GATE_PROGRESS_MAX;
+    }
+
+    observed = check->result.observed;
+    expected = check->result.expected;
+
+    if (observed <= 0 || expected <= 0) {
+        return 0;
+    }
+
+    if (observed >= expected) {
+        return NGX_GATE_PROGRESS_MAX;
+    }
+
+    return (ngx_uint_t) ((double) observed * NGX_GATE_PROGRESS_MAX
+                         / (double) expected);
+}
+
+
+ngx_msec_t
+ngx_gate_state_backoff(ngx_msec_t interval, ngx_msec_t backoff,
+    ngx_gate_reason_e reason, ngx_uint_t errors)
+{
+    ngx_msec_t  pause;
+
+    if (ngx_gate_reason_is_permanent(reason)) {
+        backoff = ngx_max(backoff, NGX_GATE_BACKOFF_PERMANENT);
+    }
+
+    backoff = ngx_max(backoff, interval);
+
+    /* the probe that first ended in an error is followed by one interval */
+
+    for (pause = interval; errors > 1 && pause < backoff; errors--) {
+        pause *= 2;
+    }
+
+    return ngx_min(pause, backoff);
+}
+
+
+ngx_uint_t
+ngx_gate_state_retry_after(int64_t eta)
+{
+    if (eta < 0) {
+        return NGX_GATE_RETRY_AFTER_DEFAULT;
+    }
+
+    eta = (eta + 999) / 1000;
+
+    return (ngx_uint_t) ngx_max(1, ngx_min(eta, NGX_GATE_RETRY_AFTER_MAX));
+}

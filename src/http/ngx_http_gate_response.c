@@ -1,0 +1,543 @@
+
+/*
+ * The responses of refused requests.
+ */
+
+
+#include <ngx_http_gate.h>
+#include <ngx_gate_html.h>
+
+
+#define NGX_HTTP_GATE_RESPONSE_PAGE_PARTS  9
+
+/* 2^32 by the golden ratio */
+
+#define NGX_HTTP_GATE_RESPONSE_GOLDEN      2654435769u
+
+
+static ngx_http_gate_format_e ngx_http_gate_response_format(
+    ngx_http_request_t *r, ngx_http_gate_loc_conf_t *glcf);
+static ngx_uint_t ngx_http_gate_response_wants_page(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_gate_response_is_grpc(ngx_http_request_t *r);
+static ngx_int_t ngx_http_gate_response_send_native(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx);
+static ngx_int_t ngx_http_gate_response_send_json(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx);
+static ngx_int_t ngx_http_gate_response_send_problem(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx);
+static ngx_int_t ngx_http_gate_response_send_page(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx);
+static ngx_int_t ngx_http_gate_response_send_grpc(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx);
+static ngx_int_t ngx_http_gate_response_grpc_headers(ngx_http_request_t *r,
+    ngx_gate_refusal_t *refusal);
+static ngx_int_t ngx_http_gate_response_read(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx, ngx_gate_refusal_body_e type,
+    ngx_gate_refusal_t *refusal);
+static ngx_int_t ngx_http_gate_response_headers(ngx_http_request_t *r,
+    ngx_gate_refusal_t *refusal, u_char *end);
+static ngx_uint_t ngx_http_gate_response_retry_after(ngx_http_request_t *r,
+    ngx_uint_t wait);
+
+
+static ngx_str_t  ngx_http_gate_response_json_type =
+    ngx_string("application/json");
+static ngx_str_t  ngx_http_gate_response_problem_type =
+    ngx_string("application/problem+json");
+static ngx_str_t  ngx_http_gate_response_html_type =
+    ngx_string("text/html; charset=utf-8");
+static ngx_str_t  ngx_http_gate_response_grpc_type =
+    ngx_string("application/grpc");
+
+static ngx_str_t  ngx_http_gate_response_problem =
+    ngx_string("{\"type\":\"about:blank\",\"title\":\"Service Unavailable\","
+               "\"status\":503,\"detail\":\"The service behind this address "
+               "has not finished initialising.\",");
+
+
+ngx_int_t
+ngx_http_gate_response_refuse(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
+{
+    ngx_int_t                  rc;
+    ngx_http_gate_loc_conf_t  *glcf;
+
+    glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
+
+    if (glcf->response == NGX_HTTP_GATE_RESPONSE_OFF) {
+        return ngx_http_gate_response_send_native(r, ctx);
+    }
+
+    /* nobody shall be asked to send a body for which there is no use */
+
+    r->expect_tested = 1;
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        r->keepalive = 0;
+    }
+
+    switch (ngx_http_gate_response_format(r, glcf)) {
+
+    case NGX_HTTP_GATE_FORMAT_HTML:
+        return ngx_http_gate_response_send_page(r, ctx);
+
+    case NGX_HTTP_GATE_FORMAT_PROBLEM:
+        return ngx_http_gate_response_send_problem(r, ctx);
+
+    case NGX_HTTP_GATE_FORMAT_GRPC:
+        return ngx_http_gate_response_send_grpc(r, ctx);
+
+    default:
+        return ngx_http_gate_response_send_json(r, ctx);
+    }
+}
+
+
+static ngx_http_gate_format_e
+ngx_http_gate_response_format(ngx_http_request_t *r,
+    ngx_http_gate_loc_conf_t *glcf)
+{
+    ngx_http_gate_format_e  format;
+
+    switch (glcf->response) {
+
+    case NGX_HTTP_GATE_RESPONSE_JSON:
+        return NGX_HTTP_GATE_FORMAT_JSON;
+
+    case NGX_HTTP_GATE_RESPONSE_HTML:
+        format = NGX_HTTP_GATE_FORMAT_HTML;
+        break;
+
+    default:
+
+        if (r->headers_in.content_type && ngx_http_gate_response_is_grpc(r)) {
+            return NGX_HTTP_GATE_FORMAT_GRPC;
+        }
+
+        if (ngx_http_gate_accept_is_any(r)) {
+            return NGX_HTTP_GATE_FORMAT_JSON;
+        }
+
+        format = ngx_http_gate_accept_format(&r->headers_in.accept->value,
+                                             NGX_HTTP_GATE_ACCEPT_REFUSAL);
+    }
+
+    if (format == NGX_HTTP_GATE_FORMAT_HTML
+        && !ngx_http_gate_response_wants_page(r))
+    {
+        format = NGX_HTTP_GATE_FORMAT_JSON;
+    }
+
+    return format;
+}
+
+
+/* whether somebody is looking: no form, no WebSocket, no fetch() */
+
+static ngx_uint_t
+ngx_http_gate_response_wants_page(ngx_http_request_t *r)
+{
+    return (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
+           && r->headers_in.upgrade == NULL
+           && ngx_http_gate_prefer_page(r);
+}
+
+
+static ngx_uint_t
+ngx_http_gate_response_is_grpc(ngx_http_request_t *r)
+{
+    size_t      len;
+    ngx_str_t  *value;
+
+    value = &r->headers_in.content_type->value;
+    len = ngx_http_gate_response_grpc_type.len;
+
+    if (value->len < len
+        || ngx_strncasecmp(value->data, ngx_http_gate_response_grpc_type.data,
+                           len)
+           != 0)
+    {
+        return 0;
+    }
+
+    /* and not application/grpc-web */
+
+    return value->len == len
+           || value->data[len] == '+' || value->data[len] == ';';
+}
+
+
+/* nginx's own page, or the one of error_page */
+
+static ngx_int_t
+ngx_http_gate_response_send_native(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx)
+{
+    ngx_gate_refusal_t  refusal;
+
+    if (ngx_http_gate_ctx_save(r, ctx) != NGX_OK
+        || ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_HTML, &refusal)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_HTTP_SERVICE_UNAVAILABLE;
+}
+
+
+static ngx_int_t
+ngx_http_gate_response_send_json(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx)
+{
+    ngx_gate_refusal_t  refusal;
+
+    if (ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_JSON, &refusal)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_gate_response_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                       &ngx_http_gate_response_json_type,
+                                       &refusal.body, 1);
+}
+
+
+/* RFC 9457: the members of the JSON body become extensions */
+
+static ngx_int_t
+ngx_http_gate_response_send_problem(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx)
+{
+    ngx_str_t           parts[2];
+    ngx_gate_refusal_t  refusal;
+
+    if (ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_JSON, &refusal)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    parts[0] = ngx_http_gate_response_problem;
+
+    /* its brace stands in the first part */
+
+    parts[1].data = refusal.body.data + 1;
+    parts[1].len = refusal.body.len - 1;
+
+    return ngx_http_gate_response_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                       &ngx_http_gate_response_problem_type,
+                                       parts, 2);
+}
+
+
+/* what is constant is sent from where it stands */
+
+static ngx_int_t
+ngx_http_gate_response_send_page(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx)
+{
+    ngx_str_t                  parts[NGX_HTTP_GATE_RESPONSE_PAGE_PARTS];
+    ngx_gate_refusal_t         refusal;
+    ngx_http_gate_loc_conf_t  *glcf;
+
+    glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
+
+    if (ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_HTML, &refusal)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    parts[0] = ngx_gate_html_page_head;
+    parts[1] = glcf->page_title.len ? glcf->page_title
+                                    : ngx_gate_html_page_title;
+    parts[2] = ngx_gate_html_page_heading;
+    parts[3] = parts[1];
+    parts[4] = ngx_gate_html_page_message;
+    parts[5] = glcf->page_message.len ? glcf->page_message
+                                      : ngx_gate_html_page_text;
+    parts[6] = ngx_gate_html_page_fragment;
+    parts[7] = refusal.body;
+    parts[8] = ngx_gate_html_page_tail;
+
+    return ngx_http_gate_response_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                       &ngx_http_gate_response_html_type,
+                                       parts,
+                                       NGX_HTTP_GATE_RESPONSE_PAGE_PARTS);
+}
+
+
+/* reads the refusal, and adds its headers */
+
+static ngx_int_t
+ngx_http_gate_response_read(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
+    ngx_gate_refusal_body_e type, ngx_gate_refusal_t *refusal)
+{
+    u_char  *p;
+    size_t   size;
+
+    /* with room for Retry-After at its end */
+
+    size = ngx_gate_zone_refusal_size(ctx->gate->shared, type) + NGX_INT_T_LEN;
+
+    p = ngx_pnalloc(r->pool, size);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_gate_zone_read_refusal(ctx->gate->shared, refusal, type, p);
+
+    return ngx_http_gate_response_headers(r, refusal, p + size);
+}
+
+
+/* "Trailers-Only": a status of gRPC's own, behind an HTTP status of 200 */
+
+static ngx_int_t
+ngx_http_gate_response_send_grpc(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx)
+{
+    ngx_gate_refusal_t  refusal;
+
+    if (ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_HTML, &refusal)
+        != NGX_OK
+        || ngx_http_gate_response_grpc_headers(r, &refusal) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_type = ngx_http_gate_response_grpc_type;
+    r->headers_out.content_type_len = ngx_http_gate_response_grpc_type.len;
+    r->headers_out.content_length_n = -1;
+
+    r->header_only = 1;
+
+    if (r->http_version < NGX_HTTP_VERSION_20) {
+        r->headers_out.content_length_n = 0;
+    }
+
+    return ngx_http_send_header(r);
+}
+
+
+static ngx_int_t
+ngx_http_gate_response_grpc_headers(ngx_http_request_t *r,
+    ngx_gate_refusal_t *refusal)
+{
+    u_char           *p;
+    ngx_table_elt_t  *h;
+
+    h = ngx_http_gate_add_header(r);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&h->key, "grpc-status");
+    ngx_str_set(&h->value, "14");
+
+    p = ngx_pnalloc(r->pool, sizeof("init gate ") + refusal->header.len
+                             + NGX_INT_T_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    h = ngx_http_gate_add_header(r);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&h->key, "grpc-message");
+    h->value.data = p;
+    p = ngx_sprintf(p, "init gate %V", &refusal->header);
+    h->value.len = p - h->value.data;
+
+    if (refusal->retry_after == 0) {
+        return NGX_OK;
+    }
+
+    h = ngx_http_gate_add_header(r);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&h->key, "grpc-retry-pushback-ms");
+    h->value.data = p;
+    h->value.len = ngx_sprintf(p, "%ui", refusal->retry_after * 1000) - p;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Those that every refusal has.  The seconds to Retry-After are written in
+ * front of end; retry_after is set to them, or to 0 without the header.
+ */
+
+static ngx_int_t
+ngx_http_gate_response_headers(ngx_http_request_t *r,
+    ngx_gate_refusal_t *refusal, u_char *end)
+{
+    ngx_uint_t        n;
+    ngx_table_elt_t  *h;
+
+    if (ngx_http_gate_response_no_store(r) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    h = ngx_http_gate_add_header(r);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&h->key, "X-Init-Gate");
+    h->value = refusal->header;
+
+    n = ngx_http_gate_response_retry_after(r, refusal->retry_after);
+    refusal->retry_after = n;
+
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    h = ngx_http_gate_add_header(r);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&h->key, "Retry-After");
+    h->value.len = 0;
+
+    do {
+        *--end = (u_char) (n % 10 + '0');
+        h->value.len++;
+        n /= 10;
+    } while (n);
+
+    h->value.data = end;
+
+    return NGX_OK;
+}
+
+
+/* a response depends on the moment and on the client */
+
+ngx_int_t
+ngx_http_gate_response_no_store(ngx_http_request_t *r)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_http_gate_add_header(r);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&h->key, "Cache-Control");
+    ngx_str_set(&h->value, "no-store");
+
+    h = ngx_http_gate_add_header(r);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&h->key, "Vary");
+    ngx_str_set(&h->value, "Accept");
+
+    return NGX_OK;
+}
+
+
+/*
+ * Of the gates that are closed, the longest; then up to twice as long, so
+ * that a crowd that was refused together does not come back together.
+ */
+
+static ngx_uint_t
+ngx_http_gate_response_retry_after(ngx_http_request_t *r, ngx_uint_t wait)
+{
+    uint32_t                    n;
+    ngx_gate_t                **gate;
+    ngx_gate_shared_t          *shared;
+    ngx_http_gate_loc_conf_t   *glcf;
+
+    glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
+
+    if (glcf->retry_after == NGX_HTTP_GATE_RETRY_OFF) {
+        return 0;
+    }
+
+    if (glcf->retry_after != NGX_HTTP_GATE_RETRY_AUTO) {
+        return glcf->retry_after;
+    }
+
+    if (glcf->gates[1]) {
+        for (gate = glcf->gates; *gate; gate++) {
+            shared = (*gate)->shared;
+
+            if (!shared->open) {
+                wait = ngx_max(wait,
+                               ngx_gate_zone_published(shared)->retry_after);
+            }
+        }
+    }
+
+    wait = ngx_max(wait, 1);
+
+    /* the multiples of the golden ratio spread more evenly than chance does */
+
+    n = (uint32_t) (r->connection->number + r->connection->requests);
+    n *= NGX_HTTP_GATE_RESPONSE_GOLDEN;
+
+    return wait + (n >> 8) % (wait + 1);
+}
+
+
+ngx_int_t
+ngx_http_gate_response_send(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *type, ngx_str_t *parts, ngx_uint_t n)
+{
+    off_t         length;
+    ngx_buf_t    *b;
+    ngx_int_t     rc;
+    ngx_uint_t    i;
+    ngx_chain_t  *out;
+
+    b = ngx_pcalloc(r->pool, n * (sizeof(ngx_buf_t) + sizeof(ngx_chain_t)));
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    out = (ngx_chain_t *) &b[n];
+    length = 0;
+
+    for (i = 0; i < n; i++) {
+        b[i].pos = parts[i].data;
+        b[i].last = parts[i].data + parts[i].len;
+        b[i].memory = 1;
+
+        out[i].buf = &b[i];
+        out[i].next = &out[i + 1];
+
+        length += parts[i].len;
+    }
+
+    b[n - 1].last_buf = (r == r->main);
+    b[n - 1].last_in_chain = 1;
+    out[n - 1].next = NULL;
+
+    r->headers_out.status = status;
+    r->headers_out.content_type = *type;
+    r->headers_out.content_type_len = type->len;
+    r->headers_out.content_length_n = length;
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    return ngx_http_output_filter(r, out);
+}

@@ -1,0 +1,95 @@
+
+/*
+ * The steps of a connection to PostgreSQL, between the files that take them.
+ */
+
+
+#ifndef _NGX_GATE_PQ_CONNECTION_H_INCLUDED_
+#define _NGX_GATE_PQ_CONNECTION_H_INCLUDED_
+
+
+#include <ngx_gate_pq.h>
+#include <ngx_gate_resolve.h>
+
+
+#define NGX_GATE_PQ_CONNECTION_READ   1
+#define NGX_GATE_PQ_CONNECTION_WRITE  2
+
+/* before those of the query come the settings, and maybe the role */
+
+#define NGX_GATE_PQ_CONNECTION_RESULTS  (NGX_GATE_PQ_STATEMENTS + 2)
+
+
+typedef enum {
+    NGX_GATE_PQ_CONNECTION_CLOSED = 0,
+    NGX_GATE_PQ_CONNECTION_NEXT,           /* an attempt is about to begin */
+    NGX_GATE_PQ_CONNECTION_RESOLVING,
+    NGX_GATE_PQ_CONNECTION_LOGIN,
+    NGX_GATE_PQ_CONNECTION_ROLE,
+    NGX_GATE_PQ_CONNECTION_READY,
+    NGX_GATE_PQ_CONNECTION_BUSY
+} ngx_gate_pq_connection_state_e;
+
+
+struct ngx_gate_pq_s {
+    ngx_queue_t               queue;     /* in ngx_gate_pq_connections */
+    ngx_gate_pq_conf_t       *conf;
+    ngx_queue_t               queries;
+    ngx_uint_t                users;
+
+    ngx_gate_pq_connection_state_e  state;
+    PGconn                   *conn;
+    ngx_connection_t         *connection; /* NULL: not watched */
+    PGresult                 *results[NGX_GATE_PQ_CONNECTION_RESULTS];
+    ngx_uint_t                nresults;
+    ngx_uint_t                nsettings; /* of them, before the query's */
+    size_t                    received;
+    ngx_uint_t                kept;      /* has answered before */
+
+    ngx_gate_resolve_t        resolve;
+    ngx_uint_t                attempt;   /* among the hosts */
+    ngx_uint_t                address;   /* among those of a host */
+    ngx_uint_t                naddrs;
+
+    /* of the attempts so far, the best known */
+    ngx_gate_reason_e         reason;
+    ngx_uint_t                responded;
+    u_char                    error[NGX_GATE_PQ_ERROR_MAX];
+    size_t                    error_len;
+
+    ngx_event_t               timer;
+    ngx_event_t               post;      /* posted */
+};
+
+
+void ngx_gate_pq_post(ngx_gate_pq_t *pq);
+void ngx_gate_pq_fail(ngx_gate_pq_t *pq);
+void ngx_gate_pq_finish(ngx_gate_pq_t *pq, ngx_gate_pq_query_t *q,
+    PGresult **results);
+ngx_int_t ngx_gate_pq_watch(ngx_gate_pq_t *pq, ngx_uint_t what);
+void ngx_gate_pq_close(ngx_gate_pq_t *pq);
+void ngx_gate_pq_clear_results(PGresult **results, ngx_uint_t n);
+void ngx_gate_pq_set_action(ngx_gate_pq_t *pq, char *action);
+ngx_gate_pq_query_t *ngx_gate_pq_current(ngx_gate_pq_t *pq);
+
+void ngx_gate_pq_login_attempt(ngx_gate_pq_t *pq);
+void ngx_gate_pq_login_poll(ngx_gate_pq_t *pq);
+void ngx_gate_pq_login_next(ngx_gate_pq_t *pq, ngx_uint_t host);
+void ngx_gate_pq_login_error(ngx_gate_pq_t *pq, ngx_gate_reason_e reason,
+    u_char *error, size_t len, ngx_uint_t responded);
+void ngx_gate_pq_login_role_handler(ngx_gate_pq_t *pq);
+ngx_gate_pq_role_e ngx_gate_pq_login_required_role(ngx_gate_pq_t *pq);
+ngx_int_t ngx_gate_pq_login_send_role(ngx_gate_pq_t *pq);
+ngx_int_t ngx_gate_pq_login_check_role(ngx_gate_pq_t *pq, PGresult *result);
+
+void ngx_gate_pq_query_send(ngx_gate_pq_t *pq);
+ngx_int_t ngx_gate_pq_query_send_statement(ngx_gate_pq_t *pq,
+    ngx_gate_pq_statement_t *statement);
+void ngx_gate_pq_query_flush(ngx_gate_pq_t *pq);
+void ngx_gate_pq_query_receive(ngx_gate_pq_t *pq);
+void ngx_gate_pq_query_idle(ngx_gate_pq_t *pq);
+void ngx_gate_pq_query_lost(ngx_gate_pq_t *pq);
+void ngx_gate_pq_query_too_large(ngx_gate_pq_t *pq);
+
+
+#endif /* _NGX_GATE_PQ_CONNECTION_H_INCLUDED_ */

@@ -1,0 +1,418 @@
+
+/*
+ * A query on an open connection to PostgreSQL, by libpq's pipeline mode:
+ * all of it goes out at once, and what stands before the next Sync is one
+ * transaction, which ends by itself.
+ */
+
+
+#include <ngx_gate_pq_connection.h>
+
+
+/* with TLS a part of the answer may lie where no event tells of it */
+
+#define NGX_GATE_PQ_QUERY_TLS_WAIT  50
+
+/* longer than any lock of the daily kind is held */
+
+#define NGX_GATE_PQ_QUERY_LOCK_WAIT  1000
+
+
+static ngx_int_t ngx_gate_pq_query_send_settings(ngx_gate_pq_t *pq,
+    ngx_gate_pq_query_t *q);
+static void ngx_gate_pq_query_finish(ngx_gate_pq_t *pq);
+static void ngx_gate_pq_query_keep(ngx_gate_pq_t *pq);
+static void ngx_gate_pq_query_abort(ngx_gate_pq_t *pq, ngx_gate_reason_e reason,
+    char *error);
+
+
+void
+ngx_gate_pq_query_send(ngx_gate_pq_t *pq)
+{
+    ngx_int_t             rc;
+    ngx_uint_t            i;
+    ngx_gate_pq_query_t  *q;
+
+    if (pq->timer.timer_set) {
+        ngx_del_timer(&pq->timer);
+    }
+
+    q = ngx_gate_pq_current(pq);
+
+    pq->state = NGX_GATE_PQ_CONNECTION_BUSY;
+    pq->received = 0;
+
+    ngx_gate_pq_clear_results(pq->results, pq->nresults);
+    pq->nresults = 0;
+
+    q->log->action = "waiting for the answer of PostgreSQL";
+
+    rc = ngx_gate_pq_query_send_settings(pq, q);
+    pq->nsettings = 1;
+
+    if (pq->kept && ngx_gate_pq_login_required_role(pq) != NGX_GATE_PQ_ANY
+        && rc == NGX_OK)
+    {
+        rc = ngx_gate_pq_login_send_role(pq);
+        pq->nsettings = 2;
+    }
+
+    for (i = 0; i < q->nstatements && rc == NGX_OK; i++) {
+        rc = ngx_gate_pq_query_send_statement(pq, &q->statements[i]);
+    }
+
+    if (rc != NGX_OK || !libpq.PQpipelineSync(pq->conn)) {
+        ngx_gate_pq_query_lost(pq);
+        return;
+    }
+
+    ngx_gate_pq_query_flush(pq);
+}
+
+
+/*
+ * For one transaction, which is all that comes before the next Sync, so that
+ * a pooler may give the next one to another server.
+ */
+
+static ngx_int_t
+ngx_gate_pq_query_send_settings(ngx_gate_pq_t *pq, ngx_gate_pq_query_t *q)
+{
+    u_char                   statement_timeout[NGX_INT_T_LEN + 1];
+    u_char                   lock_timeout[NGX_INT_T_LEN + 1];
+    const char              *params[3];
+    ngx_msec_int_t           left;
+    ngx_gate_pq_statement_t  statement;
+
+    /* the server gives up before we do, so that the connection survives */
+
+    left = (ngx_msec_int_t) (q->deadline - ngx_current_msec);
+    left = ngx_max(left, 2);
+    left = ngx_min(left, NGX_MAX_INT32_VALUE);
+
+    ngx_sprintf(statement_timeout, "%M%Z", (ngx_msec_t) (left - left / 10));
+    ngx_sprintf(lock_timeout, "%M%Z",
+                (ngx_msec_t) ngx_min(left / 2, NGX_GATE_PQ_QUERY_LOCK_WAIT));
+
+    params[0] = (char *) statement_timeout;
+    params[1] = (char *) lock_timeout;
+    params[2] = q->search_path;
+
+    statement.sql =
+        "SELECT pg_catalog.set_config('transaction_read_only', 'on', true),"
+        " pg_catalog.set_config('statement_timeout', $1, true),"
+        " pg_catalog.set_config('lock_timeout', $2, true),"
+        " pg_catalog.set_config('search_path', coalesce($3,"
+        "  pg_catalog.current_setting('search_path')), true)";
+
+    statement.nparams = 3;
+    statement.params = params;
+
+    return ngx_gate_pq_query_send_statement(pq, &statement);
+}
+
+
+ngx_int_t
+ngx_gate_pq_query_send_statement(ngx_gate_pq_t *pq,
+    ngx_gate_pq_statement_t *statement)
+{
+    return libpq.PQsendQueryParams(pq->conn, statement->sql,
+                                   (int) statement->nparams, NULL,
+                                   statement->params, NULL, NULL, 0)
+               ? NGX_OK : NGX_ERROR;
+}
+
+
+void
+ngx_gate_pq_query_flush(ngx_gate_pq_t *pq)
+{
+    int         rc;
+    ngx_uint_t  what;
+
+    rc = libpq.PQflush(pq->conn);
+
+    if (rc == -1) {
+        ngx_gate_pq_query_lost(pq);
+        return;
+    }
+
+    what = NGX_GATE_PQ_CONNECTION_READ;
+
+    if (rc == 1) {
+        what |= NGX_GATE_PQ_CONNECTION_WRITE;
+    }
+
+    if (ngx_gate_pq_watch(pq, what) != NGX_OK) {
+        ngx_gate_pq_fail(pq);
+        return;
+    }
+
+    if (pq->state == NGX_GATE_PQ_CONNECTION_BUSY
+        && libpq.PQsslInUse(pq->conn))
+    {
+        ngx_add_timer(&pq->timer, NGX_GATE_PQ_QUERY_TLS_WAIT);
+    }
+}
+
+
+void
+ngx_gate_pq_query_receive(ngx_gate_pq_t *pq)
+{
+    PGresult    *result;
+    ngx_uint_t   nulls;
+
+    if (!libpq.PQconsumeInput(pq->conn)) {
+        ngx_gate_pq_query_lost(pq);
+        return;
+    }
+
+    nulls = 0;
+
+    while (!libpq.PQisBusy(pq->conn)) {
+
+        result = libpq.PQgetResult(pq->conn);
+
+        if (result == NULL) {
+
+            /* one ends each statement; two mean that nothing will follow */
+
+            if (++nulls == 2) {
+                ngx_gate_pq_query_lost(pq);
+                return;
+            }
+
+            continue;
+        }
+
+        nulls = 0;
+
+        switch (libpq.PQresultStatus(result)) {
+
+        case PGRES_PIPELINE_SYNC:
+            libpq.PQclear(result);
+            ngx_gate_pq_query_finish(pq);
+            return;
+
+        case PGRES_PIPELINE_ABORTED:
+            libpq.PQclear(result);
+            break;
+
+        case PGRES_COPY_IN:
+        case PGRES_COPY_OUT:
+        case PGRES_COPY_BOTH:
+            libpq.PQclear(result);
+            ngx_gate_pq_query_abort(pq, NGX_GATE_QUERY,
+                                    "COPY is no question to be answered");
+            return;
+
+        default:
+
+            if (libpq.PQresultMemorySize(result) > NGX_GATE_PQ_RESPONSE_MAX) {
+                libpq.PQclear(result);
+                ngx_gate_pq_query_too_large(pq);
+                return;
+            }
+
+            if (pq->nresults == NGX_GATE_PQ_CONNECTION_RESULTS) {
+                libpq.PQclear(result);
+                ngx_gate_pq_query_abort(pq, NGX_GATE_PROTOCOL,
+                                        "unexpected answer");
+                return;
+            }
+
+            pq->results[pq->nresults++] = result;
+        }
+    }
+
+    ngx_gate_pq_query_flush(pq);
+}
+
+
+static void
+ngx_gate_pq_query_finish(ngx_gate_pq_t *pq)
+{
+    ngx_uint_t            n;
+    PGresult             *results[NGX_GATE_PQ_CONNECTION_RESULTS];
+    ngx_gate_pq_query_t  *q;
+
+    if (pq->nresults == 0) {
+        ngx_gate_pq_query_lost(pq);
+        return;
+    }
+
+    if (pq->state == NGX_GATE_PQ_CONNECTION_ROLE) {
+        ngx_gate_pq_login_role_handler(pq);
+        return;
+    }
+
+    if (pq->nsettings == 2 && pq->nresults > 1
+        && ngx_gate_pq_login_check_role(pq, pq->results[1]) != NGX_OK)
+    {
+        /* it did before: the search begins anew */
+
+        ngx_gate_pq_close(pq);
+        ngx_gate_pq_post(pq);
+        return;
+    }
+
+    ngx_memzero(results, sizeof(results));
+
+    n = pq->nresults;
+    ngx_memcpy(results, pq->results, n * sizeof(PGresult *));
+    pq->nresults = 0;
+
+    pq->kept = 1;
+    pq->state = NGX_GATE_PQ_CONNECTION_READY;
+
+    if (pq->timer.timer_set) {
+        ngx_del_timer(&pq->timer);
+    }
+
+    ngx_gate_pq_query_keep(pq);
+
+    q = ngx_gate_pq_current(pq);
+
+    if (libpq.PQresultStatus(results[0]) == PGRES_TUPLES_OK) {
+        ngx_gate_pq_finish(pq, q, &results[pq->nsettings]);
+
+    } else {
+
+        /* not even the settings were accepted */
+
+        pq->reason = ngx_gate_pq_error_result_reason(results[0], pq->error,
+                                                     &pq->error_len);
+        ngx_gate_pq_finish(pq, q, NULL);
+    }
+
+    ngx_gate_pq_clear_results(results, n);
+}
+
+
+/* a query may have been "BEGIN", or the next one cannot be waited for */
+
+static void
+ngx_gate_pq_query_keep(ngx_gate_pq_t *pq)
+{
+    if (libpq.PQtransactionStatus(pq->conn) != PQTRANS_IDLE
+        || ngx_gate_pq_watch(pq, NGX_GATE_PQ_CONNECTION_READ) != NGX_OK)
+    {
+        ngx_gate_pq_close(pq);
+    }
+}
+
+
+/* between queries: the server may say something, or go */
+
+void
+ngx_gate_pq_query_idle(ngx_gate_pq_t *pq)
+{
+    if (!libpq.PQconsumeInput(pq->conn)) {
+        ngx_gate_pq_close(pq);
+        return;
+    }
+
+    /* what it says may make no sense, and libpq closes the connection */
+
+    (void) libpq.PQisBusy(pq->conn);
+
+    if (libpq.PQstatus(pq->conn) != CONNECTION_OK
+        || ngx_gate_pq_watch(pq, NGX_GATE_PQ_CONNECTION_READ) != NGX_OK)
+    {
+        ngx_gate_pq_close(pq);
+    }
+}
+
+
+/*
+ * The connection broke while a query was on its way.  One that was kept
+ * may have been gone for long, without a sign of it, so this is no failure
+ * yet.
+ */
+
+void
+ngx_gate_pq_query_lost(ngx_gate_pq_t *pq)
+{
+    size_t                len;
+    u_char                error[NGX_GATE_PQ_ERROR_MAX];
+    PGresult             *result;
+    ngx_uint_t            i;
+    ngx_gate_reason_e     reason;
+    ngx_gate_pq_query_t  *q;
+
+    q = ngx_gate_pq_current(pq);
+
+    if (pq->kept && !q->retried) {
+        q->retried = 1;
+        ngx_gate_pq_close(pq);
+        ngx_gate_pq_post(pq);
+        return;
+    }
+
+    reason = ngx_gate_pq_error_text_reason(libpq.PQerrorMessage(pq->conn),
+                                           error, &len, NULL);
+
+    for (i = 0; i < pq->nresults; i++) {
+        result = pq->results[i];
+
+        if (libpq.PQresultStatus(result) == PGRES_FATAL_ERROR) {
+            reason = ngx_gate_pq_error_result_reason(result, error, &len);
+            break;
+        }
+    }
+
+    if (pq->state == NGX_GATE_PQ_CONNECTION_ROLE) {
+        ngx_gate_pq_login_error(pq, reason, error, len, 0);
+        ngx_gate_pq_login_next(pq, 1);
+        return;
+    }
+
+    ngx_gate_pq_close(pq);
+
+    pq->reason = reason;
+    pq->error_len = len;
+    ngx_memcpy(pq->error, error, len);
+
+    ngx_gate_pq_finish(pq, q, NULL);
+}
+
+
+void
+ngx_gate_pq_query_too_large(ngx_gate_pq_t *pq)
+{
+    ngx_gate_pq_query_abort(pq, NGX_GATE_PROTOCOL,
+                            "the server sends more than any answer has");
+}
+
+
+/* what is asked or answered cannot be waited for */
+
+static void
+ngx_gate_pq_query_abort(ngx_gate_pq_t *pq, ngx_gate_reason_e reason,
+    char *error)
+{
+    switch (pq->state) {
+
+    case NGX_GATE_PQ_CONNECTION_LOGIN:
+    case NGX_GATE_PQ_CONNECTION_ROLE:
+
+        ngx_gate_pq_login_error(pq, reason, (u_char *) error, ngx_strlen(error),
+                                0);
+        ngx_gate_pq_login_next(pq, 1);
+        return;
+
+    case NGX_GATE_PQ_CONNECTION_READY:
+
+        ngx_gate_pq_close(pq);
+        return;
+
+    default: /* NGX_GATE_PQ_CONNECTION_BUSY */
+        break;
+    }
+
+    ngx_gate_pq_close(pq);
+
+    pq->reason = reason;
+    pq->error_len = ngx_sprintf(pq->error, "%s", error) - pq->error;
+
+    ngx_gate_pq_finish(pq, ngx_gate_pq_current(pq), NULL);
+}

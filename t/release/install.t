@@ -1,0 +1,80 @@
+# The commands of docs/install.md and of conf-examples/README.md, in a minimal
+# Debian.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Test::More;
+use InitGate::DebianRoot;
+
+my $at = '/src/nginx-init-gate';
+
+# A root like the machine of a user: with sudo, and with systemctl, which would
+# not work in a chroot.  Like an image of Debian, it starts no service by
+# itself. Packages are installed first, then the network has loopback only.
+
+sub machine {
+    my $root = InitGate::DebianRoot->new;
+
+    $root->checkout;
+    $root->write('/usr/local/bin/sudo', "#!/bin/sh\nexec \"\$\@\"\n");
+    $root->write('/usr/local/bin/systemctl', <<'SH');
+#!/bin/sh
+[ "$*" = "reload nginx" ] || exit 1
+[ -s /run/nginx.pid ] && exec nginx -s reload || exec nginx
+SH
+    $root->write('/usr/sbin/policy-rc.d', "#!/bin/sh\nexit 101\n");
+    chmod 0755, map { "$root->{dir}$_" } '/usr/local/bin/sudo',
+        '/usr/local/bin/systemctl', '/usr/sbin/policy-rc.d';
+
+    $root->online_ok([qw(apt-get -q update)], 'apt-get update');
+
+    return $root;
+}
+
+
+# the package
+
+my @blocks = InitGate::DebianRoot::commands('docs/install.md',
+    'Debian package');
+is(scalar @blocks, 3, 'package: blocks of the page');
+
+my $root = machine();
+my $start = time;
+
+$root->online_ok($root->script($blocks[0]), 'build and install');
+cmp_ok(time - $start, '<', 600, 'build and install: duration');
+
+my $said = $root->run_ok($root->script(@blocks[1, 2],
+    "nginx -s quit\n"), 'use');
+
+like($said, qr/ 503 .*"gate":"app".* 200 OK.*\[\+\]file ok/s,
+    'use: gate closed, then open');
+unlike($root->read('/var/log/nginx/error.log'), qr/\[(?:alert|crit|emerg)\]/,
+    'use: no alerts');
+
+unlink "$root->{dir}/var/lib/app/.initialized";
+$said = $root->run_ok($root->script(
+    InitGate::DebianRoot::commands_after('conf-examples/README.md', 'To try one'),
+    "curl -i http://localhost/\n"), 'unchanged example');
+like($said, qr/test is successful.* 503 .*X-Init-Gate: app;/s,
+    'unchanged example: gate closed');
+
+
+# from source
+
+@blocks = InitGate::DebianRoot::commands('docs/install.md', 'From source');
+is(scalar @blocks, 2, 'source: blocks of the page');
+
+$root = machine();
+$start = time;
+
+$root->online_ok($root->script($blocks[0]), 'build and install');
+cmp_ok(time - $start, '<', 600, 'build and install: duration');
+
+$said = $root->run_ok($root->script($blocks[1]), 'nginx -t with the module');
+like($said, qr/test is successful/, 'nginx -t with the module: successful');
+
+done_testing;
