@@ -8,7 +8,6 @@ use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Fake;
 use InitGate::Postgres;
-use Time::HiRes qw(time);
 
 my $fake = InitGate::Fake->http(200);
 
@@ -28,13 +27,13 @@ my %port = (FAKE => $fake->port, TCP => $tcp->port, PG => $pg->port,
 
 $t->{http} = <<'CONF';
     init_checks app {
-        check file %%DIR%%/third  name=third  after=second  interval=1m;
+        check file %%DIR%%/third  name=third  after=second  interval=1h;
         check http http://127.0.0.1:FAKE/  name=second  after=first
-              interval=1m;
+              interval=1h;
         check file %%DIR%%/first  name=first  interval=50ms;
         check file %%DIR%%/nice  name=nice  optional  interval=50ms;
         check file %%DIR%%/after_nice  name=after_nice  optional
-              after=nice  interval=1m;
+              after=nice  interval=1h;
     }
 
     init_checks chain {
@@ -46,7 +45,7 @@ $t->{http} = <<'CONF';
         check http http://127.0.0.1:FAKE/  name=third_  after=second_;
         check tcp 127.0.0.1:TCP  name=second_  after=first_;
         check file %%DIR%%/chain  name=first_  interval=50ms;
-        interval 1m;
+        interval 1h;
     }
 
     server {
@@ -71,11 +70,11 @@ is(verdict_list('app'), 'pending pending waiting waiting pending',
 is($fake->connections, 0, 'HTTP server: no connection');
 is($t->gate->{state}, 'initializing', 'gate: closed');
 
-my $start = time;
+my $clock = $t->clock;
 $t->write('first');
 $t->wait_ready;
 
-cmp_ok(time - $start, '<', patience(1),
+cmp_ok($clock->seconds, '<', patience(1),
     'chain of three checks: within a second');
 is($fake->connections, 1, 'HTTP server: one probe');
 is(verdict_list('app'), 'passed passed passed waiting pending',
@@ -115,7 +114,10 @@ is($redis->info('commandstats')->{cmdstat_exists}, undef,
 
 $t->write('sixth');
 $t->write('chain');
-$t->wait_ready('chain', 5);
+$clock = $t->clock;
+$t->wait_ready('chain');
+cmp_ok($clock->seconds, '<', patience(5),
+    'chain of six types: within five seconds');
 is(verdict_list('chain'), join(' ', ('passed') x 6), 'chain: all passed');
 is_deeply([map { $_->{attempts} } @{$t->gate('chain')->{checks}}[0 .. 4]],
     [(1) x 5],

@@ -19,7 +19,7 @@ sub conf {
     } 'done', @names;
 
     my $locations = join '', map {
-        "location = /$_ { init_gate $_;  init_hold 30s;  empty_gif; }\n"
+        "location = /$_ { init_gate $_;  init_hold 10m;  empty_gif; }\n"
     } @names;
 
     return InitGate::Load::LOG . <<"CONF";

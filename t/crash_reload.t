@@ -7,7 +7,6 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Load;
-use Time::HiRes qw(time sleep);
 
 my $t = InitGate->new(http => InitGate::Load::LOG . <<'CONF');
     init_checks app { check file %%DIR%%/app;  interval 20ms 20ms;  latch off; }
@@ -100,9 +99,29 @@ sub heartbeat {
         ->{gates}[0]{prober}{heartbeat};
 }
 
+# another nginx, whose prober has heartbeats in the meantime
+
+my $beside = InitGate->new(http => <<'CONF')->run;
+    init_checks app { check file %%DIR%%; }
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        location = /init { init_status details=on; }
+    }
+CONF
+
+sub beats {
+    my ($nginx, $n) = @_;
+
+    my %seen;
+    $nginx->wait_for(sub {
+        $seen{$nginx->gate->{prober}{heartbeat}}++;
+        return keys %seen > $n;
+    }, "$n heartbeats");
+}
+
 $t->signal('STOP', $prober);
 my $last = heartbeat();
-sleep 2;    # the time of two
+beats($beside, 3);
 is(heartbeat(), $last, 'stopped prober: no heartbeat');
 $t->signal('CONT', $prober);
 $t->wait_for(sub { heartbeat() ne $last }, 'the next heartbeat');

@@ -7,12 +7,10 @@ use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Example;
 
-use Time::HiRes qw(time);
-
 my $t = InitGate::Example->new('model-load/nginx.conf',
     '127.0.0.1:8000' => '127.0.0.1:%%PORT_8081%%',
     'interval 1s 5s;' => 'interval 100ms;',
-    'timeout 2s;' => 'timeout 300ms;',
+    'timeout 2s;' => 'timeout 1s;',
     'backoff 2s;' => 'backoff 300ms;',
     'listen 80;' => 'listen 127.0.0.1:%%PORT_8080%%;');
 
@@ -31,7 +29,7 @@ $t->restricted_ok('/init');
 
 $t->stop_command($server);
 $server = $t->spawn_command(@server, 0);
-like($t->get('/', timeout => 10)->{content}, qr/"loaded": true/,
+like($t->get('/', timeout => 60)->{content}, qr/"loaded": true/,
     'request while the model loads: held, then served');
 is($t->gate->{state}, 'ready', 'model loaded: ready');
 
@@ -41,6 +39,6 @@ $t->stop_command($server);
 $t->wait_for(sub { $t->get('/ready')->{status} == 503 }, 'the gate to close');
 $server = $t->spawn_command(@server, 0);
 $t->wait_for(sub { $t->get('/ready')->{status} == 200 },
-    'the gate to open again', 10);
+    'the gate to open again');
 
 done_testing;

@@ -26,7 +26,7 @@ is($t->get('/initialize')->{status}, 404, '/initialize: not for clients');
 ok(!-e $t->path('app/.progress'), 'no request: no initialization');
 $t->restricted_ok('/init');
 
-my $answer = $t->get('/', timeout => 15);
+my $answer = $t->get('/');
 is($answer->{content}, "hello\n", 'first request: held, then served');
 
 is($t->gate->{trigger}{state}, 'succeeded', 'first request: trigger succeeded');

@@ -37,12 +37,12 @@ is($t->get('/search')->{status}, 503,
     'catalogue without index: search refused');
 
 $t->wait_for(sub { ($t->check('vector-index', 'search')->{observed} // 0) > 1 },
-    'progress', 10);
+    'progress');
 is($t->check('vector-index', 'search')->{expected}, 60, 'index: expected');
 is($t->check('vector-index', 'app')->{required}, JSON::PP::false,
     'index in gate app: optional');
 
-$t->wait_for(sub { $t->get('/search')->{status} == 200 }, 'the index', 20);
+$t->wait_for(sub { $t->get('/search')->{status} == 200 }, 'the index');
 $t->wait_state('ready', 'app');
 
 done_testing;

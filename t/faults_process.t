@@ -8,7 +8,6 @@ use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Latency;
 use InitGate::Fake;
-use Time::HiRes qw(time);
 
 my $silent = InitGate::Fake->silent(backlog => 1000)->port;
 my $answers = InitGate::Fake->http(200, keepalive => 1)->port;
@@ -71,9 +70,9 @@ sub during {
 }
 
 during('the prober killed', 5, sub {
-    my $begun = time;
+    my $clock = $t->clock;
     $t->kill_prober;
-    note(sprintf 'probing again after %.0f ms', 1000 * (time - $begun));
+    note(sprintf 'probing again after %.0f ms', 1000 * $clock->elapsed);
 }, lost => 5);
 
 during('reloads', 5, sub { $t->reload });
@@ -99,11 +98,12 @@ during('reloads of other checks', 5, sub {
 during('binary upgrades', 2, sub {
     (my $old, $t->{pid}) = $t->upgrade;
 
-    my $begun = time;
+    my $clock = $t->clock;
     $t->signal('QUIT', $old);
     $t->wait_exit($old);
-    note(sprintf 'QUIT took %.0f ms', 1000 * (time - $begun));
-    cmp_ok(time - $begun, '<', patience(2), 'QUIT of the old binary: duration');
+    note(sprintf 'QUIT took %.0f ms', 1000 * $clock->elapsed);
+    cmp_ok($clock->seconds, '<', patience(2),
+        'QUIT of the old binary: duration');
 });
 
 ready();

@@ -10,7 +10,6 @@ use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::ManyClients;
 use InitGate::Load;
-use Time::HiRes qw(time sleep);
 
 my $t = InitGate->new(main => 'worker_rlimit_nofile 4096;',
     events => 'worker_connections 4096;', http => '',
@@ -48,7 +47,12 @@ sub clients {
     my ($n) = @_;
 
     my $clients = InitGate::ManyClients->new($t, $n);
-    $t->wait_held($n);
+
+    # where the hold time is short some may have been refused
+    $t->wait_for(sub {
+        my $gate = $t->gate;
+        return $gate->{held} + $gate->{held_refused} == $n;
+    }, "$n requests to be held");
 
     return $clients;
 }
@@ -59,18 +63,18 @@ sub ending {
     my ($signal) = @_;
 
     my @pids = ($t->{pid}, $t->workers);
-    my $begun = time;
+    my $clock = $t->clock;
 
     $t->signal($signal);
     $t->wait_exit(@pids);
     delete $t->{pid};
 
-    return time - $begun;
+    return $clock->seconds;
 }
 
 # no held requests
 
-started(http => conf('60s'));
+started(http => conf('10m'));
 cmp_ok(ending('QUIT'), '<', patience(1), 'QUIT, none held: quick');
 
 # the gate opens while the workers shut down: it is still probed
@@ -81,15 +85,20 @@ my @pids = $t->workers;
 my $prober = $t->prober;
 $t->signal('QUIT');
 $t->wait_for(sub { !$t->workers }, 'workers to shut down');
-sleep 0.1;
+
+# the time of so many of its timers
+
+my $timers = qr/ $prober#\d+: event timer del: /;
+my $seen = $t->log_count($timers);
+$t->wait_log($timers, $seen + 5);
 ok($t->alive($prober), 'QUIT, requests held: the prober stays');
 
 $t->write('app');
-my $begun = time;
+my $clock = $t->clock;
 is_deeply({$clients->statuses}, { 200 => 40 },
     'QUIT, the gate opens: all served');
 $t->wait_exit(@pids);
-cmp_ok(time - $begun, '<', patience(1.5), 'QUIT, the gate opens: quick');
+cmp_ok($clock->seconds, '<', patience(1.5), 'QUIT, the gate opens: quick');
 delete $t->{pid};
 is(logged($t, 'app')->{held_passed}, 40,
     'QUIT, the gate opens: logged');
@@ -107,7 +116,7 @@ is(logged($t, 'app')->{held_refused}, 40,
 
 # worker_shutdown_timeout
 
-started(http => conf('60s'), main => $t->{main}
+started(http => conf('10m'), main => $t->{main}
     . 'worker_shutdown_timeout 500ms;');
 $clients = clients(1000);
 cmp_ok(ending('QUIT'), '<', patience(2), 'worker_shutdown_timeout: not longer');
@@ -123,10 +132,10 @@ my ($other) = grep { $_ != $prober } $t->workers;
 $clients = clients(40);
 $t->signal('STOP', $other);
 @pids = ($t->{pid}, $t->workers);
-$begun = time;
+$clock = $t->clock;
 $t->signal('QUIT');
 $t->wait_for(sub { !$t->alive($prober) }, 'the prober to exit');
-cmp_ok(time - $begun, '<', patience(2),
+cmp_ok($clock->seconds, '<', patience(2),
     'worker_shutdown_timeout, other worker stopped: prober exits');
 $t->signal('CONT', $other);
 $t->wait_exit(@pids);
@@ -143,15 +152,15 @@ is_deeply({$clients->statuses}, { lost => 100 }, 'TERM: connections closed');
 
 # all clients leave during the shutdown
 
-started(http => conf('60s'), main => 'worker_rlimit_nofile 4096;');
+started(http => conf('10m'), main => 'worker_rlimit_nofile 4096;');
 $clients = clients(20);
 @pids = $t->workers;
 $t->signal('QUIT');
 $t->wait_for(sub { !$t->workers }, 'workers to shut down');
 $clients->leave;
-$begun = time;
+$clock = $t->clock;
 $t->wait_exit(@pids);
-cmp_ok(time - $begun, '<', patience(1), 'QUIT, clients leave: quick');
+cmp_ok($clock->seconds, '<', patience(1), 'QUIT, clients leave: quick');
 delete $t->{pid};
 is(logged($t, 'app')->{gone}, 20, 'QUIT, clients leave: logged');
 
@@ -165,13 +174,13 @@ $t->signal('QUIT');
 $t->wait_for(sub { !$t->workers }, 'workers to shut down');
 $t->allow(qr/exited on signal 9/);
 $t->signal('KILL', $prober);
-$begun = time;
+$clock = $t->clock;
 my %answers = $clients->statuses;
 cmp_ok($answers{503}, '>', 0,
     'QUIT, prober killed: requests of other workers refused');
 cmp_ok($answers{503} + $answers{lost}, '==', 40,
     'QUIT, prober killed: no other results');
-cmp_ok(time - $begun, '<', patience(6),
+cmp_ok($clock->seconds, '<', patience(6),
     'QUIT, prober killed: refused before the end of the hold time');
 $t->wait_exit(@pids);
 delete $t->{pid};

@@ -132,7 +132,7 @@ $checks
         check file /no/such/file name=never;
         interval 100ms;
         backoff 100ms;
-        timeout 2s;
+        timeout 1m;
     }
 
     server {
@@ -149,7 +149,7 @@ my $all = sub {
 $t->wait_for(sub {
     my $now = $all->();
     return !grep { $now->{$_}{attempts} < 12 } keys %peer;
-}, 'a dozen probes of each', 10);
+}, 'a dozen probes of each');
 
 my $now = $all->();
 

@@ -18,7 +18,7 @@ my $t = InitGate->new(also => InitGate::Load::BACKGROUND, http => <<'CONF');
         listen 127.0.0.1:%%PORT_8080%%;
         root %%DIR%%/html;
         init_gate app;
-        init_hold 20s;
+        init_hold 10m;
 
         location /conn { limit_conn conn 2; limit_conn_status 429; }
         location /req { limit_req zone=req; limit_req_status 429; }

@@ -49,12 +49,12 @@ sub ticks {
 sub took {
     my ($name, $bound, $code) = @_;
 
-    my $begun = time;
+    my $clock = $t->clock;
     my $result = $code->();
-    my $took = time - $begun;
 
-    note(sprintf '%s: %.0f ms', $name, $took * 1000);
-    cmp_ok($took, '<', patience($bound), "$name: not longer than $bound s");
+    note(sprintf '%s: %.0f ms', $name, $clock->elapsed * 1000);
+    cmp_ok($clock->seconds, '<', patience($bound),
+        "$name: not longer than $bound s");
 
     return $result;
 }

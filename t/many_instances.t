@@ -59,7 +59,7 @@ my $before = clients();
 $_->run for @many;
 
 for my $t (@many) {
-    $t->wait_for(sub { !grep { $_->{attempts} < 3 } checks($t) }, 'probes', 15);
+    $t->wait_for(sub { !grep { $_->{attempts} < 3 } checks($t) }, 'probes');
 }
 
 is(connections(), scalar @many,
@@ -78,7 +78,7 @@ $some->wait_for(sub {
         grep { ($_->{reason} // '') eq 'too_many_connections' } checks($_)
     } @others;
     return $without;
-}, 'an instance without a connection', 15);
+}, 'an instance without a connection');
 
 is($without->get('/ready')->{status}, 503, 'too many connections: gate closed');
 
@@ -89,7 +89,7 @@ qx(redis-cli -p $redis_port set warm 1);
 
 for my $t (@many, @others) {
     $t->wait_for(sub { $t->get('/ready')->{status} == 200 },
-        'the gates to open', 15);
+        'the gates to open');
 }
 
 $some->wait_for(sub { connections() == 0 },

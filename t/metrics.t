@@ -29,7 +29,7 @@ my $t = InitGate->new(http => <<'CONF');
         listen 127.0.0.1:%%PORT_8080%%;
         location / { init_gate app; }
         location = /open { init_gate open;  empty_gif; }
-        location = /held { init_gate app;  init_hold 30s; }
+        location = /held { init_gate app;  init_hold 10m; }
         location = /init { init_status details=on; }
         location = /init/metrics { init_status format=prometheus; }
     }
@@ -132,7 +132,7 @@ if ($pid == 0) {
 
 END { kill 'KILL', $pid if $pid }
 
-my $http = HTTP::Tiny->new(timeout => 10);
+my $http = HTTP::Tiny->new(timeout => patience(60));
 
 sub ask {
     my ($path, %args) = @_;
@@ -152,13 +152,13 @@ sub results {
            ? scalar @{$reply->{data}{result}} : -1;
 }
 
-$t->wait_for(sub { results('up == 1') == 1 }, 'Prometheus to scrape', 30);
+$t->wait_for(sub { results('up == 1') == 1 }, 'Prometheus to scrape');
 
 $t->wait_for(sub {
     grep { $_->{state} eq 'firing'
            && $_->{labels}{alertname} eq 'InitGateClosed'
            && $_->{labels}{gate} eq 'app' } @{ask('alerts')->{data}{alerts}};
-}, 'the alert', 15);
+}, 'the alert');
 
 my @alerts = map { "$_->{labels}{alertname} " . ($_->{labels}{gate} // '') }
     @{ask('alerts')->{data}{alerts}};
@@ -197,7 +197,7 @@ $t->write("tree/4");
 $t->write('marker');
 
 $t->wait_for(sub { !@{ask('alerts')->{data}{alerts} // [1]} },
-             'the alert to end', 15);
+             'the alert to end');
 like($t->http_read($waiting)->{raw} // '', qr/^HTTP\/1\.1 404/,
      'held request: passed on when the gate opens');
 

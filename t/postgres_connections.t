@@ -69,7 +69,7 @@ $t->run(http => <<"CONF");
               "query=SELECT pg_sleep(30)" timeout=500ms;
         check postgres "$db application_name=slow" name=waits rows=locked:1
               timeout=1s;
-        check postgres "$db application_name=slow" name=beside timeout=5s
+        check postgres "$db application_name=slow" name=beside timeout=1m
               "query=SELECT count(*) FROM here" min=2;
     }
     init_checks once {
@@ -82,9 +82,9 @@ $t->run(http => <<"CONF");
         check postgres "host=127.0.0.1 port=$hangs user=a" name=first_hangs
               timeout=500ms;
         check postgres "host=127.0.0.1 port=$hangs user=a" name=second
-              timeout=5s;
+              timeout=1m;
         check postgres "host=127.0.0.1 port=$hangs user=a" name=third_hangs
-              timeout=5s;
+              timeout=1m;
     }
     server {
         listen 127.0.0.1:%%PORT_8080%%;
@@ -128,7 +128,7 @@ settles($t, 'waits', 'running locked');
 
 $attempts = $t->check('beside')->{attempts};
 $t->wait_for(sub { $t->check('beside')->{attempts} > $attempts + 2 },
-    'probes of "beside"', 10);
+    'probes of "beside"');
 is($t->check('beside')->{verdict}, 'waiting',
     'table locked: check of another table not affected');
 is(backends('slow'), 1, 'table locked: connection kept');
@@ -155,8 +155,7 @@ settles($t, 'first_hangs', 'passed');
 
 settles($t, 'once', 'passed');
 $attempts = $t->check('once')->{attempts};
-$t->wait_for(sub { $t->check('once')->{attempts} > $attempts + 10 }, 'probes',
-    10);
+$t->wait_for(sub { $t->check('once')->{attempts} > $attempts + 10 }, 'probes');
 is_deeply([grep { $_->[0] ne 'passed' } @{$t->check('once')->{recent}}], [],
     'kept connection closed at the query: no other verdicts');
 

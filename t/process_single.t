@@ -22,7 +22,7 @@ sub conf {
     server {
         listen 127.0.0.1:%%PORT_8080%%;
         access_log %%DIR%%/decisions.log decisions;
-        location / { init_gate app;  init_hold 30s;  empty_gif; }
+        location / { init_gate app;  init_hold 10m;  empty_gif; }
         location = /init { init_status details=on;  access_log off; }
     }
 CONF

@@ -32,7 +32,7 @@ sub works_with {
     server {
         listen 127.0.0.1:%%PORT_8080%% $listen;
         access_log %%DIR%%/decisions.log decisions;
-        location / { init_gate app swings;  init_hold 30s;  empty_gif; }
+        location / { init_gate app swings;  init_hold 10m;  empty_gif; }
         location = /cached {
             init_gate app;
             proxy_pass http://127.0.0.1:%%PORT_8081%%;

@@ -95,7 +95,7 @@ $t->run(http => <<"CONF");
         check redis redis://127.0.0.1:@{[$frozen->port]}  name=stiff  key=k
                                                           timeout=200ms;
         check redis redis://127.0.0.1:@{[$frozen->port]}  name=patient
-                                                          timeout=5s;
+                                                          timeout=1m;
 
         check redis redis://:pw\@127.0.0.1:@{[$late->port]}/2   name=late
                                                                 key=a;

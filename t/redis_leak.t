@@ -79,7 +79,7 @@ sub probed {
     my ($more) = @_;
 
     my $from = probes();
-    $t->wait_for(sub { probes() > $from + $more }, "$more probes", 30);
+    $t->wait_for(sub { probes() > $from + $more }, "$more probes");
 }
 
 sub fill {

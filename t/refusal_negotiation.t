@@ -28,7 +28,7 @@ my $t = InitGate->new(http => <<"CONF");
         location / { }
         location /json { init_response json; }
         location /html { init_response html; }
-        location /held { init_hold 30s; }
+        location /held { init_hold 10m; }
         location /off  { init_response off; }
         location /page { init_response off;  error_page 503 /sorry.html; }
         location = /sorry.html { init_gate off;  return 503 "so sorry"; }

@@ -144,7 +144,7 @@ $t->reload(http => conf('two', 'again'));
 # an old prober stays, since it holds a request
 
 $t->reload(http => conf('two', 'again')
-    =~ s/(init_gate app;)/$1 init_hold 30s;/r);
+    =~ s/(init_gate app;)/$1 init_hold 10m;/r);
 my ($waiting) = $t->hold(1, '/app', 'app');
 
 # so many gates that the new workers have another shared memory

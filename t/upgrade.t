@@ -27,7 +27,7 @@ my $t = InitGate->new(http => InitGate::Load::LOG . <<"CONF");
         listen 127.0.0.1:%%PORT_8080%%;
         access_log %%DIR%%/decisions.log decisions;
         location / { init_gate app;  empty_gif; }
-        location = /late { init_gate late;  init_hold 30s;  empty_gif; }
+        location = /late { init_gate late;  init_hold 10m;  empty_gif; }
         location = /init { init_status details=on;  access_log off; }
     }
 CONF

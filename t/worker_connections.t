@@ -30,7 +30,7 @@ my $t = InitGate->new(workers => 1, events => 'worker_connections 32;',
         listen 127.0.0.1:%%PORT_8080%%;
         access_log %%DIR%%/decisions.log decisions;
         location / { init_gate app;  empty_gif; }
-        location = /closed { init_gate closed;  init_hold 30s;  empty_gif; }
+        location = /closed { init_gate closed;  init_hold 10m;  empty_gif; }
         location = /init { init_status details=on;  access_log off; }
     }
 CONF

@@ -61,12 +61,14 @@ package InitGate;
 #              if there is no response)
 # Status       json(URI); gates, gate([NAME]), check(NAME [, GATE]) of /init,
 #              which must have details; hold(N, URI [, GATE]) sends N requests
-#              and waits until they are held (returns sockets)
+#              and waits until they are held (returns sockets);
+#              time_of(TEXT): seconds since the epoch
 # Waiting      wait_for(CODE, WHAT [, SECONDS]);
 #              wait_log(REGEX [, COUNT [, SECONDS]]); log, log_count(REGEX);
 #              wait_state(STATE [, GATE [, SECONDS]]), wait_ready([GATE
 #              [, SECONDS]]), wait_held(N [, GATE [, SECONDS]]);
-#              wait_listen(PORT), wait_exit(PIDS)
+#              wait_listen(PORT), wait_exit(PIDS); clock: an InitGate::Clock,
+#              for every limit of time
 # Files        write(NAME, TEXT), read(NAME), remove(NAME), touch(NAME, TIME),
 #              dir, path(NAME)
 # Config       conf_error(TEXT in http {}) runs "nginx -t": exit status, output;
@@ -90,7 +92,9 @@ use File::Basename ();
 use File::Path ();
 use File::Temp ();
 use HTTP::Tiny;
+use InitGate::Clock ();
 use InitGate::Descriptors ();
+use InitGate::Port ();
 use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
@@ -98,6 +102,7 @@ use JSON::PP ();
 use POSIX ();
 use Test::More import => ['!done_testing'];
 use Time::HiRes qw(time sleep);
+use Time::Local ();
 
 use Exporter ();
 our @EXPORT = ((grep { $_ ne 'done_testing' } @Test::More::EXPORT),
@@ -202,30 +207,12 @@ sub remove {
 
 # configuration
 
-# Ports below the range of the kernel for clients, so that no connection takes
-# one before nginx listens.  The UDP port of the same number is bound until the
-# end of the test, so that no other test takes the port.
+# the same one for the same name
 
 sub port {
     my ($self, $name) = @_;
 
-    my $port = \$self->{ports}{$name // 8080};
-
-    for (1 .. 1000) {
-        return $$port if $$port;
-
-        my $try = 10000 + int rand 20000;
-        my $lock = IO::Socket::INET->new(Proto => 'udp',
-            LocalAddr => "127.0.0.1:$try") or next;
-
-        IO::Socket::INET->new(Proto => 'tcp', Listen => 1, ReuseAddr => 1,
-            LocalAddr => "127.0.0.1:$try") or next;
-
-        push @{$self->{locks}}, $lock;
-        $$port = $try;
-    }
-
-    die "no free port";
+    return $self->{ports}{$name // 8080} //= InitGate::Port::claim();
 }
 
 
@@ -366,7 +353,13 @@ sub spawn {
 sub nginx {
     my ($self, @args) = @_;
 
-    waitpid $self->spawn(@args), 0;
+    my $pid = $self->spawn(@args);
+
+    until (waitpid $pid, POSIX::WNOHANG()) {
+        InitGate::Clock::sample_all();
+        sleep 0.002;
+    }
+
     my $status = $? >> 8 || $? & 127;
 
     return ($status, $self->hear($self->read('said'), 'what nginx said'));
@@ -567,16 +560,25 @@ sub upgrade {
 sub quit {
     my ($self, $signal) = @_;
 
-    my $pid = delete $self->{pid} // return 0;
-    my $start = time;
+    my $pid = $self->{pid} // return 0;
+    my $clock = $self->clock;
+    my $seconds;
 
     kill $signal // 'QUIT', $pid;
 
-    while (time - $start < patience($self->{quit})) {
+    do {
         waitpid $self->{child}, POSIX::WNOHANG() if $self->{child};
-        return time - $start if !$self->alive($pid);
+        $seconds = $clock->seconds;
+
+        if (!$self->alive($pid)) {
+            delete $self->{pid};
+            return $seconds;
+        }
+
         sleep 0.005;
-    }
+
+    } while ($seconds < patience($self->{quit})
+             && $clock->elapsed < patience(120));
 
     $self->kill_all;
 
@@ -616,7 +618,7 @@ sub request {
 
     my $http = HTTP::Tiny->new(max_redirect => 0, keep_alive => 0,
         agent => 'init-gate-test',
-        timeout => patience(delete $args{timeout} // 10));
+        timeout => patience(delete $args{timeout} // 60));
 
     my $answer = $http->request($method, "http://127.0.0.1:$port$uri", \%args);
     $self->hear(join("\n", %{$answer->{headers}},
@@ -666,6 +668,18 @@ sub check {
 }
 
 
+# seconds since the epoch, of a time as the status has them
+
+sub time_of {
+    my ($self, $text) = @_;
+
+    my ($y, $m, $d, $h, $min, $s) = ($text // '')
+        =~ /^(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+\.\d{3})Z$/ or return 0;
+
+    return Time::Local::timegm(0, $min, $h, $d, $m - 1, $y) + $s;
+}
+
+
 sub connect {
     my ($self, $to) = @_;
 
@@ -687,7 +701,7 @@ sub raw {
 
     $socket->syswrite($self->fill($bytes));
 
-    while ($select->can_read(patience($args{timeout} // 5))) {
+    while ($select->can_read(patience($args{timeout} // 60))) {
         last if !sysread $socket, $got, 65536, length $got;
     }
 
@@ -708,7 +722,7 @@ sub http_read {
         my ($done) = @_;
 
         until ($done->()) {
-            $select->can_read(patience($timeout // 5)) or return 0;
+            $select->can_read(patience($timeout // 60)) or return 0;
             sysread $socket, $raw, 1, length $raw or return 0;
         }
 
@@ -799,16 +813,22 @@ sub statuses {
 
 # waiting
 
+# as long as it takes on a very slow machine: only what fails takes so long
+
 sub wait_for {
     my ($self, $code, $what, $seconds) = @_;
 
-    my $end = time + patience($seconds // 10);
+    my $begun = time;
+    my $end = $begun + patience($seconds // 60);
 
     while (1) {
         my $result = $code->();
+        InitGate::Clock::sample_all();
         return $result if $result;
         last if time > $end;
-        sleep 0.01;
+
+        # on a busy machine others shall get on
+        sleep time - $begun < 2 ? 0.01 : 0.05;
     }
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -818,13 +838,36 @@ sub wait_for {
 }
 
 
+# for limits of time
+
+sub clock { InitGate::Clock->new(sub { map { $_->{pid} // () } @all }) }
+
+
 sub log { $_[0]->read('error.log') }
 
+
+# a log at debug level is long, so that what has been read is not read again
 
 sub log_count {
     my ($self, $regex) = @_;
 
-    return scalar grep { $_ =~ $regex } split /\n/, $self->log;
+    open my $fh, '<:raw', $self->path('error.log') or return 0;
+
+    my $seen = $self->{counted}{$regex} //= { count => 0, read => 0, file => 0 };
+    my ($file, $size) = (stat $fh)[1, 7];
+
+    @$seen{qw(count read file)} = (0, 0, $file)
+        if $file != $seen->{file} || $size < $seen->{read};
+
+    seek $fh, $seen->{read}, 0;
+
+    while (my $line = <$fh>) {
+        last if $line !~ /\n\z/;
+        $seen->{read} += length $line;
+        $seen->{count}++ if $line =~ $regex;
+    }
+
+    return $seen->{count};
 }
 
 
@@ -868,7 +911,7 @@ sub wait_held {
     my $done = $self->wait_for(sub {
         $held = ($self->gate($gate) // {})->{held} // -1;
         return $held == $n;
-    }, "$n requests to be held", $seconds // 20);
+    }, "$n requests to be held", $seconds);
 
     diag("$held are held") if !$done;
 

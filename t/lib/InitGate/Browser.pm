@@ -48,7 +48,7 @@ sub browse {
             dir => $t->dir, patience => patience(1) }));
 
     local $SIG{ALRM} = sub { kill 'TERM', $pid };
-    alarm patience(120);
+    alarm patience(600);
 
     $to->autoflush(1);
     my ($ended, $said) = (0, '');

@@ -23,9 +23,9 @@ use warnings;
 use Cwd ();
 use File::Basename ();
 use File::Temp ();
+use InitGate::Port ();
 use IO::Socket::INET;
 use POSIX ();
-use Test::TCP ();
 use Time::HiRes qw(time sleep);
 
 my $top = Cwd::abs_path(File::Basename::dirname(__FILE__) . '/../../..');
@@ -47,7 +47,7 @@ sub new {
         ready => sub { 1 },
         dir => File::Temp::tempdir('init-gate-XXXXXX', TMPDIR => 1,
                                    CLEANUP => 1),
-        port => Test::TCP::empty_port(),
+        port => InitGate::Port::claim(),
         %args,
     }, $class;
 
@@ -94,8 +94,8 @@ sub count {
 
     my $ok = eval {
         # an incomplete count is an error
-        local $SIG{ALRM} = sub { die "no end within 120 s" };
-        alarm 120;
+        local $SIG{ALRM} = sub { die "no end within 600 s" };
+        alarm 600;
 
         my $socket = $self->connect;
 
@@ -159,7 +159,7 @@ CONF
 sub connect {
     my ($self) = @_;
 
-    my $until = time + 60;
+    my $until = time + 300;
 
     while (time < $until) {
         my $socket = IO::Socket::INET->new("127.0.0.1:$self->{port}");

@@ -69,7 +69,7 @@ sub settles {
 
         return (ref $expected ? $got =~ $expected : $got eq $expected)
             && (!$message || ($check->{message} // '') =~ $message);
-    }, "$name: $expected", 20);
+    }, "$name: $expected");
 
     $settled ? Test::More::pass("$name: $expected")
         : Test::More::diag('it is ' . words($check) . ': '
@@ -90,7 +90,7 @@ sub verdicts {
         %check = map { $_->{name} => $_ } map { @{$_->{checks}} } $t->gates;
         return !grep { ($check{$_->[0]}{verdict} // 'pending') eq 'pending' }
             @expected;
-    }, 'a verdict of each check', 20);
+    }, 'a verdict of each check');
 
     for (@expected) {
         my ($name, $expected, $message, $label) = @$_;

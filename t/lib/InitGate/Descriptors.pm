@@ -5,7 +5,7 @@ package InitGate::Descriptors;
 #
 #     is(join("\n", left($t)), '', 'no descriptor left open');
 #
-# left($t)      waits up to 3 s until there are none, and returns those that
+# left($t)      waits up to 30 s until there are none, and returns those that
 #               are left, a line for each.  Expected are, in a worker:
 #               - the files of its master, once each;
 #               - the listening sockets of its master;
@@ -30,7 +30,7 @@ my ($LISTEN, $CLOSE_WAIT) = ('0A', '08');
 sub left {
     my ($t) = @_;
 
-    my $end = time + InitGate::patience(3);
+    my $end = time + InitGate::patience(30);
     my @left;
 
     while (@left = look($t)) {

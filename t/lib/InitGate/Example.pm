@@ -135,21 +135,12 @@ sub command_ok {
 sub restricted_ok {
     my ($self, $uri) = @_;
 
-    my $answer = HTTP::Tiny->new(local_address => '127.0.0.2')
+    my $answer = HTTP::Tiny->new(timeout => patience(60),
+        local_address => '127.0.0.2')
         ->get('http://127.0.0.1:' . $self->port(8080) . $uri);
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     is($answer->{status}, 403, "$uri, address not allowed: 403");
-}
-
-
-# the intervals of the examples are longer than those of tests
-
-sub wait_for {
-    my ($self, $code, $what, $seconds) = @_;
-
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    return $self->SUPER::wait_for($code, $what, $seconds // 20);
 }
 
 

@@ -46,6 +46,7 @@ use warnings;
 
 use File::Path ();
 use File::Temp ();
+use InitGate::Port ();
 use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
@@ -138,12 +139,12 @@ sub start {
         chmod 0777, $self->{unix};
 
     } else {
+        $self->{port} //= InitGate::Port::claim();
         $listen = IO::Socket::INET->new(Proto => 'tcp', ReuseAddr => 1,
-            LocalAddr => '127.0.0.1', LocalPort => $self->{port} // 0,
+            LocalAddr => '127.0.0.1', LocalPort => $self->{port},
             Listen => 1) or die "listen: $!";
         # IO::Socket takes a backlog of 0 for the default
         listen $listen, $self->{backlog};
-        $self->{port} = $listen->sockport;
     }
 
     my $pid = fork // die "fork: $!";
@@ -298,7 +299,7 @@ sub fetch {
     my $socket = $self->{socket} // return 0;
 
     if (!($socket->can('pending') && $socket->pending)) {
-        IO::Select->new($socket)->can_read($seconds // 30) or return 0;
+        IO::Select->new($socket)->can_read($seconds // 600) or return 0;
     }
 
     my $size = $socket->sysread(my $bytes, 65536) or return 0;

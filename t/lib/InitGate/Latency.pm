@@ -45,6 +45,7 @@ use strict;
 use warnings;
 
 use InitGate;
+use InitGate::Clock qw(waited);
 use IO::Select;
 use IO::Socket::INET;
 use POSIX ();
@@ -99,6 +100,10 @@ sub begin {
     my ($self) = @_;
 
     $self->{file} = $self->{t}->path('latency.' . ++$self->{turn});
+
+    # a signal would interrupt a request
+    pipe $self->{stopped}, $self->{stop} or die "pipe: $!";
+
     $self->{pid} = fork // die "fork: $!";
 
     if ($self->{pid} == 0) {
@@ -114,19 +119,18 @@ sub begin {
 sub client {
     my ($self) = @_;
 
-    my $stop = 0;
-    local $SIG{TERM} = sub { $stop = 1 };
-    local $SIG{INT} = 'DEFAULT';
+    local $SIG{INT} = local $SIG{TERM} = 'DEFAULT';
 
+    my $stop = IO::Select->new($self->{stopped});
     open my $out, '>:raw', $self->{file} or die "$self->{file}: $!";
     my (%socket, %workers);
 
-    until ($stop) {
+    until ($stop->can_read(0)) {
         my @sides = qw(with without);
         @sides = reverse @sides if rand() < 0.5;
 
         for my $side (@sides) {
-            my %before = map { $_ => scalar waited($_) } $$,
+            my %before = map { $_ => waited($_) } $$,
                 keys %{$workers{$side}};
             my $begun = time;
 
@@ -154,18 +158,6 @@ sub client {
 }
 
 
-# seconds that it was ready to run, and was not run
-
-sub waited {
-    my ($pid) = @_;
-
-    open my $fh, '<', "/proc/$pid/schedstat" or return;
-    my (undef, $waited) = split ' ', <$fh> // return;
-
-    return $waited / 1e9;
-}
-
-
 # what became of a request, and in which worker
 
 sub ask {
@@ -181,11 +173,11 @@ sub ask {
         : "Host: localhost\r\nConnection: close\r\n\r\n";
 
     my $select = IO::Select->new($$socket);
-    my $end = time + InitGate::patience(10);
+    my $end = time + InitGate::patience(60);
     my $got = '';
 
     while (time < $end) {
-        next if !$select->can_read(1);
+        $select->can_read($end - time) or last;
         sysread $$socket, $got, 65536, length $got or last;
 
         next if $got !~ m{^HTTP/1\.1 (\d+).*?\r\n\r\n}s;
@@ -252,7 +244,7 @@ sub more {
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    $self->{t}->wait_for(sub { $pairs->() >= $goal }, "$n more requests", 20);
+    $self->{t}->wait_for(sub { $pairs->() >= $goal }, "$n more requests", 300);
 
     return $self;
 }
@@ -264,7 +256,7 @@ sub stop {
     my $pid = delete $self->{pid} // return;
 
     local $?;
-    kill 'TERM', $pid;
+    syswrite $self->{stop}, 'x';
     waitpid $pid, 0;
 }
 
@@ -354,7 +346,7 @@ sub ended {
         return ($check->{verdict} // '') eq $verdict
             && ($check->{reason} // '') eq ($reason // '')
             && 2 <= grep { $_->[0] eq $verdict } @{$check->{recent}};
-    }, "$name to end as it should", 20);
+    }, "$name: the expected verdict twice");
 
     ok($done, join ' ', "$name:", $verdict, $reason // ())
         or diag join ', ', map { $_ // '-' }
@@ -364,7 +356,8 @@ sub ended {
 
 END {
     if ($$ == $owner) {
-        $_->stop for @all;
+        local $?;
+        kill 'KILL', grep { defined } map { $_->{pid} } @all;
     }
 }
 

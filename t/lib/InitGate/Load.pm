@@ -17,7 +17,7 @@ package InitGate::Load;
 #
 # new($t, ...)  clients => 4; uri => '/'; port => N; keepalive => 1 (0: a
 #               connection for each request); pause => 0.002 (seconds between
-#               two requests of a client); timeout => 10; ends => 0 (1: nginx
+#               two requests of a client); timeout => 60; ends => 0 (1: nginx
 #               is about to exit, and a client exits when its connection is
 #               refused or closed)
 # more(N [, STATUS]), stop, counts (a hash: the number of requests by status or
@@ -34,6 +34,11 @@ package InitGate::Load;
 # init_status
 #               are equal to those of the access log
 # counters($t, GATE [, URI [, port => N]]), logged($t, GATE) are its two sides
+#
+# lateness($t, FILE, GATE [, REGEX]) is, by the pid of a worker, for how many
+#               milliseconds after the gate had opened its first and its last
+#               held request were logged, by "access_log FILE held" of
+#               InitGate::Load::HELD; REGEX is about the URIs
 #
 # Ordinary traffic during a test, on a port of its own and at an open gate of
 # its own:
@@ -62,11 +67,15 @@ use Time::HiRes qw(time sleep);
 
 use Exporter 'import';
 our @EXPORT = qw(only_status counted_as_logged counters logged background
-    unaffected);
+    unaffected lateness);
 
 use constant LOG => <<'CONF';
     log_format decisions '$init_gate $init_gate_decision $status '
                          '$init_gate_held $request_uri';
+CONF
+
+use constant HELD => <<'CONF';
+    log_format held '$msec $pid $init_gate_decision $request_uri';
 CONF
 
 use constant BACKGROUND => <<'CONF';
@@ -91,10 +100,13 @@ sub new {
 
     my $self = bless {
         t => $t, clients => 4, uri => '/', keepalive => 1, pause => 0.002,
-        timeout => 10, port => $t->port(8080), %args,
+        timeout => 60, port => $t->port(8080), %args,
     }, $class;
 
     push @all, $self;
+
+    # a signal would interrupt a request
+    pipe $self->{stopped}, $self->{stop} or die "pipe: $!";
 
     for my $n (1 .. $self->{clients}) {
         my $file = $t->path('load.' . scalar(@all) . ".$n");
@@ -117,14 +129,13 @@ sub new {
 sub client {
     my ($self, $file) = @_;
 
-    my $stop = 0;
-    local $SIG{TERM} = sub { $stop = 1 };
-    local $SIG{INT} = 'DEFAULT';
+    local $SIG{INT} = local $SIG{TERM} = 'DEFAULT';
 
     open my $out, '>:raw', $file or die "$file: $!";
+    my $stop = IO::Select->new($self->{stopped});
     my ($socket, $used);
 
-    until ($stop) {
+    until ($stop->can_read(0)) {
         my $begun = time;
         my $result;
 
@@ -135,8 +146,7 @@ sub client {
         }
 
         if (!$socket) {
-            # a signal may have come in between
-            last if $self->{ends} || $stop;
+            last if $self->{ends};
             $result = "no_connection: $!";
 
         } else {
@@ -187,13 +197,7 @@ sub exchange {
             }
         }
 
-        my $left = $end - time;
-
-        # a signal may have come in between
-        if (!$select->can_read($left > 0 ? $left : 0)) {
-            return ('late', 0) if time >= $end;
-            next;
-        }
+        $select->can_read($end - time) or return ('late', 0);
 
         if (!sysread $socket, $got, 65536, length $got) {
             return ($got eq '' ? 'closed' : 'lost', 0);
@@ -243,7 +247,7 @@ sub more {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
     return $self->{t}->wait_for(sub { $count->() >= $goal },
-        "$n more answers", 10);
+        "$n more responses");
 }
 
 
@@ -253,10 +257,21 @@ sub stop {
     my @pids = splice @{$self->{pids}} or return $self;
 
     local $?;
-    kill 'TERM', @pids;
+    syswrite $self->{stop}, 'x';
     waitpid $_, 0 for @pids;
 
     return $self;
+}
+
+
+sub kill_clients {
+    my ($self) = @_;
+
+    my @pids = splice @{$self->{pids}} or return;
+
+    local $?;
+    kill 'KILL', @pids;
+    waitpid $_, 0 for @pids;
 }
 
 
@@ -296,13 +311,31 @@ sub logged {
 }
 
 
-# the log is written after the answer
+sub lateness {
+    my ($t, $file, $gate, $regex) = @_;
+
+    my $opened = $t->time_of($t->gate($gate)->{opened_at});
+    my %late;
+
+    for (split /\n/, $t->read($file)) {
+        my ($at, $pid, $decision, $uri) = split ' ';
+        next if $decision ne 'held_passed' || $regex && $uri !~ $regex;
+
+        push @{$late{$pid}}, 1000 * ($at - $opened);
+    }
+
+    return { map { my @sorted = sort { $a <=> $b } @{$late{$_}};
+                   $_ => [@sorted[0, -1]] } keys %late };
+}
+
+
+# the log is written after the response
 
 sub counted_as_logged {
     my ($t, $gate, @where) = @_;
 
     my ($counters, $logged);
-    my $end = time + InitGate::patience(2);
+    my $end = time + InitGate::patience(30);
 
     do {
         ($counters, $logged) = (counters($t, $gate, @where),
@@ -347,9 +380,9 @@ sub unaffected {
     my $answers = $count{200} // 0;
     my %seen = (answered => { %count }, logged => {});
 
-    # the log is written after the answer
+    # the log is written after the response
 
-    for (my $end = time + InitGate::patience(2); time < $end; sleep 0.02) {
+    for (my $end = time + InitGate::patience(30); time < $end; sleep 0.02) {
         my @log = split /\n/, $t->read('background.log');
 
         $seen{logged} = {};
@@ -383,7 +416,7 @@ sub unaffected {
 
 END {
     if ($$ == $owner) {
-        $_->stop for @all;
+        $_->kill_clients for @all;
     }
 }
 

@@ -8,7 +8,7 @@ package InitGate::ManyClients;
 #     my %count = $clients->statuses;     # how many had a status, or "lost"
 #
 # new($t, N, uri => '/', port => N)
-# statuses   waits until all are answered (20 s)
+# statuses   waits until all are answered 
 # leave      all close their connections at once
 
 use strict;
@@ -99,7 +99,7 @@ sub statuses {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
     $self->{t}->wait_for(sub { !grep { !-e } @{$self->{files}} },
-        'all to be answered', 20);
+        'all to be answered');
 
     my %count;
 
