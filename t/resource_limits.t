@@ -62,7 +62,7 @@ sub fill {
             && sysread $socket, my $got, 1;
 
         return $t->log_count(qr/check "http" error/) > $errors;
-    }, "$name: a probe without resources", 30);
+    }, "$name: a probe without resources");
 
     note("$name: clients: " . $#others);
 

@@ -47,28 +47,35 @@ sub traced {
         exit;
     }
 
-    my %before = attempts($t);
+    # the requests are among the lines, so that calls and probes are counted
+    # between the same two moments
+
+    my %before = attempts($t, 'begin');
 
     $t->wait_for(sub {
-        my %now = attempts($t);
+        my %now = attempts($t, 'more');
         return !grep { $now{$_} < $before{$_} + 80 } @names;
-    }, 'probes', 20);
+    }, 'probes');
 
-    my %probes = attempts($t);
+    my %probes = attempts($t, 'end');
     $probes{$_} -= $before{$_} for keys %probes;
 
     kill 'INT', $pid;
     waitpid $pid, 0;
 
-    return (\%probes, split /\n/, $t->read('strace'));
+    my ($lines) = $t->read('strace')
+        =~ m{"GET /init\?begin .*?\n(.*\n).*?"GET /init\?end }s;
+
+    return (\%probes, split /\n/, $lines // '');
 }
 
 
 sub attempts {
-    my ($t) = @_;
+    my ($t, $word) = @_;
 
     return map { $_->{name} => $_->{attempts} }
-        @{$t->gate->{checks}};
+        @{$t->json("/init?$word")->{gates}[0]{checks}};
 }
+
 
 1;
