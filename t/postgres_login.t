@@ -62,6 +62,7 @@ my $db = "host=127.0.0.1 port=$port dbname=test";
 $t->run(main => 'user www-data;', http => <<"CONF");
     init_checks app {
         interval 50ms;
+        timeout 1m;
         backoff 100ms;
         check postgres "$db user=guest" name=trust;
         check postgres "$db user=app password='$inline'" name=inline;
@@ -95,6 +96,7 @@ $t->run(main => 'user www-data;', http => <<"CONF");
     }
     init_checks single {
         interval 50ms;
+        timeout 1m;
         backoff 50ms;
         latch off;
         check postgres "$db user=single application_name=one" name=single;
@@ -167,7 +169,7 @@ settles($t, 'single', 'passed');
 
 like(server_log($pg), qr/application_name=nginx-init-gate/,
     'server log: default application name');
-like(server_log($pg), qr/application_name=one/, 
+like(server_log($pg), qr/application_name=one/,
     'server log: configured application name');
 
 # no password in any output

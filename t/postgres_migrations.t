@@ -351,6 +351,7 @@ my $checks = join "\n        ", @checks;
 $t->run(http => <<"CONF");
     init_checks app {
         interval 100ms;
+        timeout 1m;
         $checks
     }
     server {
@@ -366,7 +367,7 @@ is(scalar @expected, scalar @checks, 'every check has an expected verdict');
 
 my ($connections) = psql($pg, "SELECT count(*) FROM pg_stat_activity"
     . " WHERE application_name = 'nginx-init-gate'");
-is($connections->[0], 1, 
+is($connections->[0], 1,
     scalar @checks . ' checks of a database: one connection');
 
 done_testing;

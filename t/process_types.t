@@ -25,6 +25,7 @@ sub works_with {
         check http http://127.0.0.1:%%PORT_8081%%/;
         check tcp 127.0.0.1:%%PORT_8081%%;
         interval 20ms 20ms;
+        timeout 1m;
         latch off;
     }
 

@@ -24,7 +24,8 @@ sub server {
     init_checks app {
         check http http://127.0.0.1:$http/;
         check file %%DIR%%/marker  contains=x;
-        interval 30ms 30ms;  backoff 30ms;  latch off;  fall 1;
+        interval 30ms 30ms;
+        timeout 1m;  backoff 30ms;  latch off;  fall 1;
     }
     server {
         listen 127.0.0.1:%%PORT_8080%%;

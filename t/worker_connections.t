@@ -18,12 +18,14 @@ my $t = InitGate->new(workers => 1, events => 'worker_connections 32;',
     init_checks app {
         check http http://127.0.0.1:@{[$fake->port]}/;
         interval 50ms 50ms;
+        timeout 1m;
         latch off;
         fall 1;
     }
     init_checks closed {
         check http http://127.0.0.1:@{[$fake->port]}/ status=404;
         interval 50ms;
+        timeout 1m;
     }
 
     server {
