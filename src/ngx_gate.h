@@ -144,7 +144,8 @@ struct ngx_gate_check_s {
 
 struct ngx_gate_probe_s {
     ngx_gate_check_t         *check;
-    void                     *state;        /* NULL before the first start */
+    void                     *state;        /* of the type, state_size bytes,
+                                               zeroed before the first start */
     ngx_resolver_t           *resolver;     /* NULL: resolve as the host does */
     ngx_pool_t               *pool;         /* as long-lived as the probe */
     ngx_log_t                *log;          /* set log->action to the step */
@@ -152,7 +153,8 @@ struct ngx_gate_probe_s {
 
     ngx_gate_result_t         result;
     void                    (*done)(ngx_gate_probe_t *probe);
-    void                     *data;         /* whose "done" it is */
+    void                    (*due)(ngx_gate_probe_t *probe);
+    void                     *data;         /* of "done" and "due" */
 };
 
 
@@ -171,7 +173,7 @@ struct ngx_gate_probe_s {
  *         let go of everything kept between runs (connections, descriptors,
  *         timers, memory).  start() may be called again afterwards.  It is
  *         called at a timeout, when the check is no longer needed, and when
- *         the worker exits; also twice, also before the first start(), never
+ *         the worker exits; also twice, never before the first start() or
  *         from within ngx_gate_probe_end().
  *
  * Every timer a type sets is cancelable.  The time limit of a run is not the
@@ -183,6 +185,7 @@ struct ngx_gate_check_type_s {
     ngx_str_t                 name;
     ngx_gate_param_t         *params;
     size_t                    conf_size;
+    size_t                    state_size;
 
     char                   *(*parse)(ngx_conf_t *cf, ngx_gate_check_t *check);
     void                    (*start)(ngx_gate_probe_t *probe);
@@ -207,6 +210,15 @@ void ngx_gate_event_init(ngx_event_t *ev, ngx_event_handler_pt handler,
 void ngx_cdecl ngx_gate_probe_end(ngx_gate_probe_t *probe,
     ngx_gate_verdict_e verdict, ngx_gate_reason_e reason,
     const char *fmt, ...);
+
+/*
+ * An event that the type waits for between two runs (inotify, a notification of
+ * the server): the next run starts now instead of at its interval, or right
+ * after the run in flight.  May be called at any time between the first start()
+ * and cancel(); does nothing if the check is no longer probed.
+ */
+
+void ngx_gate_probe_due(ngx_gate_probe_t *probe);
 
 /* no memory or connections in nginx itself: does not count */
 

@@ -226,7 +226,8 @@ is_deeply([grep { my $page = $_; m{^docs/(.*)} && $1 ne 'README.md'
 
 # commands, targets of make ("modules" is nginx's), files and tests
 
-my $all = join '', map { $text{$_} } @pages;
+my $all = join '', map({ $text{$_} } @pages),
+    slurp('.github/workflows/ci.yml');
 my $makefile = slurp('Makefile');
 
 is_deeply([grep { !-x && !-f }

@@ -29,16 +29,14 @@ sub head {
 
     my $processor = $model ? ", $model" : '';
 
-    return <<"TEXT";
-# What the gate costs
-
-Written by `tools/bench`, which installs what it needs, measures everything
-below and draws the plots; `tools/bench PART` measures one part again. nginx $nginx, $system, $cores processors$processor. Each
-part tells how loaded the machine was: seconds and ratios of seconds are only
-as good as it was quiet, instructions, calls and bytes repeat.
-
-![Plots](bench.svg)
+    my $text = fill(<<"TEXT");
+Written by `tools/bench`, which installs missing packages, measures everything
+below and draws the plots; `tools/bench PART` repeats one part. nginx $nginx,
+$system, $cores processors$processor. Each part shows the load of the machine:
+times and ratios of times vary with it; instructions, calls and bytes do not.
 TEXT
+
+    return "# Benchmarks\n\n$text\n![Plots](bench.svg)\n";
 }
 
 

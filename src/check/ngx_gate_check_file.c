@@ -110,6 +110,7 @@ ngx_gate_check_type_t  ngx_gate_check_file = {
     ngx_string("file"),
     ngx_gate_check_file_params,
     sizeof(ngx_gate_check_file_conf_t),
+    sizeof(ngx_gate_check_file_state_t),
     ngx_gate_check_file_parse,
     ngx_gate_check_file_start,
     ngx_gate_check_file_cancel
@@ -122,19 +123,12 @@ ngx_gate_check_file_start(ngx_gate_probe_t *probe)
     ngx_gate_check_file_ctx_t     ctx;
     ngx_gate_check_file_state_t  *state;
 
-    if (probe->state == NULL) {
-        state = ngx_pcalloc(probe->pool, sizeof(ngx_gate_check_file_state_t));
+    state = probe->state;
 
-        if (state == NULL) {
-            ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
-                               "no memory");
-            return;
-        }
-
+    if (!state->initialized) {
+        state->initialized = 1;
         state->observed = -1;
         state->expected = -1;
-
-        probe->state = state;
     }
 
     probe->log->action = "looking at files";
@@ -180,7 +174,7 @@ ngx_gate_check_file_cancel(ngx_gate_probe_t *probe)
 
     state = probe->state;
 
-    if (state && state->tree) {
+    if (state->tree) {
         ngx_gate_check_file_tree_close(state->tree);
     }
 }

@@ -38,6 +38,7 @@ typedef struct {
     int64_t                      observed;  /* as told last */
     int64_t                      expected;
     ngx_gate_check_file_tree_t  *tree;
+    ngx_uint_t                   initialized;
 } ngx_gate_check_file_state_t;
 
 

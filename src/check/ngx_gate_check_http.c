@@ -58,6 +58,7 @@ ngx_gate_check_type_t  ngx_gate_check_http = {
     ngx_string("http"),
     ngx_gate_check_http_conf_params,
     sizeof(ngx_gate_check_http_conf_t),
+    sizeof(ngx_gate_check_http_state_t),
     ngx_gate_check_http_conf_parse,
     ngx_gate_check_http_start,
     ngx_gate_check_http_cancel
@@ -71,18 +72,6 @@ ngx_gate_check_http_start(ngx_gate_probe_t *probe)
     ngx_gate_check_http_state_t  *state;
 
     state = probe->state;
-
-    if (state == NULL) {
-        state = ngx_pcalloc(probe->pool, sizeof(ngx_gate_check_http_state_t));
-
-        if (state == NULL) {
-            ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
-                               "no memory");
-            return;
-        }
-
-        probe->state = state;
-    }
 
     state->probe = probe;
     state->conf = probe->check->conf;
@@ -112,10 +101,8 @@ ngx_gate_check_http_cancel(ngx_gate_probe_t *probe)
 {
     ngx_gate_check_http_state_t *state = probe->state;
 
-    if (state) {
-        ngx_gate_peer_close(&state->peer);
-        ngx_gate_check_http_reset(state);
-    }
+    ngx_gate_peer_close(&state->peer);
+    ngx_gate_check_http_reset(state);
 }
 
 

@@ -93,6 +93,7 @@ ngx_gate_check_type_t  ngx_gate_check_postgres = {
     ngx_string("postgres"),
     ngx_gate_check_postgres_conf_params,
     sizeof(ngx_gate_check_postgres_conf_t),
+    sizeof(ngx_gate_check_postgres_state_t),
     ngx_gate_check_postgres_conf_parse,
     ngx_gate_check_postgres_start,
     ngx_gate_check_postgres_cancel
@@ -108,20 +109,7 @@ ngx_gate_check_postgres_start(ngx_gate_probe_t *probe)
     conf = probe->check->conf;
     state = probe->state;
 
-    if (state == NULL) {
-        state = ngx_pcalloc(probe->pool,
-                            sizeof(ngx_gate_check_postgres_state_t));
-
-        if (state == NULL) {
-            ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
-                               "no memory");
-            return;
-        }
-
-        state->probe = probe;
-        probe->state = state;
-    }
-
+    state->probe = probe;
     state->query.deadline = probe->deadline;
     state->message_len = 0;
     state->retried = 0;
@@ -145,10 +133,8 @@ ngx_gate_check_postgres_cancel(ngx_gate_probe_t *probe)
 {
     ngx_gate_check_postgres_state_t *state = probe->state;
 
-    if (state) {
-        ngx_gate_pq_detach(&state->query);
-        state->known = 0;
-    }
+    ngx_gate_pq_detach(&state->query);
+    state->known = 0;
 }
 
 

@@ -104,6 +104,7 @@ ngx_gate_check_type_t  ngx_gate_check_redis = {
     ngx_string("redis"),
     ngx_gate_check_redis_params,
     sizeof(ngx_gate_check_redis_conf_t),
+    sizeof(ngx_gate_check_redis_state_t),
     ngx_gate_check_redis_conf_parse,
     ngx_gate_check_redis_start,
     ngx_gate_check_redis_cancel
@@ -113,25 +114,16 @@ ngx_gate_check_type_t  ngx_gate_check_redis = {
 static void
 ngx_gate_check_redis_start(ngx_gate_probe_t *probe)
 {
+    ngx_gate_check_redis_conf_t   *conf;
     ngx_gate_check_redis_state_t  *state;
 
+    conf = probe->check->conf;
     state = probe->state;
 
-    if (state == NULL) {
-        state = ngx_pcalloc(probe->pool, sizeof(ngx_gate_check_redis_state_t));
-
-        if (state == NULL) {
-            ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
-                               "no memory");
-            return;
-        }
-
+    if (state->probe == NULL) {
         state->probe = probe;
         state->session.data = state;
-        state->key_type = ((
-                  ngx_gate_check_redis_conf_t *) probe->check->conf)->key_type;
-
-        probe->state = state;
+        state->key_type = conf->key_type;
     }
 
     state->session.resolver = probe->resolver;
@@ -158,10 +150,6 @@ ngx_gate_check_redis_cancel(ngx_gate_probe_t *probe)
     ngx_gate_check_redis_state_t  *state;
 
     state = probe->state;
-
-    if (state == NULL) {
-        return;
-    }
 
     if (state->sentinel_asked) {
         /* this sentinel does not answer, the next time begin with another */

@@ -50,6 +50,7 @@ ngx_gate_check_type_t  ngx_gate_check_tcp = {
     ngx_string("tcp"),
     ngx_gate_check_tcp_params,
     sizeof(ngx_gate_check_tcp_conf_t),
+    sizeof(ngx_gate_check_tcp_state_t),
     ngx_gate_check_tcp_parse,
     ngx_gate_check_tcp_start,
     ngx_gate_check_tcp_cancel
@@ -99,23 +100,11 @@ ngx_gate_check_tcp_start(ngx_gate_probe_t *probe)
     ngx_gate_check_tcp_conf_t   *conf;
     ngx_gate_check_tcp_state_t  *state;
 
-    state = probe->state;
-
-    if (state == NULL) {
-        state = ngx_pcalloc(probe->pool, sizeof(ngx_gate_check_tcp_state_t));
-
-        if (state == NULL) {
-            ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
-                               "no memory");
-            return;
-        }
-
-        state->probe = probe;
-        probe->state = state;
-    }
-
     conf = probe->check->conf;
+    state = probe->state;
     peer = &state->peer;
+
+    state->probe = probe;
 
     peer->endpoint = &conf->endpoint;
     peer->resolver = probe->resolver;
@@ -151,7 +140,5 @@ ngx_gate_check_tcp_cancel(ngx_gate_probe_t *probe)
 {
     ngx_gate_check_tcp_state_t *state = probe->state;
 
-    if (state) {
-        ngx_gate_peer_close(&state->peer);
-    }
+    ngx_gate_peer_close(&state->peer);
 }

@@ -125,6 +125,13 @@ ngx_gate_probe_end(ngx_gate_probe_t *probe, ngx_gate_verdict_e verdict,
 }
 
 
+void
+ngx_gate_probe_due(ngx_gate_probe_t *probe)
+{
+    probe->due(probe);
+}
+
+
 /*
  * A message may quote a file, a server or a certificate: it becomes one line
  * of valid UTF-8 without control characters, cut at a whole character.

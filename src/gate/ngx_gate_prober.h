@@ -38,6 +38,7 @@ struct ngx_gate_run_s {
     uint32_t                  duration;     /* of the last one, us */
     ngx_uint_t                errors;       /* running, for the backoff */
     ngx_uint_t                busy;
+    ngx_uint_t                due;          /* once more, after this one */
     ngx_msec_t              (*delay)(ngx_gate_run_t *run);
     void                    (*finish)(ngx_gate_run_t *run);
 };

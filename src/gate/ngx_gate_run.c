@@ -10,9 +10,15 @@
 #include <ngx_gate_prober.h>
 
 
+#define NGX_GATE_RUN_DUE  10000    /* us, from the start of one run to that of
+                                      the next, if that has become due */
+
+
 static void ngx_gate_run_timer_handler(ngx_gate_timer_t *timer);
 static void ngx_gate_run_start(ngx_gate_run_t *run);
 static void ngx_gate_run_done(ngx_gate_probe_t *probe);
+static void ngx_gate_run_due(ngx_gate_probe_t *probe);
+static void ngx_gate_run_hasten(ngx_gate_run_t *run);
 static void ngx_gate_run_timeout(ngx_gate_run_t *run);
 static u_char *ngx_gate_run_log_error(ngx_log_t *log, u_char *buf, size_t len);
 static uint64_t ngx_gate_run_monotonic_usec(void);
@@ -35,6 +41,7 @@ ngx_gate_run_init(ngx_gate_run_t *run, ngx_gate_runner_t *runner,
     run->probe.pool = runner->prober->pool;
     run->probe.log = &run->log;
     run->probe.done = ngx_gate_run_done;
+    run->probe.due = ngx_gate_run_due;
     run->probe.data = run;
 
     run->timer.handler = ngx_gate_run_timer_handler;
@@ -54,7 +61,11 @@ ngx_gate_run_cancel(ngx_gate_run_t *run)
     ngx_gate_timers_del(&run->runner->prober->timers, &run->timer);
 
     run->busy = 0;
-    run->probe.check->type->cancel(&run->probe);
+    run->due = 0;
+
+    if (run->probe.state) {
+        run->probe.check->type->cancel(&run->probe);
+    }
 }
 
 
@@ -90,12 +101,23 @@ ngx_gate_run_start(ngx_gate_run_t *run)
     probe = &run->probe;
 
     run->busy = 1;
+    run->due = 0;
     run->start_usec = ngx_gate_run_monotonic_usec();
     run->log.action = NULL;
 
     probe->deadline = ngx_current_msec + probe->check->timeout;
     probe->result.observed = -1;
     probe->result.expected = -1;
+
+    if (probe->state == NULL) {
+        probe->state = ngx_pcalloc(probe->pool, probe->check->type->state_size);
+
+        if (probe->state == NULL) {
+            ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_NO_MEMORY,
+                               "no memory");
+            return;
+        }
+    }
 
     probe->check->type->start(probe);
 
@@ -122,6 +144,50 @@ ngx_gate_run_done(ngx_gate_probe_t *probe)
     run->log.action = NULL;
 
     run->finish(run);
+
+    if (run->due) {
+        ngx_gate_run_hasten(run);
+    }
+}
+
+
+static void
+ngx_gate_run_due(ngx_gate_probe_t *probe)
+{
+    ngx_gate_run_t  *run;
+
+    run = probe->data;
+
+    run->due = 1;
+
+    if (!run->busy) {
+        ngx_gate_run_hasten(run);
+    }
+}
+
+
+/* a run that is not scheduled is not needed, or waits for another check */
+
+static void
+ngx_gate_run_hasten(ngx_gate_run_t *run)
+{
+    uint64_t    elapsed;
+    ngx_msec_t  delay;
+
+    if (!run->timer.set) {
+        return;
+    }
+
+    elapsed = ngx_gate_run_monotonic_usec() - run->start_usec;
+    delay = 0;
+
+    if (elapsed < NGX_GATE_RUN_DUE) {
+        delay = (ngx_msec_t) (NGX_GATE_RUN_DUE - elapsed + 999) / 1000;
+    }
+
+    if ((ngx_msec_int_t) (run->timer.node.key - ngx_current_msec - delay) > 0) {
+        ngx_gate_run_schedule(run, delay);
+    }
 }
 
 

@@ -62,6 +62,18 @@ typedef struct {
 } ngx_http_gate_main_conf_t;
 
 
+/* nginx appends the charset to a type without other parameters */
+
+typedef struct {
+    ngx_str_t                   value;
+    size_t                      len;        /* without parameters */
+    ngx_str_t                   charset;
+} ngx_http_gate_type_t;
+
+#define ngx_http_gate_type(type, params, charset)                             \
+    { ngx_string(type params), sizeof(type) - 1, ngx_string(charset) }
+
+
 /* "init_gate a b": the names, where they stand, and then the gates */
 
 typedef struct {
@@ -171,7 +183,7 @@ ngx_int_t ngx_http_gate_response_refuse(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx);
 ngx_int_t ngx_http_gate_response_no_store(ngx_http_request_t *r);
 ngx_int_t ngx_http_gate_response_send(ngx_http_request_t *r, ngx_uint_t status,
-    ngx_str_t *type, ngx_str_t *parts, ngx_uint_t n);
+    ngx_http_gate_type_t *type, ngx_str_t *parts, ngx_uint_t n);
 
 /* prefer */
 

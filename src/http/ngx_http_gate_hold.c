@@ -139,10 +139,17 @@ ngx_http_gate_hold_request(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
 
     cln = ngx_http_cleanup_add(r, 0);
 
-    if (cln == NULL
-        || ngx_http_gate_ctx_save(r, ctx) != NGX_OK
-        || ngx_handle_read_event(r->connection->read, 0) != NGX_OK)
-    {
+    if (cln == NULL || ngx_http_gate_ctx_save(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (r->connection->read->ready) {
+
+        /* the client may have left, and no other event would come */
+
+        ngx_post_event(r->connection->read, &ngx_posted_events);
+
+    } else if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -7,6 +7,15 @@
 #include <ngx_http_gate_query.h>
 
 
+#define ngx_http_gate_query_is_arg(name, text)                                \
+    ((name)->len == sizeof(text) - 1                                          \
+     && ngx_strncmp((name)->data, text, sizeof(text) - 1) == 0)
+
+
+static ngx_int_t ngx_http_gate_query_arg(ngx_http_request_t *r,
+    ngx_http_gate_query_t *query, u_char *p, u_char *last);
+static int ngx_libc_cdecl ngx_http_gate_query_compare(const void *one,
+    const void *two);
 static ngx_int_t ngx_http_gate_query_add_gate(ngx_http_request_t *r,
     ngx_http_gate_query_t *query, ngx_gate_t *gate);
 static ngx_int_t ngx_http_gate_query_read_gate(ngx_http_request_t *r,
@@ -18,13 +27,14 @@ static ngx_gate_t *ngx_http_gate_query_narrow(ngx_http_request_t *r,
 
 /* in the order of ngx_http_gate_format_e */
 
-static ngx_str_t  ngx_http_gate_query_types[] = {
-    ngx_string("application/json"),
-    ngx_string("application/json"),
-    ngx_string("text/html; charset=utf-8"),
-    ngx_string("text/plain; version=0.0.4; charset=utf-8"),
-    ngx_string("application/json"),
-    ngx_string("text/plain; charset=utf-8")
+static ngx_http_gate_type_t  ngx_http_gate_query_types[] = {
+    ngx_http_gate_type("application/json", "", ""),
+    ngx_http_gate_type("application/json", "", ""),
+    ngx_http_gate_type("text/html", "", "utf-8"),
+    ngx_http_gate_type("text/plain", "; version=0.0.4; charset=utf-8",
+                       "utf-8"),
+    ngx_http_gate_type("application/json", "", ""),
+    ngx_http_gate_type("text/plain", "", "utf-8")
 };
 
 
@@ -36,6 +46,135 @@ ngx_http_gate_query_begin(ngx_http_request_t *r)
     }
 
     return ngx_http_discard_request_body(r);
+}
+
+
+ngx_int_t
+ngx_http_gate_query_args(ngx_http_request_t *r, ngx_http_gate_query_t *query)
+{
+    u_char  *p, *last, *end;
+
+    if (ngx_array_init(&query->excluded, r->pool, 4, sizeof(ngx_str_t))
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p = r->args.data;
+    last = p + r->args.len;
+
+    for ( /* void */ ; p < last; p = end + 1) {
+
+        end = ngx_strlchr(p, last, '&');
+
+        if (end == NULL) {
+            end = last;
+        }
+
+        if (ngx_http_gate_query_arg(r, query, p, end) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    ngx_qsort(query->excluded.elts, query->excluded.nelts, sizeof(ngx_str_t),
+              ngx_http_gate_query_compare);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_gate_query_arg(ngx_http_request_t *r, ngx_http_gate_query_t *query,
+    u_char *p, u_char *last)
+{
+    u_char     *src, *dst, *eq;
+    ngx_str_t   name, *value;
+
+    eq = ngx_strlchr(p, last, '=');
+
+    if (eq == NULL) {
+        return NGX_OK;
+    }
+
+    name.data = p;
+    name.len = eq - p;
+    value = NULL;
+
+    if (ngx_http_gate_query_is_arg(&name, "gate")) {
+        value = &query->gate;
+
+    } else if (ngx_http_gate_query_is_arg(&name, "check")) {
+        value = &query->check;
+
+    } else if (ngx_http_gate_query_is_arg(&name, "format")) {
+        value = &query->format;
+
+    } else if (ngx_http_gate_query_is_arg(&name, "exclude")) {
+        value = ngx_array_push(&query->excluded);
+        if (value == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (value == NULL) {
+        return NGX_OK;
+    }
+
+    src = eq + 1;
+
+    dst = ngx_pnalloc(r->pool, last - src + 1);
+    if (dst == NULL) {
+        return NGX_ERROR;
+    }
+
+    value->data = dst;
+    ngx_unescape_uri(&dst, &src, last - src, 0);
+    value->len = dst - value->data;
+
+    return NGX_OK;
+}
+
+
+static int ngx_libc_cdecl
+ngx_http_gate_query_compare(const void *one, const void *two)
+{
+    const ngx_str_t  *first = one;
+    const ngx_str_t  *second = two;
+
+    if (first->len != second->len) {
+        return first->len < second->len ? -1 : 1;
+    }
+
+    return ngx_memcmp(first->data, second->data, first->len);
+}
+
+
+/* by NAME, or by GATE/NAME */
+
+ngx_uint_t
+ngx_http_gate_query_is_excluded(ngx_http_gate_query_t *query, ngx_gate_t *gate,
+    ngx_gate_check_t *check)
+{
+    u_char     *p, buf[2 * NGX_GATE_NAME_MAX + 1];
+    ngx_str_t   name;
+
+    if (query->excluded.nelts == 0) {
+        return 0;
+    }
+
+    if (bsearch(&check->name, query->excluded.elts, query->excluded.nelts,
+                sizeof(ngx_str_t), ngx_http_gate_query_compare))
+    {
+        return 1;
+    }
+
+    name.data = buf;
+    p = ngx_snprintf(buf, sizeof(buf), "%V/%V", &gate->name, &check->name);
+    name.len = p - buf;
+
+    return bsearch(&name, query->excluded.elts, query->excluded.nelts,
+                   sizeof(ngx_str_t), ngx_http_gate_query_compare)
+           != NULL;
 }
 
 
@@ -193,19 +332,15 @@ ngx_http_gate_query_json(ngx_http_request_t *r, ngx_http_gate_query_t *query,
     u_char      *p, *last;
     size_t       size;
     ngx_gate_t  *gate;
-    ngx_uint_t   i, ready;
+    ngx_uint_t   i;
 
     size = sizeof("{\"ready\":false,\"gates\":[]}");
-    ready = 1;
 
     for (i = 0; i < query->n; i++) {
         gate = query->reports[i].gate;
 
         size += 1 + (details ? ngx_gate_json_details_size(gate)
                              : ngx_gate_json_size(gate));
-
-        ready &= ngx_gate_state_is_open(gate,
-                                     query->reports[i].record->latch.state);
     }
 
     p = ngx_pnalloc(r->pool, size);
@@ -216,7 +351,8 @@ ngx_http_gate_query_json(ngx_http_request_t *r, ngx_http_gate_query_t *query,
     body->data = p;
     last = p + size;
 
-    p = ngx_sprintf(p, "{\"ready\":%s,\"gates\":[", ready ? "true" : "false");
+    p = ngx_sprintf(p, "{\"ready\":%s,\"gates\":[",
+                    query->ready ? "true" : "false");
 
     for (i = 0; i < query->n; i++) {
 

@@ -18,6 +18,9 @@ typedef struct {
     ngx_gate_t                **gates;
     ngx_str_t                   gate;       /* ?gate=, or empty */
     ngx_str_t                   check;      /* ?check=, or empty */
+    ngx_str_t                   format;     /* ?format=, or data is NULL */
+    ngx_array_t                 excluded;   /* ?exclude=, sorted */
+    ngx_uint_t                  ready;      /* of what is asked for */
     ngx_uint_t                  n;
     ngx_gate_report_t          *reports;
     ngx_gate_report_details_t  *details;
@@ -25,6 +28,13 @@ typedef struct {
 
 
 ngx_int_t ngx_http_gate_query_begin(ngx_http_request_t *r);
+
+/* the arguments, decoded */
+
+ngx_int_t ngx_http_gate_query_args(ngx_http_request_t *r,
+    ngx_http_gate_query_t *query);
+ngx_uint_t ngx_http_gate_query_is_excluded(ngx_http_gate_query_t *query,
+    ngx_gate_t *gate, ngx_gate_check_t *check);
 
 /* reads the gates, whole; NGX_HTTP_NOT_FOUND: there is nothing by that name */
 

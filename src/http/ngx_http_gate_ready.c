@@ -10,14 +10,11 @@
 
 static void ngx_http_gate_ready_subpath(ngx_http_request_t *r,
     ngx_http_gate_query_t *query);
-static ngx_uint_t ngx_http_gate_ready_all(ngx_http_request_t *r,
-    ngx_http_gate_query_t *query);
-static ngx_uint_t ngx_http_gate_ready_gate(ngx_http_request_t *r,
-    ngx_http_gate_query_t *query, ngx_gate_report_t *report);
-static ngx_uint_t ngx_http_gate_ready_is_excluded(ngx_http_request_t *r,
-    ngx_gate_t *gate, ngx_gate_check_t *check);
+static ngx_uint_t ngx_http_gate_ready_all(ngx_http_gate_query_t *query);
+static ngx_uint_t ngx_http_gate_ready_gate(ngx_http_gate_query_t *query,
+    ngx_gate_report_t *report);
 static ngx_int_t ngx_http_gate_ready_text(ngx_http_request_t *r,
-    ngx_http_gate_query_t *query, ngx_uint_t ready, ngx_str_t *body);
+    ngx_http_gate_query_t *query, ngx_str_t *body);
 
 
 ngx_int_t
@@ -25,7 +22,6 @@ ngx_http_gate_ready_handler(ngx_http_request_t *r)
 {
     ngx_int_t               rc;
     ngx_str_t               body;
-    ngx_uint_t              ready;
     ngx_http_gate_query_t   query;
     ngx_http_gate_format_e  format;
 
@@ -37,6 +33,12 @@ ngx_http_gate_ready_handler(ngx_http_request_t *r)
 
     ngx_memzero(&query, sizeof(ngx_http_gate_query_t));
 
+    rc = ngx_http_gate_query_args(r, &query);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     ngx_http_gate_ready_subpath(r, &query);
 
     rc = ngx_http_gate_query_read(r, &query);
@@ -45,7 +47,7 @@ ngx_http_gate_ready_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    ready = ngx_http_gate_ready_all(r, &query);
+    query.ready = ngx_http_gate_ready_all(&query);
 
     format = r->headers_in.accept
              ? ngx_http_gate_accept_format(&r->headers_in.accept->value,
@@ -60,23 +62,25 @@ ngx_http_gate_ready_handler(ngx_http_request_t *r)
 
     } else {
         format = NGX_HTTP_GATE_FORMAT_TEXT;
-        rc = ngx_http_gate_ready_text(r, &query, ready, &body);
+        rc = ngx_http_gate_ready_text(r, &query, &body);
     }
 
     if (rc != NGX_OK) {
         return rc;
     }
 
-    return ngx_http_gate_query_send(r, ready ? NGX_HTTP_OK
-                                             : NGX_HTTP_SERVICE_UNAVAILABLE,
+    return ngx_http_gate_query_send(r, query.ready
+                                       ? NGX_HTTP_OK
+                                       : NGX_HTTP_SERVICE_UNAVAILABLE,
                                     format, &body);
 }
 
 
-/* the last part of a path below that of the location names one check */
+/* the path alone names one check: its last part below that of the location */
 
 static void
-ngx_http_gate_ready_subpath(ngx_http_request_t *r, ngx_http_gate_query_t *query)
+ngx_http_gate_ready_subpath(ngx_http_request_t *r,
+    ngx_http_gate_query_t *query)
 {
     u_char                    *slash;
     ngx_str_t                  path;
@@ -85,6 +89,9 @@ ngx_http_gate_ready_subpath(ngx_http_request_t *r, ngx_http_gate_query_t *query)
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
+
+    ngx_str_null(&query->gate);
+    ngx_str_null(&query->check);
 
     if (!glcf->subpaths || r->uri.len <= clcf->name.len) {
         return;
@@ -113,12 +120,12 @@ ngx_http_gate_ready_subpath(ngx_http_request_t *r, ngx_http_gate_query_t *query)
 
 
 static ngx_uint_t
-ngx_http_gate_ready_all(ngx_http_request_t *r, ngx_http_gate_query_t *query)
+ngx_http_gate_ready_all(ngx_http_gate_query_t *query)
 {
     ngx_uint_t  i;
 
     for (i = 0; i < query->n; i++) {
-        if (!ngx_http_gate_ready_gate(r, query, &query->reports[i])) {
+        if (!ngx_http_gate_ready_gate(query, &query->reports[i])) {
             return 0;
         }
     }
@@ -131,7 +138,7 @@ ngx_http_gate_ready_all(ngx_http_request_t *r, ngx_http_gate_query_t *query)
    would be without what is excluded */
 
 static ngx_uint_t
-ngx_http_gate_ready_gate(ngx_http_request_t *r, ngx_http_gate_query_t *query,
+ngx_http_gate_ready_gate(ngx_http_gate_query_t *query,
     ngx_gate_report_t *report)
 {
     ngx_uint_t         i;
@@ -150,7 +157,7 @@ ngx_http_gate_ready_gate(ngx_http_request_t *r, ngx_http_gate_query_t *query,
 
         if (!check->optional
             && !report->checks[i].status.up
-            && !ngx_http_gate_ready_is_excluded(r, report->gate, check))
+            && !ngx_http_gate_query_is_excluded(query, report->gate, check))
         {
             return 0;
         }
@@ -160,56 +167,9 @@ ngx_http_gate_ready_gate(ngx_http_request_t *r, ngx_http_gate_query_t *query,
 }
 
 
-/* ?exclude=NAME, as often as need be; or GATE/NAME */
-
-static ngx_uint_t
-ngx_http_gate_ready_is_excluded(ngx_http_request_t *r, ngx_gate_t *gate,
-    ngx_gate_check_t *check)
-{
-    u_char     *p, *last, *end;
-    ngx_str_t   word;
-
-    p = r->args.data;
-    last = p + r->args.len;
-
-    for ( /* void */ ; p < last; p = end + 1) {
-
-        end = ngx_strlchr(p, last, '&');
-
-        if (end == NULL) {
-            end = last;
-        }
-
-        word.data = p + sizeof("exclude=") - 1;
-
-        if (word.data > end
-            || ngx_strncmp(p, "exclude=", sizeof("exclude=") - 1) != 0)
-        {
-            continue;
-        }
-
-        word.len = end - word.data;
-
-        if (word.len > gate->name.len
-            && word.data[gate->name.len] == '/'
-            && ngx_strncmp(word.data, gate->name.data, gate->name.len) == 0)
-        {
-            word.data += gate->name.len + 1;
-            word.len -= gate->name.len + 1;
-        }
-
-        if (ngx_gate_str_eq(&word, &check->name)) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
 static ngx_int_t
 ngx_http_gate_ready_text(ngx_http_request_t *r, ngx_http_gate_query_t *query,
-    ngx_uint_t ready, ngx_str_t *body)
+    ngx_str_t *body)
 {
     u_char             *p;
     size_t              size;
@@ -243,12 +203,12 @@ ngx_http_gate_ready_text(ngx_http_request_t *r, ngx_http_gate_query_t *query,
 
             p = ngx_gate_text_check(p, query->n > 1 ? report->gate : NULL,
                              check, &report->checks[i],
-                             ngx_http_gate_ready_is_excluded(r, report->gate,
-                                                             check));
+                             ngx_http_gate_query_is_excluded(query,
+                                                        report->gate, check));
         }
     }
 
-    p = ngx_sprintf(p, "readyz check %s\n", ready ? "passed" : "failed");
+    p = ngx_sprintf(p, "readyz check %s\n", query->ready ? "passed" : "failed");
 
     body->len = p - body->data;
 

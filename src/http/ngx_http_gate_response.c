@@ -36,18 +36,21 @@ static ngx_int_t ngx_http_gate_response_read(ngx_http_request_t *r,
     ngx_gate_refusal_t *refusal);
 static ngx_int_t ngx_http_gate_response_headers(ngx_http_request_t *r,
     ngx_gate_refusal_t *refusal, u_char *end);
+static void ngx_http_gate_response_clear(ngx_http_request_t *r);
+static void ngx_http_gate_response_set_type(ngx_http_request_t *r,
+    ngx_http_gate_type_t *type);
 static ngx_uint_t ngx_http_gate_response_retry_after(ngx_http_request_t *r,
     ngx_uint_t wait);
 
 
-static ngx_str_t  ngx_http_gate_response_json_type =
-    ngx_string("application/json");
-static ngx_str_t  ngx_http_gate_response_problem_type =
-    ngx_string("application/problem+json");
-static ngx_str_t  ngx_http_gate_response_html_type =
-    ngx_string("text/html; charset=utf-8");
-static ngx_str_t  ngx_http_gate_response_grpc_type =
-    ngx_string("application/grpc");
+static ngx_http_gate_type_t  ngx_http_gate_response_json_type =
+    ngx_http_gate_type("application/json", "", "");
+static ngx_http_gate_type_t  ngx_http_gate_response_problem_type =
+    ngx_http_gate_type("application/problem+json", "", "");
+static ngx_http_gate_type_t  ngx_http_gate_response_html_type =
+    ngx_http_gate_type("text/html", "", "utf-8");
+static ngx_http_gate_type_t  ngx_http_gate_response_grpc_type =
+    ngx_http_gate_type("application/grpc", "", "");
 
 static ngx_str_t  ngx_http_gate_response_problem =
     ngx_string("{\"type\":\"about:blank\",\"title\":\"Service Unavailable\","
@@ -154,7 +157,8 @@ ngx_http_gate_response_is_grpc(ngx_http_request_t *r)
     len = ngx_http_gate_response_grpc_type.len;
 
     if (value->len < len
-        || ngx_strncasecmp(value->data, ngx_http_gate_response_grpc_type.data,
+        || ngx_strncasecmp(value->data,
+                           ngx_http_gate_response_grpc_type.value.data,
                            len)
            != 0)
     {
@@ -310,8 +314,7 @@ ngx_http_gate_response_send_grpc(ngx_http_request_t *r,
     }
 
     r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_type = ngx_http_gate_response_grpc_type;
-    r->headers_out.content_type_len = ngx_http_gate_response_grpc_type.len;
+    ngx_http_gate_response_set_type(r, &ngx_http_gate_response_grpc_type);
     r->headers_out.content_length_n = -1;
 
     r->header_only = 1;
@@ -430,6 +433,10 @@ ngx_http_gate_response_no_store(ngx_http_request_t *r)
 {
     ngx_table_elt_t  *h;
 
+    if (r->internal) {
+        ngx_http_gate_response_clear(r);
+    }
+
     h = ngx_http_gate_add_header(r);
     if (h == NULL) {
         return NGX_ERROR;
@@ -495,9 +502,72 @@ ngx_http_gate_response_retry_after(ngx_http_request_t *r, ngx_uint_t wait)
 }
 
 
+/*
+ * After X-Accel-Redirect the headers of the backend's response are still
+ * there; cookies remain.
+ */
+
+static void
+ngx_http_gate_response_clear(ngx_http_request_t *r)
+{
+    ngx_uint_t        i, n;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    static ngx_str_t  names[] = {
+        ngx_string("Accept-Ranges"),
+        ngx_string("Cache-Control"),
+        ngx_string("Content-Disposition"),
+        ngx_string("Content-Encoding"),
+        ngx_string("ETag"),
+        ngx_string("Expires"),
+        ngx_string("Last-Modified")
+    };
+
+    for (part = &r->headers_out.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            for (n = 0; n < sizeof(names) / sizeof(ngx_str_t); n++) {
+                if (h[i].key.len == names[n].len
+                    && ngx_strncasecmp(h[i].key.data, names[n].data,
+                                       names[n].len)
+                       == 0)
+                {
+                    h[i].hash = 0;
+                }
+            }
+        }
+    }
+
+    r->headers_out.accept_ranges = NULL;
+    r->headers_out.content_encoding = NULL;
+    r->headers_out.etag = NULL;
+    r->headers_out.expires = NULL;
+    r->headers_out.last_modified = NULL;
+    r->headers_out.last_modified_time = -1;
+    r->headers_out.content_offset = 0;
+    ngx_memzero(&r->headers_out.cache_control,
+                sizeof(r->headers_out.cache_control));
+
+    r->allow_ranges = 0;
+}
+
+
+static void
+ngx_http_gate_response_set_type(ngx_http_request_t *r,
+    ngx_http_gate_type_t *type)
+{
+    r->headers_out.content_type = type->value;
+    r->headers_out.content_type_len = type->len;
+    r->headers_out.content_type_lowcase = NULL;
+    r->headers_out.charset = type->charset;
+}
+
+
 ngx_int_t
 ngx_http_gate_response_send(ngx_http_request_t *r, ngx_uint_t status,
-    ngx_str_t *type, ngx_str_t *parts, ngx_uint_t n)
+    ngx_http_gate_type_t *type, ngx_str_t *parts, ngx_uint_t n)
 {
     off_t         length;
     ngx_buf_t    *b;
@@ -529,9 +599,11 @@ ngx_http_gate_response_send(ngx_http_request_t *r, ngx_uint_t status,
     out[n - 1].next = NULL;
 
     r->headers_out.status = status;
-    r->headers_out.content_type = *type;
-    r->headers_out.content_type_len = type->len;
     r->headers_out.content_length_n = length;
+
+    ngx_http_gate_response_set_type(r, type);
+
+    r->disable_not_modified = 1;
 
     rc = ngx_http_send_header(r);
 

@@ -10,7 +10,9 @@
 
 
 static ngx_http_gate_format_e ngx_http_gate_status_format(
-    ngx_http_request_t *r, ngx_http_gate_loc_conf_t *glcf);
+    ngx_http_request_t *r, ngx_http_gate_loc_conf_t *glcf,
+    ngx_http_gate_query_t *query);
+static ngx_uint_t ngx_http_gate_status_ready(ngx_http_gate_query_t *query);
 static ngx_int_t ngx_http_gate_status_metrics(ngx_http_request_t *r,
     ngx_http_gate_query_t *query, ngx_str_t *body);
 
@@ -24,7 +26,13 @@ ngx_http_gate_status_handler(ngx_http_request_t *r)
     ngx_http_gate_format_e     format;
     ngx_http_gate_loc_conf_t  *glcf;
 
+    ngx_memzero(&query, sizeof(ngx_http_gate_query_t));
+
     rc = ngx_http_gate_query_begin(r);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_gate_query_args(r, &query);
+    }
 
     if (rc != NGX_OK) {
         return rc;
@@ -32,7 +40,7 @@ ngx_http_gate_status_handler(ngx_http_request_t *r)
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
 
-    format = ngx_http_gate_status_format(r, glcf);
+    format = ngx_http_gate_status_format(r, glcf, &query);
 
     if (format == NGX_HTTP_GATE_FORMAT_AUTO) {
         return NGX_HTTP_BAD_REQUEST;
@@ -42,11 +50,6 @@ ngx_http_gate_status_handler(ngx_http_request_t *r)
         return ngx_http_gate_query_send(r, NGX_HTTP_OK, format,
                                         &ngx_gate_html_dashboard);
     }
-
-    ngx_memzero(&query, sizeof(ngx_http_gate_query_t));
-
-    (void) ngx_http_arg(r, (u_char *) "gate", 4, &query.gate);
-    (void) ngx_http_arg(r, (u_char *) "check", 5, &query.check);
 
     rc = ngx_http_gate_query_read(r, &query);
 
@@ -58,6 +61,7 @@ ngx_http_gate_status_handler(ngx_http_request_t *r)
         rc = ngx_http_gate_status_metrics(r, &query, &body);
 
     } else {
+        query.ready = ngx_http_gate_status_ready(&query);
         rc = ngx_http_gate_query_json(r, &query, glcf->details, &body);
     }
 
@@ -73,15 +77,14 @@ ngx_http_gate_status_handler(ngx_http_request_t *r)
 
 static ngx_http_gate_format_e
 ngx_http_gate_status_format(ngx_http_request_t *r,
-    ngx_http_gate_loc_conf_t *glcf)
+    ngx_http_gate_loc_conf_t *glcf, ngx_http_gate_query_t *query)
 {
-    ngx_str_t         value;
     ngx_conf_enum_t  *e;
 
-    if (ngx_http_arg(r, (u_char *) "format", 6, &value) == NGX_OK) {
+    if (query->format.data) {
 
         for (e = ngx_http_gate_conf_formats; e->name.len; e++) {
-            if (ngx_gate_str_eq(&value, &e->name)
+            if (ngx_gate_str_eq(&query->format, &e->name)
                 && e->value != NGX_HTTP_GATE_FORMAT_AUTO)
             {
                 return e->value;
@@ -112,6 +115,26 @@ ngx_http_gate_status_format(ngx_http_request_t *r,
     default:
         return NGX_HTTP_GATE_FORMAT_JSON;
     }
+}
+
+
+static ngx_uint_t
+ngx_http_gate_status_ready(ngx_http_gate_query_t *query)
+{
+    ngx_uint_t          i;
+    ngx_gate_report_t  *report;
+
+    for (i = 0; i < query->n; i++) {
+        report = &query->reports[i];
+
+        if (!ngx_gate_state_is_open(report->gate,
+                                    report->record->latch.state))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

@@ -22,6 +22,7 @@
 
 #define UNIT_CHECKS    2
 #define UNIT_BODY      4096
+#define UNIT_STATE     64
 
 
 static void unit_begin(void);
@@ -40,7 +41,7 @@ static void unit_cancel(ngx_gate_probe_t *probe);
 
 
 static ngx_gate_check_type_t  unit_type = {
-    ngx_string("unit"), NULL, 0, NULL, unit_start, unit_cancel
+    ngx_string("unit"), NULL, 0, UNIT_STATE, NULL, unit_start, unit_cancel
 };
 
 static ngx_cycle_t          unit_cycle;
@@ -54,6 +55,7 @@ static ngx_log_t            unit_silent;
 static ngx_pool_t          *unit_runner_pool;
 static ngx_gate_prober_t    unit_prober;
 static ngx_gate_runner_t    unit_the_runner;
+static ngx_uint_t           unit_starts;
 
 
 static void
@@ -300,6 +302,7 @@ unit_publish_handler(ngx_event_t *ev)
 static void
 unit_start(ngx_gate_probe_t *probe)
 {
+    unit_starts++;
 }
 
 
