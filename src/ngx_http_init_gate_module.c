@@ -223,7 +223,18 @@ ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     conf->gates = conf->gate_list->gates;
     conf->decision = ngx_http_get_variable_index(cf, &name);
 
-    return conf->decision == NGX_ERROR ? NGX_CONF_ERROR : NGX_CONF_OK;
+    if (conf->decision == NGX_ERROR) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memcpy(conf->passed.text, "passed", sizeof("passed"));
+    conf->passed.conf = conf;
+
+    conf->passed_value.valid = 1;
+    conf->passed_value.len = sizeof("passed") - 1;
+    conf->passed_value.data = conf->passed.text;
+
+    return NGX_CONF_OK;
 }
 
 
@@ -392,6 +403,10 @@ ngx_http_init_gate_init_module(ngx_cycle_t *cycle)
         gmcf = NULL;
     }
 
+    if (gmcf) {
+        ngx_gate_wake_init(cycle->log);
+    }
+
     if (zone == NULL || ngx_process != NGX_PROCESS_SINGLE) {
         return gmcf ? ngx_http_init_gate_commit(cycle, gmcf, zone,
                                                 stats) : NGX_OK;
@@ -502,6 +517,8 @@ ngx_http_init_gate_exit_process(ngx_cycle_t *cycle)
         ngx_destroy_pool(gmcf->prober->pool);
         gmcf->prober = NULL;
     }
+
+    ngx_http_gate_hold_stop(gmcf);
 
     if (gmcf->process == NULL) {
         return;

@@ -200,7 +200,9 @@ is($t->get('/cors')->{headers}{'access-control-allow-origin'}, '*',
 
 # RFC 7240: a client that limits the time for which it is held
 
-for ('wait=0', 'respond-async, wait=0', 'WAIT=0') {
+for ('wait=0', 'respond-async, wait=0', 'WAIT=0', 'wait="0"', 'wait = 0',
+     'a="wait=99", wait=0', 'a; b="x,wait=99" ;c, wait="0"; d')
+{
     my $clock = $t->clock;
     is(kind($t->get('/held', headers => { Prefer => $_ })), '503 json',
        "Prefer: $_");
@@ -208,7 +210,7 @@ for ('wait=0', 'respond-async, wait=0', 'WAIT=0') {
 }
 
 for ('wait=99', 'wait=nonsense', 'await=0', 'wait=', 'wait=99999999999999999',
-     'handling=strict')
+     'handling=strict', 'a="wait=0"', 'a; wait=0', 'a="b, wait=0')
 {
     my $socket = $t->connect;
     $socket->syswrite("GET /held HTTP/1.0\r\nPrefer: $_\r\n\r\n");

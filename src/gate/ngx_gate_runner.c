@@ -9,6 +9,7 @@
 #include <ngx_gate_state.h>
 #include <ngx_gate_record.h>
 #include <ngx_gate_prober.h>
+#include <ngx_gate_wake.h>
 
 
 #define NGX_GATE_RUNNER_REMINDER_FIRST  60000
@@ -494,6 +495,10 @@ ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
     }
 
     ngx_gate_writer_write_end(&prober->writer);
+
+    if (changed || notify) {
+        ngx_gate_wake_send(prober->log);
+    }
 
     if (changed) {
         ngx_gate_runner_log_state(runner);

@@ -17,6 +17,7 @@
 #include <ngx_gate_conf.h>
 #include <ngx_gate_zone.h>
 #include <ngx_gate_stats.h>
+#include <ngx_gate_wake.h>
 #include <ngx_gate_prober.h>
 
 
@@ -59,6 +60,7 @@ typedef struct {
     ngx_uint_t                  nheld;
     ngx_event_t                 poll_event; /* while requests are held */
     ngx_atomic_uint_t           seen_changes;
+    ngx_connection_t           *wake;       /* NULL: the timer polls alone */
 } ngx_http_gate_main_conf_t;
 
 
@@ -84,9 +86,21 @@ typedef struct {
 } ngx_http_gate_list_t;
 
 
+/* a value of $init_gate_decision that tells which location was passed */
+
+typedef struct ngx_http_gate_loc_conf_s  ngx_http_gate_loc_conf_t;
+
 typedef struct {
+    u_char                      text[8];
+    ngx_http_gate_loc_conf_t   *conf;
+} ngx_http_gate_passed_t;
+
+
+struct ngx_http_gate_loc_conf_s {
     ngx_gate_t                **gates;      /* that requests need, or NULL */
     ngx_int_t                   decision;   /* index of a variable */
+    ngx_http_variable_value_t   passed_value;
+    ngx_http_gate_passed_t      passed;
 
     ngx_http_gate_list_t       *gate_list;       /* of init_gate */
     ngx_http_gate_list_t       *status_list;     /* init_status, init_ready */
@@ -103,7 +117,7 @@ typedef struct {
 
     ngx_uint_t                  format;
     ngx_flag_t                  details;
-} ngx_http_gate_loc_conf_t;
+};
 
 
 /* of a request that met a closed gate */
@@ -115,6 +129,7 @@ typedef struct {
     ngx_gate_t                 *gate;       /* the one that was closed */
     ngx_http_gate_loc_conf_t   *passed_conf;     /* of the location it passed */
     ngx_http_gate_held_t       *entry;
+    ngx_array_t                *counted;    /* where, see ..._gate_count.c */
     ngx_msec_t                  start_msec;
     ngx_msec_t                  held_msec;
     unsigned                    queued:1;
@@ -171,11 +186,21 @@ void ngx_http_gate_closed_resume(ngx_http_gate_ctx_t *ctx);
 /* hold */
 
 void ngx_http_gate_hold_init(ngx_http_gate_main_conf_t *gmcf, ngx_log_t *log);
+void ngx_http_gate_hold_stop(ngx_http_gate_main_conf_t *gmcf);
 void ngx_http_gate_hold_end_all(ngx_http_gate_main_conf_t *gmcf);
 ngx_msec_int_t ngx_http_gate_hold_time_left(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx, ngx_gate_t *gate);
 ngx_int_t ngx_http_gate_hold_request(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx, ngx_msec_t time_left);
+
+/* count */
+
+ngx_int_t ngx_http_gate_count_redirected(ngx_http_request_t *r,
+    ngx_http_gate_loc_conf_t *glcf);
+ngx_int_t ngx_http_gate_count_passed(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx, ngx_http_gate_loc_conf_t *glcf);
+void ngx_http_gate_count_withdraw(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx, ngx_http_gate_loc_conf_t *glcf);
 
 /* response */
 

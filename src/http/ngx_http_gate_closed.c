@@ -42,6 +42,10 @@ ngx_http_gate_closed_handler(ngx_http_request_t *r,
     ngx_msec_int_t        time_left;
     ngx_http_gate_ctx_t  *ctx;
 
+    if (r->post_action) {
+        return NGX_DECLINED;
+    }
+
     ctx = ngx_http_get_module_ctx(r, ngx_http_init_gate_module);
 
     if (ctx == NULL && (r->internal || r->filter_finalize)) {
@@ -99,7 +103,6 @@ void
 ngx_http_gate_closed_resume(ngx_http_gate_ctx_t *ctx)
 {
     ngx_gate_t                 *closed;
-    ngx_gate_t                **gate;
     ngx_http_request_t         *r;
     ngx_http_gate_loc_conf_t   *glcf;
 
@@ -115,15 +118,14 @@ ngx_http_gate_closed_resume(ngx_http_gate_ctx_t *ctx)
         return;
     }
 
+    if (ngx_http_gate_count_passed(r, ctx, glcf) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
     ctx->passed_conf = glcf;
 
     r->variables[glcf->decision] = ngx_http_gate_closed_held_passed;
-
-    for (gate = glcf->gates; *gate; gate++) {
-        (void) ngx_atomic_fetch_add(*gate == ctx->gate
-                                    ? &(*gate)->counters->held_passed
-                                    : &(*gate)->counters->passed, 1);
-    }
 
     ngx_http_core_run_phases(r);
 }
@@ -134,6 +136,10 @@ ngx_http_gate_closed_refuse(ngx_http_request_t *r,
     ngx_http_gate_loc_conf_t *glcf, ngx_http_gate_ctx_t *ctx)
 {
     ctx->refused = 1;
+
+    if (r->internal) {
+        ngx_http_gate_count_withdraw(r, ctx, glcf);
+    }
 
     if (ctx->was_held) {
         r->variables[glcf->decision] = ngx_http_gate_closed_held_refused;

@@ -7,10 +7,6 @@
 #include <ngx_http_gate.h>
 
 
-static ngx_http_variable_value_t  ngx_http_gate_handler_passed =
-    ngx_http_variable("passed");
-
-
 /*
  * All that an open gate costs.  Whether a request has been counted before an
  * internal redirect (which forgets all contexts) is remembered by the value
@@ -42,10 +38,10 @@ ngx_http_gate_handler(ngx_http_request_t *r)
     vv = &r->variables[glcf->decision];
 
     if (vv->valid) {
-        return NGX_DECLINED;
+        return ngx_http_gate_count_redirected(r, glcf);
     }
 
-    *vv = ngx_http_gate_handler_passed;
+    *vv = glcf->passed_value;
 
     gate = glcf->gates;
 

@@ -1,0 +1,71 @@
+#!/usr/bin/perl
+
+# A worker with held requests waits for the eventfd, not for a timer of a few
+# milliseconds: by the arguments and results of its system calls.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+use InitGate::Strace;
+
+plan_traced();
+plan(skip_all => 'processes cannot be traced here')
+    if system('strace -o /dev/null true 2>/dev/null');
+
+my $t = InitGate->new(http => <<'CONF');
+    init_checks app { check file %%DIR%%/marker;  interval 20ms; }
+
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        location / { init_gate app;  init_hold 60s;  empty_gif; }
+        location = /init { init_status details=on; }
+    }
+CONF
+
+$t->run;
+$t->wait_for(sub { $t->json('/init')->{gates}[0]{state} eq 'initializing' },
+    'the first verdict');
+
+my $prober = $t->prober;
+my ($other) = grep { $_ != $prober } $t->workers;
+
+# the prober is stopped while the request arrives, so the other worker has it
+
+$t->signal('STOP', $prober);
+
+my $socket = $t->connect;
+$socket->syswrite("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+$t->wait_log(qr/\Q$other\E#.*init gate "app" holds/);
+
+my $trace = $t->path('trace');
+my $pid = fork // die "fork: $!";
+
+if ($pid == 0) {
+    open STDERR, '>', '/dev/null';
+    exec 'strace', '-p', $other, '-o', $trace, '-e',
+        'trace=epoll_wait,writev,sendto';
+}
+
+$t->wait_for(sub { () = $t->read('trace') =~ /^epoll_wait.*= 0$/mg },
+    'the worker to be traced');
+$t->write('marker');
+$t->signal('CONT', $prober);
+
+is(($t->http_read($socket) // {})->{status}, 200, 'held request: served');
+
+$t->wait_for(sub { $t->read('trace') =~ /^(?:writev|sendto).* 200 OK/m },
+    'the response to be traced');
+kill 'INT', $pid;
+waitpid $pid, 0;
+
+my @lines = split /\n/, $t->read('trace');
+my @timeouts = sort { $a <=> $b } map { /^epoll_wait\(.*, (-?\d+)\)\s+= 0$/ ? $1 : () } @lines;
+
+cmp_ok($timeouts[-1] // 0, '>', 20, 'timer of the worker: not a poll');
+
+my ($result) = join("\n", @lines)
+    =~ /.*^epoll_wait\([^\n]*\)\s+= (\d+)\n(?:writev|sendto)\([^\n]* 200 OK/ms;
+
+cmp_ok($result // 0, '>', 0, 'before the response: an event, not the timer');
+
+done_testing;
