@@ -37,6 +37,7 @@ my $db = "host=127.0.0.1 port=$port dbname=test user=postgres";
 $t->run(http => <<"CONF");
     init_checks app {
         interval 50ms;
+        timeout 1m;
         check file %%DIR%%/never name=never;
         check postgres "$db" name=migrate migrations=golang-migrate version=42;
         check postgres "$db" name=next migrations=golang-migrate version=43;

@@ -117,6 +117,7 @@ my $checks = join "\n        ", @checks;
 $t->run(http => <<"CONF");
     init_checks app {
         interval 100ms;
+        timeout 1m;
         $checks
         check postgres "host=127.0.0.1 port=$port dbname=test user=stranger"
               name=denied rows=few:1;

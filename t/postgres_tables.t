@@ -27,6 +27,7 @@ my $db = "host=127.0.0.1 port=$port dbname=test user=postgres";
 $t->run(http => <<"CONF");
     init_checks app {
         interval 50ms;
+        timeout 1m;
         check postgres "$db" name=some tables=orders,here,s.users,HERE;
         check postgres "$db" name=path schema=s tables=inside,later;
         check postgres "$db" name=paths schema=nowhere,S tables=inside,HERE;

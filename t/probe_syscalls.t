@@ -22,6 +22,7 @@ my %port = (http => $http, redis => $redis, postgres => $pg->port);
 $t->run(http => <<"CONF");
     init_checks app {
         interval 20ms 20ms;
+        timeout 1m;
         latch off;
         check http http://127.0.0.1:$http/ match=ready;
         check redis redis://127.0.0.1:$redis;
