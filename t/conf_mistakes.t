@@ -190,8 +190,8 @@ check_refused('file /m timout=1s',
     'unknown parameter "timout" (did you mean "timeout"?)');
 check_refused('file /m fialed=/f',
     'unknown parameter "fialed" (did you mean "failed"?)');
-check_refused('postgres "host=x" table=a',
-    'unknown parameter "table" (did you mean "tables"?)');
+check_refused('postgres "host=x" tabels=a',
+    'unknown parameter "tabels" (did you mean "tables"?)');
 check_refused('postgres "host=x" migration=rails',
     'unknown parameter "migration" (did you mean "migrations"?)');
 check_refused('postgres "host=x" pasword_file=/p',

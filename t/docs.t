@@ -246,7 +246,8 @@ is_deeply([grep { !-e && !/foo/ }
 # every example is in the index, and run by a test
 
 my @examples = map { m{([^/]+)/$} } glob 'conf-examples/*/';
-my $tests = join '', map { slurp($_) } grep { !/docs/ } glob 't/*.t';
+my $tests = join '', map { slurp($_) } grep { !/docs/ }
+    glob 't/*.t t/lib/InitGate/*.pm';
 my $list = $text{'conf-examples/README.md'};
 
 is_deeply([grep { $list !~ /\(\Q$_\E\// } @examples], [],

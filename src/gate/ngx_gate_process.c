@@ -97,7 +97,7 @@ static ngx_int_t
 ngx_gate_process_stat(ngx_pid_t pid, ngx_atomic_uint_t *start)
 {
     u_char      *p, *last, stat[NGX_GATE_PROCESS_STAT + 1];
-    u_char       path[sizeof("/proc//stat") + NGX_INT64_LEN];
+    u_char       path[sizeof("/proc/" "/stat") + NGX_INT64_LEN];
     ssize_t      n;
     ngx_fd_t     fd;
     ngx_uint_t   field;
