@@ -11,13 +11,13 @@ use InitGate::Fake;
 use InitGate::Manifests;
 use InitGate::Postgres qw(psql);
 
-my $examples = "$FindBin::Bin/../conf-examples/kubernetes";
+my $examples = "$FindBin::Bin/../conf-examples/kubernetes/";
 
 
 # the validation is strict
 
 my $dir = InitGate->new->dir;
-my $text = InitGate::Manifests::slurp("$examples/edge/deployment.yaml");
+my $text = InitGate::Manifests::slurp("${examples}edge/deployment.yaml");
 
 for (['unknown', 'replicas: 2', 'replica: 2', qr/replica: unknown/],
      ['type', 'replicas: 2', 'replicas: "2"', qr/not of type int/],
@@ -42,7 +42,7 @@ for (['unknown', 'replicas: 2', 'replica: 2', qr/replica: unknown/],
 
 # all of them
 
-my $page = InitGate::Manifests::slurp("$examples/README.md");
+my $page = InitGate::Manifests::slurp("${examples}README.md");
 
 # the secrets of the page: name => files
 
@@ -199,7 +199,7 @@ SKIP: {
     # the options take the name of the application
 
     my $overlay = InitGate->new->path('edge');
-    symlink $examples, "$overlay-examples";
+    symlink $examples, "$overlay-examples" or die "symlink: $!";
     mkdir $overlay;
     open my $fh, '>', "$overlay/kustomization.yaml" or die "overlay: $!";
     print $fh "resources:\n  - ../edge-examples/edge\ncomponents:\n",
@@ -322,7 +322,7 @@ my %lacks = (
 sub start {
     my ($name, $m) = @_;
 
-    my $t = InitGate::Example->from_text("$examples/$name",
+    my $t = InitGate::Example->from_text("$examples$name",
         "load_module modules/ngx_http_init_gate_module.so;\n"
         . "events { }\nhttp {\n" . $m->conf . "}\n", %{$places{$name}},
         %listen);
