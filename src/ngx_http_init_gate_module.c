@@ -7,6 +7,7 @@
 
 #include <ngx_http_gate.h>
 #include <ngx_gate_record.h>
+#include <ngx_gate_resolver.h>
 
 
 static ngx_int_t ngx_http_init_gate_add_handler(
@@ -97,30 +98,30 @@ static ngx_command_t  ngx_http_init_gate_commands[] = {
 
 static ngx_http_module_t  ngx_http_init_gate_module_ctx = {
     ngx_http_gate_variables_add,           /* preconfiguration */
-    ngx_http_init_gate_postconfiguration,       /* postconfiguration */
+    ngx_http_init_gate_postconfiguration,  /* postconfiguration */
 
-    ngx_http_init_gate_create_main_conf,        /* create main configuration */
+    ngx_http_init_gate_create_main_conf,   /* create main configuration */
     NULL,                                  /* init main configuration */
 
     NULL,                                  /* create server configuration */
     NULL,                                  /* merge server configuration */
 
-    ngx_http_init_gate_create_loc_conf,         /* create location configuration */
-    ngx_http_init_gate_merge_loc_conf           /* merge location configuration */
+    ngx_http_init_gate_create_loc_conf,    /* create location configuration */
+    ngx_http_init_gate_merge_loc_conf      /* merge location configuration */
 };
 
 
 ngx_module_t  ngx_http_init_gate_module = {
     NGX_MODULE_V1,
     &ngx_http_init_gate_module_ctx,        /* module context */
-    ngx_http_init_gate_commands,                /* module directives */
+    ngx_http_init_gate_commands,           /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    ngx_http_init_gate_init_module,             /* init module */
-    ngx_http_init_gate_init_process,            /* init process */
+    ngx_http_init_gate_init_module,        /* init module */
+    ngx_http_init_gate_init_process,       /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    ngx_http_init_gate_exit_process,            /* exit process */
+    ngx_http_init_gate_exit_process,       /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
@@ -280,13 +281,11 @@ ngx_http_init_gate_postconfiguration(ngx_conf_t *cf)
 {
     u_char                      digest[16];
     ngx_array_t                *gates;
-    ngx_http_core_loc_conf_t   *clcf;
     ngx_http_core_main_conf_t  *cmcf;
     ngx_http_gate_main_conf_t  *gmcf;
 
     gmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_init_gate_module);
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     gates = &gmcf->gates.gates;
 
@@ -295,12 +294,6 @@ ngx_http_init_gate_postconfiguration(ngx_conf_t *cf)
     }
 
     ngx_gate_conf_done(&gmcf->gates);
-
-    /* without "resolver", nginx sets one that resolves nothing */
-
-    if (clcf->resolver && clcf->resolver->connections.nelts) {
-        gmcf->resolver = clcf->resolver;
-    }
 
     ngx_md5_final(digest, &gmcf->gates.md5);
 
@@ -479,7 +472,7 @@ ngx_http_init_gate_init_process(ngx_cycle_t *cycle)
     }
 
     gmcf->prober = ngx_gate_prober_start(cycle, gates, zone, gmcf->stats->data,
-                                         gmcf->generation, gmcf->resolver);
+                                         gmcf->generation);
 
     return gmcf->prober ? NGX_OK : NGX_ERROR;
 }
@@ -501,6 +494,8 @@ ngx_http_init_gate_exit_process(ngx_cycle_t *cycle)
         ngx_gate_prober_stop(gmcf->prober);
         ngx_destroy_pool(gmcf->prober->pool);
         gmcf->prober = NULL;
+
+        ngx_gate_resolver_exit();
     }
 
     if (gmcf->process == NULL) {

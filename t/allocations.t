@@ -7,6 +7,7 @@
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
+use InitGate::DNS;
 use InitGate::Fake;
 
 plan(skip_all => 'x86-64, and the module loaded') if InitGate::is_linked_in()
@@ -25,8 +26,15 @@ my $http = InitGate::Fake->new(sub {
     $c->send("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nready");
 })->port;
 
+my $dns = InitGate::DNS->new(sub {
+    my ($name, $type) = @_;
+    return $name ne 'app.example' ? 'NXDOMAIN'
+        : $type eq 'A' ? ['127.0.0.1'] : [];
+});
+
 my $conf = <<"CONF";
     init_checks app {
+        resolver 127.0.0.1:@{[$dns->port]};
         check file %%DIR%%/app  contains=x;
         check file %%DIR%%  name=tree  files=1 glob=*  after=file;
         check postgres "host=127.0.0.1 port=1 user=a" tables=a,b  rows=t:1
@@ -38,6 +46,8 @@ my $conf = <<"CONF";
         check http http://localhost:$http/ match=ready "header=A: b"
             status=200-299  optional;
         check tcp localhost:$http  optional;
+        check tcp app.example:$http  name=found optional;
+        check tcp no.example:$http  name=none optional;
         interval 50ms 50ms;  backoff 50ms;  latch off;
         trigger http://127.0.0.1:$http/ "header=A: b";
     }

@@ -19,7 +19,7 @@ my $port = $real->port;
 my $client = $real->client;
 
 my $dns = InitGate::DNS->new(sub { });
-$t->{http} = "    resolver 127.0.0.1:@{[$dns->port]} ipv6=off;\n";
+$t->{resolver} = "resolver 127.0.0.1:@{[$dns->port]};";
 
 sub says {
     my ($text, $end) = @_;

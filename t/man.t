@@ -31,7 +31,7 @@ sub strings {
 sub table {
     my ($table) = @_;
 
-    my ($text) = source('gate/ngx_gate.c')
+    my ($text) = (source('gate/ngx_gate.c') . source('gate/ngx_gate_state.c'))
         =~ /^ngx_str_t  \Q$table\E\[\] = \{\n(.*?)^\};/ms;
 
     return grep { $_ ne 'none' } $text =~ /ngx_string\("(\w+)"\)/g;

@@ -8,6 +8,7 @@
 #include <ngx_gate_state.h>
 #include <ngx_gate_conf.h>
 #include <ngx_gate_param.h>
+#include <ngx_gate_resolver.h>
 
 
 /* where one interval is given, the one of an open gate is so much longer */
@@ -49,6 +50,8 @@ static char *ngx_gate_conf_set_deadline(ngx_conf_t *cf, ngx_gate_t *gate,
     void *value);
 static char *ngx_gate_conf_set_latch(ngx_conf_t *cf, ngx_gate_t *gate,
     void *value);
+static char *ngx_gate_conf_set_resolver(ngx_conf_t *cf, ngx_gate_t *gate,
+    void *value);
 static char *ngx_gate_conf_set_time(ngx_conf_t *cf, ngx_gate_t *gate,
     void *value);
 static char *ngx_gate_conf_set_count(ngx_conf_t *cf, ngx_gate_t *gate,
@@ -86,6 +89,9 @@ static ngx_gate_conf_directive_t  ngx_gate_conf_directives[] = {
 
     { ngx_string("trigger"), 1, NGX_GATE_NONE,
       ngx_gate_conf_set_trigger, 0 },
+
+    { ngx_string("resolver"), 1, NGX_GATE_NONE,
+      ngx_gate_conf_set_resolver, 0 },
 
     { ngx_null_string, 0, 0, NULL, 0 }
 };
@@ -223,7 +229,7 @@ ngx_gate_conf_directive(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "unknown directive \"%V\" in init_checks \"%V\": "
                        "check, interval, timeout, backoff, latch, rise, fall, "
-                       "deadline and trigger are allowed",
+                       "deadline, trigger and resolver are allowed",
                        &value[0], &ctx->gate->name);
 
     return NGX_CONF_ERROR;
@@ -351,6 +357,45 @@ ngx_gate_conf_set_latch(ngx_conf_t *cf, ngx_gate_t *gate, void *value)
                        "it must be \"on\" or \"off\"", &args[1]);
 
     return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_gate_conf_set_resolver(ngx_conf_t *cf, ngx_gate_t *gate, void *value)
+{
+    ngx_int_t    rc;
+    ngx_str_t   *args;
+    ngx_uint_t   i;
+
+    if (gate->resolver) {
+        return "is duplicate";
+    }
+
+    gate->resolver = ngx_pcalloc(cf->pool, sizeof(ngx_gate_resolver_t));
+    if (gate->resolver == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    args = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        rc = ngx_gate_resolver_add(cf, gate->resolver, &args[i]);
+
+        if (rc == NGX_DECLINED) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid address \"%V\" in \"resolver\" "
+                               "directive: it must be an IP address, with a "
+                               "port or without, as in 10.0.0.2, "
+                               "10.0.0.2:5353 or [fd00::2]:5353", &args[i]);
+        }
+
+        if (rc != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
 }
 
 

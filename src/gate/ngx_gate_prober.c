@@ -1,7 +1,7 @@
 
 /*
- * The worker that probes: claims the zone, starts the runners of all gates, and
- * stops them when a newer worker takes over or this one exits; see ngx_gate_prober.h.
+ * The worker that probes: claims the zone, and starts the runners of all gates;
+ * stops them when a newer worker takes over, or this one exits; see ngx_gate_prober.h.
  */
 
 
@@ -33,8 +33,7 @@ static void ngx_gate_prober_drain_handler(ngx_event_t *ev);
 
 ngx_gate_prober_t *
 ngx_gate_prober_start(ngx_cycle_t *cycle, ngx_array_t *gates,
-    ngx_gate_zone_t *zone, ngx_gate_stats_t *stats, ngx_uint_t generation,
-    ngx_resolver_t *resolver)
+    ngx_gate_zone_t *zone, ngx_gate_stats_t *stats, ngx_uint_t generation)
 {
     ngx_uint_t          i;
     ngx_gate_t         *gate;
@@ -55,7 +54,6 @@ ngx_gate_prober_start(ngx_cycle_t *cycle, ngx_array_t *gates,
     prober->log = cycle->log;
     prober->zone = zone;
     prober->stats = stats;
-    prober->resolver = resolver;
 
     ngx_gate_writer_init(&prober->writer, zone, generation);
 
@@ -203,8 +201,8 @@ ngx_gate_prober_activate(ngx_gate_prober_t *prober)
 
 
 /*
- * Before any store to shared memory.  A prober that has lost the zone to a newer
- * generation is deactivated, but not from within ngx_gate_probe_end().
+ * Before any store to shared memory.  A prober that has lost the zone to a
+ * newer generation is deactivated, but not from within ngx_gate_probe_end().
  */
 
 ngx_int_t

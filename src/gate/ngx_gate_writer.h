@@ -3,8 +3,7 @@
  * The owner of the zone, which alone writes to it.
  *
  * An owner is a process of a generation (of the configuration): a newer
- * generation takes the zone over, but not between write_begin() and write_end(),
- * and a dead owner is replaced by its successor in the same generation.
+ * generation takes the zone over, but not during a write, and a dead owner is replaced by its successor under the same generation.
  */
 
 
@@ -17,7 +16,7 @@
 
 
 #define NGX_GATE_WRITER_HEARTBEAT  1000    /* between two heartbeats, ms */
-#define NGX_GATE_WRITER_TIMEOUT    3000    /* without one, the writer is dead; ms */
+#define NGX_GATE_WRITER_TIMEOUT    3000    /* without one, a writer is dead */
 
 
 typedef struct {

@@ -320,8 +320,8 @@ ngx_gate_zone_publish(ngx_gate_t *gate, ngx_gate_record_t *record,
     ngx_memcpy(&shared->records[n & 1], record, sizeof(ngx_gate_record_t));
 
     /*
-     * A reader that finds the gate closed, and then a record that is open, finds
-     * the gate open when it looks again.
+     * A reader that finds the gate closed, and then a record that is open,
+     * finds the gate open when it looks again.
      */
 
     open = ngx_gate_state_is_open(gate, record->latch.state);

@@ -165,8 +165,8 @@ ngx_uint_t ngx_gate_zone_read_events(ngx_gate_shared_t *shared,
     ngx_gate_zone_event_t *events);
 
 /*
- * The refusal of a request: the value of X-Init-Gate, with the JSON before it or
- * the HTML fragment behind it, copied to a buffer of the caller, which has
+ * The refusal of a request: the value of X-Init-Gate, with the JSON before it
+ * or the HTML fragment behind it, copied to a buffer of the caller, which has
  * ngx_gate_zone_refusal_size() bytes.
  */
 

@@ -47,7 +47,6 @@ typedef struct {
     ngx_gate_conf_t             gates;
     ngx_shm_zone_t             *zone;
     ngx_shm_zone_t             *stats;
-    ngx_resolver_t             *resolver;
     ngx_uint_t                  used;       /* by some location */
     ngx_uint_t                  generation; /* of this configuration */
 
@@ -96,13 +95,13 @@ typedef struct {
 
 /* of a request that met a closed gate */
 
-typedef struct ngx_http_gate_hold_entry_s  ngx_http_gate_hold_entry_t;
+typedef struct ngx_http_gate_held_s  ngx_http_gate_held_t;
 
 typedef struct {
     ngx_http_request_t         *request;
     ngx_gate_t                 *gate;       /* the one that was closed */
     ngx_http_gate_loc_conf_t   *passed_conf; /* of the location it passed */
-    ngx_http_gate_hold_entry_t  *entry;
+    ngx_http_gate_held_t       *entry;
     ngx_msec_t                  start_msec;
     ngx_msec_t                  held_msec;
     unsigned                    queued:1;     /* held now */
@@ -112,7 +111,7 @@ typedef struct {
 } ngx_http_gate_ctx_t;
 
 
-struct ngx_http_gate_hold_entry_s {
+struct ngx_http_gate_held_s {
     ngx_queue_t                 queue;
     ngx_event_t                 timer;      /* the end of its hold */
     ngx_http_gate_ctx_t        *ctx;

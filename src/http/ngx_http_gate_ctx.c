@@ -91,7 +91,7 @@ ngx_http_gate_ctx_save(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 }
 
 
-/* nothing is cleaned up: by the handler ngx_http_gate_ctx_get() finds the ctx */
+/* no cleanup: ngx_http_gate_ctx_get() finds the context by this handler */
 
 static void
 ngx_http_gate_ctx_marker(void *data)

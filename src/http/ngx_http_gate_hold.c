@@ -127,7 +127,7 @@ ngx_http_gate_hold_request(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
     }
 
     if (ctx->entry == NULL) {
-        ctx->entry = ngx_pcalloc(r->pool, sizeof(ngx_http_gate_hold_entry_t));
+        ctx->entry = ngx_pcalloc(r->pool, sizeof(ngx_http_gate_held_t));
         if (ctx->entry == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
@@ -253,9 +253,9 @@ ngx_http_gate_hold_dequeue(ngx_http_gate_ctx_t *ctx)
 static void
 ngx_http_gate_hold_timeout_handler(ngx_event_t *ev)
 {
-    ngx_http_gate_hold_entry_t  *entry;
+    ngx_http_gate_held_t  *entry;
 
-    entry = ngx_queue_data(ev, ngx_http_gate_hold_entry_t, timer);
+    entry = ngx_queue_data(ev, ngx_http_gate_held_t, timer);
 
     ngx_http_gate_hold_end_request(entry->ctx);
 }
@@ -306,8 +306,8 @@ ngx_http_gate_hold_poll_handler(ngx_event_t *ev)
 static void
 ngx_http_gate_hold_end_decided(ngx_http_gate_main_conf_t *gmcf)
 {
-    ngx_uint_t                   n;
-    ngx_http_gate_hold_entry_t  *entry;
+    ngx_uint_t             n;
+    ngx_http_gate_held_t  *entry;
 
     for (n = 0; n < NGX_HTTP_GATE_HOLD_BATCH; n++) {
 
@@ -316,7 +316,7 @@ ngx_http_gate_hold_end_decided(ngx_http_gate_main_conf_t *gmcf)
         }
 
         entry = ngx_queue_data(ngx_queue_head(&gmcf->decided_queue),
-                               ngx_http_gate_hold_entry_t, queue);
+                               ngx_http_gate_held_t, queue);
 
         ngx_http_gate_hold_end_request(entry->ctx);
     }
@@ -327,15 +327,15 @@ static void
 ngx_http_gate_hold_select_decided(ngx_http_gate_main_conf_t *gmcf,
     ngx_uint_t all)
 {
-    ngx_queue_t                 *q, *next;
-    ngx_http_gate_hold_entry_t  *entry;
+    ngx_queue_t           *q, *next;
+    ngx_http_gate_held_t  *entry;
 
     for (q = ngx_queue_head(&gmcf->held_queue);
          q != ngx_queue_sentinel(&gmcf->held_queue);
          q = next)
     {
         next = ngx_queue_next(q);
-        entry = ngx_queue_data(q, ngx_http_gate_hold_entry_t, queue);
+        entry = ngx_queue_data(q, ngx_http_gate_held_t, queue);
 
         if (all || ngx_http_gate_hold_is_decided(entry->ctx)) {
             ngx_queue_remove(q);

@@ -11,24 +11,24 @@
 
 /* writes a value of a gate, or of its record, for which there is room */
 
-typedef u_char *(*ngx_http_gate_variables_write_pt)(u_char *p,
-    ngx_gate_t *gate, ngx_gate_record_t *record);
+typedef u_char *(*ngx_http_gate_variables_pt)(u_char *p, ngx_gate_t *gate,
+    ngx_gate_record_t *record);
 
 
 static ngx_gate_t *ngx_http_gate_variables_gate(ngx_http_request_t *r);
 static ngx_int_t ngx_http_gate_variables_get(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static size_t ngx_http_gate_variables_size(ngx_gate_t *gate);
-static u_char *ngx_http_gate_variables_write_name(u_char *p, ngx_gate_t *gate,
+static u_char *ngx_http_gate_variables_name(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record);
-static u_char *ngx_http_gate_variables_write_state(u_char *p, ngx_gate_t *gate,
+static u_char *ngx_http_gate_variables_state(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record);
-static u_char *ngx_http_gate_variables_write_progress(u_char *p,
-    ngx_gate_t *gate, ngx_gate_record_t *record);
-static u_char *ngx_http_gate_variables_write_retry_after(u_char *p,
-    ngx_gate_t *gate, ngx_gate_record_t *record);
-static u_char *ngx_http_gate_variables_write_waiting(u_char *p,
-    ngx_gate_t *gate, ngx_gate_record_t *record);
+static u_char *ngx_http_gate_variables_progress(u_char *p, ngx_gate_t *gate,
+    ngx_gate_record_t *record);
+static u_char *ngx_http_gate_variables_retry_after(u_char *p, ngx_gate_t *gate,
+    ngx_gate_record_t *record);
+static u_char *ngx_http_gate_variables_waiting(u_char *p, ngx_gate_t *gate,
+    ngx_gate_record_t *record);
 static ngx_int_t ngx_http_gate_variables_held(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_gate_variables_decision(ngx_http_request_t *r,
@@ -38,20 +38,20 @@ static ngx_int_t ngx_http_gate_variables_decision(ngx_http_request_t *r,
 static ngx_http_variable_t  ngx_http_gate_variables[] = {
 
     { ngx_string("init_gate"), NULL, ngx_http_gate_variables_get,
-      (uintptr_t) ngx_http_gate_variables_write_name, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      (uintptr_t) ngx_http_gate_variables_name, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("init_gate_state"), NULL, ngx_http_gate_variables_get,
-      (uintptr_t) ngx_http_gate_variables_write_state, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      (uintptr_t) ngx_http_gate_variables_state, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("init_gate_progress"), NULL, ngx_http_gate_variables_get,
-      (uintptr_t) ngx_http_gate_variables_write_progress, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      (uintptr_t) ngx_http_gate_variables_progress, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("init_gate_retry_after"), NULL, ngx_http_gate_variables_get,
-      (uintptr_t) ngx_http_gate_variables_write_retry_after, NGX_HTTP_VAR_NOCACHEABLE,
+      (uintptr_t) ngx_http_gate_variables_retry_after, NGX_HTTP_VAR_NOCACHEABLE,
       0 },
 
     { ngx_string("init_gate_waiting"), NULL, ngx_http_gate_variables_get,
-      (uintptr_t) ngx_http_gate_variables_write_waiting, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      (uintptr_t) ngx_http_gate_variables_waiting, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("init_gate_held"), NULL, ngx_http_gate_variables_held, 0,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -113,7 +113,7 @@ static ngx_int_t
 ngx_http_gate_variables_get(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_http_gate_variables_write_pt value = (ngx_http_gate_variables_write_pt) data;
+    ngx_http_gate_variables_pt value = (ngx_http_gate_variables_pt) data;
 
     u_char             *p;
     ngx_gate_t         *gate;
@@ -162,7 +162,7 @@ ngx_http_gate_variables_size(ngx_gate_t *gate)
 
 
 static u_char *
-ngx_http_gate_variables_write_name(u_char *p, ngx_gate_t *gate,
+ngx_http_gate_variables_name(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record)
 {
     return ngx_sprintf(p, "%V", &gate->name);
@@ -170,7 +170,7 @@ ngx_http_gate_variables_write_name(u_char *p, ngx_gate_t *gate,
 
 
 static u_char *
-ngx_http_gate_variables_write_state(u_char *p, ngx_gate_t *gate,
+ngx_http_gate_variables_state(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record)
 {
     return ngx_sprintf(p, "%V", &ngx_gate_state_names[record->latch.state]);
@@ -180,7 +180,7 @@ ngx_http_gate_variables_write_state(u_char *p, ngx_gate_t *gate,
 /* nothing while it is unknown */
 
 static u_char *
-ngx_http_gate_variables_write_progress(u_char *p, ngx_gate_t *gate,
+ngx_http_gate_variables_progress(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record)
 {
     return ngx_gate_json_format_progress(p, record->progress);
@@ -188,7 +188,7 @@ ngx_http_gate_variables_write_progress(u_char *p, ngx_gate_t *gate,
 
 
 static u_char *
-ngx_http_gate_variables_write_retry_after(u_char *p, ngx_gate_t *gate,
+ngx_http_gate_variables_retry_after(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record)
 {
     return ngx_sprintf(p, "%ui", record->retry_after);
@@ -198,7 +198,7 @@ ngx_http_gate_variables_write_retry_after(u_char *p, ngx_gate_t *gate,
 /* the names of the required checks that have not passed */
 
 static u_char *
-ngx_http_gate_variables_write_waiting(u_char *p, ngx_gate_t *gate,
+ngx_http_gate_variables_waiting(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record)
 {
     u_char                   *start;

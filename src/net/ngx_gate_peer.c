@@ -20,7 +20,9 @@
 
 static ngx_int_t ngx_gate_peer_create_buffers(ngx_gate_peer_t *peer);
 static void ngx_gate_peer_unix_address(ngx_gate_peer_t *peer);
-static void ngx_gate_peer_resolve_handler(ngx_gate_resolve_t *resolve);
+static void ngx_gate_peer_resolve_handler(ngx_gate_resolver_ctx_t *resolve);
+
+static void ngx_gate_peer_end(ngx_gate_peer_t *peer);
 
 static void ngx_gate_peer_read_handler(ngx_event_t *rev);
 static void ngx_gate_peer_write_handler(ngx_event_t *wev);
@@ -36,10 +38,10 @@ static void ngx_gate_peer_post_handler(ngx_event_t *ev);
 void
 ngx_gate_peer_connect(ngx_gate_peer_t *peer)
 {
-    ngx_int_t            rc;
-    ngx_gate_resolve_t  *resolve;
+    ngx_int_t                 rc;
+    ngx_gate_resolver_ctx_t  *resolve;
 
-    ngx_gate_peer_close(peer);
+    ngx_gate_peer_end(peer);
 
     peer->reason = NGX_GATE_OK;
     peer->error_len = 0;
@@ -68,7 +70,7 @@ ngx_gate_peer_connect(ngx_gate_peer_t *peer)
     resolve->data = peer;
     resolve->handler = ngx_gate_peer_resolve_handler;
 
-    rc = ngx_gate_resolve_start(resolve);
+    rc = ngx_gate_resolver_start(resolve);
 
     if (rc != NGX_AGAIN) {
         ngx_gate_peer_resolve_handler(resolve);
@@ -99,6 +101,7 @@ ngx_gate_peer_create_buffers(ngx_gate_peer_t *peer)
     }
 
     ngx_gate_log_capture_init(&peer->capture, peer->log);
+    ngx_gate_event_init(&peer->timer, ngx_gate_peer_late, peer->log);
 
     return NGX_OK;
 }
@@ -128,13 +131,12 @@ ngx_gate_peer_unix_address(ngx_gate_peer_t *peer)
 
 
 static void
-ngx_gate_peer_resolve_handler(ngx_gate_resolve_t *resolve)
+ngx_gate_peer_resolve_handler(ngx_gate_resolver_ctx_t *resolve)
 {
     ngx_gate_peer_t *peer = resolve->data;
 
     if (resolve->naddrs == 0) {
-        ngx_gate_peer_error(peer, resolve->reason, "%V: %V",
-                            &resolve->name, &resolve->error);
+        ngx_gate_peer_error(peer, resolve->reason, "%V", &resolve->error);
         ngx_gate_peer_fail(peer);
         return;
     }
@@ -149,6 +151,8 @@ ngx_gate_peer_connected(ngx_gate_peer_t *peer)
     ngx_connection_t  *c;
 
     c = peer->connection;
+
+    ngx_gate_peer_answered(peer);
 
     peer->connected = 1;
     peer->log->action = "talking";
@@ -217,6 +221,7 @@ ngx_gate_peer_send(ngx_gate_peer_t *peer, u_char *data, size_t size)
     }
 
     out->last = ngx_cpymem(out->last, data, size);
+    peer->silent = 1;
 
     ngx_gate_peer_write(peer);
 }
@@ -243,18 +248,25 @@ ngx_gate_peer_keep(ngx_gate_peer_t *peer)
 void
 ngx_gate_peer_close(ngx_gate_peer_t *peer)
 {
+    if (peer->connection && (!peer->connected || peer->silent)) {
+
+        /* in general because time was up */
+
+        ngx_gate_peer_unanswered(peer);
+    }
+
+    ngx_gate_peer_end(peer);
+}
+
+
+static void
+ngx_gate_peer_end(ngx_gate_peer_t *peer)
+{
     if (peer->posted.posted) {
         ngx_delete_posted_event(&peer->posted);
     }
 
-    ngx_gate_resolve_cancel(&peer->resolve);
-
-    if (peer->connection && !peer->connected) {
-
-        /* perhaps an address that swallows all: begin with another one */
-
-        peer->first = (peer->first + peer->tried) % NGX_GATE_RESOLVE_MAX;
-    }
+    ngx_gate_resolver_cancel(&peer->resolve);
 
     ngx_gate_peer_disconnect(peer);
 
@@ -412,6 +424,7 @@ ngx_gate_peer_read(ngx_gate_peer_t *peer)
 
     if (fresh) {
         peer->reused = 0;
+        peer->silent = 0;
         peer->handler(peer, NGX_GATE_PEER_DATA);
     }
 }
@@ -654,7 +667,7 @@ ngx_gate_peer_errno_reason(ngx_err_t err)
 void
 ngx_gate_peer_fail(ngx_gate_peer_t *peer)
 {
-    ngx_gate_peer_close(peer);
+    ngx_gate_peer_end(peer);
 
     peer->failed = 1;
     ngx_gate_peer_post(peer);
@@ -668,6 +681,10 @@ ngx_gate_peer_disconnect(ngx_gate_peer_t *peer)
 
     c = peer->connection;
 
+    if (peer->timer.timer_set) {
+        ngx_del_timer(&peer->timer);
+    }
+
     if (c) {
         ngx_gate_tls_close(c);
         ngx_close_connection(c);
@@ -679,4 +696,5 @@ ngx_gate_peer_disconnect(ngx_gate_peer_t *peer)
     peer->eof = 0;
     peer->kept = 0;
     peer->reused = 0;
+    peer->silent = 0;
 }

@@ -9,11 +9,9 @@
 
 
 #include <ngx_gate_pq.h>
-#include <ngx_gate_resolve.h>
+#include <ngx_gate_resolver.h>
+#include <ngx_gate_watch.h>
 
-
-#define NGX_GATE_PQ_CONNECTION_READ   1
-#define NGX_GATE_PQ_CONNECTION_WRITE  2
 
 /* before those of the query come the settings, and maybe the role */
 
@@ -34,6 +32,7 @@ typedef enum {
 struct ngx_gate_pq_s {
     ngx_queue_t               queue;     /* in ngx_gate_pq_connections */
     ngx_gate_pq_conf_t       *conf;
+    ngx_gate_resolver_t      *resolver;
     ngx_queue_t               queries;
     ngx_uint_t                users;
 
@@ -46,7 +45,7 @@ struct ngx_gate_pq_s {
     size_t                    received;
     ngx_uint_t                kept;      /* has answered before */
 
-    ngx_gate_resolve_t        resolve;
+    ngx_gate_resolver_ctx_t   resolve;
     ngx_uint_t                attempt;   /* among the hosts */
     ngx_uint_t                address;   /* among those of a host */
     ngx_uint_t                naddrs;
@@ -74,6 +73,7 @@ ngx_gate_pq_query_t *ngx_gate_pq_current(ngx_gate_pq_t *pq);
 
 void ngx_gate_pq_login_attempt(ngx_gate_pq_t *pq);
 void ngx_gate_pq_login_poll(ngx_gate_pq_t *pq);
+void ngx_gate_pq_judge_address(ngx_gate_pq_t *pq, ngx_uint_t responded);
 void ngx_gate_pq_login_next(ngx_gate_pq_t *pq, ngx_uint_t host);
 void ngx_gate_pq_login_error(ngx_gate_pq_t *pq, ngx_gate_reason_e reason,
     u_char *error, size_t len, ngx_uint_t responded);

@@ -5,6 +5,7 @@
  */
 
 
+#include <ngx_gate_addresses.h>
 #include <ngx_gate_pq_connection.h>
 #include <ngx_gate_secret.h>
 
@@ -28,7 +29,7 @@ static ngx_uint_t ngx_gate_pq_login_attempts(ngx_gate_pq_t *pq);
 static void ngx_gate_pq_login_set_timer(ngx_gate_pq_t *pq);
 static void ngx_gate_pq_login_resolve(ngx_gate_pq_t *pq,
     ngx_gate_pq_host_t *host);
-static void ngx_gate_pq_login_resolve_handler(ngx_gate_resolve_t *resolve);
+static void ngx_gate_pq_login_resolve_handler(ngx_gate_resolver_ctx_t *resolve);
 static void ngx_gate_pq_login_connect(ngx_gate_pq_t *pq,
     ngx_gate_pq_host_t *host);
 static PGconn *ngx_gate_pq_login_start(ngx_gate_pq_t *pq,
@@ -86,8 +87,7 @@ ngx_gate_pq_login_attempts(ngx_gate_pq_t *pq)
 static void
 ngx_gate_pq_login_set_timer(ngx_gate_pq_t *pq)
 {
-    ngx_uint_t      n;
-    ngx_msec_int_t  left;
+    ngx_uint_t  n;
 
     if (pq->timer.timer_set) {
         ngx_del_timer(&pq->timer);
@@ -99,21 +99,43 @@ ngx_gate_pq_login_set_timer(ngx_gate_pq_t *pq)
         n += pq->naddrs - pq->address - 1;
     }
 
-    if (n == 1) {
+    if (n > 1) {
+        ngx_add_timer(&pq->timer,
+                      ngx_gate_addresses_share(
+                                             ngx_gate_pq_current(pq)->deadline,
+                                             n));
+    }
+}
+
+
+/* an address of a name that has others: whether it let us in, in time */
+
+void
+ngx_gate_pq_judge_address(ngx_gate_pq_t *pq, ngx_uint_t responded)
+{
+    socklen_t         socklen;
+    struct sockaddr  *sockaddr;
+
+    if (pq->naddrs < 2) {
         return;
     }
 
-    left = (ngx_msec_int_t) (ngx_gate_pq_current(pq)->deadline
-                             - ngx_current_msec);
+    sockaddr = &pq->resolve.addrs[pq->address].sockaddr;
+    socklen = pq->resolve.socklens[pq->address];
 
-    ngx_add_timer(&pq->timer, (ngx_msec_t) ngx_max(left / (ngx_int_t) n, 1));
+    if (responded) {
+        ngx_gate_addresses_answered(sockaddr, socklen);
+
+    } else {
+        ngx_gate_addresses_silent(sockaddr, socklen);
+    }
 }
 
 
 static void
 ngx_gate_pq_login_resolve(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host)
 {
-    ngx_gate_resolve_t  *resolve;
+    ngx_gate_resolver_ctx_t  *resolve;
 
     pq->state = NGX_GATE_PQ_CONNECTION_RESOLVING;
     ngx_gate_pq_set_action(pq, "resolving the name of a PostgreSQL server");
@@ -125,30 +147,27 @@ ngx_gate_pq_login_resolve(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host)
     resolve->name.data = (u_char *) host->host;
     resolve->name.len = ngx_strlen(host->host);
     resolve->port = host->number;
-    resolve->resolver = ngx_gate_pq_current(pq)->resolver;
+    resolve->resolver = pq->resolver;
     resolve->log = ngx_cycle->log;
     resolve->data = pq;
     resolve->handler = ngx_gate_pq_login_resolve_handler;
 
-    if (ngx_gate_resolve_start(resolve) != NGX_AGAIN) {
+    if (ngx_gate_resolver_start(resolve) != NGX_AGAIN) {
         ngx_gate_pq_login_resolve_handler(resolve);
     }
 }
 
 
 static void
-ngx_gate_pq_login_resolve_handler(ngx_gate_resolve_t *resolve)
+ngx_gate_pq_login_resolve_handler(ngx_gate_resolver_ctx_t *resolve)
 {
-    u_char         *p, error[NGX_GATE_PQ_ERROR_MAX];
     ngx_gate_pq_t  *pq;
 
     pq = resolve->data;
 
     if (resolve->naddrs == 0) {
-        p = ngx_slprintf(error, error + sizeof(error), "\"%V\": %V",
-                         &resolve->name, &resolve->error);
-
-        ngx_gate_pq_login_error(pq, resolve->reason, error, p - error, 0);
+        ngx_gate_pq_login_error(pq, resolve->reason, resolve->error.data,
+                                resolve->error.len, 0);
         ngx_gate_pq_login_next(pq, 1);
         return;
     }
@@ -229,7 +248,7 @@ ngx_gate_pq_login_connect(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host)
 
     ngx_gate_pq_login_set_timer(pq);
 
-    if (ngx_gate_pq_watch(pq, NGX_GATE_PQ_CONNECTION_WRITE) != NGX_OK) {
+    if (ngx_gate_pq_watch(pq, NGX_GATE_WATCH_WRITE) != NGX_OK) {
         ngx_gate_pq_fail(pq);
     }
 }
@@ -250,9 +269,9 @@ ngx_gate_pq_login_start(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host,
     ngx_memcpy(keywords, pq->conf->keywords, n * sizeof(char *));
     ngx_memcpy(values, pq->conf->values, n * sizeof(char *));
 
-    if (host->host) {
+    if (host->name) {
         keywords[n] = "host";
-        values[n++] = host->host;
+        values[n++] = host->name;
     }
 
     if (host->addr) {
@@ -359,6 +378,8 @@ ngx_gate_pq_login_poll(ngx_gate_pq_t *pq)
 
     case PGRES_POLLING_OK:
 
+        ngx_gate_pq_judge_address(pq, 1);
+
         /* several statements and a single answer, for the rest of its life */
 
         if (!libpq.PQenterPipelineMode(pq->conn)) {
@@ -376,11 +397,11 @@ ngx_gate_pq_login_poll(ngx_gate_pq_t *pq)
         return;
 
     case PGRES_POLLING_READING:
-        what = NGX_GATE_PQ_CONNECTION_READ;
+        what = NGX_GATE_WATCH_READ;
         break;
 
     case PGRES_POLLING_WRITING:
-        what = NGX_GATE_PQ_CONNECTION_WRITE;
+        what = NGX_GATE_WATCH_WRITE;
         break;
 
     default:

@@ -48,7 +48,7 @@ unlike($said, qr/__pycache__/, 'no rubbish');
 my $depends = $builder->run_ok(['dpkg-deb', '--field', $deb, 'Depends'],
     'what it depends on');
 like($depends, $_, "it depends on $_")
-    for qr/\bnginx-abi-/, qr/\blibpq5\b/, qr/\blibhiredis/;
+    for qr/\bnginx-abi-/, qr/\blibpq5\b/, qr/\blibhiredis/, qr/\blibc-?ares2/;
 
 my $changelog = $builder->read("$at/debian/changelog");
 my ($version) = $changelog =~ /\((.*?)\)/;

@@ -32,8 +32,9 @@ package InitGate::Beside;
 #
 # beside_peers($t, N, NAME => [CHECK, VERDICT, REASON], ...)
 #               runs $t with N checks of each kind (%d in CHECK is the number
-#               of one), waits until they have ended twice as they should,
-#               tests that nobody noticed, and returns the object
+#               of one), behind the directive in $t->{resolver}; waits until
+#               they have ended twice as they should, tests that nobody
+#               noticed, and returns the object
 #
 # What counts is the time that a request took less the time for which its
 # worker or the client was ready to run and had no processor: a worker that
@@ -311,8 +312,11 @@ sub beside_peers {
             1 .. $n;
     } sort keys %kind;
 
-    $t->run(level => 'notice', http => ($t->{http} // '') . GATE . <<"CONF");
+    my $resolver = $t->{resolver} // '';
+
+    $t->run(level => 'notice', http => GATE . <<"CONF");
     init_checks app {
+        $resolver
         interval 1s;
         timeout 1s;
         backoff 1s;
