@@ -28,6 +28,7 @@ typedef struct ngx_gate_check_s       ngx_gate_check_t;
 typedef struct ngx_gate_check_type_s  ngx_gate_check_type_t;
 typedef struct ngx_gate_param_s       ngx_gate_param_t;
 typedef struct ngx_gate_probe_s       ngx_gate_probe_t;
+typedef struct ngx_gate_resolver_s    ngx_gate_resolver_t;
 
 
 typedef enum {
@@ -149,7 +150,7 @@ struct ngx_gate_probe_s {
     ngx_gate_check_t         *check;
     void                     *state;        /* of the type, state_size bytes,
                                                zeroed before the first start */
-    ngx_resolver_t           *resolver;     /* NULL: resolve as the host does */
+    ngx_gate_resolver_t      *resolver;     /* NULL: the host's name servers */
     ngx_pool_t               *pool;         /* as long-lived as the probe */
     ngx_log_t                *log;          /* set log->action to the step */
     ngx_msec_t                deadline;     /* in terms of ngx_current_msec */

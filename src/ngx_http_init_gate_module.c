@@ -7,6 +7,7 @@
 
 #include <ngx_http_gate.h>
 #include <ngx_gate_record.h>
+#include <ngx_gate_resolver.h>
 
 
 static ngx_int_t ngx_http_init_gate_add_handler(
@@ -348,13 +349,11 @@ ngx_http_init_gate_postconfiguration(ngx_conf_t *cf)
 {
     u_char                      digest[16];
     ngx_array_t                *gates;
-    ngx_http_core_loc_conf_t   *clcf;
     ngx_http_core_main_conf_t  *cmcf;
     ngx_http_gate_main_conf_t  *gmcf;
 
     gmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_init_gate_module);
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     gates = &gmcf->gates.gates;
 
@@ -365,11 +364,6 @@ ngx_http_init_gate_postconfiguration(ngx_conf_t *cf)
         return NGX_OK;
     }
 
-    /* without "resolver", nginx sets one that resolves nothing */
-
-    if (clcf->resolver && clcf->resolver->connections.nelts) {
-        gmcf->resolver = clcf->resolver;
-    }
 
     ngx_md5_final(digest, &gmcf->gates.md5);
 
@@ -560,7 +554,7 @@ ngx_http_init_gate_init_process(ngx_cycle_t *cycle)
     }
 
     gmcf->prober = ngx_gate_prober_start(cycle, gates, zone, gmcf->stats->data,
-                                         gmcf->generation, gmcf->resolver,
+                                         gmcf->generation,
                                          ngx_worker == 1);
 
     return gmcf->prober ? NGX_OK : NGX_ERROR;
@@ -583,6 +577,8 @@ ngx_http_init_gate_exit_process(ngx_cycle_t *cycle)
         ngx_gate_prober_stop(gmcf->prober);
         ngx_destroy_pool(gmcf->prober->pool);
         gmcf->prober = NULL;
+
+        ngx_gate_resolver_exit();
     }
 
     ngx_http_gate_hold_stop(gmcf);

@@ -7,6 +7,7 @@
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
+use InitGate::DNS;
 use InitGate::Fake;
 use InitGate::HTTP2;
 
@@ -31,8 +32,15 @@ my $grpc = InitGate::Fake->new(sub {
     }
 })->port;
 
+my $dns = InitGate::DNS->new(sub {
+    my ($name, $type) = @_;
+    return $name ne 'app.example' ? 'NXDOMAIN'
+        : $type eq 'A' ? ['127.0.0.1'] : [];
+});
+
 my $conf = <<"CONF";
     init_checks app {
+        resolver 127.0.0.1:@{[$dns->port]};
         check file %%DIR%%/app  contains=x;
         check file %%DIR%%  name=tree  files=1 glob=*  after=file;
         check postgres "host=127.0.0.1 port=1 user=a" tables=a,b  rows=t:1
@@ -47,6 +55,8 @@ my $conf = <<"CONF";
         check tcp localhost:$http  "send=GET / HTTP/1.0\\r\\n\\r\\n"
             contains=ready match=y  name=text  optional;
         check grpc localhost:$grpc  service=x  optional;
+        check tcp app.example:$http  name=found optional;
+        check tcp no.example:$http  name=none optional;
         interval 50ms 50ms;  backoff 50ms;  latch off;
         trigger http://127.0.0.1:$http/ "header=A: b";
     }

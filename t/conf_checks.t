@@ -44,7 +44,7 @@ my $directives = qr/check, interval, timeout, backoff, latch, rise, fall, /;
 
 refused('no_such thing;', qr/"no_such"/, $directives);
 refused('Check file /x;', qr/"Check" \(did you mean "check"\?\)/);
-refused('resolver 127.0.0.1;', qr/"resolver"/, $directives);
+refused('root /x;', qr/"root"/, $directives, qr/trigger and resolver /);
 
 refused('check;', qr/number of arguments in "check"/);
 refused('check file;', qr/number of arguments in "check"/);
@@ -94,6 +94,17 @@ refused('timeout 1s 2s;', qr/number of arguments in "timeout"/);
 refused('backoff 1s 2s;', qr/number of arguments in "backoff"/);
 refused('deadline 1s ajar;', qr/"ajar"/, qr/"open" or "closed"/);
 refused('deadline 1s open closed;', qr/number of arguments in "deadline"/);
+
+my $address = qr/must be an IP address, with a port or without/;
+
+refused('resolver;', qr/number of arguments in "resolver"/);
+refused("resolver $_;", qr/invalid address "\Q$_\E" in "resolver"/, $address)
+    for qw(kube-dns.kube-system valid=10s 10.0.0.2:x 10.0.0.2:0 10.0.0.2:65536
+    10.0.0.256 fd00::2 [fd00::2 [10.0.0.2] unix:/run/dns);
+refused('resolver 10.0.0.2 dns;', qr/invalid address "dns"/, $address);
+refused('resolver "";', qr/invalid address ""/, $address);
+refused("resolver 10.0.0.2;resolver 10.0.0.3;",
+    qr/"resolver" directive is duplicate/);
 
 refused('latch;', qr/number of arguments in "latch"/);
 refused('latch maybe;', qr/"maybe"/, qr/"on" or "off"/);

@@ -13,7 +13,7 @@ use InitGate::Fake;
 my $t = InitGate->new(workers => 1);
 
 my $dns = InitGate::DNS->silent;
-$t->{http} = "    resolver 127.0.0.1:@{[$dns->port]} ipv6=off;\n";
+$t->{resolver} = "resolver 127.0.0.1:@{[$dns->port]};";
 
 my $ok = "HTTP/1.1 200 OK\r\n";
 

@@ -24,7 +24,7 @@ hba($pg, 'host all app 127.0.0.1/32 scram-sha-256');
 sub fake { InitGate::Fake->new(@_)->port }
 
 my $dns = InitGate::DNS->silent;
-$t->{http} = "    resolver 127.0.0.1:@{[$dns->port]} ipv6=off;\n";
+$t->{resolver} = "resolver 127.0.0.1:@{[$dns->port]};";
 
 my $garbage = fake(sub { startup($_[0]); $_[0]->send("\0garbage" x 100) });
 my $starting = fake(sub { startup($_[0]);

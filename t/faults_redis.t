@@ -15,7 +15,7 @@ my $real = $t->redis('user gate on >right ~* +@connection');
 my $port = $real->port;
 
 my $dns = InitGate::DNS->silent;
-$t->{http} = "    resolver 127.0.0.1:@{[$dns->port]} ipv6=off;\n";
+$t->{resolver} = "resolver 127.0.0.1:@{[$dns->port]};";
 
 sub responds {
     my ($text, $end) = @_;

@@ -14,7 +14,7 @@ use InitGate::Fake;
 my $t = InitGate->new(workers => 1);
 
 my $dns = InitGate::DNS->silent;
-$t->{http} = "    resolver 127.0.0.1:@{[$dns->port]} ipv6=off;\n";
+$t->{resolver} = "resolver 127.0.0.1:@{[$dns->port]};";
 
 my ($certificate, $key) = $t->certificate('127.0.0.1');
 my $secure = InitGate::Fake->new(sub { $_[0]->hang },

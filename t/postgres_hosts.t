@@ -77,7 +77,7 @@ my $port = $dns->port;
 
 my $to = 'user=postgres dbname=test';
 
-# nginx's resolver tells the addresses of a name in an order of its own
+# whichever address comes first
 
 my @two = map { "two$_" } 1 .. 6;
 my $two = join "\n", map {
@@ -86,9 +86,8 @@ my $two = join "\n", map {
 my $three = "host=127.0.0.1,127.0.0.1,127.0.0.1 port=$gone,$p,$s $to";
 
 $t->run(http => <<"CONF");
-    resolver 127.0.0.1:$port valid=1s ipv6=off;
-
     init_checks app {
+        resolver 127.0.0.1:$port;
         interval 50ms;
         backoff 50ms;
         timeout 3s;
@@ -185,7 +184,7 @@ is_check($t, 'no_standby', 'error', 'other_role',
     qr/^"127\.0\.0\.1:$p": the server is a primary$/);
 is_check($t, 'not_writable', 'error', 'other_role',
     qr/^the server is a primary, read-only$/);
-is_check($t, 'unknown', 'error', 'dns', qr/^"no\.example": /);
+is_check($t, 'unknown', 'error', 'dns', qr/^cannot resolve "no\.example": /);
 is_check($t, 'no_answer', 'error', 'timeout', qr/resolving the name of/);
 is_check($t, 'none', 'error', 'refused',
     qr/^"127\.0\.0\.1:1": Connection refused$/);

@@ -89,6 +89,7 @@ ngx_gate_check_http_start(ngx_gate_probe_t *probe)
     peer->endpoint = &state->conf->url.endpoint;
     peer->resolver = probe->resolver;
     peer->log = probe->log;
+    peer->deadline = probe->deadline;
     peer->data = state;
     peer->handler = ngx_gate_check_http_handler;
 

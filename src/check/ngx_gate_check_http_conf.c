@@ -27,6 +27,8 @@ static char *ngx_gate_check_http_conf_userinfo(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_gate_check_http_conf_t *conf);
 static char *ngx_gate_check_http_conf_request(ngx_conf_t *cf,
     ngx_gate_check_http_conf_t *conf);
+static void ngx_gate_http_host(ngx_gate_check_http_conf_t *conf,
+    ngx_str_t *host, ngx_str_t *port);
 static ngx_uint_t ngx_gate_check_http_conf_has_header(
     ngx_gate_check_http_conf_t *conf, const char *name);
 static size_t ngx_gate_check_http_conf_token_len(u_char *data, size_t len);
@@ -403,10 +405,10 @@ ngx_gate_check_http_conf_request(ngx_conf_t *cf,
 {
     size_t       len;
     u_char      *p, *last;
-    ngx_str_t   *host, *header;
+    ngx_str_t   *header, host, port;
     ngx_uint_t   i, n;
 
-    host = conf->host.len ? &conf->host : &conf->url.host;
+    ngx_gate_http_host(conf, &host, &port);
     header = conf->headers ? conf->headers->elts : NULL;
     n = conf->headers ? conf->headers->nelts : 0;
 
@@ -417,7 +419,7 @@ ngx_gate_check_http_conf_request(ngx_conf_t *cf,
                  "Authorization: Basic " CRLF
                  "Content-Length: 0" CRLF
                  CRLF)
-          + conf->method.len + conf->url.uri.len + host->len
+          + conf->method.len + conf->url.uri.len + host.len + port.len
           + conf->authorization.len;
 
     for (i = 0; i < n; i++) {
@@ -432,11 +434,11 @@ ngx_gate_check_http_conf_request(ngx_conf_t *cf,
     conf->request.data = p;
     last = p + len;
 
-    p = ngx_slprintf(p, last, "%V %s%V HTTP/1.1" CRLF "Host: %V" CRLF,
+    p = ngx_slprintf(p, last, "%V %s%V HTTP/1.1" CRLF "Host: %V%V" CRLF,
                      &conf->method,
                      conf->url.uri.len
                      && conf->url.uri.data[0] == '/' ? "" : "/",
-                     &conf->url.uri, host);
+                     &conf->url.uri, &host, &port);
 
     if (!ngx_gate_check_http_conf_has_header(conf, "User-Agent")) {
         p = ngx_slprintf(p, last,
@@ -470,6 +472,29 @@ ngx_gate_check_http_conf_request(ngx_conf_t *cf,
     conf->request.len = p - conf->request.data;
 
     return NGX_CONF_OK;
+}
+
+
+/* as in the URL, but for the dot that ends an absolute name */
+
+static void
+ngx_gate_http_host(ngx_gate_check_http_conf_t *conf, ngx_str_t *host,
+    ngx_str_t *port)
+{
+    ngx_str_t  *name;
+
+    *host = conf->host.len ? conf->host : conf->url.host;
+    ngx_str_null(port);
+
+    name = &conf->url.endpoint.host;
+
+    if (conf->host.len || name->len < 2 || name->data[name->len - 1] != '.') {
+        return;
+    }
+
+    port->data = name->data + name->len;
+    port->len = host->data + host->len - port->data;
+    host->len = name->len - 1;
 }
 
 

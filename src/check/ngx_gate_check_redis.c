@@ -124,6 +124,7 @@ ngx_gate_check_redis_start(ngx_gate_probe_t *probe)
 
     state->session.resolver = probe->resolver;
     state->session.log = probe->log;
+    state->session.deadline = probe->deadline;
 
     state->address_fresh = 0;
     state->sentinels_tried = 0;

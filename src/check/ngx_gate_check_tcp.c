@@ -239,6 +239,7 @@ ngx_gate_check_tcp_start(ngx_gate_probe_t *probe)
     peer->endpoint = &conf->target.endpoint;
     peer->resolver = probe->resolver;
     peer->log = probe->log;
+    peer->deadline = probe->deadline;
     peer->data = state;
     peer->handler = ngx_gate_check_tcp_handler;
 

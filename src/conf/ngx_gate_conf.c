@@ -9,6 +9,7 @@
 #include <ngx_gate_conf.h>
 #include <ngx_gate_param.h>
 #include <ngx_gate_word.h>
+#include <ngx_gate_resolver.h>
 
 
 /* where one interval is given, the one of an open gate is so much longer */
@@ -51,6 +52,8 @@ static char *ngx_gate_conf_set_interval(ngx_conf_t *cf, ngx_gate_t *gate,
 static char *ngx_gate_conf_set_deadline(ngx_conf_t *cf, ngx_gate_t *gate,
     void *value);
 static char *ngx_gate_conf_set_latch(ngx_conf_t *cf, ngx_gate_t *gate,
+    void *value);
+static char *ngx_gate_conf_set_resolver(ngx_conf_t *cf, ngx_gate_t *gate,
     void *value);
 static char *ngx_gate_conf_set_time(ngx_conf_t *cf, ngx_gate_t *gate,
     void *value);
@@ -99,6 +102,10 @@ static ngx_gate_conf_directive_t  ngx_gate_conf_directives[] = {
     { ngx_string("trigger"), "URL [parameter ...]",
       1, NGX_GATE_NONE,
       ngx_gate_conf_set_trigger, 0 },
+
+    { ngx_string("resolver"), "ADDRESS[:PORT] ...",
+      1, NGX_GATE_NONE,
+      ngx_gate_conf_set_resolver, 0 },
 
     { ngx_null_string, NULL, 0, 0, NULL, 0 }
 };
@@ -286,7 +293,7 @@ ngx_gate_conf_unknown(ngx_conf_t *cf, ngx_gate_conf_ctx_t *ctx)
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "unknown directive \"%V\" in init_checks \"%V\": "
                        "check, interval, timeout, backoff, latch, rise, fall, "
-                       "deadline and trigger are allowed",
+                       "deadline, trigger and resolver are allowed",
                        name, &ctx->gate->name);
 }
 
@@ -460,6 +467,45 @@ ngx_gate_conf_set_latch(ngx_conf_t *cf, ngx_gate_t *gate, void *value)
                        "\"on\" or \"off\"", &args[1], &gate->name);
 
     return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_gate_conf_set_resolver(ngx_conf_t *cf, ngx_gate_t *gate, void *value)
+{
+    ngx_int_t    rc;
+    ngx_str_t   *args;
+    ngx_uint_t   i;
+
+    if (gate->resolver) {
+        return "is duplicate";
+    }
+
+    gate->resolver = ngx_pcalloc(cf->pool, sizeof(ngx_gate_resolver_t));
+    if (gate->resolver == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    args = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        rc = ngx_gate_resolver_add(cf, gate->resolver, &args[i]);
+
+        if (rc == NGX_DECLINED) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid address \"%V\" in \"resolver\" "
+                               "directive: it must be an IP address, with a "
+                               "port or without, as in 10.0.0.2, "
+                               "10.0.0.2:5353 or [fd00::2]:5353", &args[i]);
+        }
+
+        if (rc != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
 }
 
 

@@ -39,7 +39,7 @@ static void ngx_gate_prober_drain_handler(ngx_event_t *ev);
 ngx_gate_prober_t *
 ngx_gate_prober_start(ngx_cycle_t *cycle, ngx_array_t *gates,
     ngx_gate_zone_t *zone, ngx_gate_stats_t *stats, ngx_uint_t generation,
-    ngx_resolver_t *resolver, ngx_uint_t standby)
+    ngx_uint_t standby)
 {
     ngx_pool_t         *pool;
     ngx_gate_prober_t  *prober;
@@ -60,7 +60,6 @@ ngx_gate_prober_start(ngx_cycle_t *cycle, ngx_array_t *gates,
     prober->zone = zone;
     prober->stats = stats;
     prober->generation = generation;
-    prober->resolver = resolver;
     prober->gates = gates;
     prober->standby = standby;
 

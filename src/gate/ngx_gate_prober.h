@@ -68,7 +68,6 @@ struct ngx_gate_prober_s {
     ngx_gate_zone_t          *zone;
     ngx_gate_stats_t         *stats;
     ngx_uint_t                generation;
-    ngx_resolver_t           *resolver;
     ngx_pool_t               *pool;
     ngx_log_t                *log;
 
@@ -98,7 +97,7 @@ struct ngx_gate_prober_s {
 
 ngx_gate_prober_t *ngx_gate_prober_start(ngx_cycle_t *cycle,
     ngx_array_t *gates, ngx_gate_zone_t *zone, ngx_gate_stats_t *stats,
-    ngx_uint_t generation, ngx_resolver_t *resolver, ngx_uint_t standby);
+    ngx_uint_t generation, ngx_uint_t standby);
 void ngx_gate_prober_stop(ngx_gate_prober_t *prober);
 
 /* for ngx_gate_runner.c and ngx_gate_trigger.c */

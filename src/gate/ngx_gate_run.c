@@ -37,7 +37,7 @@ ngx_gate_run_init(ngx_gate_run_t *run, ngx_gate_runner_t *runner,
     run->log.action = NULL;
 
     run->probe.check = check;
-    run->probe.resolver = runner->prober->resolver;
+    run->probe.resolver = runner->gate->resolver;
     run->probe.pool = runner->prober->pool;
     run->probe.log = &run->log;
     run->probe.done = ngx_gate_run_done;

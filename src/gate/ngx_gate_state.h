@@ -54,6 +54,8 @@ struct ngx_gate_s {
     ngx_flag_t                latch;
     ngx_flag_t                deadline_open;
 
+    ngx_gate_resolver_t      *resolver;     /* NULL: the host's name servers */
+
     ngx_gate_check_t         *trigger;      /* NULL: none */
     ngx_flag_t                trigger_on_request;
 

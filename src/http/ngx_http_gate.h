@@ -48,7 +48,6 @@ typedef struct {
     ngx_gate_conf_t             gates;
     ngx_shm_zone_t             *zone;
     ngx_shm_zone_t             *stats;
-    ngx_resolver_t             *resolver;
     ngx_uint_t                  used;       /* by some location */
     ngx_array_t                 lists;      /* of ngx_http_gate_list_t * */
     ngx_array_t                 holds;      /* of ngx_http_gate_mark_t * */

@@ -20,7 +20,9 @@
 
 static ngx_int_t ngx_gate_peer_create_buffers(ngx_gate_peer_t *peer);
 static void ngx_gate_peer_unix_address(ngx_gate_peer_t *peer);
-static void ngx_gate_peer_resolve_handler(ngx_gate_resolve_t *resolve);
+static void ngx_gate_peer_resolve_handler(ngx_gate_resolver_ctx_t *resolve);
+
+static void ngx_gate_peer_end(ngx_gate_peer_t *peer);
 
 static void ngx_gate_peer_read_handler(ngx_event_t *rev);
 static void ngx_gate_peer_write_handler(ngx_event_t *wev);
@@ -37,10 +39,10 @@ static void ngx_gate_peer_post_handler(ngx_event_t *ev);
 void
 ngx_gate_peer_connect(ngx_gate_peer_t *peer)
 {
-    ngx_int_t            rc;
-    ngx_gate_resolve_t  *resolve;
+    ngx_int_t                 rc;
+    ngx_gate_resolver_ctx_t  *resolve;
 
-    ngx_gate_peer_close(peer);
+    ngx_gate_peer_end(peer);
 
     peer->reason = NGX_GATE_OK;
     peer->error_len = 0;
@@ -69,7 +71,7 @@ ngx_gate_peer_connect(ngx_gate_peer_t *peer)
     resolve->data = peer;
     resolve->handler = ngx_gate_peer_resolve_handler;
 
-    rc = ngx_gate_resolve_start(resolve);
+    rc = ngx_gate_resolver_start(resolve);
 
     if (rc != NGX_AGAIN) {
         ngx_gate_peer_resolve_handler(resolve);
@@ -100,6 +102,7 @@ ngx_gate_peer_create_buffers(ngx_gate_peer_t *peer)
     }
 
     ngx_gate_log_capture_init(&peer->capture, peer->log);
+    ngx_gate_event_init(&peer->timer, ngx_gate_peer_late, peer->log);
 
     return NGX_OK;
 }
@@ -129,13 +132,12 @@ ngx_gate_peer_unix_address(ngx_gate_peer_t *peer)
 
 
 static void
-ngx_gate_peer_resolve_handler(ngx_gate_resolve_t *resolve)
+ngx_gate_peer_resolve_handler(ngx_gate_resolver_ctx_t *resolve)
 {
     ngx_gate_peer_t *peer = resolve->data;
 
     if (resolve->naddrs == 0) {
-        ngx_gate_peer_error(peer, resolve->reason, "%V: %V",
-                            &resolve->name, &resolve->error);
+        ngx_gate_peer_error(peer, resolve->reason, "%V", &resolve->error);
         ngx_gate_peer_fail(peer);
         return;
     }
@@ -150,6 +152,8 @@ ngx_gate_peer_connected(ngx_gate_peer_t *peer)
     ngx_connection_t  *c;
 
     c = peer->connection;
+
+    ngx_gate_peer_answered(peer);
 
     peer->connected = 1;
     peer->log->action = "talking";
@@ -218,6 +222,7 @@ ngx_gate_peer_send(ngx_gate_peer_t *peer, u_char *data, size_t size)
     }
 
     out->last = ngx_cpymem(out->last, data, size);
+    peer->silent = 1;
 
     ngx_gate_peer_write(peer);
 }
@@ -245,22 +250,25 @@ ngx_gate_peer_keep(ngx_gate_peer_t *peer)
 void
 ngx_gate_peer_close(ngx_gate_peer_t *peer)
 {
+    if (peer->connection && (!peer->connected || peer->silent)) {
+
+        /* in general because time was up */
+
+        ngx_gate_peer_unanswered(peer);
+    }
+
+    ngx_gate_peer_end(peer);
+}
+
+
+static void
+ngx_gate_peer_end(ngx_gate_peer_t *peer)
+{
     if (peer->posted.posted) {
         ngx_delete_posted_event(&peer->posted);
     }
 
-    if (peer->timer.timer_set) {
-        ngx_del_timer(&peer->timer);
-    }
-
-    ngx_gate_resolve_cancel(&peer->resolve);
-
-    if (peer->connection && !peer->connected) {
-
-        /* perhaps an address that swallows all: begin with another one */
-
-        peer->first = (peer->first + peer->tried) % NGX_GATE_RESOLVE_MAX;
-    }
+    ngx_gate_resolver_cancel(&peer->resolve);
 
     ngx_gate_peer_disconnect(peer);
 
@@ -423,6 +431,7 @@ ngx_gate_peer_read(ngx_gate_peer_t *peer)
 
     if (fresh) {
         peer->reused = 0;
+        peer->silent = 0;
         peer->handler(peer, NGX_GATE_PEER_DATA);
     }
 }
@@ -692,7 +701,7 @@ ngx_gate_peer_errno_reason(ngx_err_t err)
 void
 ngx_gate_peer_fail(ngx_gate_peer_t *peer)
 {
-    ngx_gate_peer_close(peer);
+    ngx_gate_peer_end(peer);
 
     peer->failed = 1;
     ngx_gate_peer_post(peer);
@@ -706,6 +715,14 @@ ngx_gate_peer_disconnect(ngx_gate_peer_t *peer)
 
     c = peer->connection;
 
+    if (peer->timer.timer_set) {
+        ngx_del_timer(&peer->timer);
+    }
+
+    if (peer->confirm_timer.timer_set) {
+        ngx_del_timer(&peer->confirm_timer);
+    }
+
     if (c) {
         ngx_gate_tls_close(c);
         ngx_close_connection(c);
@@ -718,4 +735,5 @@ ngx_gate_peer_disconnect(ngx_gate_peer_t *peer)
     peer->send_failed = 0;
     peer->kept = 0;
     peer->reused = 0;
+    peer->silent = 0;
 }

@@ -2,7 +2,8 @@
 /*
  * A background connection: it resolves, connects (TCP or Unix socket, then
  * TLS where asked), sends, receives, and reports each step by one handler.
- * It has no time limit of its own: whoever opened it closes it in time.
+ * It knows its deadline only to share the time until then among the addresses
+ * of a name: whoever opened it closes it in time.
  */
 
 
@@ -13,7 +14,7 @@
 #include <ngx_gate.h>
 #include <ngx_gate_endpoint.h>
 #include <ngx_gate_log_capture.h>
-#include <ngx_gate_resolve.h>
+#include <ngx_gate_resolver.h>
 #include <ngx_gate_tls.h>
 
 
@@ -33,8 +34,9 @@ typedef struct ngx_gate_peer_s  ngx_gate_peer_t;
 struct ngx_gate_peer_s {
     /* in: set by the caller before connect, the rest zeroed */
     ngx_gate_endpoint_t      *endpoint;
-    ngx_resolver_t           *resolver;
+    ngx_gate_resolver_t      *resolver;
     ngx_log_t                *log;         /* log->action follows the step */
+    ngx_msec_t                deadline;    /* shared out among addresses */
     void                     *data;
     void                    (*handler)(ngx_gate_peer_t *peer,
                                        ngx_gate_peer_event_e event);
@@ -57,11 +59,11 @@ struct ngx_gate_peer_s {
     ngx_pool_t               *pool;        /* NULL: nothing is open */
     ngx_connection_t         *connection;
     ngx_buf_t                *out;
-    ngx_gate_resolve_t        resolve;
-    ngx_uint_t                first;       /* the address to begin with */
-    ngx_uint_t                tried;       /* how many of them */
+    ngx_gate_resolver_ctx_t   resolve;
+    ngx_uint_t                tried;       /* how many addresses */
+    ngx_event_t               timer;       /* of the one that is tried now */
     ngx_event_t               posted;
-    ngx_event_t               timer;       /* of "confirm" */
+    ngx_event_t               confirm_timer;
     ngx_uint_t                cert_requested;
     ngx_gate_log_capture_t    capture;     /* c->log */
     ngx_err_t                 err;         /* of recv(), behind some bytes */
@@ -73,6 +75,7 @@ struct ngx_gate_peer_s {
     unsigned                  send_failed:1;
     unsigned                  kept:1;
     unsigned                  reused:1;    /* kept, then sent to, no answer */
+    unsigned                  silent:1;    /* sent to, no answer */
 };
 
 

@@ -9,10 +9,12 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_gate.h>
+#include <ngx_gate_addresses.h>
 #include <ngx_gate_peer.h>
 #include <ngx_gate_peer_connect.h>
 
 
+static void ngx_gate_peer_limit(ngx_gate_peer_t *peer);
 static ngx_int_t ngx_gate_peer_connect_socket(ngx_gate_peer_t *peer,
     struct sockaddr *sockaddr, socklen_t socklen);
 static ngx_connection_t *ngx_gate_peer_connect_get_connection(
@@ -31,27 +33,26 @@ static void ngx_gate_peer_connect_error(ngx_gate_peer_t *peer, ngx_err_t err);
 void
 ngx_gate_peer_connect_next(ngx_gate_peer_t *peer)
 {
-    ngx_int_t            rc;
-    ngx_uint_t           i;
-    ngx_gate_resolve_t  *resolve;
+    ngx_int_t                 rc;
+    ngx_uint_t                i;
+    ngx_gate_resolver_ctx_t  *resolve;
 
     resolve = &peer->resolve;
     peer->log->action = "connecting";
 
     while (peer->tried < resolve->naddrs) {
 
-        i = (peer->first + peer->tried) % resolve->naddrs;
-        peer->tried++;
+        i = peer->tried++;
 
         rc = ngx_gate_peer_connect_socket(peer, &resolve->addrs[i].sockaddr,
                                           resolve->socklens[i]);
 
-        if (rc == NGX_AGAIN) {
-            return;
-        }
-
         if (rc == NGX_OK) {
             ngx_gate_peer_post(peer);
+        }
+
+        if (rc == NGX_OK || rc == NGX_AGAIN) {
+            ngx_gate_peer_limit(peer);
             return;
         }
 
@@ -63,6 +64,77 @@ ngx_gate_peer_connect_next(ngx_gate_peer_t *peer)
     }
 
     ngx_gate_peer_fail(peer);
+}
+
+
+/* until it can be used; the last one may take all the time that is left */
+
+static void
+ngx_gate_peer_limit(ngx_gate_peer_t *peer)
+{
+    ngx_uint_t  n;
+
+    n = peer->resolve.naddrs - peer->tried + 1;
+
+    if (n > 1) {
+        ngx_add_timer(&peer->timer,
+                      ngx_gate_addresses_share(peer->deadline, n));
+    }
+}
+
+
+void
+ngx_gate_peer_late(ngx_event_t *ev)
+{
+    ngx_gate_peer_t  *peer;
+
+    peer = ngx_queue_data(ev, ngx_gate_peer_t, timer);
+
+    ngx_gate_peer_unanswered(peer);
+    ngx_gate_peer_connect_error(peer, NGX_ETIMEDOUT);
+    ngx_gate_peer_disconnect(peer);
+
+    if (peer->posted.posted) {
+        ngx_delete_posted_event(&peer->posted);
+    }
+
+    ngx_gate_peer_connect_next(peer);
+}
+
+
+void
+ngx_gate_peer_answered(ngx_gate_peer_t *peer)
+{
+    ngx_uint_t                i;
+    ngx_gate_resolver_ctx_t  *resolve;
+
+    resolve = &peer->resolve;
+
+    if (peer->timer.timer_set) {
+        ngx_del_timer(&peer->timer);
+    }
+
+    if (resolve->naddrs > 1) {
+        i = peer->tried - 1;
+        ngx_gate_addresses_answered(&resolve->addrs[i].sockaddr,
+                                    resolve->socklens[i]);
+    }
+}
+
+
+void
+ngx_gate_peer_unanswered(ngx_gate_peer_t *peer)
+{
+    ngx_uint_t                i;
+    ngx_gate_resolver_ctx_t  *resolve;
+
+    resolve = &peer->resolve;
+
+    if (resolve->naddrs > 1) {
+        i = peer->tried - 1;
+        ngx_gate_addresses_silent(&resolve->addrs[i].sockaddr,
+                                  resolve->socklens[i]);
+    }
 }
 
 
@@ -304,9 +376,9 @@ ngx_gate_peer_connect_handshake(ngx_gate_peer_t *peer)
         c->read->handler = ngx_gate_peer_connect_confirm_handler;
         c->write->handler = ngx_gate_peer_connect_confirm_handler;
 
-        ngx_gate_event_init(&peer->timer, ngx_gate_peer_connect_confirmed,
-                            peer->log);
-        ngx_add_timer(&peer->timer, peer->confirm);
+        ngx_gate_event_init(&peer->confirm_timer,
+                            ngx_gate_peer_connect_confirmed, peer->log);
+        ngx_add_timer(&peer->confirm_timer, peer->confirm);
 
         ngx_gate_peer_connect_confirm(peer);
         return;
@@ -332,7 +404,7 @@ ngx_gate_peer_connect_confirm(ngx_gate_peer_t *peer)
                               &text);
 
     if (rc == NGX_OK) {
-        ngx_gate_peer_connect_confirmed(&peer->timer);
+        ngx_gate_peer_connect_confirmed(&peer->confirm_timer);
         return;
     }
 
@@ -376,7 +448,7 @@ ngx_gate_peer_connect_confirmed(ngx_event_t *ev)
 {
     ngx_gate_peer_t  *peer;
 
-    peer = ngx_queue_data(ev, ngx_gate_peer_t, timer);
+    peer = ngx_queue_data(ev, ngx_gate_peer_t, confirm_timer);
 
     if (ev->timer_set) {
         ngx_del_timer(ev);
@@ -389,10 +461,11 @@ ngx_gate_peer_connect_confirmed(ngx_event_t *ev)
 static void
 ngx_gate_peer_connect_error(ngx_gate_peer_t *peer, ngx_err_t err)
 {
-    u_char              *p, *last;
-    u_char               call[sizeof("connect() to ") + NGX_SOCKADDR_STRLEN];
-    ngx_uint_t           i;
-    ngx_gate_resolve_t  *resolve;
+    u_char                   *p, *last;
+    u_char                    call[sizeof("connect() to ")
+                                   + NGX_SOCKADDR_STRLEN];
+    ngx_uint_t                i;
+    ngx_gate_resolver_ctx_t  *resolve;
 
     p = ngx_cpymem(call, "connect() to ", sizeof("connect() to ") - 1);
     last = call + sizeof(call) - 1;
@@ -402,7 +475,7 @@ ngx_gate_peer_connect_error(ngx_gate_peer_t *peer, ngx_err_t err)
 
     } else {
         resolve = &peer->resolve;
-        i = (peer->first + peer->tried - 1) % resolve->naddrs;
+        i = peer->tried - 1;
 
         p += ngx_sock_ntop(&resolve->addrs[i].sockaddr, resolve->socklens[i],
                            p, last - p, 1);

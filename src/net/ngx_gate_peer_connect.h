@@ -19,6 +19,15 @@ void ngx_gate_peer_connect_established(ngx_gate_peer_t *peer);
 
 void ngx_gate_peer_connected(ngx_gate_peer_t *peer);
 
+/* the address that is in use did, or did not, while there are others */
+
+void ngx_gate_peer_answered(ngx_gate_peer_t *peer);
+void ngx_gate_peer_unanswered(ngx_gate_peer_t *peer);
+
+/* its share of the time is over */
+
+void ngx_gate_peer_late(ngx_event_t *ev);
+
 /* has the handler, or the next step, called from the event loop */
 
 void ngx_gate_peer_post(ngx_gate_peer_t *peer);

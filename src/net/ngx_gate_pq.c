@@ -23,16 +23,13 @@
 #include <ngx_gate_pq_connection.h>
 
 
-static ngx_gate_pq_t *ngx_gate_pq_get_connection(ngx_gate_pq_conf_t *pcf);
+static ngx_gate_pq_t *ngx_gate_pq_get_connection(ngx_gate_pq_query_t *q);
 static void ngx_gate_pq_release(ngx_gate_pq_t *pq);
 static void ngx_gate_pq_post_handler(ngx_event_t *ev);
 static void ngx_gate_pq_keepalive(ngx_gate_pq_t *pq);
 static void ngx_gate_pq_timeout_handler(ngx_event_t *ev);
 static void ngx_gate_pq_event_handler(ngx_event_t *ev);
 static void ngx_gate_pq_count_received(ngx_gate_pq_t *pq, ngx_connection_t *c);
-static ngx_int_t ngx_gate_pq_add_connection(ngx_gate_pq_t *pq);
-static ngx_int_t ngx_gate_pq_set_event(ngx_event_t *ev, ngx_int_t event,
-    ngx_uint_t wanted);
 static void ngx_gate_pq_unwatch(ngx_gate_pq_t *pq);
 static void ngx_gate_pq_clear_ssl_errors(void);
 
@@ -57,7 +54,7 @@ ngx_gate_pq_send(ngx_gate_pq_query_t *q)
     q->retried = 0;
 
     if (q->pq == NULL) {
-        q->pq = ngx_gate_pq_get_connection(q->conf);
+        q->pq = ngx_gate_pq_get_connection(q);
 
         if (q->pq == NULL) {
             return NGX_ERROR;
@@ -95,6 +92,11 @@ ngx_gate_pq_detach(ngx_gate_pq_query_t *q)
         q->queued = 0;
 
         if (served) {
+
+            if (pq->state == NGX_GATE_PQ_CONNECTION_LOGIN) {
+                ngx_gate_pq_judge_address(pq, 0);
+            }
+
             ngx_gate_pq_close(pq);
             ngx_gate_pq_post(pq);
         }
@@ -107,10 +109,13 @@ ngx_gate_pq_detach(ngx_gate_pq_query_t *q)
 
 
 static ngx_gate_pq_t *
-ngx_gate_pq_get_connection(ngx_gate_pq_conf_t *pcf)
+ngx_gate_pq_get_connection(ngx_gate_pq_query_t *q)
 {
+    ngx_str_t      *key;
     ngx_queue_t    *queue;
     ngx_gate_pq_t  *pq;
+
+    key = &q->conf->key;
 
     for (queue = ngx_queue_head(&ngx_gate_pq_connections);
          queue != ngx_queue_sentinel(&ngx_gate_pq_connections);
@@ -118,9 +123,8 @@ ngx_gate_pq_get_connection(ngx_gate_pq_conf_t *pcf)
     {
         pq = ngx_queue_data(queue, ngx_gate_pq_t, queue);
 
-        if (pq->conf->key.len == pcf->key.len
-            && ngx_memcmp(pq->conf->key.data, pcf->key.data, pcf->key.len)
-               == 0)
+        if (ngx_gate_str_eq(&pq->conf->key, key)
+            && ngx_gate_resolver_same(pq->resolver, q->resolver))
         {
             pq->users++;
             return pq;
@@ -132,7 +136,8 @@ ngx_gate_pq_get_connection(ngx_gate_pq_conf_t *pcf)
         return NULL;
     }
 
-    pq->conf = pcf;
+    pq->conf = q->conf;
+    pq->resolver = q->resolver;
     pq->users = 1;
 
     ngx_queue_init(&pq->queries);
@@ -267,6 +272,11 @@ ngx_gate_pq_timeout_handler(ngx_event_t *ev)
                      &pq->conf->hosts[pq->attempt % pq->conf->nhosts].text);
 
     ngx_gate_pq_login_error(pq, NGX_GATE_TIMEOUT, error, p - error, 0);
+
+    if (pq->state == NGX_GATE_PQ_CONNECTION_LOGIN) {
+        ngx_gate_pq_judge_address(pq, 0);
+    }
+
     ngx_gate_pq_login_next(pq, 0);
 }
 
@@ -396,26 +406,21 @@ ngx_gate_pq_finish(ngx_gate_pq_t *pq, ngx_gate_pq_query_t *q,
 ngx_int_t
 ngx_gate_pq_watch(ngx_gate_pq_t *pq, ngx_uint_t what)
 {
-    ngx_connection_t  *c;
-
     ngx_gate_pq_clear_ssl_errors();
 
-    if (pq->connection == NULL && ngx_gate_pq_add_connection(pq) != NGX_OK) {
+    if (pq->connection == NULL) {
+        pq->connection = ngx_gate_watch_open(libpq.PQsocket(pq->conn),
+                                             ngx_gate_pq_event_handler, pq);
+    }
+
+    if (pq->connection == NULL) {
         pq->reason = NGX_GATE_NO_CONNECTIONS;
         pq->error_len = ngx_sprintf(pq->error, "no free worker_connections")
                         - pq->error;
         return NGX_ERROR;
     }
 
-    c = pq->connection;
-
-    if (ngx_gate_pq_set_event(c->read, NGX_READ_EVENT,
-                              what & NGX_GATE_PQ_CONNECTION_READ)
-        != NGX_OK
-        || ngx_gate_pq_set_event(c->write, NGX_WRITE_EVENT,
-                                 what & NGX_GATE_PQ_CONNECTION_WRITE)
-           != NGX_OK)
-    {
+    if (ngx_gate_watch_set(pq->connection, what) != NGX_OK) {
         ngx_gate_pq_unwatch(pq);
 
         pq->reason = NGX_GATE_NO_CONNECTIONS;
@@ -428,76 +433,13 @@ ngx_gate_pq_watch(ngx_gate_pq_t *pq, ngx_uint_t what)
 }
 
 
-static ngx_int_t
-ngx_gate_pq_add_connection(ngx_gate_pq_t *pq)
-{
-    ngx_log_t         *log;
-    ngx_connection_t  *c;
-
-    log = ngx_cycle->log;
-
-    c = ngx_get_connection(libpq.PQsocket(pq->conn), log);
-
-    if (c == NULL) {
-        return NGX_ERROR;
-    }
-
-    /* the descriptor is not nginx's to close */
-
-    c->shared = 1;
-
-    c->data = pq;
-    c->read->handler = ngx_gate_pq_event_handler;
-    c->write->handler = ngx_gate_pq_event_handler;
-    c->read->log = log;
-    c->write->log = log;
-
-    pq->connection = c;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_gate_pq_set_event(ngx_event_t *ev, ngx_int_t event, ngx_uint_t wanted)
-{
-    if (wanted && !ev->active) {
-        return ngx_add_event(ev, event, NGX_LEVEL_EVENT);
-    }
-
-    if (!wanted && ev->active) {
-        return ngx_del_event(ev, event, 0);
-    }
-
-    return NGX_OK;
-}
-
-
 static void
 ngx_gate_pq_unwatch(ngx_gate_pq_t *pq)
 {
-    ngx_uint_t         flags;
-    ngx_connection_t  *c;
-
-    c = pq->connection;
-
-    if (c == NULL) {
-        return;
+    if (pq->connection) {
+        ngx_gate_watch_close(pq->connection, libpq.PQsocket(pq->conn) == -1);
+        pq->connection = NULL;
     }
-
-    pq->connection = NULL;
-
-    flags = (libpq.PQsocket(pq->conn) == -1) ? NGX_CLOSE_EVENT : 0;
-
-    if (c->read->active) {
-        ngx_del_event(c->read, NGX_READ_EVENT, flags);
-    }
-
-    if (c->write->active) {
-        ngx_del_event(c->write, NGX_WRITE_EVENT, flags);
-    }
-
-    ngx_close_connection(c);
 }
 
 
@@ -506,7 +448,7 @@ ngx_gate_pq_close(ngx_gate_pq_t *pq)
 {
     ngx_gate_pq_unwatch(pq);
 
-    ngx_gate_resolve_cancel(&pq->resolve);
+    ngx_gate_resolver_cancel(&pq->resolve);
 
     if (pq->timer.timer_set) {
         ngx_del_timer(&pq->timer);

@@ -45,6 +45,7 @@ typedef enum {
 typedef struct {
     ngx_str_t                 text;      /* for messages */
     char                     *host;      /* NULL: there is an address only */
+    char                     *name;      /* without a dot at its end */
     char                     *addr;      /* NULL: resolve the host */
     char                     *port;
     in_port_t                 number;
@@ -90,7 +91,7 @@ typedef struct {
 struct ngx_gate_pq_query_s {
     /* in: set by the caller before ask */
     ngx_gate_pq_conf_t       *conf;
-    ngx_resolver_t           *resolver;
+    ngx_gate_resolver_t      *resolver;
     ngx_log_t                *log;          /* log->action follows the step */
     ngx_msec_t                deadline;
     const char               *search_path;  /* NULL: as the server has it */

@@ -463,6 +463,19 @@ ngx_gate_pq_conf_host(ngx_conf_t *cf, ngx_gate_check_t *check,
                                     ngx_gate_pq_conf_quote(pcf, host->addr));
     }
 
+    host->name = host->host;
+    len = host->host ? ngx_strlen(host->host) : 0;
+
+    if (len > 1 && host->host[len - 1] == '.' && !host->local) {
+        host->name = ngx_gate_pq_conf_copy(cf, host->host);
+
+        if (host->name == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        host->name[len - 1] = '\0';
+    }
+
     name = host->host ? host->host : host->addr;
     len = ngx_strlen(name) + sizeof("[]:65535");
 

@@ -9,11 +9,9 @@
 
 
 #include <ngx_gate_pq.h>
-#include <ngx_gate_resolve.h>
+#include <ngx_gate_resolver.h>
+#include <ngx_gate_watch.h>
 
-
-#define NGX_GATE_PQ_CONNECTION_READ   1
-#define NGX_GATE_PQ_CONNECTION_WRITE  2
 
 /* behind a name or an address there may be another server later */
 
@@ -47,6 +45,7 @@ typedef enum {
 struct ngx_gate_pq_s {
     ngx_queue_t               queue;     /* in ngx_gate_pq_connections */
     ngx_gate_pq_conf_t       *conf;
+    ngx_gate_resolver_t      *resolver;
     ngx_queue_t               queries;
     ngx_uint_t                users;
 
@@ -61,7 +60,7 @@ struct ngx_gate_pq_s {
     ngx_msec_t                expires;
     ngx_gate_pq_connection_tls_e  tls;
 
-    ngx_gate_resolve_t        resolve;
+    ngx_gate_resolver_ctx_t   resolve;
     ngx_uint_t                attempt;   /* among the hosts */
     ngx_uint_t                address;   /* among those of a host */
     ngx_uint_t                naddrs;
@@ -89,6 +88,7 @@ ngx_gate_pq_query_t *ngx_gate_pq_current(ngx_gate_pq_t *pq);
 
 void ngx_gate_pq_login_attempt(ngx_gate_pq_t *pq);
 void ngx_gate_pq_login_poll(ngx_gate_pq_t *pq);
+void ngx_gate_pq_judge_address(ngx_gate_pq_t *pq, ngx_uint_t responded);
 void ngx_gate_pq_login_next(ngx_gate_pq_t *pq, ngx_uint_t host);
 void ngx_gate_pq_login_error(ngx_gate_pq_t *pq, ngx_gate_reason_e reason,
     u_char *error, size_t len, ngx_uint_t responded);

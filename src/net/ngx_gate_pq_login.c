@@ -5,6 +5,7 @@
  */
 
 
+#include <ngx_gate_addresses.h>
 #include <ngx_gate_pq_connection.h>
 #include <ngx_gate_secret.h>
 
@@ -28,7 +29,7 @@ static ngx_uint_t ngx_gate_pq_login_attempts(ngx_gate_pq_t *pq);
 static void ngx_gate_pq_login_set_timer(ngx_gate_pq_t *pq);
 static void ngx_gate_pq_login_resolve(ngx_gate_pq_t *pq,
     ngx_gate_pq_host_t *host);
-static void ngx_gate_pq_login_resolve_handler(ngx_gate_resolve_t *resolve);
+static void ngx_gate_pq_login_resolve_handler(ngx_gate_resolver_ctx_t *resolve);
 static void ngx_gate_pq_login_connect(ngx_gate_pq_t *pq,
     ngx_gate_pq_host_t *host);
 static PGconn *ngx_gate_pq_login_start(ngx_gate_pq_t *pq,
@@ -89,8 +90,7 @@ ngx_gate_pq_login_attempts(ngx_gate_pq_t *pq)
 static void
 ngx_gate_pq_login_set_timer(ngx_gate_pq_t *pq)
 {
-    ngx_uint_t      n;
-    ngx_msec_int_t  left;
+    ngx_uint_t  n;
 
     if (pq->timer.timer_set) {
         ngx_del_timer(&pq->timer);
@@ -102,21 +102,43 @@ ngx_gate_pq_login_set_timer(ngx_gate_pq_t *pq)
         n += pq->naddrs - pq->address - 1;
     }
 
-    if (n == 1) {
+    if (n > 1) {
+        ngx_add_timer(&pq->timer,
+                      ngx_gate_addresses_share(
+                                             ngx_gate_pq_current(pq)->deadline,
+                                             n));
+    }
+}
+
+
+/* an address of a name that has others: whether it let us in, in time */
+
+void
+ngx_gate_pq_judge_address(ngx_gate_pq_t *pq, ngx_uint_t responded)
+{
+    socklen_t         socklen;
+    struct sockaddr  *sockaddr;
+
+    if (pq->naddrs < 2) {
         return;
     }
 
-    left = (ngx_msec_int_t) (ngx_gate_pq_current(pq)->deadline
-                             - ngx_current_msec);
+    sockaddr = &pq->resolve.addrs[pq->address].sockaddr;
+    socklen = pq->resolve.socklens[pq->address];
 
-    ngx_add_timer(&pq->timer, (ngx_msec_t) ngx_max(left / (ngx_int_t) n, 1));
+    if (responded) {
+        ngx_gate_addresses_answered(sockaddr, socklen);
+
+    } else {
+        ngx_gate_addresses_silent(sockaddr, socklen);
+    }
 }
 
 
 static void
 ngx_gate_pq_login_resolve(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host)
 {
-    ngx_gate_resolve_t  *resolve;
+    ngx_gate_resolver_ctx_t  *resolve;
 
     pq->state = NGX_GATE_PQ_CONNECTION_RESOLVING;
     ngx_gate_pq_set_action(pq, "resolving the name of a PostgreSQL server");
@@ -128,30 +150,27 @@ ngx_gate_pq_login_resolve(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host)
     resolve->name.data = (u_char *) host->host;
     resolve->name.len = ngx_strlen(host->host);
     resolve->port = host->number;
-    resolve->resolver = ngx_gate_pq_current(pq)->resolver;
+    resolve->resolver = pq->resolver;
     resolve->log = ngx_cycle->log;
     resolve->data = pq;
     resolve->handler = ngx_gate_pq_login_resolve_handler;
 
-    if (ngx_gate_resolve_start(resolve) != NGX_AGAIN) {
+    if (ngx_gate_resolver_start(resolve) != NGX_AGAIN) {
         ngx_gate_pq_login_resolve_handler(resolve);
     }
 }
 
 
 static void
-ngx_gate_pq_login_resolve_handler(ngx_gate_resolve_t *resolve)
+ngx_gate_pq_login_resolve_handler(ngx_gate_resolver_ctx_t *resolve)
 {
-    u_char         *p, error[NGX_GATE_PQ_ERROR_MAX];
     ngx_gate_pq_t  *pq;
 
     pq = resolve->data;
 
     if (resolve->naddrs == 0) {
-        p = ngx_slprintf(error, error + sizeof(error), "\"%V\": %V",
-                         &resolve->name, &resolve->error);
-
-        ngx_gate_pq_login_error(pq, resolve->reason, error, p - error, 0);
+        ngx_gate_pq_login_error(pq, resolve->reason, resolve->error.data,
+                                resolve->error.len, 0);
         ngx_gate_pq_login_next(pq, 1);
         return;
     }
@@ -232,7 +251,7 @@ ngx_gate_pq_login_connect(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host)
 
     ngx_gate_pq_login_set_timer(pq);
 
-    if (ngx_gate_pq_watch(pq, NGX_GATE_PQ_CONNECTION_WRITE) != NGX_OK) {
+    if (ngx_gate_pq_watch(pq, NGX_GATE_WATCH_WRITE) != NGX_OK) {
         ngx_gate_pq_fail(pq);
     }
 }
@@ -257,9 +276,9 @@ ngx_gate_pq_login_start(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host,
         values[pq->conf->sslmode] = "require";
     }
 
-    if (host->host) {
+    if (host->name) {
         keywords[n] = "host";
-        values[n++] = host->host;
+        values[n++] = host->name;
     }
 
     if (host->addr) {
@@ -371,6 +390,7 @@ ngx_gate_pq_login_poll(ngx_gate_pq_t *pq)
         }
 
         pq->expires = ngx_current_msec + NGX_GATE_PQ_KEEPALIVE;
+        ngx_gate_pq_judge_address(pq, 1);
 
         /* several statements and a single answer, for the rest of its life */
 
@@ -389,11 +409,11 @@ ngx_gate_pq_login_poll(ngx_gate_pq_t *pq)
         return;
 
     case PGRES_POLLING_READING:
-        what = NGX_GATE_PQ_CONNECTION_READ;
+        what = NGX_GATE_WATCH_READ;
         break;
 
     case PGRES_POLLING_WRITING:
-        what = NGX_GATE_PQ_CONNECTION_WRITE;
+        what = NGX_GATE_WATCH_WRITE;
         break;
 
     default:

@@ -136,10 +136,10 @@ ngx_gate_pq_query_flush(ngx_gate_pq_t *pq)
         return;
     }
 
-    what = NGX_GATE_PQ_CONNECTION_READ;
+    what = NGX_GATE_WATCH_READ;
 
     if (rc == 1) {
-        what |= NGX_GATE_PQ_CONNECTION_WRITE;
+        what |= NGX_GATE_WATCH_WRITE;
     }
 
     if (ngx_gate_pq_watch(pq, what) != NGX_OK) {
@@ -294,7 +294,7 @@ static void
 ngx_gate_pq_query_keep(ngx_gate_pq_t *pq)
 {
     if (libpq.PQtransactionStatus(pq->conn) != PQTRANS_IDLE
-        || ngx_gate_pq_watch(pq, NGX_GATE_PQ_CONNECTION_READ) != NGX_OK)
+        || ngx_gate_pq_watch(pq, NGX_GATE_WATCH_READ) != NGX_OK)
     {
         ngx_gate_pq_close(pq);
     }
@@ -316,7 +316,7 @@ ngx_gate_pq_query_idle(ngx_gate_pq_t *pq)
     (void) libpq.PQisBusy(pq->conn);
 
     if (libpq.PQstatus(pq->conn) != CONNECTION_OK
-        || ngx_gate_pq_watch(pq, NGX_GATE_PQ_CONNECTION_READ) != NGX_OK)
+        || ngx_gate_pq_watch(pq, NGX_GATE_WATCH_READ) != NGX_OK)
     {
         ngx_gate_pq_close(pq);
     }

@@ -13,7 +13,7 @@
 
 
 static ngx_gate_redis_connection_t *ngx_gate_redis_find_connection(
-    ngx_gate_redis_server_t *server);
+    ngx_gate_redis_server_t *server, ngx_gate_resolver_t *resolver);
 static ngx_gate_redis_request_t *ngx_gate_redis_create_request(
     ngx_str_t **commands, ngx_uint_t n);
 
@@ -40,7 +40,7 @@ ngx_gate_redis_send(ngx_gate_redis_session_t *session,
     }
 
     if (conn == NULL) {
-        conn = ngx_gate_redis_find_connection(server);
+        conn = ngx_gate_redis_find_connection(server, session->resolver);
 
         if (conn == NULL) {
             conn = ngx_gate_redis_connection_create(server, session->resolver);
@@ -107,7 +107,8 @@ ngx_gate_redis_detach(ngx_gate_redis_session_t *session)
 
 
 static ngx_gate_redis_connection_t *
-ngx_gate_redis_find_connection(ngx_gate_redis_server_t *server)
+ngx_gate_redis_find_connection(ngx_gate_redis_server_t *server,
+    ngx_gate_resolver_t *resolver)
 {
     ngx_queue_t                  *q;
     ngx_gate_redis_connection_t  *conn;
@@ -118,7 +119,9 @@ ngx_gate_redis_find_connection(ngx_gate_redis_server_t *server)
     {
         conn = ngx_queue_data(q, ngx_gate_redis_connection_t, queue);
 
-        if (ngx_gate_redis_server_same(&conn->server, server)) {
+        if (ngx_gate_redis_server_same(&conn->server, server)
+            && ngx_gate_resolver_same(conn->peer.resolver, resolver))
+        {
             return conn;
         }
     }

@@ -26,8 +26,9 @@ typedef struct ngx_gate_redis_session_s  ngx_gate_redis_session_t;
 
 struct ngx_gate_redis_session_s {
     /* in: set by the caller before the first request */
-    ngx_resolver_t               *resolver;
+    ngx_gate_resolver_t          *resolver;
     ngx_log_t                    *log;
+    ngx_msec_t                    deadline;
     void                         *data;
     void                        (*handler)(ngx_gate_redis_session_t *session);
 

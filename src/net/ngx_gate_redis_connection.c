@@ -48,7 +48,7 @@ static void ngx_gate_redis_connection_free_request(
 
 ngx_gate_redis_connection_t *
 ngx_gate_redis_connection_create(ngx_gate_redis_server_t *server,
-    ngx_resolver_t *resolver)
+    ngx_gate_resolver_t *resolver)
 {
     ngx_pool_t                   *pool;
     ngx_gate_redis_connection_t  *conn;
@@ -109,7 +109,7 @@ ngx_gate_redis_connection_enqueue(ngx_gate_redis_connection_t *conn,
 }
 
 
-/* the log of the first who waits tells how far it got */
+/* the first who waits: the log tells how far it got, and time is shared */
 
 static void
 ngx_gate_redis_connection_connect(ngx_gate_redis_connection_t *conn)
@@ -121,6 +121,7 @@ ngx_gate_redis_connection_connect(ngx_gate_redis_connection_t *conn)
     request = ngx_queue_data(q, ngx_gate_redis_request_t, queue);
 
     conn->peer.log = request->session->log;
+    conn->peer.deadline = request->session->deadline;
 
     ngx_gate_peer_connect(&conn->peer);
 }

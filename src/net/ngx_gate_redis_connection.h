@@ -48,7 +48,7 @@ struct ngx_gate_redis_request_s {
 /* not yet open: the first request opens it; NULL: no memory */
 
 ngx_gate_redis_connection_t *ngx_gate_redis_connection_create(
-    ngx_gate_redis_server_t *server, ngx_resolver_t *resolver);
+    ngx_gate_redis_server_t *server, ngx_gate_resolver_t *resolver);
 
 /* at the end of the queue; the session's handler will be called */
 

@@ -27,6 +27,7 @@ static char *ngx_gate_tls_certificate(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_tls_t *tls);
 static char *ngx_gate_tls_trusted_certificate(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_gate_tls_t *tls);
+static ngx_str_t ngx_gate_tls_name(ngx_gate_tls_t *tls);
 static ngx_uint_t ngx_gate_tls_name_is_address(ngx_gate_tls_t *tls);
 #ifdef SSL_R_CERT_CB_ERROR
 static int ngx_gate_tls_cert_requested(ngx_ssl_conn_t *ssl_conn, void *arg);
@@ -258,7 +259,8 @@ ngx_int_t
 ngx_gate_tls_start(ngx_gate_tls_t *tls, ngx_connection_t *c,
     ngx_uint_t *cert_requested)
 {
-    u_char  name[NGX_GATE_ENDPOINT_HOST_MAX + 1];
+    u_char     name[NGX_GATE_ENDPOINT_HOST_MAX + 1];
+    ngx_str_t  host;
 
     if (ngx_ssl_create_connection(tls->ssl, c, NGX_SSL_CLIENT) != NGX_OK) {
         return NGX_ERROR;
@@ -279,10 +281,12 @@ ngx_gate_tls_start(ngx_gate_tls_t *tls, ngx_connection_t *c,
 
 #ifdef SSL_CTRL_SET_TLSEXT_HOSTNAME
 
-    if (tls->name.len && tls->name.len < sizeof(name)
+    host = ngx_gate_tls_name(tls);
+
+    if (host.len && host.len < sizeof(name)
         && !ngx_gate_tls_name_is_address(tls))
     {
-        (void) ngx_cpystrn(name, tls->name.data, tls->name.len + 1);
+        (void) ngx_cpystrn(name, host.data, host.len + 1);
 
         if (SSL_set_tlsext_host_name(c->ssl->connection, (char *) name) == 0) {
             ngx_ssl_error(NGX_LOG_ERR, c->log, 0,
@@ -467,12 +471,14 @@ ngx_gate_tls_verify(ngx_gate_tls_t *tls, ngx_connection_t *c, ngx_str_t *text)
 static ngx_int_t
 ngx_gate_tls_check_name(ngx_gate_tls_t *tls, ngx_connection_t *c)
 {
-    int     rc;
-    X509   *cert;
-    u_char  name[NGX_SOCKADDR_STRLEN];
+    int         rc;
+    X509       *cert;
+    u_char      name[NGX_SOCKADDR_STRLEN];
+    ngx_str_t   host;
 
     if (!ngx_gate_tls_name_is_address(tls)) {
-        return ngx_ssl_check_host(c, &tls->name);
+        host = ngx_gate_tls_name(tls);
+        return ngx_ssl_check_host(c, &host);
     }
 
     (void) ngx_cpystrn(name, tls->name.data,
@@ -488,6 +494,23 @@ ngx_gate_tls_check_name(ngx_gate_tls_t *tls, ngx_connection_t *c)
     X509_free(cert);
 
     return (rc == 1) ? NGX_OK : NGX_ERROR;
+}
+
+
+/* no certificate has the dot that ends an absolute name */
+
+static ngx_str_t
+ngx_gate_tls_name(ngx_gate_tls_t *tls)
+{
+    ngx_str_t  name;
+
+    name = tls->name;
+
+    if (name.len > 1 && name.data[name.len - 1] == '.') {
+        name.len--;
+    }
+
+    return name;
 }
 
 

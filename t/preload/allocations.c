@@ -61,6 +61,7 @@ fails(void *caller)
     }
 
     return (strstr(info.dli_fname, "init_gate_module")
+            || strstr(info.dli_fname, "/libcares.")
             || strstr(info.dli_fname, "/libpq.")
             || strstr(info.dli_fname, "/libhiredis.")
             || strstr(info.dli_fname, "/libnghttp2."))
@@ -81,8 +82,6 @@ fails(void *caller)
     hook(ngx_pool_cleanup_add)                                                \
     hook(ngx_http_cleanup_add)                                                \
     hook(ngx_http_add_variable)                                               \
-    hook(ngx_resolve_start)                                                   \
-    hook(ngx_resolver_create)                                                 \
     hook(ngx_shared_memory_add)                                               \
     hook(ngx_slab_calloc)                                                     \
     hook(ngx_get_connection)                                                  \

@@ -20,7 +20,7 @@ sed 's/^deb /deb-src /' /etc/apt/sources.list > /etc/apt/sources.list.d/src.list
 apt-get -q update
 $install gcc make libc6-dev dpkg-dev pkg-config libpcre2-dev zlib1g-dev \\
     libssl-dev xz-utils
-$install --download-only libpq-dev libhiredis-dev libnghttp2-dev
+$install --download-only libc-ares-dev libpq-dev libhiredis-dev libnghttp2-dev
 cd /src
 apt-get -q source --tar-only nginx
 mkdir nginx
@@ -33,7 +33,7 @@ my $commands = InitGate::DebianRoot::commands_after('docs/install.md',
 
 # the error names the missing library and its package
 
-for ('libpq-dev', 'libhiredis-dev', 'libnghttp2-dev') {
+for ('libc-ares-dev', 'libpq-dev', 'libhiredis-dev', 'libnghttp2-dev') {
     my ($status, $said) = $root->run(@{$root->script("cd /src/nginx\n",
         $commands)});
 

@@ -1,6 +1,7 @@
 package InitGate::DNS;
 
-# A scripted name server (UDP), by Net::DNS.
+# A scripted name server (UDP, and with tcp => 1 TCP for answers above 512
+# bytes), by Net::DNS.
 #
 #     my $dns = InitGate::DNS->new(sub {
 #         my ($name, $type) = @_;
@@ -13,7 +14,8 @@ package InitGate::DNS;
 # silent()       never answers
 #
 # port           where it listens
-# queries        all queries so far, as "name type" in lower case
+# queries        all queries so far, as "name type" in lower case, with "tcp"
+#                before those over TCP
 # set(WORD)      sets the third argument of the code
 # stop
 
@@ -22,6 +24,7 @@ use warnings;
 
 use File::Path ();
 use File::Temp ();
+use IO::Select;
 use IO::Socket::INET;
 use Net::DNS;
 use POSIX ();
@@ -43,11 +46,15 @@ sub new {
         or die "name server: $!";
     $self->{port} = $socket->sockport;
 
+    my $listen = $self->{tcp} && (IO::Socket::INET->new(Listen => 5,
+        ReuseAddr => 1, LocalAddr => $self->{addr}, LocalPort => $self->{port})
+        or die "name server: $!");
+
     my $pid = fork // die "fork: $!";
 
     if ($pid == 0) {
         $SIG{INT} = $SIG{TERM} = 'DEFAULT';
-        $self->serve($socket);
+        $self->serve($socket, $listen);
         POSIX::_exit(0);
     }
 
@@ -69,31 +76,64 @@ sub port { $_[0]{port} }
 
 
 sub serve {
-    my ($self, $socket) = @_;
+    my ($self, $socket, $listen) = @_;
 
-    open my $log, '>>', "$self->{dir}/queries" or POSIX::_exit(1);
-    $log->autoflush(1);
+    open $self->{log}, '>>', "$self->{dir}/queries" or POSIX::_exit(1);
+    $self->{log}->autoflush(1);
+
+    my $select = IO::Select->new($socket, $listen || ());
 
     while (1) {
-        my $peer = $socket->recv(my $bytes, 4096) // next;
-        my $query = Net::DNS::Packet->decode(\$bytes) or next;
-        my ($question) = $query->question or next;
-        my ($name, $type) = (lc $question->qname, $question->qtype);
+        for my $ready ($select->can_read) {
+            if ($ready == $socket) {
+                my $peer = $socket->recv(my $bytes, 4096) // next;
+                my $answer = $self->answer($bytes) // next;
+                $answer->truncate(512) if $listen;
+                $socket->send($answer->encode, 0, $peer);
 
-        print $log "$name \L$type\E\n";
-
-        my $result = $self->{code}->($name, $type, $self->word) // next;
-        my $answer = $query->reply;
-
-        $answer->header->rcode(ref $result ? 'NOERROR' : $result);
-
-        if (ref $result) {
-            $answer->push(answer => Net::DNS::RR->new("$name 60 $type $_"))
-                for @$result;
+            } else {
+                $self->serve_tcp($listen->accept // next);
+            }
         }
-
-        $socket->send($answer->encode, 0, $peer);
     }
+}
+
+
+sub serve_tcp {
+    my ($self, $socket) = @_;
+
+    $socket->read(my $length, 2) or return;
+    $socket->read(my $bytes, unpack 'n', $length) or return;
+
+    print {$self->{log}} "tcp\n";
+    my $answer = $self->answer($bytes) // return;
+    $socket->print(pack 'n/a*', $answer->encode);
+    $socket->flush;
+}
+
+
+# undef: there is none
+
+sub answer {
+    my ($self, $bytes) = @_;
+
+    my $query = Net::DNS::Packet->decode(\$bytes) or return;
+    my ($question) = $query->question or return;
+    my ($name, $type) = (lc $question->qname, $question->qtype);
+
+    print {$self->{log}} "$name \L$type\E\n";
+
+    my $result = $self->{code}->($name, $type, $self->word) // return;
+    my $answer = $query->reply;
+
+    $answer->header->rcode(ref $result ? 'NOERROR' : $result);
+
+    if (ref $result) {
+        $answer->push(answer => Net::DNS::RR->new("$name 60 $type $_"))
+            for @$result;
+    }
+
+    return $answer;
 }
 
 

@@ -14,7 +14,8 @@ package InitGate::Fake;
 # The code runs once for each connection, each in a process of its own; when
 # it returns, the connection is closed.
 #
-# new(CODE, unix => PATH, port => N, tls => [CERTIFICATE, KEY], backlog => N)
+# new(CODE, unix => PATH, addr => '127.0.0.2', port => N,
+#     tls => [CERTIFICATE, KEY], backlog => N)
 #     port, path      where it listens (loopback only)
 #     connections     how many there have been
 #     received([N])   all bytes, as one string, or those of the Nth connection
@@ -65,7 +66,7 @@ sub new {
     my ($class, $code, %args) = @_;
 
     my $self = bless {
-        code => $code, backlog => 128, %args,
+        code => $code, addr => '127.0.0.1', backlog => 128, %args,
         dir => File::Temp::tempdir('init-gate-fake-XXXXXX', TMPDIR => 1),
     }, $class;
 
@@ -117,7 +118,7 @@ sub blackhole {
     for (1 .. 4) {
         my $socket = IO::Socket::INET->new(Proto => 'tcp', Blocking => 0);
         $socket->connect(Socket::pack_sockaddr_in($self->port,
-            Socket::INADDR_LOOPBACK()));
+            Socket::inet_aton($self->{addr})));
         push @{$self->{queue}}, $socket;
     }
 
@@ -144,7 +145,7 @@ sub start {
     } else {
         $self->{port} //= InitGate::Port::claim();
         $listen = IO::Socket::INET->new(Proto => 'tcp', ReuseAddr => 1,
-            LocalAddr => '127.0.0.1', LocalPort => $self->{port},
+            LocalAddr => $self->{addr}, LocalPort => $self->{port},
             Listen => 1) or die "listen: $!";
         # IO::Socket takes a backlog of 0 for the default
         listen $listen, $self->{backlog};
@@ -267,7 +268,18 @@ sub set {
 }
 
 
-sub freeze { kill 'STOP', -$_[0]{pid} if $_[0]{pid} }
+# in accept() it would still take a connection before it stops
+
+sub freeze {
+    my ($self) = @_;
+
+    my $pid = $self->{pid} // return;
+
+    kill 'STOP', -$pid;
+    local $?;
+    waitpid $pid, POSIX::WUNTRACED();
+}
+
 
 sub thaw { kill 'CONT', -$_[0]{pid} if $_[0]{pid} }
 

@@ -304,8 +304,11 @@ sub latency_with_checks {
             1 .. $n;
     } sort keys %kind;
 
-    $t->run(level => 'notice', http => ($t->{http} // '') . GATE . <<"CONF");
+    my $resolver = $t->{resolver} // '';
+
+    $t->run(level => 'notice', http => GATE . <<"CONF");
     init_checks app {
+        $resolver
         interval 1s;
         timeout 1s;
         backoff 1s;

@@ -1,0 +1,93 @@
+
+/*
+ * Names to addresses without blocking, as the C library of the host finds
+ * them: /etc/hosts, then the name servers and the search list of
+ * /etc/resolv.conf.  The "resolver" directive replaces the name servers.
+ */
+
+
+#ifndef _NGX_GATE_RESOLVER_H_INCLUDED_
+#define _NGX_GATE_RESOLVER_H_INCLUDED_
+
+
+#include <ngx_gate.h>
+#include <ngx_gate_endpoint.h>
+
+
+#define NGX_GATE_RESOLVER_MAX        16    /* addresses kept of one name */
+#define NGX_GATE_RESOLVER_ERROR_MAX  (NGX_GATE_ENDPOINT_HOST_MAX + 64)
+
+
+/* the "resolver" directive */
+
+struct ngx_gate_resolver_s {
+    ngx_str_t                 servers;     /* "address:port,...", and a zero */
+    ngx_uint_t                nservers;
+};
+
+
+typedef struct ngx_gate_resolver_ctx_s     ngx_gate_resolver_ctx_t;
+typedef struct ngx_gate_resolver_lookup_s  ngx_gate_resolver_lookup_t;
+
+struct ngx_gate_resolver_ctx_s {
+    /* in: set by the caller before start */
+    ngx_str_t                 name;        /* a name or a literal address */
+    in_port_t                 port;
+    ngx_gate_resolver_t      *resolver;    /* NULL: the host's name servers */
+    ngx_log_t                *log;
+    void                     *data;
+    void                    (*handler)(ngx_gate_resolver_ctx_t *ctx);
+
+    /*
+     * out: the addresses in the order in which they are to be tried; naddrs
+     * is 0 after a failure, and reason and error tell why
+     */
+    ngx_sockaddr_t            addrs[NGX_GATE_RESOLVER_MAX];
+    socklen_t                 socklens[NGX_GATE_RESOLVER_MAX];
+    ngx_uint_t                naddrs;
+    ngx_gate_reason_e         reason;      /* DNS, NO_MEMORY, NO_CONNECTIONS */
+    ngx_str_t                 error;       /* cannot resolve "name": ... */
+
+    /* private */
+    ngx_gate_resolver_lookup_t  *lookup;     /* under way */
+    ngx_uint_t                channel;     /* the number of the last one */
+    ngx_uint_t                candidate;   /* the next name to ask for */
+    ngx_uint_t                troubled;    /* a name server had trouble */
+    ngx_uint_t                starting;
+    ngx_event_t               event;       /* posted; timer: enough waited */
+    u_char                    text[NGX_GATE_RESOLVER_ERROR_MAX];
+};
+
+
+/*
+ * At configuration: adds an address, with a port or without.  NGX_DECLINED:
+ * it is not one.
+ */
+
+ngx_int_t ngx_gate_resolver_add(ngx_conf_t *cf, ngx_gate_resolver_t *resolver,
+    ngx_str_t *address);
+
+/* either may be NULL */
+
+ngx_uint_t ngx_gate_resolver_same(ngx_gate_resolver_t *a,
+    ngx_gate_resolver_t *b);
+
+/*
+ * The structure is zeroed before its first use.
+ *
+ * NGX_OK: the answer is there already, handler will not be called.
+ * NGX_AGAIN: handler will be called once.  NGX_ERROR: as NGX_OK, but failed.
+ */
+
+ngx_int_t ngx_gate_resolver_start(ngx_gate_resolver_ctx_t *ctx);
+
+/* handler will not be called any more; harmless when nothing is under way */
+
+void ngx_gate_resolver_cancel(ngx_gate_resolver_ctx_t *ctx);
+
+/* the process exits, and nobody resolves any more */
+
+void ngx_gate_resolver_exit(void);
+
+
+#endif /* _NGX_GATE_RESOLVER_H_INCLUDED_ */
