@@ -23,9 +23,9 @@ for my $words ('app.example:50051', '127.0.0.1:1', '[::1]:50051',
 }
 
 my %wrong = (
-    'app' => qr/target "app" has no port, it must be "host:port"/,
+    'app' => qr/the target has no port, it must be "host:port"/,
     'grpc://app:1' => qr/invalid port/,
-    'u:secret@app:1' => qr/target "\.\.\." has an invalid port/,
+    'u:secret@app:1' => qr/the target has an invalid port/,
     ':1' => qr/has no host/,
     'unix:app.sock' => qr/no absolute path/,
     'app:1 service=' => qr/"service" needs a value/,

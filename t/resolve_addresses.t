@@ -89,19 +89,19 @@ sub errors {
 # "next" has a connection of its own, later than the other one
 
 for my $name (qw(http tcp redis postgres next)) {
-    $t->wait_for(sub { check($t, $name)->{attempts} > 8 }, "probes of $name",
+    $t->wait_for(sub { $t->check($name)->{attempts} > 8 }, "probes of $name",
         3 * $limit);
 
     is(errors($name), 0, "$name: the other address, in the same probe");
 
     # of all probes, or of the last ones
 
-    my @slow = grep { $_->[1] > 500 * $limit } @{check($t, $name)->{recent}};
+    my @slow = grep { $_->[1] > 500 * $limit } @{$t->check($name)->{recent}};
     cmp_ok(scalar @slow, '<=', $name eq 'next' ? 0 : 1,
         "$name: which comes first from then on");
 }
 
-$t->wait_for(sub { check($t, 'dead')->{attempts} > 8 }, 'probes of the dead one',
+$t->wait_for(sub { $t->check('dead')->{attempts} > 8 }, 'probes of the dead one',
     3 * $limit);
 is(errors('dead'), 1, 'one probe of a server that accepts and is silent fails');
 

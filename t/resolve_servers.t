@@ -134,7 +134,7 @@ for ([3, 'one that fails'], [4, 'one that refuses'], [5, 'one that is silent'],
     etc('resolv.conf', "nameserver 127.0.0.$number\nnameserver 127.0.0.6\n");
     load(['found.example']);
     settles($t, 'found.example', 'passed');
-    is(check($t, 'found.example')->{recent}[0][0], 'passed',
+    is($t->check('found.example')->{recent}[0][0], 'passed',
         "$what: the next one is asked in the same probe");
 }
 

@@ -38,9 +38,9 @@ void ngx_gate_resolver_search_parse(ngx_gate_resolver_search_t *search,
     size_t len);
 
 /*
- * The nth name that is to be asked for, absolute, into buf of
- * NGX_GATE_ENDPOINT_HOST_MAX + 2 bytes.  NGX_DECLINED: it is too long; NGX_DONE: there
- * is no other.
+ * The nth name that is to be queried, absolute, into buf of
+ * NGX_GATE_ENDPOINT_HOST_MAX + 2 bytes.  NGX_DECLINED: it is too long;
+ * NGX_DONE: there is no other.
  */
 
 ngx_int_t ngx_gate_resolver_search_name(ngx_gate_resolver_search_t *search,
