@@ -80,7 +80,7 @@ typedef enum {
     NGX_GATE_TLS,
     NGX_GATE_AUTH,
     NGX_GATE_DENIED,
-    NGX_GATE_NO_DATABASE,
+    NGX_GATE_NO_DATABASE,     /* waiting, where it may be created yet */
     NGX_GATE_TOO_MANY_CONNECTIONS,
     NGX_GATE_OTHER_ROLE,      /* a standby where a primary is wanted, ... */
     NGX_GATE_PROTOCOL,
@@ -123,8 +123,9 @@ struct ngx_gate_check_s {
 
     ngx_gate_t               *gate;         /* none of a check type's concern */
     ngx_uint_t                index;        /* within the gate */
-    ngx_uint_t                after;        /* NGX_GATE_NONE, or an index */
-    ngx_str_t                 after_name;   /* as configured, or empty */
+    ngx_array_t              *after_names;  /* of ngx_str_t, or NULL */
+    ngx_uint_t               *after;        /* indexes within the gate */
+    ngx_uint_t                nafter;
     ngx_str_t                 file;         /* where it is configured */
     ngx_uint_t                line;
     ngx_msec_t                interval;

@@ -33,12 +33,50 @@ static ngx_int_t ngx_http_init_gate_init_process(ngx_cycle_t *cycle);
 static void ngx_http_init_gate_exit_process(ngx_cycle_t *cycle);
 
 
+/* the check types */
+
+static ngx_gate_conf_type_t  ngx_http_init_gate_check_types[] = {
+
+    { ngx_string("file"), &ngx_gate_check_file, NULL },
+
+#if (NGX_GATE_POSTGRES)
+    { ngx_string("postgres"), &ngx_gate_check_postgres, "libpq" },
+#else
+    { ngx_string("postgres"), NULL, "libpq" },
+#endif
+
+#if (NGX_GATE_REDIS)
+    { ngx_string("redis"), &ngx_gate_check_redis, "hiredis" },
+#else
+    { ngx_string("redis"), NULL, "hiredis" },
+#endif
+
+    { ngx_string("http"), &ngx_gate_check_http, NULL },
+    { ngx_string("tcp"), &ngx_gate_check_tcp, NULL },
+
+#if (NGX_GATE_GRPC)
+    { ngx_string("grpc"), &ngx_gate_check_grpc, "libnghttp2" },
+#else
+    { ngx_string("grpc"), NULL, "libnghttp2" },
+#endif
+
+    { ngx_null_string, NULL, NULL }
+};
+
+
 static ngx_command_t  ngx_http_init_gate_commands[] = {
 
     { ngx_string("init_checks"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
       ngx_http_init_gate_checks,
       NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("check"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
+      ngx_http_gate_conf_check,
+      0,
       0,
       NULL },
 
@@ -136,7 +174,15 @@ ngx_http_init_gate_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    if (ngx_gate_conf_init(cf, &gmcf->gates) != NGX_OK) {
+    if (ngx_gate_conf_init(cf, &gmcf->gates, ngx_http_init_gate_check_types)
+        != NGX_OK
+        || ngx_array_init(&gmcf->lists, cf->pool, 4,
+                          sizeof(ngx_http_gate_list_t *))
+           != NGX_OK
+        || ngx_array_init(&gmcf->holds, cf->pool, 2,
+                          sizeof(ngx_http_gate_mark_t *))
+           != NGX_OK)
+    {
         return NULL;
     }
 
@@ -174,6 +220,10 @@ ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_str_t                   name;
     ngx_http_gate_main_conf_t  *gmcf;
 
+    if (conf->hold == NGX_CONF_UNSET_MSEC) {
+        conf->hold_mark = prev->hold_mark;
+    }
+
     ngx_conf_merge_msec_value(conf->hold, prev->hold, 0);
     ngx_conf_merge_uint_value(conf->hold_max, prev->hold_max, 0);
     ngx_conf_merge_uint_value(conf->response, prev->response,
@@ -195,6 +245,9 @@ ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (conf->gate_list == NULL) {
         conf->gate_list = prev->gate_list;
+
+    } else if (conf->status_list) {
+        ngx_http_gate_warn_beside(cf, conf);
     }
 
     /* an unknown name is told of wherever it stands, in force or not */
@@ -220,10 +273,25 @@ ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     gmcf->used = 1;
 
+    if (conf->hold_mark) {
+        conf->hold_mark->used = 1;
+    }
+
     conf->gates = conf->gate_list->gates;
     conf->decision = ngx_http_get_variable_index(cf, &name);
 
-    return conf->decision == NGX_ERROR ? NGX_CONF_ERROR : NGX_CONF_OK;
+    if (conf->decision == NGX_ERROR) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memcpy(conf->passed.text, "passed", sizeof("passed"));
+    conf->passed.conf = conf;
+
+    conf->passed_value.valid = 1;
+    conf->passed_value.len = sizeof("passed") - 1;
+    conf->passed_value.data = conf->passed.text;
+
+    return NGX_CONF_OK;
 }
 
 
@@ -290,11 +358,12 @@ ngx_http_init_gate_postconfiguration(ngx_conf_t *cf)
 
     gates = &gmcf->gates.gates;
 
+    ngx_gate_conf_done(&gmcf->gates);
+    ngx_http_gate_warn(cf, gmcf);
+
     if (gates->nelts == 0) {
         return NGX_OK;
     }
-
-    ngx_gate_conf_done(&gmcf->gates);
 
     /* without "resolver", nginx sets one that resolves nothing */
 
@@ -392,9 +461,21 @@ ngx_http_init_gate_init_module(ngx_cycle_t *cycle)
         gmcf = NULL;
     }
 
+    if (gmcf) {
+        ngx_gate_wake_init(cycle->log);
+    }
+
     if (zone == NULL || ngx_process != NGX_PROCESS_SINGLE) {
-        return gmcf ? ngx_http_init_gate_commit(cycle, gmcf, zone,
-                                                stats) : NGX_OK;
+
+        if (gmcf) {
+            return ngx_http_init_gate_commit(cycle, gmcf, zone, stats);
+        }
+
+        if (stats) {
+            ngx_gate_stats_retire(stats);
+        }
+
+        return NGX_OK;
     }
 
     ngx_http_init_gate_exit_process(old);
@@ -434,8 +515,8 @@ ngx_http_init_gate_commit(ngx_cycle_t *cycle, ngx_http_gate_main_conf_t *gmcf,
         return NGX_OK;
     }
 
-    return ngx_gate_record_init_zone(gates, zone ? zone->data : NULL,
-                                     cycle->log);
+    return ngx_gate_record_init_zone(gates, gmcf->zone->data,
+                                     zone ? zone->data : NULL, cycle->log);
 }
 
 
@@ -474,12 +555,13 @@ ngx_http_init_gate_init_process(ngx_cycle_t *cycle)
                       "at init gates");
     }
 
-    if (ngx_worker != 0) {
+    if (ngx_worker > 1) {
         return NGX_OK;
     }
 
     gmcf->prober = ngx_gate_prober_start(cycle, gates, zone, gmcf->stats->data,
-                                         gmcf->generation, gmcf->resolver);
+                                         gmcf->generation, gmcf->resolver,
+                                         ngx_worker == 1);
 
     return gmcf->prober ? NGX_OK : NGX_ERROR;
 }
@@ -502,6 +584,8 @@ ngx_http_init_gate_exit_process(ngx_cycle_t *cycle)
         ngx_destroy_pool(gmcf->prober->pool);
         gmcf->prober = NULL;
     }
+
+    ngx_http_gate_hold_stop(gmcf);
 
     if (gmcf->process == NULL) {
         return;

@@ -46,6 +46,7 @@ $t->{http} = <<'CONF';
         check tcp 127.0.0.1:TCP  name=second_  after=first_;
         check file %%DIR%%/chain  name=first_  interval=50ms;
         interval 1h;
+        timeout 1m;
     }
 
     server {

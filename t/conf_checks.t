@@ -43,14 +43,14 @@ my $time = qr/500ms, 5s, 2m or 1h/;
 my $directives = qr/check, interval, timeout, backoff, latch, rise, fall, /;
 
 refused('no_such thing;', qr/"no_such"/, $directives);
-refused('Check file /x;', qr/"Check"/, $directives);
+refused('Check file /x;', qr/"Check" \(did you mean "check"\?\)/);
 refused('resolver 127.0.0.1;', qr/"resolver"/, $directives);
 
 refused('check;', qr/number of arguments in "check"/);
 refused('check file;', qr/number of arguments in "check"/);
 refused('check no_such /x;', qr/"no_such"/,
-    qr/file, postgres, redis, http and tcp/);
-refused('check File /x name=y;', qr/"File"/, qr/file, postgres/);
+    qr/file, postgres, redis, http, tcp and grpc/);
+refused('check File /x name=y;', qr/"File" \(did you mean "file"\?\)/);
 refused('check file /x;', qr/duplicate check "file"/, qr/"name="/);
 refused('check file /x name=file;', qr/duplicate check "file"/, qr/"name="/);
 refused('check file /x name=;', qr/"name"/);

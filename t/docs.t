@@ -234,6 +234,10 @@ is_deeply([grep { !-x && !-f }
     $all =~ m{(?<![\w/.-])((?:docs/)?tools/[\w.-]*\w)}g], [], 'tools');
 is_deeply([grep { $makefile !~ /^(?:\w+ )*$_(?: \w+)*:/m && $_ ne 'modules' }
     $all =~ /(?:^ +|^|`|sudo )make ([a-z]+)\b/mg], [], 'targets of make');
+my $functions = join '', map { slurp($_) } glob 'src/*.c src/*/*.c';
+
+is_deeply([grep { $functions !~ /^$_\(/m } $all =~ /`(ngx_\w*gate_\w+)\(\)`/g], [],
+    'functions of the sources');
 is_deeply([grep { !-e && !/foo/ }
     $all =~ m{(?<![\w/.-])((?:src|t|bench)/[\w/]+\.(?:[chlt]|pm|pl))\b}g], [],
     'sources and tests');
@@ -242,7 +246,8 @@ is_deeply([grep { !-e && !/foo/ }
 # every example is in the index, and run by a test
 
 my @examples = map { m{([^/]+)/$} } glob 'conf-examples/*/';
-my $tests = join '', map { slurp($_) } grep { !/docs/ } glob 't/*.t';
+my $tests = join '', map { slurp($_) } grep { !/docs/ }
+    glob 't/*.t t/lib/InitGate/*.pm';
 my $list = $text{'conf-examples/README.md'};
 
 is_deeply([grep { $list !~ /\(\Q$_\E\// } @examples], [],

@@ -65,7 +65,7 @@ my $latency = latency_with_checks($t, 10,
     nameless => ['postgres "host=db.example application_name=a%d user=a"',
         'error', 'timeout'],
     starting => [server($starting), 'running', 'starting'],
-    database => [server($real, 'user=postgres dbname=none'), 'error',
+    database => [server($real, 'user=postgres dbname=none'), 'waiting',
         'no_database'],
     password => [server($real, 'user=app password=wrong'), 'error', 'auth'],
     denied => [server($real, 'user=app password=right')

@@ -43,8 +43,8 @@ refused('""', 'the path is empty');
 refused('/m colour=blue', 'unknown parameter "colour", allowed are absent'
     . ' contains= match= min_size= max_age= newer_than= files= glob= failed='
     . ' progress= name= interval= timeout= optional after=');
-refused('/m Max-Age=5', 'unknown parameter "Max-Age", allowed are absent');
-refused('/m contains="a b"', 'unknown parameter "..." (an argument with spaces'
+refused('/m Max-Age=5', 'unknown parameter "Max-Age" (did you mean "max_age"');
+refused('/m contains=a b"', 'unknown parameter "..." (an argument with spaces'
     . ' is quoted whole, as in "name=a b"), allowed are absent');
 refused('/m absent=yes', 'parameter "absent" takes no value');
 refused('/m absent absent', 'duplicate parameter "absent"');

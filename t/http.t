@@ -92,6 +92,7 @@ $t->run(http => <<"CONF");
     init_checks app {
 $checks
         interval 50ms;
+        timeout 1m;
         backoff 50ms;
     }
 

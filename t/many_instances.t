@@ -20,15 +20,15 @@ my $conf = <<"CONF";
     init_checks one {
         interval 100ms;  backoff 500ms;
         check postgres "host=127.0.0.1 port=$port dbname=test user=web"
-                       tables=users;
+                       tables=users keepalive;
         check postgres "host=127.0.0.1 port=$port dbname=test user=web"
-                       name=again tables=users;
+                       name=again tables=users keepalive;
         check redis redis://127.0.0.1:$redis_port key=warm;
     }
     init_checks two {
         interval 100ms;  backoff 500ms;
         check postgres "host=127.0.0.1 port=$port dbname=test user=web"
-                       "query=select count(*) = 0 from users";
+                       "query=select count(*) = 0 from users" keepalive;
         check redis redis://127.0.0.1:$redis_port key=warm;
     }
     server {

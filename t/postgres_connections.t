@@ -1,13 +1,12 @@
 #!/usr/bin/perl
 
-# The connections of the postgres check: checks of the same database share one,
-# which is kept between probes and closed after the last one; a slow query of a
-# check does not affect the others.
+# The postgres check's connection: one for all who ask the same database, kept
+# between probes with "keepalive", closed when nobody asks any more; and none
+# suffers from another's slow question.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
-use InitGate::Checks;
 use InitGate::Fake;
 use InitGate::Postgres;
 
@@ -24,7 +23,7 @@ my $answer = "1\0\0\0\x04" . "2\0\0\0\x04"
     . "T\0\0\0\x1a\0\x01a\0" . pack('NnNnNn', 0, 0, 25, 0xffff, 0xffffffff, 0)
     . "D\0\0\0\x0b\0\x01\0\0\0\x01x" . "C\0\0\0\x0dSELECT 1\0" . ready();
 
-# hangs on its first connection, and responds on all others
+# hangs on its first connection, and answers on all others
 
 my $hangs = InitGate::Fake->new(sub {
     my ($c) = @_;
@@ -34,7 +33,7 @@ my $hangs = InitGate::Fake->new(sub {
     while (queries($c)) { $c->send($answer) or return }
 })->port;
 
-# responds once on each connection, and closes it at the next query
+# answers once on each connection, and closes it at the next question
 
 my $once = InitGate::Fake->new(sub {
     my ($c) = @_;
@@ -47,44 +46,44 @@ $t->run(http => <<"CONF");
     init_checks one {
         interval 50ms;
         check file %%DIR%%/first name=first;
-        check postgres "$db" name=a;
+        check postgres "$db" name=a keepalive;
         check postgres "user=postgres dbname=test port=$port host=127.0.0.1"
-                       name=b tables=here;
+                       name=b tables=here keepalive;
         check postgres "postgresql://postgres\@127.0.0.1:$port/test" name=c
-                       rows=here:1;
-        check postgres "$db" name=d rows=locked:1;
+                       rows=here:1 keepalive;
+        check postgres "$db" name=d rows=locked:1 keepalive;
     }
     init_checks two {
         interval 50ms;
         latch off;
-        check postgres "$db" name=e schema=public tables=here;
+        check postgres "$db" name=e schema=public tables=here keepalive;
         check postgres "host=127.0.0.1 port=$port dbname=test user=other"
-                       name=other;
+                       name=other keepalive;
     }
     init_checks slow {
         interval 50ms;
         backoff 50ms;
         check file %%DIR%%/third name=third;
         check postgres "$db application_name=slow" name=sleeps
-              "query=SELECT pg_sleep(30)" timeout=500ms;
+              "query=SELECT pg_sleep(30)" timeout=500ms keepalive;
         check postgres "$db application_name=slow" name=waits rows=locked:1
-              timeout=1s;
-        check postgres "$db application_name=slow" name=beside timeout=1m
-              "query=SELECT count(*) FROM here" min=2;
+              timeout=1s keepalive;
+        check postgres "$db application_name=slow" name=beside timeout=5s
+              "query=SELECT count(*) FROM here" min=2 keepalive;
     }
     init_checks once {
         interval 50ms;
         latch off;
-        check postgres "host=127.0.0.1 port=$once user=a" name=once;
+        check postgres "host=127.0.0.1 port=$once user=a" name=once keepalive;
     }
     init_checks fair {
         check file %%DIR%%/fourth name=fourth;
         check postgres "host=127.0.0.1 port=$hangs user=a" name=first_hangs
-              timeout=500ms;
+              timeout=500ms keepalive;
         check postgres "host=127.0.0.1 port=$hangs user=a" name=second
-              timeout=1m;
+              timeout=5s keepalive;
         check postgres "host=127.0.0.1 port=$hangs user=a" name=third_hangs
-              timeout=1m;
+              timeout=5s keepalive;
     }
     server {
         listen 127.0.0.1:%%PORT_8080%%;
@@ -100,84 +99,82 @@ sub backends {
         . ($user // 'postgres') . "'");
 }
 
-settles($t, $_, 'passed') for qw(a b c e other);
-settles($t, 'd', 'waiting too_few');
+is_check($t, $_, 'passed') for qw(a b c e other);
+is_check($t, 'd', 'waiting', 'too_few');
 
 my @pids = backends('nginx-init-gate');
 is(@pids, 1, 'five checks of two gates, in three spellings: one connection');
-is(backends('nginx-init-gate', 'other'), 1, 'another user: another connection');
+is(backends('nginx-init-gate', 'other'), 1, 'another user, another one');
 
 my $attempts = $t->check('e')->{attempts};
 $t->wait_for(sub { $t->check('e')->{attempts} > $attempts + 5 }, 'probes');
-is_deeply([backends('nginx-init-gate')], \@pids,
-    'more probes: connection kept');
+is_deeply([backends('nginx-init-gate')], \@pids, 'it is kept');
 
-# the statement timeout is below that of the probe; the wait for a lock is
-# short
+# a statement's time ends before the probe's, and a lock is not waited for
 
-settles($t, 'sleeps', 'error timeout',
+is_check($t, 'sleeps', 'error', 'timeout',
     qr/canceling statement due to statement timeout \(57014\)/);
-settles($t, 'beside', 'waiting too_few');
+is_check($t, 'beside', 'waiting', 'too_few');
 
 my $dbh = DBI->connect($pg->dsn(dbname => 'test'), '', '',
     { RaiseError => 1, AutoCommit => 0 });
 $dbh->do('LOCK TABLE locked IN ACCESS EXCLUSIVE MODE');
 
-settles($t, 'd', 'running locked', qr/lock timeout \(55P03\)/);
-settles($t, 'waits', 'running locked');
+is_check($t, 'd', 'running', 'locked', qr/lock timeout \(55P03\)/);
+is_check($t, 'waits', 'running', 'locked');
 
 $attempts = $t->check('beside')->{attempts};
 $t->wait_for(sub { $t->check('beside')->{attempts} > $attempts + 2 },
-    'probes of "beside"');
-is($t->check('beside')->{verdict}, 'waiting',
-    'table locked: check of another table not affected');
-is(backends('slow'), 1, 'table locked: connection kept');
+    'the one beside', 10);
+is($t->check('beside')->{verdict}, 'waiting', 'which is never in the way');
+is(backends('slow'), 1, 'nor was a connection lost');
 
 $dbh->do('INSERT INTO locked VALUES (1)');
 $dbh->commit;
-settles($t, 'd', 'passed');
+is_check($t, 'd', 'passed');
 
-# a probe that times out closes the connection, and the next one opens another
+# who leaves takes the connection with him, and the next one begins anew
 
-settles($t, 'second', 'passed');
-settles($t, 'third_hangs', 'passed');
+is_check($t, 'second', 'passed');
+is_check($t, 'third_hangs', 'passed');
 
 for my $name (qw(second third_hangs)) {
     my @recent = @{$t->check($name)->{recent}};
     is_deeply([grep { $_->[0] ne 'passed' } @recent], [],
-        "$name, queued behind a probe that hangs: no other verdicts");
-    cmp_ok($recent[0][1], '>', 300, "$name: duration includes the wait");
+        "$name: not once without an answer");
+    cmp_ok($recent[0][1], '>', 300, "$name: though it waited in the queue");
 }
 
-settles($t, 'first_hangs', 'passed');
+is_check($t, 'first_hangs', 'passed');
 
-# a kept connection is closed at the next query
+# one that was kept, and is gone when it is needed
 
-settles($t, 'once', 'passed');
+is_check($t, 'once', 'passed');
 $attempts = $t->check('once')->{attempts};
-$t->wait_for(sub { $t->check('once')->{attempts} > $attempts + 10 }, 'probes');
+$t->wait_for(sub { $t->check('once')->{attempts} > $attempts + 10 }, 'probes',
+    10);
 is_deeply([grep { $_->[0] ne 'passed' } @{$t->check('once')->{recent}}], [],
-    'kept connection closed at the query: no other verdicts');
+    'the question is asked again, and nobody notices');
 
-# one gate has latched, another has not; a query that is running then closes
-# its connection
+# one gate has latched, another has not; a question that the latch has cut off
+# takes the connection with it
 
 $t->write($_) for qw(first third fourth);
-$t->wait_for(sub { $t->gate('one')->{latched} }, 'the first gate to latch');
+$t->wait_for(sub { (grep { $_->{gate} eq 'one' }
+    @{$t->json('/init')->{gates}})[0]{latched} }, 'the first gate');
 
 $attempts = $t->check('e')->{attempts};
 $t->wait_for(sub { $t->check('e')->{attempts} > $attempts + 3 }, 'probes');
-is(backends('nginx-init-gate'), 1,
-    'one gate latched: connection of the other kept');
-settles($t, 'sleeps', 'error timeout');
+is(backends('nginx-init-gate'), 1, 'one connection for the gate that goes on');
+is_check($t, 'sleeps', 'error', 'timeout');
 
-# the last user closes the connection
+# the last one closes it
 
 $t->reload(http => <<"CONF");
     init_checks two {
         interval 50ms;
         check file %%DIR%%/second name=second;
-        check postgres "$db" name=e tables=here;
+        check postgres "$db" name=e tables=here keepalive;
     }
     server {
         listen 127.0.0.1:%%PORT_8080%%;
@@ -185,16 +182,14 @@ $t->reload(http => <<"CONF");
     }
 CONF
 
-settles($t, 'e', 'passed');
+is_check($t, 'e', 'passed');
 $t->wait_for(sub { backends('nginx-init-gate') == 1
     && !backends('slow') && !backends('nginx-init-gate', 'other') },
     'the old connections to close');
 
 $t->write('second');
-$t->wait_for(sub { !backends('nginx-init-gate') },
-    'the last connection to close');
+$t->wait_for(sub { !backends('nginx-init-gate') }, 'the last one to close');
 
-unlike(server_log($pg), qr/unexpected EOF/,
-    'server log: all connections terminated in order');
+unlike(server_log($pg), qr/unexpected EOF/, 'all of them said goodbye');
 
 done_testing;

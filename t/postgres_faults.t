@@ -104,7 +104,7 @@ fault('sasl', greets(authentication(10, "SCRAM-NEVER\0\0")), 'error', 'auth');
 fault('odd', greets(authentication(99)), 'error', 'auth');
 
 for (['28P01', 'error', 'auth'], ['28000', 'error', 'auth'],
-    ['3D000', 'error', 'no_database'], ['42501', 'error', 'denied'],
+    ['3D000', 'waiting', 'no_database'], ['42501', 'error', 'denied'],
     ['53300', 'error', 'too_many_connections'],
     ['57P03', 'running', 'starting'], ['57P01', 'error', 'reset'],
     ['57P02', 'error', 'reset'], ['08006', 'error', 'unreachable'],
@@ -118,12 +118,12 @@ for (['28P01', 'error', 'auth'], ['28000', 'error', 'auth'],
 }
 
 fault('spoof', greets(error('3D000', "FATAL:  28P01: no\nnot this line")),
-    'error', 'no_database', qr/^FATAL:  ?28P01: no \(3D000\)$/);
+    'waiting', 'no_database', qr/^FATAL:  ?28P01: no \(3D000\)$/);
 
 # PgBouncer has one SQLSTATE for everything
 
-for (['no such database: x', 'no_database', 'error'],
-    ['database "x" does not exist', 'no_database', 'error'],
+for (['no such database: x', 'no_database', 'waiting'],
+    ['database "x" does not exist', 'no_database', 'waiting'],
     ['password authentication failed', 'auth', 'error'],
     ['no such user: a', 'auth', 'error'],
     ['no more connections allowed (max_client_conn)', 'too_many_connections',
@@ -206,7 +206,7 @@ $t->run(http => <<"CONF");
         timeout ${limit}s;
         latch off;
         check postgres "host=127.0.0.1 port=$port user=postgres dbname=test"
-              name=real;
+              name=real keepalive;
     }
     server {
         listen 127.0.0.1:%%PORT_8080%%;
@@ -222,7 +222,7 @@ settles($t, @$_) for @expected;
 
 $t->wait_for(sub {
     !grep { $_->{attempts} < 2 } @{$t->gate->{checks}};
-}, 'two probes of each check', 20);
+}, 'two probes of each check');
 
 settles($t, @$_) for @expected;
 
@@ -241,7 +241,10 @@ settles($t, 'real', 'passed');
 
 my @frozen = (postmaster(), backends());
 kill 'STOP', @frozen;
-settles($t, 'real', 'error timeout', qr/waiting for the answer/);
+
+# the first one is over soon
+
+$t->wait_log(qr/check "real" error: .* waiting for the answer of/);
 settles($t, 'real', 'error timeout', qr/logging in/);
 kill 'CONT', @frozen;
 settles($t, 'real', 'passed');

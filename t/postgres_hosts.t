@@ -1,12 +1,11 @@
 #!/usr/bin/perl
 
-# The postgres check with several hosts: names, addresses, roles, and which of
-# them the probe uses.
+# The postgres check and several hosts: names, addresses, roles, and which of
+# them is asked in the end.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
-use InitGate::Checks;
 use InitGate::DNS;
 use InitGate::Fake;
 use InitGate::Postgres;
@@ -20,6 +19,8 @@ my $gone = $t->port('gone');
 
 psql($primary, 'CREATE ROLE readonly LOGIN');
 psql($primary, 'ALTER ROLE readonly SET default_transaction_read_only = on');
+psql($primary, 'CREATE TABLE schema_migrations (version bigint, dirty bool);'
+    . 'INSERT INTO schema_migrations VALUES (42, true)');
 
 sub standby {
     my ($primary, $name) = @_;
@@ -57,7 +58,7 @@ sub stop {
 
 my $blackhole = InitGate::Fake->blackhole->port;
 
-# the addresses of each name
+# names are told apart by what they are resolved to
 
 my $dns = InitGate::DNS->new(sub {
     my ($name, $type, $word) = @_;
@@ -76,7 +77,7 @@ my $port = $dns->port;
 
 my $to = 'user=postgres dbname=test';
 
-# the resolver returns the addresses of a name in any order
+# nginx's resolver tells the addresses of a name in an order of its own
 
 my @two = map { "two$_" } 1 .. 6;
 my $two = join "\n", map {
@@ -112,8 +113,14 @@ $t->run(http => <<"CONF");
                         target_session_attrs=primary" name=primary;
         check postgres "host=127.0.0.1,127.0.0.1 port=$s,$p $to
                         target_session_attrs=read-write" name=read_write;
+        check postgres "host=127.0.0.1 port=$p dbname=test user=postgres"
+                       name=migrate_primary migrations=golang-migrate
+                       version=42;
+        check postgres "host=127.0.0.1 port=$s dbname=test user=postgres"
+                       name=migrate_standby migrations=golang-migrate
+                       version=42;
         check postgres "host=127.0.0.1,127.0.0.1 port=$p,$s $to
-                        target_session_attrs=standby" name=standby
+                        target_session_attrs=standby" name=standby keepalive
                         "query=SELECT pg_is_in_recovery()";
         check postgres "host=127.0.0.1,127.0.0.1 port=$p,$s $to
                         target_session_attrs=read-only" name=read_only
@@ -162,62 +169,67 @@ $t->run(http => <<"CONF");
     }
 CONF
 
-settles($t, $_, 'passed') for @two, qw(name localhost address no_name refused
+is_check($t, $_, 'passed') for @two, qw(name localhost address no_name refused
     uri blackhole silent primary read_write standby read_only read_only_role
     prefer fallback any3 primary3 read_write3 standby3 read_only3 prefer3);
 
 my ($failures) = $t->get('/init?format=prometheus')->{content}
     =~ /((?:^init_check_failures_total\{.*\n)+)/m;
 is(join('', $failures =~ /^.*check="two\d".* [1-9]\d*$/mg), '',
-    'name with two addresses: both are tried');
-like($failures, qr/check="no_primary".* [1-9]/, 'failures: counted');
+    'whichever address comes first, both are tried');
+like($failures, qr/check="no_primary".* [1-9]/, 'as is counted');
 
-settles($t, 'no_primary', 'error other_role',
+is_check($t, 'no_primary', 'error', 'other_role',
     qr/^the server is a standby$/);
-settles($t, 'no_standby', 'error other_role',
+is_check($t, 'no_standby', 'error', 'other_role',
     qr/^"127\.0\.0\.1:$p": the server is a primary$/);
-settles($t, 'not_writable', 'error other_role',
+is_check($t, 'not_writable', 'error', 'other_role',
     qr/^the server is a primary, read-only$/);
-settles($t, 'unknown', 'error dns', qr/^"no\.example": /);
-settles($t, 'no_answer', 'error timeout', qr/resolving the name of/);
-settles($t, 'none', 'error refused',
+is_check($t, 'unknown', 'error', 'dns', qr/^"no\.example": /);
+is_check($t, 'no_answer', 'error', 'timeout', qr/resolving the name of/);
+is_check($t, 'none', 'error', 'refused',
     qr/^"127\.0\.0\.1:1": Connection refused$/);
-settles($t, 'six', 'error refused', qr/^"\[::1\]:1": Connection refused$/);
-settles($t, 'stranger', 'error auth',
+is_check($t, 'six', 'error', 'refused', qr/^"\[::1\]:1": Connection refused$/);
+is_check($t, 'stranger', 'error', 'auth',
     qr/^"127\.0\.0\.1:$p": role "nobody" does not exist \(28000\)$/);
-settles($t, 'later', 'error dns');
+is_check($t, 'later', 'error', 'dns');
 
 $dns->set('later');
-settles($t, 'later', 'passed');
+is_check($t, 'later', 'passed');
 
-# a failover, with a kept connection
+# a migration that has not ended: the lock is not seen on a standby
 
-settles($t, 'standby', 'passed');
+is_check($t, 'migrate_primary', 'failed', 'dirty');
+is_check($t, 'migrate_standby', 'running', 'in_progress');
+
+# a failover, also behind a connection that is kept
+
+is_check($t, 'standby', 'passed');
 stop($primary);
 psql($standby, 'SELECT pg_promote()');
-settles($t, 'no_primary', 'passed');
-settles($t, 'standby', 'error other_role',
+is_check($t, 'no_primary', 'passed');
+is_check($t, 'standby', 'error', 'other_role',
     qr/^"127\.0\.0\.1:$s": the server is a primary$/);
-settles($t, 'prefer', 'waiting mismatch');
+is_check($t, 'prefer', 'waiting', 'mismatch');
 
 # of three hosts, the only one that is left is a primary now
 
-settles($t, $_, 'passed') for qw(any3 primary3 read_write3);
-settles($t, $_, 'error other_role',
+is_check($t, $_, 'passed') for qw(any3 primary3 read_write3);
+is_check($t, $_, 'error', 'other_role',
     qr/^"127\.0\.0\.1:$s": the server is a primary$/)
     for qw(standby3 read_only3);
-settles($t, 'prefer3', 'waiting mismatch');
+is_check($t, 'prefer3', 'waiting', 'mismatch');
 
-# the last server stops, and another one starts on the port of the first host
+# nobody is left, and then a new one stands where nobody ever was
 
 my $third = standby($standby, 'gone');
-settles($t, $_, 'passed') for qw(standby3 read_only3);
+is_check($t, $_, 'passed') for qw(standby3 read_only3);
 
 stop($standby);
-settles($t, 'primary3', 'error other_role',
+is_check($t, 'primary3', 'error', 'other_role',
     qr/^"127\.0\.0\.1:$gone": the server is a standby$/);
-settles($t, 'prefer3', 'passed');
+is_check($t, 'prefer3', 'passed');
 psql($third, 'SELECT pg_promote()');
-settles($t, $_, 'passed') for qw(any3 primary3 read_write3);
+is_check($t, $_, 'passed') for qw(any3 primary3 read_write3);
 
 done_testing;

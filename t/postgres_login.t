@@ -1,12 +1,11 @@
 #!/usr/bin/perl
 
-# The postgres check: login by password, file and socket, the errors of a
-# login, and no password in any output.
+# The postgres check: logging in, by password, file and socket; what is told
+# apart when it fails; and that no password is ever to be read anywhere.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
-use InitGate::Checks;
 use InitGate::Postgres;
 
 my $t = InitGate->new;
@@ -19,18 +18,18 @@ my $secret = "it's \\a secret";
 psql($pg, "CREATE ROLE app LOGIN PASSWORD '$quoted';"
     . "CREATE ROLE old LOGIN; SET password_encryption = md5;"
     . "ALTER ROLE old PASSWORD 'old secret';"
-    . 'CREATE ROLE guest LOGIN; CREATE ROLE single LOGIN CONNECTION LIMIT 1;'
+    . 'CREATE ROLE guest LOGIN; CREATE ROLE crowd LOGIN CONNECTION LIMIT 1;'
     . 'CREATE ROLE nobody LOGIN;');
 psql($pg, 'CREATE DATABASE private');
 psql($pg, 'REVOKE CONNECT ON DATABASE private FROM PUBLIC');
 hba($pg, <<'HBA');
 host all app 127.0.0.1/32 scram-sha-256
 host all old 127.0.0.1/32 md5
-host all guest,single 127.0.0.1/32 trust
+host all guest,crowd 127.0.0.1/32 trust
 local all all peer
 HBA
 
-# readable only for the user of the workers
+# for the user that the workers run as alone
 
 my $uid = getpwnam 'www-data' // getpwnam 'nobody';
 
@@ -93,11 +92,11 @@ $t->run(main => 'user www-data;', http => <<"CONF");
         check postgres "host=%%DIR%% port=$port dbname=test user=guest"
               name=no_socket;
     }
-    init_checks single {
+    init_checks crowd {
         interval 50ms;
         backoff 50ms;
         latch off;
-        check postgres "$db user=single application_name=one" name=single;
+        check postgres "$db user=crowd application_name=one" name=crowd;
     }
     server {
         listen 127.0.0.1:%%PORT_8080%%;
@@ -106,49 +105,49 @@ $t->run(main => 'user www-data;', http => <<"CONF");
     }
 CONF
 
-settles($t, $_, 'passed') for qw(trust inline uri file md5 passfile
+is_check($t, $_, 'passed') for qw(trust inline uri file md5 passfile
                                   passfile2);
 
-settles($t, 'wrong', 'error auth',
+is_check($t, 'wrong', 'error', 'auth',
     qr/^password authentication failed for user "app" \(28P01\)$/);
-settles($t, 'none', 'error auth', qr/no password supplied/);
-settles($t, 'absent', 'error no_secret', qr{/absent" failed \(2: No such});
-settles($t, 'empty', 'error no_secret', qr/empty" is empty/);
-settles($t, 'hidden', 'error no_secret', qr/\(13: Permission denied\)/);
-settles($t, 'open', 'error no_secret',
+is_check($t, 'none', 'error', 'auth', qr/no password supplied/);
+is_check($t, 'absent', 'error', 'no_secret', qr{/absent" failed \(2: No such});
+is_check($t, 'empty', 'error', 'no_secret', qr/empty" is empty/);
+is_check($t, 'hidden', 'error', 'no_secret', qr/\(13: Permission denied\)/);
+is_check($t, 'open', 'error', 'no_secret',
     qr/pgpass_open" must not be readable by group or others/);
-settles($t, 'no_passfile', 'error no_secret', qr/\(2: No such/);
-settles($t, 'unlisted', 'error auth', qr/no pg_hba\.conf entry.*28000/);
-settles($t, 'database', 'error no_database',
+is_check($t, 'no_passfile', 'error', 'no_secret', qr/\(2: No such/);
+is_check($t, 'unlisted', 'error', 'auth', qr/no pg_hba\.conf entry.*28000/);
+is_check($t, 'database', 'waiting', 'no_database',
     qr/^database "no" does not exist \(3D000\)$/);
-settles($t, 'private', 'error denied',
+is_check($t, 'private', 'error', 'denied',
     qr/^permission denied for database "private" \(42501\)$/);
-settles($t, 'no_socket', 'error refused', qr/No such file or directory/);
-settles($t, 'peer', 'error auth', qr/role "www-data" does not exist/);
+is_check($t, 'no_socket', 'error', 'refused', qr/No such file or directory/);
+is_check($t, 'peer', 'error', 'auth', qr/role "www-data" does not exist/);
 
-# a role is created, a secret is rotated, a secret file is created
+# a role appears, a secret is rotated, a secret comes late
 
 psql($pg, 'CREATE ROLE "www-data" LOGIN');
-settles($t, 'peer', 'passed');
+is_check($t, 'peer', 'passed');
 
 secret('wrong', "$secret\n", 0444);
-settles($t, 'wrong', 'passed');
+is_check($t, 'wrong', 'passed');
 
 secret('absent', "$secret\r\n", 0444);
-settles($t, 'absent', 'passed');
+is_check($t, 'absent', 'passed');
 
-# a password file is read for each connection
+# of a password file, too, what it says when the connection is made counts
 
 psql($pg, "ALTER ROLE app PASSWORD 'rotated secret'");
 psql($pg, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     . " WHERE usename = 'app'");
-settles($t, 'passfile', 'error auth', qr/\(28P01\)$/);
+is_check($t, 'passfile', 'error', 'auth', qr/\(28P01\)$/);
 secret('pgpass', "127.0.0.1:$port:test:app:rotated secret\n", 0400, $uid);
-settles($t, $_, 'passed') for qw(passfile passfile2);
+is_check($t, $_, 'passed') for qw(passfile passfile2);
 
-# a connection limit: another connection takes the place of the kept one
+# a crowd: our connection goes, another one takes its place
 
-settles($t, 'single', 'passed');
+is_check($t, 'crowd', 'passed');
 
 my $other;
 
@@ -156,21 +155,20 @@ $t->wait_for(sub {
     psql($pg, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         . " WHERE application_name = 'one'");
     $other //= eval { DBI->connect($pg->dsn(dbname => 'test')
-        =~ s/user=\w+/user=single/r, '', '',
+        =~ s/user=\w+/user=crowd/r, '', '',
         { RaiseError => 1, PrintError => 0 }) };
-}, 'the only connection');
+}, 'the place in the crowd');
 
-settles($t, 'single', 'error too_many_connections',
-    qr/^too many connections for role "single" \(53300\)$/);
+is_check($t, 'crowd', 'error', 'too_many_connections',
+    qr/^too many connections for role "crowd" \(53300\)$/);
 $other->disconnect;
-settles($t, 'single', 'passed');
+is_check($t, 'crowd', 'passed');
 
 like(server_log($pg), qr/application_name=nginx-init-gate/,
-    'server log: default application name');
-like(server_log($pg), qr/application_name=one/, 
-    'server log: configured application name');
+    'the server sees who we are');
+like(server_log($pg), qr/application_name=one/, 'or who we say we are');
 
-# no password in any output
+# no password anywhere
 
 my $status = $t->get('/init')->{content};
 my $all = $t->log . $status . $t->get('/')->{content}
@@ -180,11 +178,11 @@ my $all = $t->log . $status . $t->get('/')->{content}
 for my $word ($secret, $inline, $uri, 'a secret', 'old secret',
     'wrong secret', 'rotated secret')
 {
-    ok(index($all, $word) < 0, "no \"$word\" in any output")
+    ok(index($all, $word) < 0, "\"$word\" is not to be read")
         or diag(grep { /\Q$word\E/ } split /^/, $all);
 }
 
 my @titles = map { $t->read("/proc/$_/cmdline") } $t->master, $t->workers;
-unlike("@titles", qr/secret/, 'no password in process titles');
+unlike("@titles", qr/secret/, 'nor in a process title');
 
 done_testing;

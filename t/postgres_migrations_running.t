@@ -1,12 +1,11 @@
 #!/usr/bin/perl
 
-# The postgres check while a migration runs: its locks distinguish it from one
-# that has failed.
+# The postgres check while a migration runs: what it holds tells it from one
+# that broke off.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
-use InitGate::Checks;
 use InitGate::Postgres;
 
 use Compress::Zlib ();
@@ -22,6 +21,13 @@ CREATE TABLE goose_db_version (id serial, version_id bigint,
                                is_applied boolean);
 INSERT INTO goose_db_version VALUES (1, 0, true), (2, 1, true);
 CREATE TABLE alembic_version (version_num varchar(32));
+CREATE TABLE _prisma_migrations (migration_name text, logs text,
+    finished_at timestamptz, rolled_back_at timestamptz);
+INSERT INTO _prisma_migrations VALUES ('1_init', NULL, '2024-01-01'),
+                                      ('2_prices', NULL, NULL);
+CREATE TABLE atlas_schema_revisions (version text, applied int, total int,
+    error text);
+INSERT INTO atlas_schema_revisions VALUES ('1', 1, 1), ('2', 1, 2);
 CREATE TABLE databasechangeloglock (id int, locked boolean,
                                     lockgranted timestamp, lockedby text);
 SQL
@@ -31,6 +37,7 @@ my $db = "host=127.0.0.1 port=$port dbname=test user=postgres";
 $t->run(http => <<"CONF");
     init_checks app {
         interval 50ms;
+        timeout 1m;
         check file %%DIR%%/never name=never;
         check postgres "$db" name=migrate migrations=golang-migrate version=42;
         check postgres "$db" name=next migrations=golang-migrate version=43;
@@ -38,6 +45,12 @@ $t->run(http => <<"CONF");
         check postgres "$db" name=reached migrations=goose version=1;
         check postgres "$db" name=any migrations=goose;
         check postgres "$db" name=alembic migrations=alembic version=ae10;
+        check postgres "$db" name=prisma migrations=prisma version=1_init;
+        check postgres "$db" name=prisma_next migrations=prisma
+                       version=3_notes;
+        check postgres "$db" name=prisma_any migrations=prisma settle=1ms;
+        check postgres "$db" name=atlas migrations=atlas version=1;
+        check postgres "$db" name=atlas_next migrations=atlas version=3;
         check postgres "$db" name=liquibase migrations=liquibase version=v1;
     }
     server {
@@ -50,83 +63,118 @@ my $dbh = DBI->connect($pg->dsn(dbname => 'test'), '', '',
     { RaiseError => 1 });
 
 
-# golang-migrate: its lock, as its versions compute it from names
+# golang-migrate: its lock, as its versions make it of names
 
-settles($t, 'migrate', 'failed dirty', qr/^migration 42 broke off/);
+is_check($t, 'migrate', 'failed', 'dirty', qr/^migration 42 broke off/);
 
 for my $names ("public\0schema_migrations\0test", "public\0test", 'test') {
     my $id = (Compress::Zlib::crc32($names) * 1486364155) & 0xffffffff;
 
     $dbh->do("SELECT pg_advisory_lock($id)");
-    settles($t, 'migrate', 'running in_progress',
+    is_check($t, 'migrate', 'running', 'in_progress',
         qr/^migration 42 is running/);
     $dbh->do("SELECT pg_advisory_unlock($id)");
-    settles($t, 'migrate', 'failed dirty');
+    is_check($t, 'migrate', 'failed', 'dirty');
 }
 
 $dbh->do('SELECT pg_advisory_lock(42)');
 $dbh->do('UPDATE schema_migrations SET dirty = false');
-settles($t, 'migrate', 'passed');
-settles($t, 'next', 'waiting behind', qr/^at 42, wants 43$/);
+is_check($t, 'migrate', 'passed');
+is_check($t, 'next', 'waiting', 'behind', qr/^at 42, wants 43$/);
 
 my $id = (Compress::Zlib::crc32("public\0schema_migrations\0test")
     * 1486364155) & 0xffffffff;
 
 $dbh->do("SELECT pg_advisory_lock($id)");
-settles($t, 'next', 'running in_progress', qr/^migration is running/);
-settles($t, 'migrate', 'passed');
+is_check($t, 'next', 'running', 'in_progress', qr/^migration is running/);
+is_check($t, 'migrate', 'passed');
 
 
 # goose
 
-settles($t, 'goose', 'waiting behind');
-settles($t, 'any', 'passed');
+is_check($t, 'goose', 'waiting', 'behind');
+is_check($t, 'any', 'passed');
 $dbh->do('SELECT pg_advisory_lock(4097083626)');
-settles($t, 'goose', 'running in_progress');
-settles($t, 'any', 'running in_progress');
-settles($t, 'reached', 'passed');
+is_check($t, 'goose', 'running', 'in_progress');
+is_check($t, 'any', 'running', 'in_progress');
+is_check($t, 'reached', 'passed');
 $dbh->do('SELECT pg_advisory_unlock(4097083626)');
-settles($t, 'goose', 'waiting behind');
+is_check($t, 'goose', 'waiting', 'behind');
 
 
-# a tool during a transaction, with its table locked
+# Prisma: a row without an end, and its lock; between two migrations, the lock
 
-settles($t, 'alembic', 'waiting uninitialized');
+$dbh->do('SELECT pg_advisory_unlock_all()');
+is_check($t, 'prisma', 'failed', 'dirty', qr/^migration 2_prices broke off/);
+$dbh->do('SELECT pg_advisory_lock(72707369)');
+is_check($t, 'prisma', 'running', 'in_progress',
+    qr/^migration 2_prices is running/);
+$dbh->do('UPDATE _prisma_migrations SET finished_at = now()');
+is_check($t, 'prisma', 'passed');
+is_check($t, 'prisma_next', 'running', 'in_progress');
+is_check($t, 'prisma_any', 'running', 'in_progress');
+$dbh->do('SELECT pg_advisory_unlock(72707369)');
+is_check($t, 'prisma_any', 'passed');
+is_check($t, 'prisma_next', 'waiting', 'other_revision');
+
+
+# Atlas: the number of its lock is FNV-1 of "atlas_migrate_execute", and that
+# of another name is not known
+
+is_check($t, 'atlas', 'failed', 'dirty', qr/^migration 2 broke off/);
+$dbh->do('SELECT pg_advisory_lock(2686470616)');
+is_check($t, 'atlas', 'running', 'in_progress', qr/^migration 2 is running/);
+$dbh->do('SELECT pg_advisory_unlock(2686470616)');
+is_check($t, 'atlas', 'failed', 'dirty');
+$dbh->do('SELECT pg_advisory_lock(1)');
+is_check($t, 'atlas', 'running', 'in_progress');
+$dbh->do('SELECT pg_advisory_lock(2686470616)');
+$dbh->do('UPDATE atlas_schema_revisions SET applied = total');
+is_check($t, 'atlas', 'passed');
+is_check($t, 'atlas_next', 'running', 'in_progress');
+$dbh->do('SELECT pg_advisory_unlock_all()');
+is_check($t, 'atlas_next', 'waiting', 'behind');
+
+
+# a tool in the middle of a transaction, with its table locked
+
+is_check($t, 'alembic', 'waiting', 'uninitialized');
 $dbh->begin_work;
 $dbh->do('LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE');
 $dbh->do("INSERT INTO alembic_version VALUES ('ae10')");
-settles($t, 'alembic', 'running locked');
+is_check($t, 'alembic', 'running', 'locked');
 $dbh->commit;
-settles($t, 'alembic', 'passed', qr/^at ae10, wants ae10$/);
+is_check($t, 'alembic', 'passed', undef, qr/^at ae10, wants ae10$/);
 
 
-# a tool that creates its tables one by one
+# a tool whose tables come one by one
 
-settles($t, 'liquibase', 'waiting uninitialized');
+is_check($t, 'liquibase', 'waiting', 'uninitialized');
 $dbh->do("INSERT INTO databasechangeloglock VALUES (1, true, now(), 'me')");
-settles($t, 'liquibase', 'running in_progress', qr/locked by me since/);
-$dbh->do('CREATE TABLE databasechangelog (id text, tag text)');
-settles($t, 'liquibase', 'running in_progress');
+is_check($t, 'liquibase', 'running', 'in_progress', qr/locked by me since/);
+$dbh->do('CREATE TABLE databasechangelog (id text, author text,'
+    . ' filename text, tag text)');
+is_check($t, 'liquibase', 'running', 'in_progress');
 $dbh->do('UPDATE databasechangeloglock SET locked = false');
-settles($t, 'liquibase', 'waiting uninitialized');
-$dbh->do("INSERT INTO databasechangelog VALUES ('a', 'v1')");
-settles($t, 'liquibase', 'passed');
+is_check($t, 'liquibase', 'waiting', 'uninitialized');
+$dbh->do("INSERT INTO databasechangelog VALUES ('a', 'b', 'c', 'v1')");
+is_check($t, 'liquibase', 'passed');
 
-# the tables are dropped
+# and that are gone again
 
 $dbh->do('DROP TABLE databasechangelog');
-settles($t, 'liquibase', 'waiting uninitialized');
+is_check($t, 'liquibase', 'waiting', 'uninitialized');
 $dbh->do('DROP TABLE alembic_version');
-settles($t, 'alembic', 'waiting uninitialized');
+is_check($t, 'alembic', 'waiting', 'uninitialized');
 
 
-# the table of another tool under the same name
+# another tool's table under the same name is no answer
 
 $dbh->do('DROP TABLE schema_migrations');
-settles($t, 'migrate', 'waiting uninitialized');
+is_check($t, 'migrate', 'waiting', 'uninitialized');
 $dbh->do('CREATE TABLE schema_migrations (version varchar)');
 $dbh->do("INSERT INTO schema_migrations VALUES ('42')");
-settles($t, 'migrate', 'error query', qr/42703|42883/);
+is_check($t, 'migrate', 'error', 'query', qr/42703|42883/);
 
 $dbh->disconnect;
 

@@ -155,6 +155,7 @@ my $db = "host=127.0.0.1 port=$port dbname=test user=postgres";
 $t->run(http => <<"CONF");
     init_checks app {
         interval 50ms;
+        timeout 1m;
         check file %%DIR%%/never name=never;
         check postgres "$db" name=alembic migrations=alembic
               version=b27c,c300;

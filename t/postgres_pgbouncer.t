@@ -1,12 +1,11 @@
 #!/usr/bin/perl
 
-# The postgres check through PgBouncer, where clients share one server
-# connection, transaction by transaction.
+# The postgres check through PgBouncer, where one server connection is shared
+# by many clients, transaction by transaction.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
-use InitGate::Checks;
 use InitGate::Postgres;
 
 my $t = InitGate->new(workers => 1);
@@ -23,7 +22,7 @@ INSERT INTO schema_migrations VALUES (42, false);
 CREATE TABLE locked (i int);
 SQL
 
-# PgBouncer does not run as root
+# it does not run as root
 
 my $dir = $t->server_dir('pgbouncer');
 my $listen = $t->port('pgbouncer');
@@ -62,8 +61,7 @@ if (!$bouncer) {
 
 END { kill 'KILL', $bouncer if $bouncer }
 
-$t->wait_for(sub { $t->read("$dir/log") =~ /listening on/ },
-    'PgBouncer to listen');
+$t->wait_for(sub { $t->read("$dir/log") =~ /listening on/ }, 'PgBouncer');
 
 sub db {
     return "host=127.0.0.1 port=$listen user=postgres password=pool dbname="
@@ -112,18 +110,18 @@ $t->run(http => <<"CONF");
     }
 CONF
 
-settles($t, $_, 'passed') for qw(plain a b d primary session statement);
+is_check($t, $_, 'passed') for qw(plain a b d primary session statement);
 
-settles($t, 'c', 'waiting missing', qr/^missing tables: here$/);
-settles($t, 'writes', 'error query', qr/read-only transaction/);
-settles($t, 'standby', 'error other_role');
-settles($t, 'gone', 'error unreachable');
-settles($t, 'none', 'error no_database', qr/08P01|3D000/);
-settles($t, 'unknown', 'error no_database');
-settles($t, 'wrong', 'error auth');
-settles($t, 'nobody', 'error auth');
+is_check($t, 'c', 'waiting', 'missing', qr/^missing tables: here$/);
+is_check($t, 'writes', 'error', 'query', qr/read-only transaction/);
+is_check($t, 'standby', 'error', 'other_role');
+is_check($t, 'gone', 'error', 'unreachable');
+is_check($t, 'none', 'waiting', 'no_database', qr/08P01|3D000/);
+is_check($t, 'unknown', 'waiting', 'no_database');
+is_check($t, 'wrong', 'error', 'auth');
+is_check($t, 'nobody', 'error', 'auth');
 
-# the settings of a probe end with its transaction
+# what a check sets is gone with its transaction
 
 my $dbh = DBI->connect("dbi:Pg:host=127.0.0.1;port=$listen;dbname=test",
     'postgres', 'pool', { RaiseError => 1, pg_server_prepare => 0 });
@@ -135,29 +133,29 @@ for (1 .. 20) {
         . " current_setting('lock_timeout'), current_setting('search_path')");
 
     is("$readonly $timeout $lock $path", 'off 0 0 "$user", public',
-        'shared connection: default settings');
+        'nothing is left behind on the shared connection');
     last if $readonly ne 'off';
     select undef, undef, undef, 0.05;
 }
 
-# the wait for a lock is limited
+# a lock is waited for no longer than it may be
 
 $dbh->disconnect;
 
 my $holder = DBI->connect($pg->dsn(dbname => 'test'), '', '',
     { RaiseError => 1, AutoCommit => 0 });
 $holder->do('LOCK TABLE locked IN ACCESS EXCLUSIVE MODE');
-settles($t, 'locked', 'running locked', qr/lock timeout.*\(55P03\)/);
+is_check($t, 'locked', 'running', 'locked', qr/lock timeout.*\(55P03\)/);
 $holder->rollback;
-settles($t, 'locked', 'waiting too_few');
+is_check($t, 'locked', 'waiting', 'too_few');
 $holder->disconnect;
 
-# PgBouncer is killed
+# it goes and comes back
 
-settles($t, 'plain', 'passed');
+is_check($t, 'plain', 'passed');
 kill 'KILL', $bouncer;
 waitpid $bouncer, 0;
-settles($t, 'plain', 'error refused');
+is_check($t, 'plain', 'error', 'refused');
 undef $bouncer;
 
 done_testing;

@@ -1,11 +1,10 @@
 #!/usr/bin/perl
 
-# The postgres check: tables that exist, and tables that are missing.
+# The postgres check: the tables that are there, and those that are missing.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
-use InitGate::Checks;
 use InitGate::Postgres;
 
 my $t = InitGate->new;
@@ -28,11 +27,21 @@ my $db = "host=127.0.0.1 port=$port dbname=test user=postgres";
 $t->run(http => <<"CONF");
     init_checks app {
         interval 50ms;
+        timeout 1m;
         check postgres "$db" name=some tables=orders,here,s.users,HERE;
         check postgres "$db" name=path schema=s tables=inside,later;
         check postgres "$db" name=paths schema=nowhere,S tables=inside,HERE;
         check postgres "$db" name=quoted
               'tables="Mixed Case"."T, 1",here,a_view';
+        check postgres
+              "postgresql+asyncpg://postgres\@127.0.0.1:$port/test?schema=Mixed%20Case&connection_limit=1"
+              name=uri 'tables="T, 1"';
+        check postgres
+              "jdbc:postgresql://127.0.0.1:$port/test?user=postgres&currentSchema=nowhere,s"
+              name=jdbc tables=inside;
+        check postgres
+              "postgresql://postgres\@127.0.0.1:$port/test?schema=none"
+              name=both schema=s tables=inside;
         check postgres "$db" name=kinds tables=not_a_table;
         check postgres "$db" name=migrations migrations=atlas version=1;
         check postgres "$db" name=rows tables=here rows=none:1;
@@ -48,32 +57,36 @@ $t->run(http => <<"CONF");
     }
 CONF
 
-settles($t, 'some', 'waiting missing',
+is_check($t, 'some', 'waiting', 'missing',
     qr/^missing tables: orders, s\.users$/);
-settles($t, 'path', 'waiting missing', qr/^missing tables: later$/);
-settles($t, 'paths', 'waiting missing', qr/^missing tables: HERE$/);
-settles($t, 'quoted', 'passed');
-settles($t, 'kinds', 'waiting missing', qr/not_a_table/);
-settles($t, 'migrations', 'waiting uninitialized');
-settles($t, 'rows', 'waiting missing', qr/^missing tables: none$/);
-settles($t, 'private', 'passed');
-settles($t, 'many', 'waiting missing',
+is_check($t, 'path', 'waiting', 'missing', qr/^missing tables: later$/);
+is_check($t, 'paths', 'waiting', 'missing', qr/^missing tables: HERE$/);
+is_check($t, 'quoted', 'passed');
+# the search path of the string that an application connects with
+
+is_check($t, $_, 'passed') for qw(uri jdbc both);
+
+is_check($t, 'kinds', 'waiting', 'missing', qr/not_a_table/);
+is_check($t, 'migrations', 'waiting', 'uninitialized');
+is_check($t, 'rows', 'waiting', 'missing', qr/^missing tables: none$/);
+is_check($t, 'private', 'passed');
+is_check($t, 'many', 'waiting', 'missing',
     qr/^missing tables: a_table_with_a_long_name_1, .*, and \d+ more$/);
 
 unlike($t->check('path')->{message}, qr/inside/,
-    'schema=: table found');
+    'schema= is where tables are looked for');
 
 psql($pg, 'CREATE TABLE orders (i int)');
-settles($t, 'some', 'waiting missing', qr/^missing tables: s\.users$/);
+is_check($t, 'some', 'waiting', 'missing', qr/^missing tables: s\.users$/);
 
 psql($pg, 'CREATE TABLE s.users (i int)');
-settles($t, 'some', 'passed');
+is_check($t, 'some', 'passed');
 
-# a waiting check logs no error on the server
+# to wait is no error for the server
 
 $t->wait_for(sub { $t->check('rows')->{attempts} > 3 }, 'some probes');
 
-like(server_log($pg), qr/ready to accept connections/, 'server log: written');
-unlike(server_log($pg), qr/ERROR/, 'server log: no errors');
+like(server_log($pg), qr/ready to accept connections/, 'the server logs');
+unlike(server_log($pg), qr/ERROR/, 'and no errors');
 
 done_testing;

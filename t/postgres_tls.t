@@ -1,12 +1,11 @@
 #!/usr/bin/perl
 
-# The postgres check over TLS by libpq: up to verify-full, with client
-# certificates, and with TLS of nginx in the same process.
+# The postgres check over TLS, as libpq has it: up to verify-full, with the
+# client's certificates, and beside nginx's own TLS in the same process.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
-use InitGate::Checks;
 use InitGate::Fake;
 use InitGate::Postgres;
 
@@ -32,6 +31,8 @@ psql($pg, "ALTER SYSTEM SET $_") for q(ssl = 'on'),
     q(ssl_ca_file = 'root.crt');
 psql($pg, "CREATE ROLE $_ LOGIN") for qw(secure clear app);
 psql($pg, q(ALTER ROLE secure PASSWORD 'quiet'));
+psql($plain, 'CREATE ROLE secure LOGIN');
+hba($plain, '');
 
 hba($pg, <<'HBA');
 hostssl all secure 127.0.0.1/32 scram-sha-256
@@ -39,7 +40,7 @@ hostssl all app 127.0.0.1/32 cert
 hostnossl all clear 127.0.0.1/32 trust
 HBA
 
-# libpq requires the key to be owned by the user of the workers, or by root
+# for libpq it must be the worker's own, or root's
 my $uid = getpwnam 'www-data';
 chmod 0600, $client_key;
 chown $uid, -1, $client_key;
@@ -110,7 +111,15 @@ $t->run(main => 'user www-data;', http => <<"CONF");
         check postgres "$secure host=db.example sslmode=verify-full
                         sslrootcert=/not/there" name=no_root;
         check postgres "$db user=app sslmode=require" name=no_client;
-        check postgres "$secure" name=unencrypted;
+        check postgres "$secure" name=required;
+        check postgres "$secure" name=required_tables tables=none;
+        check postgres "$secure application_name=kept" name=kept keepalive
+                       "query=SELECT ssl FROM pg_stat_ssl
+                        WHERE pid = pg_backend_pid()";
+        check postgres "$db user=secure password=mistaken" name=wrong;
+        check postgres "$secure sslmode=disable" name=unencrypted;
+        check postgres "hostaddr=127.0.0.1 port=$plain_port dbname=test
+                        user=secure" name=unlisted;
         check postgres "hostaddr=127.0.0.1 port=$plain_port user=postgres
                         sslmode=require" name=plain;
         check postgres "@{[fake($never)]}" name=handshake timeout=300ms;
@@ -129,27 +138,40 @@ $t->run(main => 'user www-data;', http => <<"CONF");
     }
 CONF
 
-settles($t, $_, 'passed')
+is_check($t, $_, 'passed')
     for qw(require ca full uri client prefer fallback allow default
            prefer_plain);
 
-settles($t, 'misnamed', 'error tls',
+is_check($t, 'misnamed', 'error', 'tls',
     qr/certificate for "db\.example" does not match host name "other/);
-settles($t, 'stranger', 'error tls', qr/certificate verify failed/);
-settles($t, 'no_root', 'error tls',
+is_check($t, 'stranger', 'error', 'tls', qr/certificate verify failed/);
+is_check($t, 'no_root', 'error', 'tls',
     qr{root certificate file "/not/there" does not exist});
-settles($t, 'no_client', 'error auth', qr/valid client certificate/);
-settles($t, 'unencrypted', 'error auth', qr/no encryption/);
-settles($t, 'plain', 'error tls', qr/server does not support SSL/);
-settles($t, 'handshake', 'error timeout',
+is_check($t, 'no_client', 'error', 'auth', qr/valid client certificate/);
+is_check($t, 'unencrypted', 'error', 'auth', qr/no encryption/);
+
+# where nothing is configured, what a server requires is tried
+
+is_check($t, $_, 'passed', undef,
+    qr/^the server requires TLS: sslmode=require, or verify-full with/)
+    for qw(required kept);
+is_check($t, 'required_tables', 'waiting', 'missing');
+is_check($t, 'wrong', 'error', 'auth', qr/password authentication failed/);
+is_check($t, 'unlisted', 'error', 'auth',
+    qr/^no pg_hba\.conf entry .*(?:no encryption|SSL off)/);
+is($t->check('default')->{message}, undef,
+    'nothing is said where TLS is not required');
+
+is_check($t, 'plain', 'error', 'tls', qr/server does not support SSL/);
+is_check($t, 'handshake', 'error', 'timeout',
     qr/TLS handshaking with PostgreSQL/);
-settles($t, 'garbage', 'error tls');
-settles($t, 'closes', 'error reset');
-settles($t, 'refuses', 'error tls', qr/does not support SSL/);
-settles($t, 'strange', 'error protocol',
+is_check($t, 'garbage', 'error', 'tls');
+is_check($t, 'closes', 'error', 'reset');
+is_check($t, 'refuses', 'error', 'tls', qr/does not support SSL/);
+is_check($t, 'strange', 'error', 'protocol',
     qr/invalid response to SSL negotiation: H/);
 
-# handshakes of nginx find no errors in the queue of OpenSSL
+# nginx's own handshakes go on, and find no errors that are not theirs
 
 my $good = 0;
 
@@ -160,6 +182,6 @@ for (1 .. 20) {
     $good++ if join('', <$socket>) =~ /here$/;
 }
 
-is($good, 20, 'TLS connections to nginx: served');
+is($good, 20, 'nginx itself speaks TLS');
 
 done_testing;

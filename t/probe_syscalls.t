@@ -22,10 +22,11 @@ my %port = (http => $http, redis => $redis, postgres => $pg->port);
 $t->run(http => <<"CONF");
     init_checks app {
         interval 20ms 20ms;
+        timeout 1m;
         latch off;
         check http http://127.0.0.1:$http/ match=ready;
         check redis redis://127.0.0.1:$redis;
-        check postgres @{[$pg->uri]} "query=select true";
+        check postgres @{[$pg->uri]} "query=select true" keepalive;
         check tcp 127.0.0.1:$http;
     }
     server {

@@ -21,6 +21,7 @@ my $t = InitGate->new(also => InitGate::Load::BACKGROUND, http => <<"CONF");
         $checks
         check http http://127.0.0.1:@{[$fake->port]}/  name=first;
         interval 20ms;
+        timeout 1m;
     }
 
     server {

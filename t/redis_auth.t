@@ -44,6 +44,7 @@ $t->run(http => <<"CONF");
 
     init_checks app {
         interval 20ms;
+        timeout 1m;
         backoff 20ms;
 
         check file %%DIR%%/never  name=never;
@@ -144,7 +145,7 @@ settles($t, 'nodb', 'error no_database', qr/SELECT 16: ERR .*out of range/);
 
 settles($t, 'unix', 'error auth', qr/NOAUTH /);
 settles($t, $_, 'passed') for qw(ufile uall uurl);
-settles($t, 'unone', 'error refused', 
+settles($t, 'unone', 'error refused',
     qr{connect\(\) to unix:/nonexistent/redis\.sock failed \(2: No such});
 
 # rotated: the old password holds as long as the connection

@@ -37,7 +37,7 @@ sub bad {
     my ($status, $said) = conf("check redis $check;");
 
     isnt($status, 0, "refused: $check");
-    like($said, qr/\[emerg\].*$message.* in check "redis" of type "redis" in /,
+    like($said, qr/\[emerg\].*$message.* in check "redis" of type "redis" in init_checks "app" in /,
         "message: $check");
     like($said, qr{nginx\.conf:\d+$}m, "place in the message: $check");
     unlike($said, qr/secret/, "no secret in the message: $check");
@@ -53,9 +53,9 @@ good($_) for
     'redis://[::1]:6379/0',
     'redis://user:secret@cache',
     'redis://:secret@cache',
-    'redis://user@cache password_file=/secret',
-    "$url user=user password_file=/secret",
-    "$url password_file=/secret",
+    'redis://user@cache password_file=/no/such',
+    "$url user=user password_file=/no/such",
+    "$url password_file=/no/such",
     'unix:/run/redis.sock',
     'unix:/run/redis.sock?db=3',
     'unix://user:secret@/run/redis.sock',
@@ -89,7 +89,7 @@ bad('redis://:secret@cache password_file=/f',
     '"password_file" conflicts with the target');
 bad('redis://u:secret@cache user=v', '"user" conflicts with the target');
 bad("$url/1 db=1", '"db" conflicts with the target');
-bad("$url db=x", 'invalid value "x" of parameter "db"');
+bad("$url db=x", 'invalid value of parameter "db"');
 
 bad("$url $_=1", "parameter \"$_\" needs \"key\"")
     for qw(field value match min failed);
@@ -103,7 +103,8 @@ bad("$url key=k min=x", 'invalid value "x" of parameter "min"');
 bad("$url key=k match=(", '\(');
 bad("$url key=", '"key" needs a value');
 bad("$url key=a key=b", 'duplicate parameter "key"');
-bad("$url keys=a", 'unknown parameter "keys", allowed are key= field= value=');
+bad("$url colour=a",
+    'unknown parameter "colour", allowed are key= field= value=');
 bad("$url verify=maybe", 'invalid value "maybe"');
 
 bad("$url $_", 'needs "rediss://"')

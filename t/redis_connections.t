@@ -79,6 +79,7 @@ $t->run(http => <<"CONF");
 
     init_checks app {
         interval 20ms;
+        timeout 1m;
         backoff 20ms;
 
         check file %%DIR%%/never  name=never;
@@ -110,6 +111,7 @@ $t->run(http => <<"CONF");
 
     init_checks latched {
         interval 20ms;
+        timeout 1m;
         check redis redis://127.0.0.1:$port/5  name=last  key=ready;
     }
 

@@ -24,6 +24,7 @@ $t->run(http => <<"CONF");
 
     init_checks app {
         interval 20ms;
+        timeout 1m;
         backoff 20ms;
 
         check file %%DIR%%/never  name=never;

@@ -31,6 +31,7 @@ $t->run(http => <<"CONF");
 
     init_checks app {
         interval 20ms;
+        timeout 1m;
         backoff 50ms;
 
         check file %%DIR%%/never  name=never;

@@ -55,8 +55,6 @@ CONF
 
 sub gates { map { $_->{gate} => $_ } $t->gates }
 
-sub seconds { $_[0] =~ /:(\d\d):(\d\d\.\d+)Z$/ ? $1 * 60 + $2 : 0 }
-
 # the duration of the last start
 
 sub took {
@@ -107,7 +105,7 @@ sub memory {
         'passed_at of a check' => $open->{checks}[0]{passed_at},
         'passed_at of the changed check' => $open->{checks}[1]{passed_at},
         'attempts' => $counts->{checks}[2]{attempts},
-        'deadline_at' => seconds($counts->{deadline_at}),
+        'deadline_at' => $t->time_of($counts->{deadline_at}),
         'trigger' => $begun->{trigger}{succeeded_at},
         'refused' => $counts->{refused},
         'ETA' => defined $counts->{eta_ms} ? 1 : 0,

@@ -24,7 +24,8 @@ sub server {
     init_checks app {
         check http http://127.0.0.1:$http/;
         check file %%DIR%%/marker  contains=x;
-        interval 30ms 30ms;  backoff 30ms;  latch off;  fall 1;
+        interval 30ms 30ms;
+        timeout 1m;  backoff 30ms;  latch off;  fall 1;
     }
     server {
         listen 127.0.0.1:%%PORT_8080%%;
@@ -62,7 +63,7 @@ sub fill {
             && sysread $socket, my $got, 1;
 
         return $t->log_count(qr/check "http" error/) > $errors;
-    }, "$name: a probe without resources", 30);
+    }, "$name: a probe without resources");
 
     note("$name: clients: " . $#others);
 

@@ -6,6 +6,8 @@
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
+use List::Util qw(min max);
+use POSIX qw(ceil);
 use Time::HiRes qw(time);
 
 my $t = InitGate->new(http => <<'CONF');
@@ -69,6 +71,7 @@ is($t->json('/off')->{retry_after}, 5,
 
 my $percent = 0;
 my ($eta, $begun);
+my $clock = $t->clock;
 
 for (1 .. 8) {
     $percent += 10;
@@ -86,14 +89,21 @@ my $left = (time - $begun) * 1000 * 20 / 70;
 like($t->get('/slow')->{content}, qr/"progress":0\.8,/,
     '80 %: progress of the body');
 ok(defined $eta, '80 %: ETA') or diag $t->get('/init')->{content};
-cmp_ok($eta // 99999, '<', 3 * $left + 50, '80 %: ETA not much too long');
-cmp_ok($eta // 0, '>', $left / 3 - 50, '80 %: ETA not much too short');
-cmp_ok($eta // 99999, '<', 5000, '80 %: ETA below the default') or diag $eta;
+
+# the machine may have been busy with others for a while
+
+my $delay = 1000 * $clock->delay;
+
+cmp_ok($eta // 1e9, '<', 3 * $left + 50 + $delay,
+    '80 %: ETA not much too long');
+cmp_ok($eta // 0, '>', $left / 3 - 50 - $delay, '80 %: ETA not much too short');
 
 my @slow = spread('/slow', 50);
-my $after = $t->json('/slow')->{retry_after};
+my $body = $t->json('/slow');
+my $after = $body->{retry_after};
 
-cmp_ok($after, '<', 5, '80 %: retry_after of the ETA');
+is($after, min(60, max(1, ceil($body->{eta_ms} / 1000))),
+    '80 %: retry_after of the ETA');
 cmp_ok($slow[0], '>=', $after,
     '80 %: header at least retry_after') or diag "@slow";
 cmp_ok($slow[-1], '<=', 2 * $after,
@@ -101,7 +111,9 @@ cmp_ok($slow[-1], '<=', 2 * $after,
 
 for my $uri ('/both', '/reverse') {
     my @both = spread($uri, 20);
-    ok(!grep({ $_ < 5 || $_ > 10 } @both), "$uri: the longest of two")
+    my $most = max(5, $after);
+    ok(!grep({ $_ < $most || $_ > 2 * $most } @both),
+        "$uri: the longest of two")
         or diag "@both";
 }
 

@@ -87,7 +87,7 @@ sub at_rest {
 
     $t->wait_for(sub {
         2 == grep { $_->{parent} == $t->master } $t->processes;
-    }, "two workers: $name", 10);
+    }, "two workers: $name");
 
     $t->wait_for(sub {
         my %gate = gates();
@@ -102,6 +102,8 @@ sub at_rest {
     my $before = switches(@pids);
     my $descriptors = 1e9;
 
+    my $begun = time;
+
     for (1 .. 100) {
         my $now = map { $t->descriptors($_) } @pids;
         $descriptors = $now if $now < $descriptors;
@@ -109,7 +111,7 @@ sub at_rest {
     }
 
     my %is = (
-        wakeups => switches(@pids) - $before,
+        wakeups => (switches(@pids) - $before) / (time - $begun),
         descriptors => $descriptors,
         memory => sum(map { $t->memory($_) } @pids),
         master => $t->memory($t->master),

@@ -16,7 +16,7 @@ my $fake = InitGate::Fake->http(200, wait => 1);
 my $conf = <<'CONF';
     init_checks app {
         check file %%DIR%%/marker  name=marker;
-        check http http://127.0.0.1:FAKE/  name=slow  timeout=10s;
+        check http http://127.0.0.1:FAKE/  name=slow  timeout=10m;
     }
 
     server {
@@ -29,57 +29,77 @@ CONF
 $conf =~ s/FAKE/$fake->port/e;
 
 
+# The wait is three seconds long.  The requests are those that wait.
+
+sub begin {
+    my ($t) = @_;
+
+    $fake->set('');
+    $t->run;
+
+    my $background = background($t);
+    my @waiting = map { $t->send('/') } 1 .. 4;
+    $t->wait_for(sub { $t->check('marker')->{verdict} eq 'passed' },
+        'one verdict');
+
+    return ($background, @waiting);
+}
+
 my $t = InitGate->new(also => InitGate::Load::BACKGROUND, http => $conf);
 $t->write('html/index.html', 'here');
 $t->write('marker');
-$t->run;
 
-my $background = background($t);
-my @waiting = map { $t->send('/') } 1 .. 4;
-$t->wait_for(sub { $t->check('marker')->{verdict} eq 'passed' }, 'one verdict');
-is($t->gate('app')->{state}, 'starting', 'one verdict of two: starting');
-is(grep({ IO::Select->new($_)->can_read(0) } @waiting), 0,
-    'one verdict of two: requests wait');
+my $start = $t->within(2.5, sub {
+    $t->quit;
 
-$fake->set(200);
-is_deeply($t->statuses(@waiting), { 200 => 4 }, 'all checks pass: served');
-is($t->gate('app')->{state}, 'ready', 'all checks pass: ready');
-unaffected($background);
+    my ($background, @waiting) = begin($t);
+    my $state = $t->gate('app')->{state};
+    my $answered = grep { IO::Select->new($_)->can_read(0) } @waiting;
+
+    $fake->set(200);
+
+    return { state => $state, answered => $answered,
+             statuses => $t->statuses(@waiting), background => $background };
+});
+
+SKIP: {
+    skip 'too slow for a start of three seconds', 5 if !$start;
+
+    is($start->{state}, 'starting', 'one verdict of two: starting');
+    is($start->{answered}, 0, 'one verdict of two: requests wait');
+    is_deeply($start->{statuses}, { 200 => 4 }, 'all checks pass: served');
+    is($t->gate('app')->{state}, 'ready', 'all checks pass: ready');
+    unaffected($start->{background});
+}
+
 $t->quit;
 
 
 # a verdict other than passed
 
-$fake->set('');
 $t = InitGate->new(also => InitGate::Load::BACKGROUND, http => $conf);
 $t->write('marker');
-$t->run;
 
-$background = background($t);
-@waiting = map { $t->send('/') } 1 .. 4;
-$t->wait_for(sub { $t->check('marker')->{verdict} eq 'passed' }, 'one verdict');
-
-my $start = time;
+my ($background, @waiting) = begin($t);
+my $clock = $t->clock;
 $fake->set(503);
 is_deeply($t->statuses(@waiting), { 503 => 4 }, 'other verdict: refused');
-cmp_ok(time - $start, '<', patience(1), 'other verdict: refused in time');
+cmp_ok($clock->seconds, '<', patience(1), 'other verdict: refused in time');
 unaffected($background);
 $t->quit;
 
 
 # no verdict at all: three seconds
 
-$fake->set('');
 $t = InitGate->new(also => InitGate::Load::BACKGROUND, http => $conf);
 $t->write('marker');
-$start = time;
-$t->run;
 
-$background = background($t);
-@waiting = map { $t->send('/') } 1 .. 4;
+my $begun = time;
+$clock = $t->clock;
+($background, @waiting) = begin($t);
 is_deeply($t->statuses(@waiting), { 503 => 4 }, 'no verdict: refused');
-cmp_ok(time - $start, '>=', 2.5, 'no verdict: refused after three seconds');
-cmp_ok(time - $start, '<', 3 + patience(1), 'no verdict: refused in time');
+cmp_ok(time - $begun, '>=', 2.5, 'no verdict: refused after three seconds');
+cmp_ok($clock->seconds, '<', 3 + patience(1), 'no verdict: refused in time');
 unaffected($background);
 
 done_testing;

@@ -7,7 +7,6 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Fake;
-use Time::HiRes qw(time);
 
 my $t = InitGate->new(quit => 1);
 
@@ -56,13 +55,13 @@ is($watched->connections, 0, 'nginx -t: no connection');
 
 
 my @ports = ($nobody, $silent->port, $blackhole->port, $watched->port);
-my $start = time;
+my $clock = $t->clock;
 
 $t->run(http => conf(\@ports));
 
 is($t->get('/plain')->{content}, 'plain',
     'everything down: location without a gate served');
-cmp_ok(time - $start, '<', patience(2), 'everything down: started in time');
+cmp_ok($clock->seconds, '<', patience(2), 'everything down: started in time');
 
 $t->wait_for(sub { $watched->connections }, 'a probe');
 $t->wait_for(sub {
@@ -84,10 +83,10 @@ $t->run;
 $t->wait_for(sub { $watched->connections > 4 }, 'probes');
 
 my @old = $t->workers;
-$start = time;
+$clock = $t->clock;
 $t->reload;
 $t->wait_exit(@old);
-cmp_ok(time - $start, '<', patience(3),
+cmp_ok($clock->seconds, '<', patience(3),
     'reload, probes running: old workers exit in time');
 
 $took = $t->quit('TERM');

@@ -8,7 +8,6 @@ use InitGate;
 use JSON::PP;
 use JSON::Validator;
 use Time::HiRes qw(time);
-use Time::Local qw(timegm);
 
 my $schema = JSON::Validator->new->schema(
     "file://$FindBin::Bin/../docs/schema/init-gate.schema.json")->schema;
@@ -44,6 +43,7 @@ mkdir $t->path('tree');
 $t->write('tree/1');
 $t->write('html/index.html', 'here');
 my $begun = time;
+my $clock = $t->clock;
 $t->run;
 
 
@@ -57,17 +57,6 @@ sub valid {
         or diag $r->{content};
 
     return $r;
-}
-
-
-# seconds since the epoch
-
-sub at {
-    my ($text) = @_;
-
-    $text =~ /^(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)(\.\d{3})Z$/ or return 0;
-
-    return timegm($6, $5, $4, $3, $2 - 1, $1) + $7;
 }
 
 
@@ -109,9 +98,9 @@ is($gate->{ready}, JSON::PP::false, 'details: ready');
 cmp_ok(abs($gate->{progress} - 0.25 / 3), '<', 0.001, 'details: progress')
     or diag $gate->{progress};
 is($gate->{opened_at}, undef, 'details: opened_at');
-cmp_ok(abs(at($gate->{started_at}) - $begun), '<', patience(2),
-    'details: started_at');
-cmp_ok(abs(at($gate->{deadline_at}) - at($gate->{started_at}) - 3600), '<', 1,
+cmp_ok(abs($t->time_of($gate->{started_at}) - $begun), '<',
+    patience(2) + $clock->delay, 'details: started_at');
+cmp_ok(abs($t->time_of($gate->{deadline_at}) - $t->time_of($gate->{started_at}) - 3600), '<', 1,
     'details: deadline_at');
 is($gate->{latched}, JSON::PP::false, 'details: latched');
 is_deeply([map { $_->{state} } @{$gate->{history}}],
@@ -120,8 +109,8 @@ is($gate->{refused}, 2, 'details: refused');
 is($gate->{$_}, 0,
     "details: $_") for qw(held passed held_passed held_refused gone);
 is($gate->{carried_over}, JSON::PP::false, 'details: carried_over');
-cmp_ok(abs(at($gate->{prober}{heartbeat}) - time), '<', patience(2),
-    'details: heartbeat');
+cmp_ok(abs($t->time_of($gate->{prober}{heartbeat}) - time), '<',
+    patience(2) + $clock->delay, 'details: heartbeat');
 ok((grep { $_ == $gate->{prober}{pid} } $t->workers),
     'details: pid of the prober');
 is($gate->{trigger}, undef, 'details: trigger');
@@ -135,14 +124,15 @@ is($tree->{reason}, 'too_few', 'check: reason');
 like($tree->{message}, qr/^1 of 4 files in /, 'check: message');
 cmp_ok($tree->{attempts}, '>=', 1, 'check: attempts');
 is($tree->{passed_at}, undef, 'check: passed_at');
-cmp_ok(abs(at($tree->{last_checked}) - time), '<', patience(2),
-    'check: last_checked');
-cmp_ok(abs(at($tree->{next_check}) - at($tree->{last_checked}) - 0.0475), '<=',
+cmp_ok(abs($t->time_of($tree->{last_checked}) - time), '<',
+    patience(2) + $clock->delay, 'check: last_checked');
+cmp_ok(abs($t->time_of($tree->{next_check}) - $t->time_of($tree->{last_checked}) - 0.0475), '<=',
     0.0035, 'check: next_check in 45 to 50 ms');
 is($tree->{carried_over}, JSON::PP::false, 'check: carried_over');
 is_deeply([map { $_->[0] } @{$tree->{recent}}], [('waiting')
     x @{$tree->{recent}}], 'check: recent');
-cmp_ok($tree->{duration_ms}, '<', patience(100), 'check: duration_ms');
+cmp_ok($tree->{duration_ms}, '<', patience(100) + 1000 * $clock->delay,
+    'check: duration_ms');
 
 is($t->check('nice')->{required}, JSON::PP::false,
     'optional check: not required');
@@ -162,7 +152,7 @@ $t->wait_for(sub { $t->check('later')->{verdict} eq 'passed'
     && $t->check('marker')->{consecutive} > 2 }, 'all but the tree');
 
 my $marker = $t->check('marker');
-cmp_ok(at($marker->{passed_at}), '<', at($marker->{last_checked}),
+cmp_ok($t->time_of($marker->{passed_at}), '<', $t->time_of($marker->{last_checked}),
     'check that passed: passed_at is the first time');
 
 $t->write("tree/$_") for 2 .. 4;
@@ -174,7 +164,7 @@ $r = valid('details', '/init', 'open');
 $gate = $t->gate('app');
 is($gate->{state}, 'degraded', 'open: state');
 is($gate->{progress}, 1, 'open: progress');
-cmp_ok(at($gate->{opened_at}), '>', at($gate->{started_at}),
+cmp_ok($t->time_of($gate->{opened_at}), '>', $t->time_of($gate->{started_at}),
     'open: opened_at');
 is($gate->{opened_at}, $gate->{history}[-1]{at},
     'open: opened_at is the change of state');

@@ -104,7 +104,7 @@ my $hex = sprintf ':%04X', $t->port(3);
 $t->wait_for(sub {
     open my $tcp, '<', '/proc/net/tcp' or die;
     return !grep { /^\s*\d+: \S+ \S+$hex 01 / } <$tcp>;
-}, 'the connection to be closed', 2);
+}, 'the connection to be closed');
 
 is($asked->connections, 1, 'once: one connection, closed after the probe');
 

@@ -8,7 +8,6 @@ use InitGate;
 use InitGate::Fake;
 use IO::Socket::SSL::Utils;
 
-my $limit = patience(1);
 my $pause = patience(100);
 my $t = InitGate->new(quit => 2);
 my $dir = $t->dir;
@@ -120,7 +119,8 @@ my %case = (
               qr/closed the connection in the TLS handshake/],
     closed => ["tcp 127.0.0.1:$port{closed}", 'tls', 'error reset',
                qr/closed the connection in the TLS handshake/],
-    silent => ["tcp 127.0.0.1:$port{silent}", 'tls', 'error timeout',
+    silent => ["tcp 127.0.0.1:$port{silent}",
+               'tls timeout=' . patience(1) . 's', 'error timeout',
                qr/TLS/],
     garbage => ["http https://localhost:$port{garbage}", $tls, 'error tls',
                 qr/wrong version|record/],
@@ -150,7 +150,7 @@ $checks
         check file /no/such/file name=never;
         interval ${pause}ms;
         backoff ${pause}ms;
-        timeout ${limit}s;
+        timeout 1m;
     }
 
 $servers
@@ -172,7 +172,7 @@ $t->wait_for(sub {
     !grep { $_->{verdict} eq 'pending'
             || ($_->{reason} // '') eq 'timeout' && $_->{name} ne 'silent' }
         values %{$all->()};
-}, 'a verdict for each', 10);
+}, 'a verdict for each');
 
 my $now = $all->();
 

@@ -208,7 +208,7 @@ sub bytes {
 sub http2 {
     my ($uri, %with) = @_;
 
-    my @command = ('curl', '-si', '-m', patience(5), '--path-as-is',
+    my @command = ('curl', '-si', '-m', patience(60), '--path-as-is',
         '--http2-prior-knowledge');
     push @command, '-I' if $with{head};
     push @command, '-X', $with{method} if $with{method};

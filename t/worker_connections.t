@@ -18,16 +18,19 @@ my $t = InitGate->new(workers => 1, events => 'worker_connections 32;',
     init_checks app {
         check http http://127.0.0.1:@{[$fake->port]}/;
         interval 50ms 50ms;
+        timeout 1m;
         latch off;
         fall 1;
     }
     init_checks closed {
         check http http://127.0.0.1:@{[$fake->port]}/ status=404;
         interval 50ms;
+        timeout 1m;
     }
 
     server {
         listen 127.0.0.1:%%PORT_8080%%;
+        client_header_timeout 10m;
         access_log %%DIR%%/decisions.log decisions;
         location / { init_gate app;  empty_gif; }
         location = /closed { init_gate closed;  init_hold 10m;  empty_gif; }
@@ -55,9 +58,12 @@ my $load = InitGate::Load->new($t, clients => 2);
 my @others;
 
 $t->wait_for(sub {
-    my $socket = $t->connect;
-    $socket->syswrite("GET / HTTP/1.1\r\n");
-    push @others, $socket;
+    @others = grep { !IO::Select->new($_)->can_read(0) } @others;
+
+    while (@others < 64) {
+        push @others, $t->connect;
+        $others[-1]->syswrite("GET / HTTP/1.1\r\n");
+    }
 
     return !grep { !$t->log_count(qr/init gate "$_": check "http" error/) }
         qw(app closed);

@@ -54,7 +54,8 @@ sub types {
         ['http', "http://127.0.0.1:$port/ready",
          "curl -fso /dev/null http://127.0.0.1:$port/ready"],
         ['redis', "redis://127.0.0.1:$at", "redis-cli -p $at ping"],
-        ['postgres', $pg->uri, 'psql -Atc "select 1" ' . $pg->uri],
+        ['postgres', $pg->uri, 'psql -Atc "select 1" ' . $pg->uri,
+         'keepalive'],
     );
 }
 
@@ -62,11 +63,13 @@ sub types {
 sub measure {
     my ($type, $seconds) = @_;
 
-    my ($name, $target, $command) = @$type;
+    my ($name, $target, $command, $params) = @$type;
+
+    $params //= '';
 
     my $nginx = Bench::Nginx->new(location => 'empty_gif;',
         http => "init_checks gate {\n interval 1s 1s;\n latch off;\n"
-            . join('', map { "check $name \"$target\" name=c$_;\n" }
+            . join('', map { "check $name \"$target\" name=c$_ $params;\n" }
                    1 .. $checks) . "}\n",
         server => 'location = /init { init_status details=on; }');
 

@@ -10,7 +10,9 @@
 
 
 static u_char *ngx_gate_check_file_progress_text_number(u_char *p,
-    u_char *last, int64_t *n);
+    u_char *last, int64_t *n, ngx_uint_t *fraction);
+static ngx_uint_t ngx_gate_check_file_progress_text_is_count(u_char *p,
+    u_char *last);
 static u_char *ngx_gate_check_file_progress_text_skip_blanks(u_char *p,
     u_char *last);
 static ngx_int_t ngx_gate_check_file_progress_text_is_end(u_char *p,
@@ -30,9 +32,10 @@ void
 ngx_gate_check_file_progress_text_parse(ngx_str_t *content,
     ngx_gate_check_file_progress_text_t *progress)
 {
-    u_char     *p, *end, *last;
-    int64_t     n, m;
-    ngx_str_t   rest;
+    u_char      *p, *end, *last;
+    int64_t      n, m;
+    ngx_str_t    rest;
+    ngx_uint_t   fraction;
 
     progress->observed = -1;
     progress->expected = -1;
@@ -42,8 +45,10 @@ ngx_gate_check_file_progress_text_parse(ngx_str_t *content,
     ngx_gate_check_file_progress_text_trim(content->data, last,
                                            &progress->text);
 
+    fraction = 0;
+
     end = ngx_gate_check_file_progress_text_number(progress->text.data, last,
-                                                   &n);
+                                                   &n, &fraction);
     if (end == NULL) {
         return;
     }
@@ -52,9 +57,11 @@ ngx_gate_check_file_progress_text_parse(ngx_str_t *content,
 
     if (p < last && *p == '/') {
         p = ngx_gate_check_file_progress_text_skip_blanks(p + 1, last);
-        p = ngx_gate_check_file_progress_text_number(p, last, &m);
+        p = ngx_gate_check_file_progress_text_number(p, last, &m, &fraction);
 
-        if (p == NULL || m == 0
+        /* "1,234/5,678" may be in thousands */
+
+        if (p == NULL || m == 0 || fraction
             || !ngx_gate_check_file_progress_text_is_end(p, last))
         {
             return;
@@ -66,9 +73,15 @@ ngx_gate_check_file_progress_text_parse(ngx_str_t *content,
 
     } else {
 
-        /* no date, no version, no number of something else */
+        /*
+         * No date, no version, no number of something else; "0.87" may be a
+         * share of 1.
+         */
 
-        if (n > 100 || !ngx_gate_check_file_progress_text_is_end(end, last)) {
+        if (n > 100 || fraction
+            || !ngx_gate_check_file_progress_text_is_end(end, last)
+            || ngx_gate_check_file_progress_text_is_count(p, last))
+        {
             return;
         }
 
@@ -91,10 +104,29 @@ ngx_gate_check_file_progress_text_parse(ngx_str_t *content,
 }
 
 
+/* "3 of 10", "3 out of 10" */
+
+static ngx_uint_t
+ngx_gate_check_file_progress_text_is_count(u_char *p, u_char *last)
+{
+    size_t  len;
+
+    for (len = 0; p + len < last; len++) {
+        if (ngx_gate_check_file_progress_text_is_space(p[len])) {
+            break;
+        }
+    }
+
+    return (len == 2 && ngx_strncasecmp(p, (u_char *) "of", 2) == 0)
+           || (len == 3 && ngx_strncasecmp(p, (u_char *) "out", 3) == 0);
+}
+
+
 /* a fraction is dropped; NULL: no number, or none that fits */
 
 static u_char *
-ngx_gate_check_file_progress_text_number(u_char *p, u_char *last, int64_t *n)
+ngx_gate_check_file_progress_text_number(u_char *p, u_char *last, int64_t *n,
+    ngx_uint_t *fraction)
 {
     off_t    value;
     u_char  *start;
@@ -111,6 +143,8 @@ ngx_gate_check_file_progress_text_number(u_char *p, u_char *last, int64_t *n)
     if (last - p > 1 && (*p == '.' || *p == ',')
         && p[1] >= '0' && p[1] <= '9')
     {
+        *fraction = 1;
+
         for (p++; p < last && *p >= '0' && *p <= '9'; p++) { /* void */ }
     }
 

@@ -26,7 +26,7 @@ typedef struct {
     ngx_str_t                 host;
     ngx_array_t              *status;       /* of ngx_gate_check_http_range_t */
     ngx_array_t              *headers;      /* of ngx_str_t */
-    ngx_regex_t              *match;
+    void                     *match;        /* ngx_regex_t */
     ngx_str_t                 authorization;
     ngx_str_t                 request;
     ngx_uint_t                head;

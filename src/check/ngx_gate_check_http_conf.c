@@ -41,7 +41,7 @@ ngx_gate_param_t  ngx_gate_check_http_conf_params[] = {
       ngx_gate_check_http_conf_set_status,
       offsetof(ngx_gate_check_http_conf_t, status),
       "a list of status codes from 200 to 599 and ranges,"
-      " as in 200-299,304" },
+      " as in 200-299,304 or 2xx" },
 
     { ngx_string("match"),
       NGX_GATE_PARAM_CHECK,
@@ -50,7 +50,7 @@ ngx_gate_param_t  ngx_gate_check_http_conf_params[] = {
       "a regular expression" },
 
     { ngx_string("header"),
-      NGX_GATE_PARAM_MULTI,
+      NGX_GATE_PARAM_MULTI|NGX_GATE_PARAM_SECRET,
       ngx_gate_check_http_conf_set_header,
       offsetof(ngx_gate_check_http_conf_t, headers),
       "\"Name: value\"" },
@@ -125,7 +125,7 @@ ngx_gate_check_http_conf_set_status(ngx_conf_t *cf, ngx_gate_check_t *check,
 }
 
 
-/* "200" or "200-299"; returns what comes after it, or NULL */
+/* "200", "200-299" or "2xx"; returns what comes after it, or NULL */
 
 static u_char *
 ngx_gate_check_http_conf_range(u_char *p, u_char *last,
@@ -135,6 +135,15 @@ ngx_gate_check_http_conf_range(u_char *p, u_char *last,
 
     if (last - p < 3) {
         return NULL;
+    }
+
+    if (*p >= '2' && *p <= '5'
+        && ngx_strncasecmp(p + 1, (u_char *) "xx", 2) == 0)
+    {
+        range->first = (*p - '0') * 100;
+        range->last = range->first + 99;
+
+        return p + 3;
     }
 
     n = ngx_atoi(p, 3);
@@ -353,6 +362,11 @@ ngx_gate_check_http_conf_userinfo(ngx_conf_t *cf, ngx_gate_check_t *check,
     if (ngx_gate_check_http_conf_has_header(conf, "Authorization")) {
         return ngx_gate_param_error(cf, check, "\"header=Authorization:\" "
                                     "conflicts with the user in the URL");
+    }
+
+    if (ngx_strlchr(info->data, info->data + info->len, ':')) {
+        ngx_gate_param_warn(cf, check, "the URL contains a password, which "
+                            "every reader of the configuration sees");
     }
 
     plain.data = ngx_pnalloc(cf->pool, info->len + 1);

@@ -1,6 +1,6 @@
 
 /*
- * What sixteen migration tools leave in a PostgreSQL database: where to look,
+ * What migration tools leave in a PostgreSQL database: where to look,
  * what to ask, and what the answer means.  Nothing here knows libpq.
  */
 
@@ -17,12 +17,15 @@
 #define NGX_GATE_CHECK_MIGRATIONS_NEWEST    0  /* NULL: none has been applied */
 #define NGX_GATE_CHECK_MIGRATIONS_REACHED   1  /* the wanted version is there */
 #define NGX_GATE_CHECK_MIGRATIONS_AHEAD     2  /* and something after it */
-#define NGX_GATE_CHECK_MIGRATIONS_STATE     3  /* NULL, "dirty" or "running" */
+#define NGX_GATE_CHECK_MIGRATIONS_STATE     3  /* NULL, "dirty", "running",
+                                                  "unclear": one of both, or
+                                                  "ambiguous": the version */
 #define NGX_GATE_CHECK_MIGRATIONS_SUBJECT   4  /* the version in that state */
 #define NGX_GATE_CHECK_MIGRATIONS_LOCKS     5  /* advisory locks, if a tool's */
 #define NGX_GATE_CHECK_MIGRATIONS_SCHEMA    6  /* own cannot be named in SQL */
-#define NGX_GATE_CHECK_MIGRATIONS_DATABASE  7
-#define NGX_GATE_CHECK_MIGRATIONS_ROW_N     8
+#define NGX_GATE_CHECK_MIGRATIONS_TABLE     7
+#define NGX_GATE_CHECK_MIGRATIONS_DATABASE  8
+#define NGX_GATE_CHECK_MIGRATIONS_ROW_N     9
 
 /* the columns of "lock_sql": a row if the lock is held */
 
@@ -31,7 +34,7 @@
 #define NGX_GATE_CHECK_MIGRATIONS_OLD     2
 #define NGX_GATE_CHECK_MIGRATIONS_LOCK_N  3
 
-/* a lock that stays in the same hands for this long is stale */
+/* a lock in the same hands, or an unclear state, for this long is stale */
 
 #define NGX_GATE_CHECK_MIGRATIONS_STALE  600000
 
@@ -42,6 +45,7 @@ typedef struct {
     /* as an SQL name; the second one is where it may be instead, or NULL */
     const char     *table[2];
     const char     *lock_table;
+    const char     *lock_suffix;    /* after the table's name, or NULL */
 
     ngx_int_t     (*is_version)(ngx_str_t *version);
     const char     *form;           /* of a version, for messages */
@@ -49,7 +53,13 @@ typedef struct {
     /* versions have an order, so a missing one is "behind" */
     ngx_uint_t      ordered;
 
-    /* $1 is the wanted version or NULL; "t" is the table */
+    /* columns that only another tool's table of this name has, or NULL */
+    const char     *others;
+
+    /* the column with the time at which a row was written, or NULL */
+    const char     *time;
+
+    /* $1 is the wanted version or NULL, $2 the table, which is "t" */
     const char     *sql;
     const char     *lock_sql;
 } ngx_gate_check_migrations_tool_t;
@@ -57,6 +67,7 @@ typedef struct {
 
 typedef struct {
     ngx_gate_check_migrations_tool_t  *tool;
+    const char                        *lock_table;
     ngx_str_t                          version; /* empty: any */
     ngx_uint_t                         exact;
 } ngx_gate_check_migrations_conf_t;
@@ -69,20 +80,33 @@ typedef struct {
 } ngx_gate_check_migrations_result_t;
 
 
-ngx_gate_check_migrations_tool_t *ngx_gate_check_migrations_find(
+ngx_gate_check_migrations_tool_t *ngx_gate_check_migrations_tools_find(
     ngx_str_t *name);
 
 /* the names of all tools, for a message */
 
-u_char *ngx_gate_check_migrations_names(u_char *p, u_char *last);
+u_char *ngx_gate_check_migrations_tools_names(u_char *p, u_char *last);
+
+/* whether a version has the form that a tool gives it; may rewrite it */
+
+ngx_int_t ngx_gate_check_migrations_version_number(ngx_str_t *version);
+ngx_int_t ngx_gate_check_migrations_version_digits(ngx_str_t *version);
+ngx_int_t ngx_gate_check_migrations_version_dotted(ngx_str_t *version);
+ngx_int_t ngx_gate_check_migrations_version_diesel(ngx_str_t *version);
+ngx_int_t ngx_gate_check_migrations_version_heads(ngx_str_t *version);
+ngx_int_t ngx_gate_check_migrations_version_apps(ngx_str_t *version);
+ngx_int_t ngx_gate_check_migrations_version_efcore(ngx_str_t *version);
+ngx_int_t ngx_gate_check_migrations_version_text(ngx_str_t *version);
 
 /*
- * A row as text, by the columns above; a NULL has no data.  The message is
- * written to found->message.data, message.len bytes at most.
+ * A row as text, by the columns above; a NULL has no data.  "held" is for how
+ * long the state and its subject have been the same.  The message is written
+ * to found->message.data, message.len bytes at most.
  */
 
 void ngx_gate_check_migrations_evaluate(ngx_gate_check_migrations_conf_t *conf,
-    ngx_str_t *row, ngx_gate_check_migrations_result_t *result);
+    ngx_str_t *row, ngx_msec_t held,
+    ngx_gate_check_migrations_result_t *result);
 
 /* there is no table, or it is empty */
 

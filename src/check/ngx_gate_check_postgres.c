@@ -15,6 +15,11 @@
 #define NGX_GATE_CHECK_POSTGRES_BOOL  16    /* the type's number in pg_type */
 
 
+#define NGX_GATE_CHECK_POSTGRES_TLS                                           \
+    "the server requires TLS: sslmode=require, or verify-full with "          \
+    "sslrootcert=, is needed in the connection string"
+
+
 typedef struct ngx_gate_check_postgres_state_s  ngx_gate_check_postgres_state_t;
 
 /* NGX_OK: what was asked for is there; NGX_DONE: the probe has ended */
@@ -35,8 +40,16 @@ struct ngx_gate_check_postgres_state_s {
     unsigned                  known:1;        /* all of them were there */
     unsigned                  retried:1;      /* in this probe */
 
-    uint32_t                  lock_holder;    /* a hash: who has the lock ... */
-    ngx_msec_t                lock_since;     /* ... for us since */
+    /* the tool's table, where no version is wanted */
+
+    uint32_t                  table_hash;
+    ngx_msec_t                table_since;    /* when it last changed */
+    unsigned                  table_seen:1;
+    unsigned                  table_changed:1;
+    unsigned                  settled:1;
+
+    uint32_t                  held_hash;      /* of a lock or a migration */
+    ngx_msec_t                held_since;     /* when it was first seen */
 
     u_char                    message[NGX_GATE_MESSAGE_MAX];
     size_t                    message_len;
@@ -58,6 +71,8 @@ static ngx_int_t ngx_gate_check_postgres_result(
 static ngx_int_t ngx_gate_check_postgres_result_error(
     ngx_gate_check_postgres_state_t *state,
     ngx_gate_check_postgres_handler_pt handler, PGresult *result);
+static ngx_uint_t ngx_gate_check_postgres_is_missing(const char *code,
+    ngx_gate_check_postgres_handler_pt handler);
 static void ngx_gate_check_postgres_error(
     ngx_gate_check_postgres_state_t *state, ngx_gate_reason_e reason,
     u_char *error, size_t len);
@@ -66,12 +81,20 @@ static ngx_int_t ngx_gate_check_postgres_lookup_handler(
     ngx_gate_check_postgres_state_t *state, PGresult *result);
 static ngx_uint_t ngx_gate_check_postgres_table_exists(PGresult *result,
     ngx_uint_t i);
+static ngx_int_t ngx_gate_check_postgres_other_tool(
+    ngx_gate_check_postgres_state_t *state, PGresult *result, ngx_uint_t i);
 static ngx_int_t ngx_gate_check_postgres_tables(
     ngx_gate_check_postgres_state_t *state, PGresult *result);
 static ngx_int_t ngx_gate_check_postgres_lock_handler(
     ngx_gate_check_postgres_state_t *state, PGresult *result);
+static ngx_msec_t ngx_gate_check_postgres_held(
+    ngx_gate_check_postgres_state_t *state, ngx_str_t *a, ngx_str_t *b);
 static ngx_int_t ngx_gate_check_postgres_migrations_handler(
     ngx_gate_check_postgres_state_t *state, PGresult *result);
+static ngx_int_t ngx_gate_check_postgres_changed_handler(
+    ngx_gate_check_postgres_state_t *state, PGresult *result);
+static void ngx_gate_check_postgres_unsettle(
+    ngx_gate_check_postgres_state_t *state);
 static ngx_int_t ngx_gate_check_postgres_count_handler(
     ngx_gate_check_postgres_state_t *state, PGresult *result);
 static ngx_int_t ngx_gate_check_postgres_query_handler(
@@ -179,6 +202,12 @@ ngx_gate_check_postgres_send(ngx_gate_check_postgres_state_t *state,
 
         ngx_gate_check_postgres_add(state, state->migrations,
                                     ngx_gate_check_postgres_migrations_handler);
+
+        if (conf->settle && !state->settled) {
+            ngx_gate_check_postgres_add(state,
+                           &conf->changed[state->migrations - conf->migrations],
+                                       ngx_gate_check_postgres_changed_handler);
+        }
     }
 
     if (conf->table) {
@@ -243,8 +272,10 @@ ngx_gate_check_postgres_handler(ngx_gate_pq_query_t *q)
         return;
     }
 
-    ngx_gate_probe_end(state->probe, NGX_GATE_PASSED, NGX_GATE_OK, "%*s",
-                       state->message_len, state->message);
+    ngx_gate_probe_end(state->probe, NGX_GATE_PASSED, NGX_GATE_OK, "%*s%s%s",
+                       state->message_len, state->message,
+                       q->tls && state->message_len ? "; " : "",
+                       q->tls ? NGX_GATE_CHECK_POSTGRES_TLS : "");
 }
 
 
@@ -286,23 +317,15 @@ ngx_gate_check_postgres_result_error(ngx_gate_check_postgres_state_t *state,
         code = "";
     }
 
-    if (handler == ngx_gate_check_postgres_query_handler) {
+    if (ngx_gate_check_postgres_is_missing(code, handler)) {
+        ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_MISSING,
+                           "%*s", len, error);
+        return NGX_DONE;
+    }
 
-        /*
-         * The table, the schema or the column is not there: what the query
-         * is about has still to be made.
-         */
-
-        if (ngx_strcmp(code, "42P01") == 0 || ngx_strcmp(code, "3F000") == 0
-            || ngx_strcmp(code, "42703") == 0)
-        {
-            ngx_gate_probe_end(state->probe, NGX_GATE_WAITING,
-                               NGX_GATE_MISSING, "%*s", len, error);
-            return NGX_DONE;
-        }
-
-    } else if (ngx_strcmp(code, "42P01") == 0 && !state->retried) {
-
+    if (handler != ngx_gate_check_postgres_query_handler
+        && ngx_strcmp(code, "42P01") == 0 && !state->retried)
+    {
         /* it was there; look for it again */
 
         state->retried = 1;
@@ -321,6 +344,37 @@ ngx_gate_check_postgres_result_error(ngx_gate_check_postgres_state_t *state,
 }
 
 
+/*
+ * What the query is about has still to be created; a materialized view, which
+ * "rows" may name as well, has still to be populated (55000).
+ */
+
+static ngx_uint_t
+ngx_gate_check_postgres_is_missing(const char *code,
+    ngx_gate_check_postgres_handler_pt handler)
+{
+    const char  **p;
+
+    /* a table, schema, column, function, or type */
+
+    static const char  *codes[] = {
+        "42P01", "3F000", "42703", "42883", "42704", NULL
+    };
+
+    if (handler != ngx_gate_check_postgres_query_handler) {
+        return ngx_strcmp(code, "55000") == 0;
+    }
+
+    for (p = codes; *p; p++) {
+        if (ngx_strcmp(code, *p) == 0) {
+            return 1;
+        }
+    }
+
+    return ngx_strcmp(code, "55000") == 0;
+}
+
+
 static void
 ngx_gate_check_postgres_error(ngx_gate_check_postgres_state_t *state,
     ngx_gate_reason_e reason, u_char *error, size_t len)
@@ -334,9 +388,17 @@ ngx_gate_check_postgres_error(ngx_gate_check_postgres_state_t *state,
         verdict = NGX_GATE_RUNNING;
         break;
 
+    case NGX_GATE_NO_DATABASE:
+        verdict = NGX_GATE_WAITING;
+        break;
+
     default:
         verdict = NGX_GATE_ERROR;
         break;
+    }
+
+    if (reason == NGX_GATE_LOCKED || reason == NGX_GATE_NO_DATABASE) {
+        ngx_gate_check_postgres_unsettle(state);
     }
 
     ngx_gate_probe_end(state->probe, verdict, reason, "%*s", len, error);
@@ -355,7 +417,9 @@ ngx_gate_check_postgres_lookup_handler(ngx_gate_check_postgres_state_t *state,
 
     state->known = 0;
 
-    if ((ngx_uint_t) libpq.PQntuples(result) != conf->lookup.nparams) {
+    if ((ngx_uint_t) libpq.PQntuples(result) + 1 != conf->lookup.nparams
+        || libpq.PQnfields(result) != 2)
+    {
         ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, NGX_GATE_PROTOCOL,
                            "unexpected answer");
         return NGX_DONE;
@@ -377,6 +441,14 @@ ngx_gate_check_postgres_lookup_handler(ngx_gate_check_postgres_state_t *state,
             }
         }
 
+        if (state->migrations
+            && ngx_gate_check_postgres_other_tool(state, result,
+                                                  conf->tool_index + i)
+               != NGX_OK)
+        {
+            return NGX_DONE;
+        }
+
         state->lock_table = conf->migration.tool->lock_table
                             && ngx_gate_check_postgres_table_exists(
                                                      result, conf->lock_index);
@@ -389,6 +461,7 @@ ngx_gate_check_postgres_lookup_handler(ngx_gate_check_postgres_state_t *state,
         state->probe->result.observed = 0;
         state->probe->result.expected = conf->limit;
 
+        ngx_gate_check_postgres_unsettle(state);
         ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_MISSING,
                            "missing tables: %V", &conf->table->text);
         return NGX_DONE;
@@ -427,6 +500,30 @@ static ngx_uint_t
 ngx_gate_check_postgres_table_exists(PGresult *result, ngx_uint_t i)
 {
     return libpq.PQgetvalue(result, (int) i, 0)[0] == 't';
+}
+
+
+/* several tools give their tables the same name */
+
+static ngx_int_t
+ngx_gate_check_postgres_other_tool(ngx_gate_check_postgres_state_t *state,
+    PGresult *result, ngx_uint_t i)
+{
+    ngx_gate_check_postgres_conf_t  *conf;
+
+    if (libpq.PQgetisnull(result, (int) i, 1)) {
+        return NGX_OK;
+    }
+
+    conf = state->probe->check->conf;
+
+    ngx_gate_check_postgres_unsettle(state);
+    ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, NGX_GATE_QUERY,
+                       "%s has a column \"%s\", so it is not the table "
+                       "of %V", conf->lookup.params[i],
+                       libpq.PQgetvalue(result, (int) i, 1),
+                       &conf->migration.tool->name);
+    return NGX_DONE;
 }
 
 
@@ -470,6 +567,7 @@ ngx_gate_check_postgres_tables(ngx_gate_check_postgres_state_t *state,
         p = ngx_sprintf(p, "%s%ui more", n ? ", and " : "", more);
     }
 
+    ngx_gate_check_postgres_unsettle(state);
     ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_MISSING,
                        "missing tables: %*s", (size_t) (p - text), text);
 
@@ -481,13 +579,11 @@ static ngx_int_t
 ngx_gate_check_postgres_lock_handler(ngx_gate_check_postgres_state_t *state,
     PGresult *result)
 {
-    uint32_t                            lock_holder;
     ngx_str_t                           row[NGX_GATE_CHECK_MIGRATIONS_LOCK_N];
     ngx_gate_check_postgres_conf_t     *conf;
     ngx_gate_check_migrations_result_t  found;
 
     if (libpq.PQntuples(result) == 0) {
-        state->lock_holder = 0;
         return NGX_OK;
     }
 
@@ -500,25 +596,37 @@ ngx_gate_check_postgres_lock_handler(ngx_gate_check_postgres_state_t *state,
 
     conf = state->probe->check->conf;
 
-    ngx_crc32_init(lock_holder);
-    ngx_crc32_update(&lock_holder, row[NGX_GATE_CHECK_MIGRATIONS_HOLDER].data,
-                     row[NGX_GATE_CHECK_MIGRATIONS_HOLDER].len);
-    ngx_crc32_update(&lock_holder, row[NGX_GATE_CHECK_MIGRATIONS_SINCE].data,
-                     row[NGX_GATE_CHECK_MIGRATIONS_SINCE].len);
-
-    if (state->lock_holder != lock_holder) {
-        state->lock_holder = lock_holder;
-        state->lock_since = ngx_current_msec;
-    }
-
     found.message.data = state->message;
     found.message.len = sizeof(state->message);
 
     ngx_gate_check_migrations_locked(&conf->migration, row,
-                                     ngx_current_msec - state->lock_since,
+                                     ngx_gate_check_postgres_held(state,
+                                      &row[NGX_GATE_CHECK_MIGRATIONS_HOLDER],
+                                      &row[NGX_GATE_CHECK_MIGRATIONS_SINCE]),
                                      &found);
 
     return ngx_gate_check_postgres_migrations_end(state, &found);
+}
+
+
+/* for how long what these two texts name has been seen */
+
+static ngx_msec_t
+ngx_gate_check_postgres_held(ngx_gate_check_postgres_state_t *state,
+    ngx_str_t *a, ngx_str_t *b)
+{
+    uint32_t  hash;
+
+    ngx_crc32_init(hash);
+    ngx_crc32_update(&hash, a->data, a->len);
+    ngx_crc32_update(&hash, b->data, b->len);
+
+    if (state->held_hash != hash) {
+        state->held_hash = hash;
+        state->held_since = ngx_current_msec;
+    }
+
+    return ngx_current_msec - state->held_since;
 }
 
 
@@ -542,7 +650,11 @@ ngx_gate_check_postgres_migrations_handler(
     found.message.data = state->message;
     found.message.len = sizeof(state->message);
 
-    ngx_gate_check_migrations_evaluate(&conf->migration, row, &found);
+    ngx_gate_check_migrations_evaluate(&conf->migration, row,
+                                       ngx_gate_check_postgres_held(state,
+                                      &row[NGX_GATE_CHECK_MIGRATIONS_STATE],
+                                      &row[NGX_GATE_CHECK_MIGRATIONS_SUBJECT]),
+                                       &found);
 
     return ngx_gate_check_postgres_migrations_end(state, &found);
 }
@@ -557,10 +669,70 @@ ngx_gate_check_postgres_migrations_end(ngx_gate_check_postgres_state_t *state,
         return NGX_OK;
     }
 
+    ngx_gate_check_postgres_unsettle(state);
     ngx_gate_probe_end(state->probe, found->verdict, found->reason, "%V",
                        &found->message);
 
     return NGX_DONE;
+}
+
+
+/*
+ * Most tools commit each migration by itself, so between two of them the
+ * table looks as it does after the last.  A table that is first seen complete,
+ * and not younger than that, is of an earlier run.
+ */
+
+static ngx_int_t
+ngx_gate_check_postgres_changed_handler(ngx_gate_check_postgres_state_t *state,
+    PGresult *result)
+{
+    int64_t                          age;
+    uint32_t                         hash;
+    ngx_str_t                        row[2];
+    ngx_gate_check_postgres_conf_t  *conf;
+
+    if (ngx_gate_check_postgres_row(state, result, row, 2) != NGX_OK) {
+        return NGX_DONE;
+    }
+
+    conf = state->probe->check->conf;
+    hash = ngx_crc32_long(row[0].data, row[0].len);
+
+    if (state->table_seen && state->table_hash != hash) {
+        state->table_changed = 1;
+        state->table_since = ngx_current_msec;
+    }
+
+    state->table_seen = 1;
+    state->table_hash = hash;
+
+    age = row[1].len ? ngx_atoof(row[1].data, row[1].len) : NGX_ERROR;
+
+    if (state->table_changed) {
+        age = (age < 0) ? NGX_MAX_INT32_VALUE : age;
+        age = ngx_min(age, (ngx_msec_int_t) (ngx_current_msec
+                                             - state->table_since));
+    }
+
+    if (age < 0 || age >= (int64_t) conf->settle) {
+        state->settled = 1;
+        return NGX_OK;
+    }
+
+    ngx_gate_probe_end(state->probe, NGX_GATE_RUNNING, NGX_GATE_IN_PROGRESS,
+                       "%*s, changed %Lms ago, wants no change for %Mms",
+                       state->message_len, state->message, age, conf->settle);
+    return NGX_DONE;
+}
+
+
+static void
+ngx_gate_check_postgres_unsettle(ngx_gate_check_postgres_state_t *state)
+{
+    state->settled = 0;
+    state->table_seen = 1;
+    state->table_hash = 0;
 }
 
 

@@ -23,8 +23,10 @@ typedef struct {
     ngx_str_t                         schema;
     ngx_str_t                         rows;
     ngx_str_t                         tool;
+    ngx_str_t                         tool_table;
     ngx_str_t                         version;
     ngx_uint_t                        exact;
+    ngx_msec_t                        settle;
     ngx_str_t                         query;
     ngx_str_t                         expect;
     int64_t                           min;
@@ -35,6 +37,7 @@ typedef struct {
     ngx_gate_check_sql_name_t        *table;  /* of "rows" */
     int64_t                           limit;
     const char                       *wanted; /* the version */
+    const char                       *tool_params[2][2];
     ngx_gate_check_migrations_conf_t  migration;
 
     /*
@@ -49,6 +52,7 @@ typedef struct {
 
     ngx_gate_pq_statement_t           lock;
     ngx_gate_pq_statement_t           migrations[2];
+    ngx_gate_pq_statement_t           changed[2];
     ngx_gate_pq_statement_t           count;
     ngx_gate_pq_statement_t           select; /* the query */
 } ngx_gate_check_postgres_conf_t;

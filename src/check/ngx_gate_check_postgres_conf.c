@@ -11,6 +11,23 @@
 
 #define NGX_GATE_CHECK_POSTGRES_CONF_NAMES  256
 
+#define NGX_GATE_CHECK_POSTGRES_CONF_SETTLE  5000
+
+/*
+ * What tells whether a table has changed since it was last looked at, and the
+ * age of its newest row in milliseconds.  A time without a zone is the
+ * server's, or UTC.
+ */
+
+#define NGX_GATE_CHECK_POSTGRES_CONF_CHANGED                                  \
+    " x) SELECT count(*)::text || ' '"                                        \
+    " || coalesce(sum(pg_catalog.hashtext(j::text)), 0)::text,"               \
+    " (SELECT min(abs(extract(epoch FROM pg_catalog.now() - v.c)))"           \
+    "   * 1000 FROM t,"                                                       \
+    "   LATERAL (VALUES ((t.j->>$1::text)::timestamptz),"                     \
+    "    ((t.j->>$1::text)::timestamp AT TIME ZONE 'UTC')) AS v (c)"          \
+    " )::bigint FROM t"
+
 /* the list of VALUES with a number and a parameter for each of them */
 
 #define NGX_GATE_CHECK_POSTGRES_CONF_VALUES                                   \
@@ -23,7 +40,11 @@
 #define NGX_GATE_CHECK_POSTGRES_CONF_LOOKUP                                   \
     "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class c"                      \
     " WHERE c.oid = pg_catalog.to_regclass(v.n)"                              \
-    " AND c.relkind IN " NGX_GATE_CHECK_POSTGRES_CONF_RELKINDS ")"            \
+    " AND c.relkind IN " NGX_GATE_CHECK_POSTGRES_CONF_RELKINDS "),"           \
+    " (SELECT a.attname FROM pg_catalog.pg_attribute a"                       \
+    " WHERE a.attrelid = pg_catalog.to_regclass(v.n) AND a.attnum > 0"        \
+    " AND NOT a.attisdropped"                                                 \
+    " AND a.attname = ANY (string_to_array($%ui::text, ',')) LIMIT 1)"        \
     " FROM (VALUES %*s) AS v (i, n) ORDER BY v.i%Z"
 
 
@@ -40,6 +61,12 @@ static char *ngx_gate_check_postgres_conf_rows(ngx_conf_t *cf,
 static char *ngx_gate_check_postgres_conf_migrations(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_gate_check_postgres_conf_t *conf,
     ngx_array_t *lookup);
+static char *ngx_gate_check_postgres_conf_tool_table(ngx_conf_t *cf,
+    ngx_gate_check_postgres_conf_t *conf, ngx_array_t *lookup,
+    const char *name);
+static char *ngx_gate_check_postgres_conf_lock_table(ngx_conf_t *cf,
+    ngx_gate_check_postgres_conf_t *conf, ngx_array_t *lookup,
+    const char *table);
 static char *ngx_gate_check_postgres_conf_version(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_gate_check_postgres_conf_t *conf);
 static char *ngx_gate_check_postgres_conf_lookup(ngx_conf_t *cf,
@@ -58,19 +85,19 @@ static ngx_array_t *ngx_gate_check_postgres_conf_names(ngx_conf_t *cf,
 ngx_gate_param_t  ngx_gate_check_postgres_conf_params[] = {
 
     { ngx_string("tables"),
-      0,
+      NGX_GATE_PARAM_QUOTED,
       ngx_gate_param_set_str,
       offsetof(ngx_gate_check_postgres_conf_t, tables),
       "names of tables, with commas" },
 
     { ngx_string("schema"),
-      0,
+      NGX_GATE_PARAM_QUOTED,
       ngx_gate_param_set_str,
       offsetof(ngx_gate_check_postgres_conf_t, schema),
       "names of schemas, with commas" },
 
     { ngx_string("rows"),
-      0,
+      NGX_GATE_PARAM_QUOTED,
       ngx_gate_param_set_str,
       offsetof(ngx_gate_check_postgres_conf_t, rows),
       "a table and a number, as in users:100" },
@@ -80,6 +107,12 @@ ngx_gate_param_t  ngx_gate_check_postgres_conf_params[] = {
       ngx_gate_param_set_str,
       offsetof(ngx_gate_check_postgres_conf_t, tool),
       "the name of a tool" },
+
+    { ngx_string("table"),
+      0,
+      ngx_gate_param_set_str,
+      offsetof(ngx_gate_check_postgres_conf_t, tool_table),
+      "the name of the migration tool's table" },
 
     { ngx_string("version"),
       0,
@@ -92,6 +125,12 @@ ngx_gate_param_t  ngx_gate_check_postgres_conf_params[] = {
       ngx_gate_param_set_flag,
       offsetof(ngx_gate_check_postgres_conf_t, exact),
       NULL },
+
+    { ngx_string("settle"),
+      0,
+      ngx_gate_param_set_time,
+      offsetof(ngx_gate_check_postgres_conf_t, settle),
+      "a time, as in 5s" },
 
     { ngx_string("query"),
       0,
@@ -122,6 +161,12 @@ ngx_gate_param_t  ngx_gate_check_postgres_conf_params[] = {
       ngx_gate_param_set_path,
       offsetof(ngx_gate_check_postgres_conf_t, pq.passfile),
       "a path" },
+
+    { ngx_string("keepalive"),
+      NGX_GATE_PARAM_FLAG,
+      ngx_gate_param_set_flag,
+      offsetof(ngx_gate_check_postgres_conf_t, pq.keepalive),
+      NULL },
 
       ngx_gate_param_end
 };
@@ -175,6 +220,21 @@ ngx_gate_check_postgres_conf_conflicts(ngx_conf_t *cf, ngx_gate_check_t *check,
                                     "\"migrations\"");
     }
 
+    if (conf->tool_table.len && conf->tool.len == 0) {
+        return ngx_gate_param_error(cf, check, "\"table\" without "
+                                    "\"migrations\"");
+    }
+
+    if (conf->settle && conf->tool.len == 0) {
+        return ngx_gate_param_error(cf, check, "\"settle\" without "
+                                    "\"migrations\"");
+    }
+
+    if (conf->settle && conf->version.len) {
+        return ngx_gate_param_error(cf, check, "\"settle\" and \"version\" "
+                                    "exclude each other");
+    }
+
     if (conf->exact && conf->version.len == 0) {
         return ngx_gate_param_error(cf, check, "\"exact\" without "
                                     "\"version\"");
@@ -218,6 +278,7 @@ ngx_gate_check_postgres_conf_schema(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_check_sql_name_t  *name;
 
     if (conf->schema.len == 0) {
+        conf->search_path = conf->pq.search_path;
         return NGX_CONF_OK;
     }
 
@@ -344,22 +405,24 @@ static char *
 ngx_gate_check_postgres_conf_migrations(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_check_postgres_conf_t *conf, ngx_array_t *lookup)
 {
-    u_char                            *p, names[NGX_MAX_CONF_ERRSTR / 2];
+    u_char                            *p, list[NGX_MAX_CONF_ERRSTR / 2];
     ngx_uint_t                         i;
+    ngx_array_t                       *names;
+    ngx_gate_check_sql_name_t         *name;
     ngx_gate_check_migrations_tool_t  *tool;
 
     if (conf->tool.len == 0) {
         return NGX_CONF_OK;
     }
 
-    tool = ngx_gate_check_migrations_find(&conf->tool);
+    tool = ngx_gate_check_migrations_tools_find(&conf->tool);
 
     if (tool == NULL) {
-        p = ngx_gate_check_migrations_names(names, names + sizeof(names));
+        p = ngx_gate_check_migrations_tools_names(list, list + sizeof(list));
 
         return ngx_gate_param_error(cf, check, "unknown migration tool "
                                     "\"%V\", known are %*s", &conf->tool,
-                                    (size_t) (p - names), names);
+                                    (size_t) (p - list), list);
     }
 
     conf->migration.tool = tool;
@@ -371,48 +434,137 @@ ngx_gate_check_postgres_conf_migrations(ngx_conf_t *cf, ngx_gate_check_t *check,
 
     conf->tool_index = lookup->nelts;
 
+    if (conf->tool_table.len) {
+        names = ngx_gate_check_postgres_conf_names(cf, check, "table",
+                                                   &conf->tool_table, 2);
+        if (names == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        if (names->nelts > 1) {
+            return ngx_gate_param_error(cf, check, "\"table\" takes one "
+                                        "table");
+        }
+
+        name = names->elts;
+
+        if (ngx_gate_check_postgres_conf_tool_table(cf, conf, lookup,
+                                                    name->quoted)
+            != NGX_CONF_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+
+        return ngx_gate_check_postgres_conf_lock_table(cf, conf, lookup,
+                                                       name->quoted);
+    }
+
     for (i = 0; i < 2; i++) {
 
         /* a tool's own schema is not looked for where another was given */
 
         if (tool->table[i] == NULL
-            || (i == 0 && tool->table[1] && conf->schema.len))
+            || (i == 0 && tool->table[1] && conf->search_path))
         {
             continue;
         }
 
-        if (ngx_gate_check_postgres_conf_add(lookup, tool->table[i])
-            != NGX_CONF_OK
-            || ngx_gate_check_postgres_conf_sql(cf,
-                                                &conf->migrations[conf->ntool],
-                       "WITH t AS (SELECT x.*, to_jsonb(x) AS j FROM ",
-                       tool->table[i], " x)", tool->sql)
-               != NGX_CONF_OK)
+        if (ngx_gate_check_postgres_conf_tool_table(cf, conf, lookup,
+                                                    tool->table[i])
+            != NGX_CONF_OK)
         {
             return NGX_CONF_ERROR;
         }
-
-        conf->migrations[conf->ntool].nparams = 1;
-        conf->migrations[conf->ntool].params = &conf->wanted;
-        conf->ntool++;
     }
 
-    if (tool->lock_table == NULL) {
+    return ngx_gate_check_postgres_conf_lock_table(cf, conf, lookup,
+                                                   tool->table[0]);
+}
+
+
+static char *
+ngx_gate_check_postgres_conf_tool_table(ngx_conf_t *cf,
+    ngx_gate_check_postgres_conf_t *conf, ngx_array_t *lookup,
+    const char *name)
+{
+    const char                       **params;
+    ngx_gate_pq_statement_t           *migrations, *changed;
+    ngx_gate_check_migrations_tool_t  *tool;
+
+    tool = conf->migration.tool;
+    params = conf->tool_params[conf->ntool];
+    migrations = &conf->migrations[conf->ntool];
+    changed = &conf->changed[conf->ntool++];
+
+    params[0] = conf->wanted;
+    params[1] = name;
+
+    migrations->nparams = strstr(tool->sql, "$2") ? 2 : 1;
+    migrations->params = params;
+
+    changed->nparams = 1;
+    changed->params = &tool->time;
+
+    if (ngx_gate_check_postgres_conf_add(lookup, name) != NGX_CONF_OK
+        || ngx_gate_check_postgres_conf_sql(cf, migrations,
+                              "WITH t AS (SELECT x.*, to_jsonb(x) AS j FROM ",
+                                            name, " x)", tool->sql)
+           != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_gate_check_postgres_conf_sql(cf, changed,
+                                   "WITH t AS (SELECT to_jsonb(x) AS j FROM ",
+                                            name, "",
+                                      NGX_GATE_CHECK_POSTGRES_CONF_CHANGED);
+}
+
+
+/* Knex names it after the other one, which may be in another schema */
+
+static char *
+ngx_gate_check_postgres_conf_lock_table(ngx_conf_t *cf,
+    ngx_gate_check_postgres_conf_t *conf, ngx_array_t *lookup,
+    const char *table)
+{
+    u_char                            *p;
+    size_t                             len;
+    const char                        *name;
+    ngx_gate_check_migrations_tool_t  *tool;
+
+    tool = conf->migration.tool;
+    name = tool->lock_table;
+
+    if (name == NULL) {
         return NGX_CONF_OK;
     }
 
+    if (conf->tool_table.len && tool->lock_suffix) {
+        len = ngx_strlen(table);
+
+        p = ngx_pnalloc(cf->pool, len + ngx_strlen(tool->lock_suffix) + 2);
+        if (p == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        /* within the quotes */
+
+        ngx_sprintf(p, "%*s%s\"%Z", len - 1, table,
+                    tool->lock_suffix);
+        name = (char *) p;
+    }
+
+    conf->migration.lock_table = name;
     conf->lock_index = lookup->nelts;
 
-    if (ngx_gate_check_postgres_conf_add(lookup, tool->lock_table)
-        != NGX_CONF_OK)
-    {
+    if (ngx_gate_check_postgres_conf_add(lookup, name) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
     return ngx_gate_check_postgres_conf_sql(cf, &conf->lock,
                                             "WITH t AS (SELECT x.* FROM ",
-                                            tool->lock_table, " x)",
-                                            tool->lock_sql);
+                                            name, " x)", tool->lock_sql);
 }
 
 
@@ -423,11 +575,23 @@ ngx_gate_check_postgres_conf_version(ngx_conf_t *cf, ngx_gate_check_t *check,
     u_char                            *p;
     ngx_gate_check_migrations_conf_t  *migration;
 
+    migration = &conf->migration;
+
     if (conf->version.len == 0) {
+
+        if (conf->settle == 0) {
+            conf->settle = NGX_GATE_CHECK_POSTGRES_CONF_SETTLE;
+        }
+
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"migrations\" without \"version\" passes "
+                           "when %V has applied any migration and its table "
+                           "has not changed for %Mms, in check \"%V\" of "
+                           "type \"postgres\"", &migration->tool->name,
+                           conf->settle, &check->name);
+
         return NGX_CONF_OK;
     }
-
-    migration = &conf->migration;
 
     /* may be brought into the form that is in the table */
 
@@ -462,27 +626,38 @@ ngx_gate_check_postgres_conf_lookup(ngx_conf_t *cf,
 {
     u_char     *p, *last;
     u_char      values[NGX_GATE_CHECK_POSTGRES_CONF_VALUES];
-    ngx_uint_t  i;
+    ngx_uint_t  i, n;
 
-    if (lookup->nelts == 0) {
+    n = lookup->nelts;
+
+    if (n == 0) {
         return NGX_CONF_OK;
+    }
+
+    if (ngx_gate_check_postgres_conf_add(lookup,
+                                         conf->migration.tool
+                                             ? conf->migration.tool->others
+                                             : NULL)
+        != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
     }
 
     p = values;
     last = values + sizeof(values);
 
-    for (i = 0; i < lookup->nelts; i++) {
+    for (i = 0; i < n; i++) {
         p = ngx_slprintf(p, last, "%s(%ui,$%ui::text)", i ? "," : "", i,
                          i + 1);
     }
 
     last = ngx_pnalloc(cf->pool, sizeof(NGX_GATE_CHECK_POSTGRES_CONF_LOOKUP)
-                                 + (p - values));
+                                 + NGX_INT_T_LEN + (p - values));
     if (last == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    ngx_sprintf(last, NGX_GATE_CHECK_POSTGRES_CONF_LOOKUP,
+    ngx_sprintf(last, NGX_GATE_CHECK_POSTGRES_CONF_LOOKUP, n + 1,
                 (size_t) (p - values), values);
 
     conf->lookup.sql = (char *) last;

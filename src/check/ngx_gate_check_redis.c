@@ -60,11 +60,7 @@ static ngx_gate_param_t  ngx_gate_check_redis_params[] = {
     { ngx_string("match"),
       0,
       ngx_gate_param_set_regex,
-#if (NGX_PCRE)
       offsetof(ngx_gate_check_redis_conf_t, match),
-#else
-      0,
-#endif
       "a regular expression" },
 
     { ngx_string("min"),

@@ -56,9 +56,7 @@ typedef struct {
     ngx_str_t                    password_file;
     ngx_str_t                    db;
     int64_t                      min;
-#if (NGX_PCRE)
-    ngx_regex_t                 *match;
-#endif
+    void                        *match;     /* ngx_regex_t */
     ngx_gate_tls_t               tls;
     ngx_str_t                    cert_key;
 

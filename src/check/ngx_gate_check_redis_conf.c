@@ -42,11 +42,7 @@ ngx_gate_check_redis_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
 
     conf = check->conf;
 
-#if (NGX_PCRE)
     match = (conf->match != NULL);
-#else
-    match = 0;
-#endif
 
     if (ngx_gate_check_redis_conf_conflicts(cf, check, match) != NGX_CONF_OK
         || ngx_gate_check_redis_conf_target(cf, check) != NGX_CONF_OK
@@ -167,6 +163,15 @@ ngx_gate_check_redis_conf_login(ngx_conf_t *cf, ngx_gate_check_t *check,
                                     twice);
     }
 
+    if (target->password.len) {
+        ngx_gate_param_warn(cf, check, "the target contains a password, "
+                            "\"password_file=\" keeps it out of the "
+                            "configuration");
+    }
+
+    ngx_gate_param_warn_missing(cf, check, "password_file",
+                                &conf->password_file);
+
     conf->server.user = conf->user.len ? conf->user : target->user;
     conf->server.password = target->password;
     conf->server.password_file = conf->password_file;
@@ -187,9 +192,11 @@ ngx_gate_check_redis_conf_login(ngx_conf_t *cf, ngx_gate_check_t *check,
         target->database = ngx_gate_check_redis_target_database(&conf->db);
 
         if (target->database == NGX_GATE_NONE) {
-            return ngx_gate_param_error(cf, check, "invalid value \"%V\" of "
+            /* it may be a keyword of another library, with a password */
+
+            return ngx_gate_param_error(cf, check, "invalid value of "
                                         "parameter \"db\", it must be the "
-                                        "number of a database", &conf->db);
+                                        "number of a database");
         }
     }
 

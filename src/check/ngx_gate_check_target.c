@@ -12,26 +12,19 @@ ngx_gate_check_target_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_check_target_t *target)
 {
     char                 *err;
-    ngx_str_t             text;
     ngx_gate_endpoint_t  *endpoint;
 
     endpoint = &target->endpoint;
-    text = check->target;
 
-    err = ngx_gate_endpoint_parse(cf, endpoint, &text, 0);
+    err = ngx_gate_endpoint_parse(cf, endpoint, &check->target, 0);
 
     if (err) {
 
-        if (ngx_strlchr(text.data, text.data + text.len, '@')) {
+        /* it may be a URL with a password, thus is not shown */
 
-            /* a URL with a password */
-
-            ngx_str_set(&text, "...");
-        }
-
-        return ngx_gate_param_error(cf, check, "target \"%V\" %s, it must be "
+        return ngx_gate_param_error(cf, check, "the target %s, it must be "
                                     "\"host:port\", \"[address]:port\" or "
-                                    "\"unix:/path\"", &text, err);
+                                    "\"unix:/path\"", err);
     }
 
     if (!target->use_tls) {

@@ -8,6 +8,7 @@
 #include <ngx_gate_state.h>
 #include <ngx_gate_conf.h>
 #include <ngx_gate_param.h>
+#include <ngx_gate_word.h>
 
 
 /* where one interval is given, the one of an open gate is so much longer */
@@ -25,6 +26,7 @@ typedef struct {
 
 typedef struct {
     ngx_str_t                 name;
+    const char               *form;         /* of its arguments */
     ngx_uint_t                min;
     ngx_uint_t                max;
     char                   *(*set)(ngx_conf_t *cf, ngx_gate_t *gate,
@@ -37,6 +39,7 @@ static ngx_gate_t *ngx_gate_conf_add(ngx_conf_t *cf, ngx_gate_conf_t *conf,
     ngx_str_t *name);
 static char *ngx_gate_conf_directive(ngx_conf_t *cf, ngx_command_t *dummy,
     void *conf);
+static void ngx_gate_conf_unknown(ngx_conf_t *cf, ngx_gate_conf_ctx_t *ctx);
 static char *ngx_gate_conf_set(ngx_conf_t *cf, ngx_gate_t *gate,
     ngx_gate_conf_directive_t *directive);
 static char *ngx_gate_conf_set_check(ngx_conf_t *cf, ngx_gate_t *gate,
@@ -53,47 +56,60 @@ static char *ngx_gate_conf_set_time(ngx_conf_t *cf, ngx_gate_t *gate,
     void *value);
 static char *ngx_gate_conf_set_count(ngx_conf_t *cf, ngx_gate_t *gate,
     void *value);
-static char *ngx_gate_conf_time(ngx_conf_t *cf, ngx_uint_t i,
-    ngx_msec_t *value);
+static char *ngx_gate_conf_time(ngx_conf_t *cf, ngx_gate_t *gate,
+    ngx_uint_t i, ngx_msec_t *value);
 static void ngx_gate_conf_defaults(ngx_gate_t *gate);
+static void ngx_gate_conf_warn_optional(ngx_conf_t *cf, ngx_gate_t *gate);
 
 
 static ngx_gate_conf_directive_t  ngx_gate_conf_directives[] = {
 
-    { ngx_string("check"), 2, NGX_GATE_NONE,
+    { ngx_string("check"), "TYPE TARGET [parameter ...]",
+      2, NGX_GATE_NONE,
       ngx_gate_conf_set_check, 0 },
 
-    { ngx_string("interval"), 1, 2,
+    { ngx_string("interval"), "TIME [TIME]",
+      1, 2,
       ngx_gate_conf_set_interval, offsetof(ngx_gate_t, interval) },
 
-    { ngx_string("timeout"), 1, 1,
+    { ngx_string("timeout"), "TIME",
+      1, 1,
       ngx_gate_conf_set_time, offsetof(ngx_gate_t, timeout) },
 
-    { ngx_string("backoff"), 1, 1,
+    { ngx_string("backoff"), "TIME",
+      1, 1,
       ngx_gate_conf_set_time, offsetof(ngx_gate_t, backoff) },
 
-    { ngx_string("latch"), 1, 1,
+    { ngx_string("latch"), "on | off",
+      1, 1,
       ngx_gate_conf_set_latch, offsetof(ngx_gate_t, latch) },
 
-    { ngx_string("rise"), 1, 1,
+    { ngx_string("rise"), "N",
+      1, 1,
       ngx_gate_conf_set_count, offsetof(ngx_gate_t, rise) },
 
-    { ngx_string("fall"), 1, 1,
+    { ngx_string("fall"), "N",
+      1, 1,
       ngx_gate_conf_set_count, offsetof(ngx_gate_t, fall) },
 
-    { ngx_string("deadline"), 1, 2,
+    { ngx_string("deadline"), "TIME [open | closed] | off",
+      1, 2,
       ngx_gate_conf_set_deadline, offsetof(ngx_gate_t, deadline) },
 
-    { ngx_string("trigger"), 1, NGX_GATE_NONE,
+    { ngx_string("trigger"), "URL [parameter ...]",
+      1, NGX_GATE_NONE,
       ngx_gate_conf_set_trigger, 0 },
 
-    { ngx_null_string, 0, 0, NULL, 0 }
+    { ngx_null_string, NULL, 0, 0, NULL, 0 }
 };
 
 
 ngx_int_t
-ngx_gate_conf_init(ngx_conf_t *cf, ngx_gate_conf_t *conf)
+ngx_gate_conf_init(ngx_conf_t *cf, ngx_gate_conf_t *conf,
+    ngx_gate_conf_type_t *types)
 {
+    conf->types = types;
+
     ngx_md5_init(&conf->md5);
 
     return ngx_array_init(&conf->gates, cf->pool, 4, sizeof(ngx_gate_t));
@@ -139,6 +155,7 @@ ngx_gate_conf_block(ngx_conf_t *cf, ngx_gate_conf_t *conf)
     }
 
     ngx_gate_conf_defaults(ctx.gate);
+    ngx_gate_conf_warn_optional(cf, ctx.gate);
 
     return ngx_gate_conf_check_after(cf, ctx.gate);
 }
@@ -148,15 +165,19 @@ static ngx_gate_t *
 ngx_gate_conf_add(ngx_conf_t *cf, ngx_gate_conf_t *conf, ngx_str_t *name)
 {
     ngx_gate_t  *gate;
+    const char  *error;
 
-    if (name->len == 0 || !ngx_gate_param_is_name(name)
-        || ngx_strcmp(name->data, "off") == 0)
-    {
+    error = ngx_gate_param_check_name(name);
+
+    if (error == NULL && ngx_strcmp(name->data, "off") == 0) {
+        error = "letters, digits, \"_\", \"-\" and \".\" are allowed, but "
+                "not \"off\"";
+    }
+
+    if (error) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid name \"%V\" of init_checks: letters, "
-                           "digits, \"_\", \"-\" and \".\" are allowed, "
-                           "%d at most, and not \"off\"",
-                           name, NGX_GATE_NAME_MAX);
+                           "invalid name \"%V\" of init_checks: %s", name,
+                           error);
         return NULL;
     }
 
@@ -174,6 +195,8 @@ ngx_gate_conf_add(ngx_conf_t *cf, ngx_gate_conf_t *conf, ngx_str_t *name)
     ngx_memzero(gate, sizeof(ngx_gate_t));
 
     gate->name = *name;
+    gate->file = cf->conf_file->file.name;
+    gate->line = cf->conf_file->line;
     gate->index = conf->gates.nelts - 1;
     gate->latch = NGX_CONF_UNSET;
     gate->interval = NGX_CONF_UNSET_MSEC;
@@ -220,13 +243,66 @@ ngx_gate_conf_directive(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
         }
     }
 
+    ngx_gate_conf_unknown(cf, ctx);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static void
+ngx_gate_conf_unknown(ngx_conf_t *cf, ngx_gate_conf_ctx_t *ctx)
+{
+    ngx_str_t                  *name;
+    ngx_gate_word_t             w;
+    ngx_gate_conf_type_t       *row;
+    ngx_gate_conf_directive_t  *directive;
+
+    name = cf->args->elts;
+
+    for (row = ctx->conf->types; row->name.len; row++) {
+
+        if (ngx_gate_str_eq(&row->name, name)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"check\" is missing before \"%V\" in "
+                               "init_checks \"%V\"", name, &ctx->gate->name);
+            return;
+        }
+    }
+
+    ngx_gate_word_init(&w, name);
+
+    for (directive = ngx_gate_conf_directives; directive->set; directive++) {
+        ngx_gate_word_try(&w, &directive->name);
+    }
+
+    if (w.nearest) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "unknown directive \"%V\" (did you mean \"%V\"?) "
+                           "in init_checks \"%V\"", name, w.nearest,
+                           &ctx->gate->name);
+        return;
+    }
+
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "unknown directive \"%V\" in init_checks \"%V\": "
                        "check, interval, timeout, backoff, latch, rise, fall, "
                        "deadline and trigger are allowed",
-                       &value[0], &ctx->gate->name);
+                       name, &ctx->gate->name);
+}
 
-    return NGX_CONF_ERROR;
+
+ngx_uint_t
+ngx_gate_conf_is_directive(ngx_str_t *name)
+{
+    ngx_gate_conf_directive_t  *directive;
+
+    for (directive = ngx_gate_conf_directives; directive->set; directive++) {
+        if (ngx_gate_str_eq(&directive->name, name)) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -235,15 +311,30 @@ ngx_gate_conf_set(ngx_conf_t *cf, ngx_gate_t *gate,
     ngx_gate_conf_directive_t *directive)
 {
     char        *rv;
-    ngx_uint_t   n;
+    ngx_str_t   *args;
+    ngx_uint_t   i, n;
 
     n = cf->args->nelts - 1;
+    args = cf->args->elts;
 
     if (n < directive->min || n > directive->max) {
+
+        for (i = 1; i <= n; i++) {
+
+            if (ngx_gate_conf_is_directive(&args[i])) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "\";\" is missing before \"%V\" in "
+                                   "init_checks \"%V\"", &args[i],
+                                   &gate->name);
+                return NGX_CONF_ERROR;
+            }
+        }
+
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid number of arguments in \"%V\" "
-                           "directive of init_checks \"%V\"",
-                           &directive->name, &gate->name);
+                           "directive of init_checks \"%V\", it is "
+                           "\"%V %s\"", &directive->name, &gate->name,
+                           &directive->name, directive->form);
         return NGX_CONF_ERROR;
     }
 
@@ -253,8 +344,9 @@ ngx_gate_conf_set(ngx_conf_t *cf, ngx_gate_t *gate,
         return rv;
     }
 
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" directive %s",
-                       &directive->name, rv);
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%V\" directive %s in init_checks \"%V\"",
+                       &directive->name, rv, &gate->name);
 
     return NGX_CONF_ERROR;
 }
@@ -263,14 +355,18 @@ ngx_gate_conf_set(ngx_conf_t *cf, ngx_gate_t *gate,
 static char *
 ngx_gate_conf_set_check(ngx_conf_t *cf, ngx_gate_t *gate, void *value)
 {
-    return ngx_gate_conf_check_add(cf, gate);
+    ngx_gate_conf_ctx_t *ctx = cf->handler_conf;
+
+    return ngx_gate_conf_check_add(cf, ctx->conf, gate);
 }
 
 
 static char *
 ngx_gate_conf_set_trigger(ngx_conf_t *cf, ngx_gate_t *gate, void *value)
 {
-    return ngx_gate_conf_check_add_trigger(cf, gate);
+    ngx_gate_conf_ctx_t *ctx = cf->handler_conf;
+
+    return ngx_gate_conf_check_add_trigger(cf, ctx->conf, gate);
 }
 
 
@@ -290,7 +386,7 @@ ngx_gate_conf_set_interval(ngx_conf_t *cf, ngx_gate_t *gate, void *value)
         return NGX_CONF_OK;
     }
 
-    return ngx_gate_conf_time(cf, 2, &gate->interval_open);
+    return ngx_gate_conf_time(cf, gate, 2, &gate->interval_open);
 }
 
 
@@ -300,13 +396,24 @@ ngx_gate_conf_set_deadline(ngx_conf_t *cf, ngx_gate_t *gate, void *value)
     char       *rv;
     ngx_str_t  *args;
 
+    args = cf->args->elts;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(args[1].data, "off") == 0) {
+
+        if (gate->deadline != NGX_CONF_UNSET_MSEC) {
+            return "is duplicate";
+        }
+
+        gate->deadline = 0;
+
+        return NGX_CONF_OK;
+    }
+
     rv = ngx_gate_conf_set_time(cf, gate, value);
 
     if (rv != NGX_CONF_OK || cf->args->nelts == 2) {
         return rv;
     }
-
-    args = cf->args->elts;
 
     if (ngx_strcmp(args[2].data, "open") == 0) {
         gate->deadline_open = 1;
@@ -318,8 +425,9 @@ ngx_gate_conf_set_deadline(ngx_conf_t *cf, ngx_gate_t *gate, void *value)
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid value \"%V\" in \"deadline\" directive: "
-                       "it must be \"open\" or \"closed\"", &args[2]);
+                       "invalid value \"%V\" in \"deadline\" directive of "
+                       "init_checks \"%V\": it must be "
+                       "\"open\" or \"closed\"", &args[2], &gate->name);
 
     return NGX_CONF_ERROR;
 }
@@ -347,8 +455,9 @@ ngx_gate_conf_set_latch(ngx_conf_t *cf, ngx_gate_t *gate, void *value)
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid value \"%V\" in \"latch\" directive: "
-                       "it must be \"on\" or \"off\"", &args[1]);
+                       "invalid value \"%V\" in \"latch\" directive of "
+                       "init_checks \"%V\": it must be "
+                       "\"on\" or \"off\"", &args[1], &gate->name);
 
     return NGX_CONF_ERROR;
 }
@@ -363,7 +472,7 @@ ngx_gate_conf_set_time(ngx_conf_t *cf, ngx_gate_t *gate, void *value)
         return "is duplicate";
     }
 
-    return ngx_gate_conf_time(cf, 1, msec);
+    return ngx_gate_conf_time(cf, gate, 1, msec);
 }
 
 
@@ -385,8 +494,9 @@ ngx_gate_conf_set_count(ngx_conf_t *cf, ngx_gate_t *gate, void *value)
 
     if (n == NGX_ERROR || n == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid number \"%V\" in \"%V\" directive: "
-                           "it must be at least 1", &args[1], &args[0]);
+                           "invalid number \"%V\" in \"%V\" directive of "
+                           "init_checks \"%V\": it must be at least 1",
+                           &args[1], &args[0], &gate->name);
         return NGX_CONF_ERROR;
     }
 
@@ -397,7 +507,8 @@ ngx_gate_conf_set_count(ngx_conf_t *cf, ngx_gate_t *gate, void *value)
 
 
 static char *
-ngx_gate_conf_time(ngx_conf_t *cf, ngx_uint_t i, ngx_msec_t *value)
+ngx_gate_conf_time(ngx_conf_t *cf, ngx_gate_t *gate, ngx_uint_t i,
+    ngx_msec_t *value)
 {
     ngx_int_t   ms;
     ngx_str_t  *args;
@@ -408,10 +519,10 @@ ngx_gate_conf_time(ngx_conf_t *cf, ngx_uint_t i, ngx_msec_t *value)
 
     if (ms == NGX_ERROR || ms == 0 || ms > NGX_MAX_INT32_VALUE) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid time \"%V\" in \"%V\" directive: it must "
-                           "be above 0, as in 500ms, 5s, 2m or 1h, and below "
-                           "25d",
-                           &args[i], &args[0]);
+                           "invalid time \"%V\" in \"%V\" directive of "
+                           "init_checks \"%V\": it must be above 0, as in "
+                           "500ms, 5s, 2m or 1h, and below 25d",
+                           &args[i], &args[0], &gate->name);
         return NGX_CONF_ERROR;
     }
 
@@ -459,6 +570,24 @@ ngx_gate_conf_defaults(ngx_gate_t *gate)
     if (gate->trigger && gate->trigger->timeout == 0) {
         gate->trigger->timeout = gate->timeout;
     }
+}
+
+
+static void
+ngx_gate_conf_warn_optional(ngx_conf_t *cf, ngx_gate_t *gate)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < gate->checks.nelts; i++) {
+        if (!ngx_gate_check_at(gate, i)->optional) {
+            return;
+        }
+    }
+
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "init_checks \"%V\" is open from the start, since all its "
+                  "checks are optional in %V:%ui", &gate->name, &gate->file,
+                  gate->line);
 }
 
 

@@ -9,40 +9,31 @@
 #include <ngx_gate_state.h>
 #include <ngx_gate_conf.h>
 #include <ngx_gate_param.h>
+#include <ngx_gate_word.h>
 
 
-#define NGX_GATE_CONF_CHECKS_MAX  10000
+#define NGX_GATE_CONF_CHECKS_MAX   10000
+
+#define NGX_GATE_CONF_CHECK_BEGUN  1
+#define NGX_GATE_CONF_CHECK_DONE   2
 
 
-static char *ngx_gate_conf_check_type(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_gate_check_type_t **type);
+static ngx_gate_check_type_t *ngx_gate_conf_check_type(ngx_conf_t *cf,
+    ngx_gate_conf_t *conf, ngx_gate_t *gate, ngx_str_t *name);
+static void ngx_gate_conf_check_unknown_type(ngx_conf_t *cf,
+    ngx_gate_conf_t *conf, ngx_gate_t *gate, ngx_str_t *name);
 static ngx_uint_t ngx_gate_conf_check_find(ngx_gate_t *gate, ngx_str_t *name);
 static char *ngx_gate_conf_check_trigger_on(ngx_conf_t *cf, ngx_gate_t *gate,
     ngx_str_t *words, ngx_uint_t *n);
-static ngx_uint_t ngx_gate_conf_check_is_cycle(ngx_gate_t *gate, ngx_uint_t i);
-
-
-/* the table of types: a new one is one line here */
-
-static ngx_gate_check_type_t  *ngx_gate_conf_check_types[] = {
-    &ngx_gate_check_file,
-#if (NGX_GATE_POSTGRES)
-    &ngx_gate_check_postgres,
-#endif
-#if (NGX_GATE_REDIS)
-    &ngx_gate_check_redis,
-#endif
-    &ngx_gate_check_http,
-    &ngx_gate_check_tcp,
-#if (NGX_GATE_GRPC)
-    &ngx_gate_check_grpc,
-#endif
-    NULL
-};
+static char *ngx_gate_conf_check_resolve(ngx_conf_t *cf, ngx_gate_t *gate,
+    ngx_gate_check_t *check);
+static ngx_uint_t ngx_gate_conf_check_find_cycle(ngx_gate_t *gate,
+    ngx_uint_t i, u_char *seen);
 
 
 char *
-ngx_gate_conf_check_add(ngx_conf_t *cf, ngx_gate_t *gate)
+ngx_gate_conf_check_add(ngx_conf_t *cf, ngx_gate_conf_t *conf,
+    ngx_gate_t *gate)
 {
     ngx_str_t         *value;
     ngx_gate_check_t  *check;
@@ -56,15 +47,16 @@ ngx_gate_conf_check_add(ngx_conf_t *cf, ngx_gate_t *gate)
 
     ngx_memzero(check, sizeof(ngx_gate_check_t));
 
+    /* the gate is moved when the next one is added: ngx_gate_conf_done() */
+
+    check->gate = gate;
     check->index = gate->checks.nelts - 1;
     check->target = value[2];
-    check->after = NGX_GATE_NONE;
     check->file = cf->conf_file->file.name;
     check->line = cf->conf_file->line;
 
-    if (ngx_gate_conf_check_type(cf, &value[1], &check->type)
-        != NGX_CONF_OK)
-    {
+    check->type = ngx_gate_conf_check_type(cf, conf, gate, &value[1]);
+    if (check->type == NULL) {
         return NGX_CONF_ERROR;
     }
 
@@ -98,59 +90,76 @@ ngx_gate_conf_check_add(ngx_conf_t *cf, ngx_gate_t *gate)
 }
 
 
-static char *
-ngx_gate_conf_check_type(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_gate_check_type_t **type)
+static ngx_gate_check_type_t *
+ngx_gate_conf_check_type(ngx_conf_t *cf, ngx_gate_conf_t *conf,
+    ngx_gate_t *gate, ngx_str_t *name)
 {
-    ngx_str_t   hidden;
-    ngx_uint_t  i;
+    ngx_gate_conf_type_t  *row;
 
-    for (i = 0; ngx_gate_conf_check_types[i]; i++) {
+    for (row = conf->types; row->name.len; row++) {
 
-        *type = ngx_gate_conf_check_types[i];
-
-        if (ngx_gate_str_eq(&(*type)->name, name)) {
-            return NGX_CONF_OK;
+        if (!ngx_gate_str_eq(&row->name, name)) {
+            continue;
         }
+
+        if (row->type == NULL) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "check type \"%V\" is not available in "
+                               "init_checks \"%V\": this module was built "
+                               "without %s", name, &gate->name, row->library);
+        }
+
+        return row->type;
     }
 
-#if !(NGX_GATE_POSTGRES)
-    if (ngx_strcmp(name->data, "postgres") == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "check type \"postgres\" is not available: this "
-                           "module was built without libpq");
-        return NGX_CONF_ERROR;
-    }
-#endif
+    ngx_gate_conf_check_unknown_type(cf, conf, gate, name);
 
-#if !(NGX_GATE_REDIS)
-    if (ngx_strcmp(name->data, "redis") == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "check type \"redis\" is not available: this "
-                           "module was built without hiredis");
-        return NGX_CONF_ERROR;
-    }
-#endif
+    return NULL;
+}
 
-#if !(NGX_GATE_GRPC)
-    if (ngx_strcmp(name->data, "grpc") == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "check type \"grpc\" is not available: this "
-                           "module was built without libnghttp2");
-        return NGX_CONF_ERROR;
+
+static void
+ngx_gate_conf_check_unknown_type(ngx_conf_t *cf, ngx_gate_conf_t *conf,
+    ngx_gate_t *gate, ngx_str_t *name)
+{
+    u_char                *p, *last, names[NGX_MAX_CONF_ERRSTR / 2];
+    ngx_str_t              hidden;
+    ngx_gate_word_t        w;
+    ngx_gate_conf_type_t  *row;
+
+    ngx_gate_word_init(&w, name);
+
+    p = names;
+    last = names + sizeof(names);
+
+    for (row = conf->types; row->name.len; row++) {
+        ngx_gate_word_try(&w, &row->name);
+
+        p = ngx_slprintf(p, last, "%s%V",
+                         row == conf->types ? ""
+                         : row[1].name.len ? ", " : " and ", &row->name);
     }
-#endif
 
     /* where the type was forgotten, it may be a URL with a password */
 
-    ngx_str_set(&hidden, "...");
+    if (strpbrk((char *) name->data, ":@=")) {
+        ngx_str_set(&hidden, "...");
+        name = &hidden;
+        w.nearest = NULL;
+    }
+
+    if (w.nearest) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "unknown check type \"%V\" (did you mean \"%V\"?) "
+                           "in init_checks \"%V\"", name, w.nearest,
+                           &gate->name);
+        return;
+    }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "unknown check type \"%V\": file, postgres, redis, "
-                       "http, tcp and grpc are allowed",
-                       strpbrk((char *) name->data, ":@=") ? &hidden : name);
-
-    return NGX_CONF_ERROR;
+                       "unknown check type \"%V\" in init_checks \"%V\": "
+                       "%*s are allowed, as in \"check TYPE TARGET\"", name,
+                       &gate->name, (size_t) (p - names), names);
 }
 
 
@@ -174,12 +183,15 @@ ngx_gate_conf_check_find(ngx_gate_t *gate, ngx_str_t *name)
 /* a trigger is an http check that is run by other rules */
 
 char *
-ngx_gate_conf_check_add_trigger(ngx_conf_t *cf, ngx_gate_t *gate)
+ngx_gate_conf_check_add_trigger(ngx_conf_t *cf, ngx_gate_conf_t *conf,
+    ngx_gate_t *gate)
 {
     char              *rv;
     ngx_str_t         *value, *words;
     ngx_uint_t         n;
     ngx_gate_check_t  *check;
+
+    static ngx_str_t  http = ngx_string("http");
 
     if (gate->trigger) {
         return "is duplicate";
@@ -194,9 +206,13 @@ ngx_gate_conf_check_add_trigger(ngx_conf_t *cf, ngx_gate_t *gate)
         return NGX_CONF_ERROR;
     }
 
-    check->type = &ngx_gate_check_http;
+    check->type = ngx_gate_conf_check_type(cf, conf, gate, &http);
+    if (check->type == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    check->gate = gate;
     check->target = value[1];
-    check->after = NGX_GATE_NONE;
     check->trigger = 1;
 
     check->conf = ngx_pcalloc(cf->pool, check->type->conf_size);
@@ -253,8 +269,9 @@ ngx_gate_conf_check_trigger_on(ngx_conf_t *cf, ngx_gate_t *gate,
         } else if (ngx_strcmp(value[i].data + 3, "start") != 0) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid parameter \"%V\" in \"trigger\" "
-                               "directive: it must be \"on=start\" or "
-                               "\"on=request\"", &value[i]);
+                               "directive of init_checks \"%V\": it must be "
+                               "\"on=start\" or \"on=request\"", &value[i],
+                               &gate->name);
             return NGX_CONF_ERROR;
         }
     }
@@ -268,37 +285,35 @@ ngx_gate_conf_check_trigger_on(ngx_conf_t *cf, ngx_gate_t *gate,
 char *
 ngx_gate_conf_check_after(ngx_conf_t *cf, ngx_gate_t *gate)
 {
-    ngx_uint_t         i;
+    u_char            *seen;
+    ngx_uint_t         i, n;
     ngx_gate_check_t  *check;
 
     for (i = 0; i < gate->checks.nelts; i++) {
         check = ngx_gate_check_at(gate, i);
 
-        if (check->after_name.len == 0) {
-            continue;
-        }
-
-        check->after = ngx_gate_conf_check_find(gate, &check->after_name);
-
-        if (check->after == NGX_GATE_NONE) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "check \"%V\" of init_checks \"%V\" is to run "
-                          "\"after=%V\", but there is no such check in "
-                          "%V:%ui", &check->name, &gate->name,
-                          &check->after_name, &check->file, check->line);
+        if (check->after_names
+            && ngx_gate_conf_check_resolve(cf, gate, check) != NGX_CONF_OK)
+        {
             return NGX_CONF_ERROR;
         }
     }
 
-    for (i = 0; i < gate->checks.nelts; i++) {
-        check = ngx_gate_check_at(gate, i);
+    seen = ngx_pcalloc(cf->temp_pool, gate->checks.nelts);
+    if (seen == NULL) {
+        return NGX_CONF_ERROR;
+    }
 
-        if (ngx_gate_conf_check_is_cycle(gate, i)) {
+    for (i = 0; i < gate->checks.nelts; i++) {
+        n = ngx_gate_conf_check_find_cycle(gate, i, seen);
+
+        if (n != NGX_GATE_NONE) {
+            check = ngx_gate_check_at(gate, n);
+
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "check \"%V\" of init_checks \"%V\" would wait for "
-                          "itself by \"after=%V\" in %V:%ui", &check->name,
-                          &gate->name, &check->after_name, &check->file,
-                          check->line);
+                          "itself by \"after=\" in %V:%ui", &check->name,
+                          &gate->name, &check->file, check->line);
             return NGX_CONF_ERROR;
         }
     }
@@ -307,23 +322,69 @@ ngx_gate_conf_check_after(ngx_conf_t *cf, ngx_gate_t *gate)
 }
 
 
-static ngx_uint_t
-ngx_gate_conf_check_is_cycle(ngx_gate_t *gate, ngx_uint_t i)
+static char *
+ngx_gate_conf_check_resolve(ngx_conf_t *cf, ngx_gate_t *gate,
+    ngx_gate_check_t *check)
 {
-    ngx_uint_t  n, steps;
+    ngx_str_t   *name;
+    ngx_uint_t   i;
 
-    n = i;
+    name = check->after_names->elts;
 
-    /* a chain that leads into a cycle of others has no end, either */
+    check->after = ngx_palloc(cf->pool, check->after_names->nelts
+                                        * sizeof(ngx_uint_t));
+    if (check->after == NULL) {
+        return NGX_CONF_ERROR;
+    }
 
-    for (steps = 0; steps <= gate->checks.nelts; steps++) {
+    for (i = 0; i < check->after_names->nelts; i++) {
+        check->after[i] = ngx_gate_conf_check_find(gate, &name[i]);
 
-        n = ngx_gate_check_at(gate, n)->after;
-
-        if (n == NGX_GATE_NONE || n == i) {
-            break;
+        if (check->after[i] == NGX_GATE_NONE) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "check \"%V\" of init_checks \"%V\" is to run "
+                          "\"after=%V\", but there is no such check in "
+                          "%V:%ui", &check->name, &gate->name, &name[i],
+                          &check->file, check->line);
+            return NGX_CONF_ERROR;
         }
     }
 
-    return n == i;
+    check->nafter = check->after_names->nelts;
+
+    return NGX_CONF_OK;
+}
+
+
+/* the first check found that waits for itself; i is one, or leads to it */
+
+static ngx_uint_t
+ngx_gate_conf_check_find_cycle(ngx_gate_t *gate, ngx_uint_t i, u_char *seen)
+{
+    ngx_uint_t         k, n;
+    ngx_gate_check_t  *check;
+
+    if (seen[i] == NGX_GATE_CONF_CHECK_DONE) {
+        return NGX_GATE_NONE;
+    }
+
+    if (seen[i] == NGX_GATE_CONF_CHECK_BEGUN) {
+        return i;
+    }
+
+    seen[i] = NGX_GATE_CONF_CHECK_BEGUN;
+
+    check = ngx_gate_check_at(gate, i);
+
+    for (n = 0; n < check->nafter; n++) {
+        k = ngx_gate_conf_check_find_cycle(gate, check->after[n], seen);
+
+        if (k != NGX_GATE_NONE) {
+            return k;
+        }
+    }
+
+    seen[i] = NGX_GATE_CONF_CHECK_DONE;
+
+    return NGX_GATE_NONE;
 }

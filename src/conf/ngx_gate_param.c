@@ -6,7 +6,10 @@
 
 
 #include <ngx_gate_param.h>
+#include <ngx_gate_state.h>
+#include <ngx_gate_mistake.h>
 #include <ngx_gate_match.h>
+#include <ngx_gate_word.h>
 #include <ngx_md5.h>
 
 
@@ -15,23 +18,32 @@
 #define NGX_GATE_PARAM_TIME_MAX   (NGX_MAX_INT_T_VALUE / 64)
 #define NGX_GATE_PARAM_TIME_TEXT  "a time above 0, as in 500ms, 5s, 2m or 1h"
 
+#define NGX_GATE_PARAM_NAME_TEXT                                              \
+    "letters, digits, \"_\", \"-\" and \".\" are allowed"
+
 #define NGX_GATE_PARAM_LIST_MAX   512
 #define NGX_GATE_PARAM_ERROR_MAX  768
 
 
 static char *ngx_gate_param_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_str_t *words, ngx_uint_t n);
-static ngx_gate_param_t *ngx_gate_param_find(ngx_gate_param_t *param,
+static ngx_gate_param_t *ngx_gate_param_find_in(ngx_gate_param_t *param,
     ngx_str_t *name);
-static void ngx_gate_param_split(ngx_str_t *word, ngx_str_t *name,
-    ngx_str_t *value);
 static ngx_uint_t ngx_gate_param_is_word(ngx_str_t *word);
 static char *ngx_gate_param_unknown(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_str_t *name, ngx_str_t *value);
+static void ngx_gate_param_nearest(ngx_gate_word_t *w,
+    ngx_gate_check_t *check, ngx_gate_param_t *param);
 static u_char *ngx_gate_param_list(u_char *p, u_char *last,
     ngx_gate_check_t *check, ngx_gate_param_t *param);
+static void ngx_gate_param_log(ngx_conf_t *cf, ngx_uint_t level,
+    ngx_gate_check_t *check, ngx_str_t *text);
+static void ngx_gate_param_warn_path(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_param_t *param, ngx_str_t *path);
 
 static char *ngx_gate_param_set_name(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value);
+static char *ngx_gate_param_set_after(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_param_t *param, ngx_str_t *value);
 static char *ngx_gate_param_set_period(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_gate_param_t *param, ngx_str_t *value);
@@ -58,7 +70,7 @@ static ngx_gate_param_t  ngx_gate_param_common[] = {
     { ngx_string("name"),
       NGX_GATE_PARAM_CHECK,
       ngx_gate_param_set_name,
-      offsetof(ngx_gate_check_t, name),
+      0,
       "a name of letters, digits, \"_\", \"-\" and \".\","
       " 64 characters at most" },
 
@@ -82,9 +94,9 @@ static ngx_gate_param_t  ngx_gate_param_common[] = {
 
     { ngx_string("after"),
       NGX_GATE_PARAM_CHECK,
-      ngx_gate_param_set_name,
-      offsetof(ngx_gate_check_t, after_name),
-      "the name of another check of this gate" },
+      ngx_gate_param_set_after,
+      0,
+      "the name of another check of this gate, or several with commas" },
 
       ngx_gate_param_end
 };
@@ -115,7 +127,7 @@ ngx_gate_param_parse_all(ngx_conf_t *cf, ngx_gate_check_t *check,
     for (i = 0; i < n; i++) {
         ngx_gate_param_split(&words[i], &name, &value);
 
-        param = ngx_gate_param_find(check->type->params, &name);
+        param = ngx_gate_param_find_in(check->type->params, &name);
 
         if (param) {
             ngx_gate_param_digest(check, "param", &words[i]);
@@ -135,13 +147,13 @@ ngx_gate_param_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_param_t  *param;
 
     for (i = 0; i < n; i++) {
+        if (ngx_gate_mistake_find(cf, check, words, n, i) != NGX_CONF_OK) {
+            return NGX_CONF_ERROR;
+        }
+
         ngx_gate_param_split(&words[i], &name, &value);
 
-        param = ngx_gate_param_find(ngx_gate_param_common, &name);
-
-        if (param == NULL) {
-            param = ngx_gate_param_find(check->type->params, &name);
-        }
+        param = ngx_gate_param_find(check, &name);
 
         if (param == NULL) {
             return ngx_gate_param_unknown(cf, check, &name, &value);
@@ -186,8 +198,19 @@ ngx_gate_param_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
 }
 
 
+ngx_gate_param_t *
+ngx_gate_param_find(ngx_gate_check_t *check, ngx_str_t *name)
+{
+    ngx_gate_param_t  *param;
+
+    param = ngx_gate_param_find_in(ngx_gate_param_common, name);
+
+    return param ? param : ngx_gate_param_find_in(check->type->params, name);
+}
+
+
 static ngx_gate_param_t *
-ngx_gate_param_find(ngx_gate_param_t *param, ngx_str_t *name)
+ngx_gate_param_find_in(ngx_gate_param_t *param, ngx_str_t *name)
 {
     for ( /* void */ ; param && param->name.len; param++) {
 
@@ -200,9 +223,7 @@ ngx_gate_param_find(ngx_gate_param_t *param, ngx_str_t *name)
 }
 
 
-/* value.data is NULL where there is no "=" */
-
-static void
+void
 ngx_gate_param_split(ngx_str_t *word, ngx_str_t *name, ngx_str_t *value)
 {
     u_char  *p;
@@ -224,16 +245,36 @@ static char *
 ngx_gate_param_unknown(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_str_t *name, ngx_str_t *value)
 {
-    u_char      *p, *last;
-    u_char       list[NGX_GATE_PARAM_LIST_MAX];
-    ngx_str_t    word;
-    const char  *hint;
+    u_char           *p, *last;
+    u_char            list[NGX_GATE_PARAM_LIST_MAX];
+    ngx_str_t         word;
+    const char       *hint;
+    ngx_gate_word_t   w;
 
     word = *name;
     hint = "";
 
+    ngx_gate_word_init(&w, name);
+    ngx_gate_param_nearest(&w, check, check->type->params);
+    ngx_gate_param_nearest(&w, check, ngx_gate_param_common);
+
+    if (w.nearest) {
+        return ngx_gate_param_error(cf, check, "unknown parameter \"%V\" "
+                                    "(did you mean \"%V\"?)", name,
+                                    w.nearest);
+    }
+
+    if (value->data && ngx_gate_mistake_is_keyword(&check->target)
+        && ngx_gate_param_is_word(name))
+    {
+        return ngx_gate_param_error(cf, check, "unknown parameter \"%V\": a "
+                                    "connection string with spaces is quoted "
+                                    "whole, as in \"host=db dbname=app\"",
+                                    name);
+    }
+
     if (!ngx_gate_param_is_word(name)
-        && (value->data == NULL || !ngx_gate_param_is_name(name)))
+        && (value->data == NULL || ngx_gate_param_check_name(name) != NULL))
     {
         /* what should have been quoted may be a part of a password */
 
@@ -251,6 +292,19 @@ ngx_gate_param_unknown(ngx_conf_t *cf, ngx_gate_check_t *check,
                                 "unknown parameter \"%V\"%s, allowed are"
                                 "%*s%s", &word, hint, (size_t) (p - list),
                                 list, check->trigger ? " on=" : "");
+}
+
+
+static void
+ngx_gate_param_nearest(ngx_gate_word_t *w, ngx_gate_check_t *check,
+    ngx_gate_param_t *param)
+{
+    for ( /* void */ ; param && param->name.len; param++) {
+
+        if (!check->trigger || !(param->flags & NGX_GATE_PARAM_CHECK)) {
+            ngx_gate_word_try(w, &param->name);
+        }
+    }
 }
 
 
@@ -295,28 +349,72 @@ char * ngx_cdecl
 ngx_gate_param_error(ngx_conf_t *cf, ngx_gate_check_t *check,
     const char *fmt, ...)
 {
-    u_char   *p;
-    u_char    text[NGX_GATE_PARAM_ERROR_MAX];
-    va_list   args;
+    u_char     buf[NGX_GATE_PARAM_ERROR_MAX];
+    va_list    args;
+    ngx_str_t  text;
 
     va_start(args, fmt);
-    p = ngx_vslprintf(text, text + NGX_GATE_PARAM_ERROR_MAX, fmt, args);
+    text.len = ngx_vslprintf(buf, buf + NGX_GATE_PARAM_ERROR_MAX, fmt, args)
+               - buf;
     va_end(args);
 
-    if (check->trigger) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "%*s in \"trigger\" directive",
-                           (size_t) (p - text), text);
+    text.data = buf;
 
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "%*s in check \"%V\" of type \"%V\"",
-                       (size_t) (p - text), text, &check->name,
-                       &check->type->name);
+    ngx_gate_param_log(cf, NGX_LOG_EMERG, check, &text);
 
     return NGX_CONF_ERROR;
+}
+
+
+void ngx_cdecl
+ngx_gate_param_warn(ngx_conf_t *cf, ngx_gate_check_t *check,
+    const char *fmt, ...)
+{
+    u_char     buf[NGX_GATE_PARAM_ERROR_MAX];
+    va_list    args;
+    ngx_str_t  text;
+
+    va_start(args, fmt);
+    text.len = ngx_vslprintf(buf, buf + NGX_GATE_PARAM_ERROR_MAX, fmt, args)
+               - buf;
+    va_end(args);
+
+    text.data = buf;
+
+    ngx_gate_param_log(cf, NGX_LOG_WARN, check, &text);
+}
+
+
+static void
+ngx_gate_param_log(ngx_conf_t *cf, ngx_uint_t level, ngx_gate_check_t *check,
+    ngx_str_t *text)
+{
+    if (check->trigger) {
+        ngx_conf_log_error(level, cf, 0,
+                           "%V in \"trigger\" directive in init_checks "
+                           "\"%V\"", text, &check->gate->name);
+        return;
+    }
+
+    ngx_conf_log_error(level, cf, 0,
+                       "%V in check \"%V\" of type \"%V\" in init_checks "
+                       "\"%V\"", text, &check->name, &check->type->name,
+                       &check->gate->name);
+}
+
+
+void
+ngx_gate_param_warn_missing(ngx_conf_t *cf, ngx_gate_check_t *check,
+    const char *param, ngx_str_t *path)
+{
+    ngx_file_info_t  fi;
+
+    if (path->len && ngx_file_info(path->data, &fi) == NGX_FILE_ERROR
+        && ngx_errno == NGX_ENOENT)
+    {
+        ngx_gate_param_warn(cf, check, "\"%s=%V\": there is no such file",
+                            param, path);
+    }
 }
 
 
@@ -339,17 +437,56 @@ static char *
 ngx_gate_param_set_name(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_param_t *param, ngx_str_t *value)
 {
-    ngx_str_t  *name;
+    const char  *error;
 
-    if (!ngx_gate_param_is_name(value)) {
-        return ngx_gate_param_bad_value(cf, check, param, value, NULL);
+    error = ngx_gate_param_check_name(value);
+
+    if (error) {
+        return ngx_gate_param_error(cf, check, "invalid value \"%V\" of "
+                                    "parameter \"name\", %s", value, error);
     }
 
-    name = (ngx_str_t *) ((char *) check + param->offset);
-
-    *name = *value;
+    check->name = *value;
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_gate_param_set_after(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value)
+{
+    u_char     *p, *last;
+    ngx_str_t  *name;
+
+    check->after_names = ngx_array_create(cf->pool, 1, sizeof(ngx_str_t));
+    if (check->after_names == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    last = value->data + value->len;
+    p = value->data;
+
+    for ( ;; ) {
+        name = ngx_array_push(check->after_names);
+        if (name == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        name->data = p;
+
+        p = ngx_strlchr(p, last, ',');
+
+        name->len = (p ? p : last) - name->data;
+
+        if (ngx_gate_param_check_name(name) != NULL) {
+            return ngx_gate_param_bad_value(cf, check, param, value, NULL);
+        }
+
+        if (p++ == NULL) {
+            return NGX_CONF_OK;
+        }
+    }
 }
 
 
@@ -489,6 +626,8 @@ ngx_gate_param_set_path(ngx_conf_t *cf, ngx_gate_check_t *check,
                                         "a path without a zero byte");
     }
 
+    ngx_gate_param_warn_path(cf, check, param, value);
+
     path = (ngx_str_t *) ((char *) check->conf + param->offset);
 
     *path = *value;
@@ -498,6 +637,34 @@ ngx_gate_param_set_path(ngx_conf_t *cf, ngx_gate_check_t *check,
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* not a shell's, and not nginx's variables */
+
+static void
+ngx_gate_param_warn_path(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *path)
+{
+    u_char  *p;
+
+    if (path->data[0] == '~') {
+        ngx_gate_param_warn(cf, check, "\"~\" is literal in the %V \"%V\"",
+                            &param->name, path);
+        return;
+    }
+
+    for (p = path->data; p + 1 < path->data + path->len; p++) {
+
+        if (*p == '$'
+            && (p[1] == '{' || p[1] == '_'
+                || (ngx_tolower(p[1]) >= 'a' && ngx_tolower(p[1]) <= 'z')))
+        {
+            ngx_gate_param_warn(cf, check, "\"$\" is literal in the %V "
+                                "\"%V\"", &param->name, path);
+            return;
+        }
+    }
 }
 
 
@@ -537,18 +704,14 @@ ngx_gate_param_set_regex(ngx_conf_t *cf, ngx_gate_check_t *check,
 }
 
 
-ngx_uint_t
-ngx_gate_param_is_name(ngx_str_t *value)
+const char *
+ngx_gate_param_check_name(ngx_str_t *name)
 {
     u_char      ch;
     ngx_uint_t  i;
 
-    if (value->len > NGX_GATE_NAME_MAX) {
-        return 0;
-    }
-
-    for (i = 0; i < value->len; i++) {
-        ch = value->data[i];
+    for (i = 0; i < name->len; i++) {
+        ch = name->data[i];
 
         if ((ch >= '0' && ch <= '9')
             || (ch >= 'A' && ch <= 'Z')
@@ -558,10 +721,18 @@ ngx_gate_param_is_name(ngx_str_t *value)
             continue;
         }
 
-        return 0;
+        return NGX_GATE_PARAM_NAME_TEXT;
     }
 
-    return 1;
+    if (name->len == 0) {
+        return NGX_GATE_PARAM_NAME_TEXT;
+    }
+
+    if (name->len > NGX_GATE_NAME_MAX) {
+        return "it is longer than 64 characters";
+    }
+
+    return NULL;
 }
 
 

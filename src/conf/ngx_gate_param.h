@@ -15,6 +15,8 @@
 #define NGX_GATE_PARAM_FLAG   0x0001    /* a bare word, takes no value */
 #define NGX_GATE_PARAM_MULTI  0x0002    /* may be given more than once */
 #define NGX_GATE_PARAM_CHECK  0x0004    /* of checks, not of a trigger */
+#define NGX_GATE_PARAM_SECRET 0x0008    /* the value is not shown */
+#define NGX_GATE_PARAM_QUOTED 0x0010    /* quotes are a part of the value */
 
 
 /*
@@ -57,15 +59,35 @@ char *ngx_gate_param_set_regex(ngx_conf_t *cf, ngx_gate_check_t *check,
 
 /*
  * Logs at emerg, with file and line, ending in: in check "schema" of type
- * "postgres"; returns NGX_CONF_ERROR.
+ * "postgres" in init_checks "app"; returns NGX_CONF_ERROR.
  */
 
 char * ngx_cdecl ngx_gate_param_error(ngx_conf_t *cf, ngx_gate_check_t *check,
     const char *fmt, ...);
 
-/* of gates and checks: these go into JSON, HTML, headers as they are */
+/* the same at warn: valid, but probably not meant */
 
-ngx_uint_t ngx_gate_param_is_name(ngx_str_t *value);
+void ngx_cdecl ngx_gate_param_warn(ngx_conf_t *cf, ngx_gate_check_t *check,
+    const char *fmt, ...);
+
+/* warns if the file of a secret does not exist; an empty path is ignored */
+
+void ngx_gate_param_warn_missing(ngx_conf_t *cf, ngx_gate_check_t *check,
+    const char *param, ngx_str_t *path);
+
+/*
+ * Of gates and checks: these go into JSON, HTML, headers as they are.  NULL,
+ * or what is wrong with the name.
+ */
+
+const char *ngx_gate_param_check_name(ngx_str_t *name);
+
+/* "name=value"; value.data is NULL if there is no "=" */
+
+void ngx_gate_param_split(ngx_str_t *word, ngx_str_t *name,
+    ngx_str_t *value);
+ngx_gate_param_t *ngx_gate_param_find(ngx_gate_check_t *check,
+    ngx_str_t *name);
 
 /* all the words of "check TYPE TARGET ..." after TARGET */
 

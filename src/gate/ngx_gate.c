@@ -253,8 +253,8 @@ ngx_gate_utf8_length(u_char *p, u_char *end, uint32_t *ch)
 
 
 /*
- * Blanks, C0, DEL, C1, the separators of lines and paragraphs, and what
- * changes the direction of the rest of a line.
+ * Blanks, C0, DEL, C1, separators of lines and paragraphs, characters that
+ * change the direction of text, and characters that are not seen.
  */
 
 static ngx_uint_t
@@ -262,7 +262,12 @@ ngx_gate_breaks_line(uint32_t ch)
 {
     return ch <= 0x20
            || (ch >= 0x7f && ch <= 0xa0)
-           || (ch >= 0x200e && ch <= 0x200f)
+           || ch == 0xad
+           || ch == 0x61c
+           || (ch >= 0x200b && ch <= 0x200f)
            || (ch >= 0x2028 && ch <= 0x202e)
-           || (ch >= 0x2066 && ch <= 0x2069);
+           || (ch >= 0x2060 && ch <= 0x206f)
+           || ch == 0xfeff
+           || (ch >= 0xfff9 && ch <= 0xfffb)
+           || (ch >= 0xe0000 && ch <= 0xe007f);
 }

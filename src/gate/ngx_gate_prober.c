@@ -21,6 +21,10 @@
 
 
 static void ngx_gate_prober_heartbeat_handler(ngx_gate_timer_t *timer);
+static ngx_int_t ngx_gate_prober_init_runners(ngx_gate_prober_t *prober);
+static ngx_uint_t ngx_gate_prober_is_owner_hung(ngx_gate_prober_t *prober);
+static void ngx_gate_prober_claim_later(ngx_gate_prober_t *prober,
+    ngx_msec_t delay);
 static ngx_uint_t ngx_gate_prober_is_idle(ngx_gate_prober_t *prober);
 static ngx_int_t ngx_gate_prober_activate(ngx_gate_prober_t *prober);
 static void ngx_gate_prober_lost_zone(ngx_gate_prober_t *prober);
@@ -35,10 +39,8 @@ static void ngx_gate_prober_drain_handler(ngx_event_t *ev);
 ngx_gate_prober_t *
 ngx_gate_prober_start(ngx_cycle_t *cycle, ngx_array_t *gates,
     ngx_gate_zone_t *zone, ngx_gate_stats_t *stats, ngx_uint_t generation,
-    ngx_resolver_t *resolver)
+    ngx_resolver_t *resolver, ngx_uint_t standby)
 {
-    ngx_uint_t          i;
-    ngx_gate_t         *gate;
     ngx_pool_t         *pool;
     ngx_gate_prober_t  *prober;
 
@@ -49,32 +51,24 @@ ngx_gate_prober_start(ngx_cycle_t *cycle, ngx_array_t *gates,
 
     prober = ngx_pcalloc(pool, sizeof(ngx_gate_prober_t));
     if (prober == NULL) {
-        goto failed;
+        ngx_destroy_pool(pool);
+        return NULL;
     }
 
     prober->pool = pool;
     prober->log = cycle->log;
     prober->zone = zone;
     prober->stats = stats;
+    prober->generation = generation;
     prober->resolver = resolver;
+    prober->gates = gates;
+    prober->standby = standby;
 
     ngx_gate_writer_init(&prober->writer, zone, generation);
 
-    prober->nrunners = gates->nelts;
-    prober->runners = ngx_pcalloc(pool,
-                                gates->nelts * sizeof(ngx_gate_runner_t));
-    if (prober->runners == NULL) {
-        goto failed;
-    }
-
-    gate = gates->elts;
-
-    for (i = 0; i < gates->nelts; i++) {
-        if (ngx_gate_runner_init(&prober->runners[i], &gate[i], prober)
-            != NGX_OK)
-        {
-            goto failed;
-        }
+    if (!standby && ngx_gate_prober_init_runners(prober) != NGX_OK) {
+        ngx_destroy_pool(pool);
+        return NULL;
     }
 
     ngx_gate_timers_init(&prober->timers, prober->log);
@@ -88,16 +82,46 @@ ngx_gate_prober_start(ngx_cycle_t *cycle, ngx_array_t *gates,
 
     prober->drain_event.cancelable = 0;
 
-    ngx_gate_prober_watch_exit(prober);
+    /* the time of the master process, from whenever it had something to do */
+
+    ngx_time_update();
+
     ngx_gate_prober_heartbeat_handler(&prober->heartbeat_timer);
 
     return prober;
+}
 
-failed:
 
-    ngx_destroy_pool(pool);
+/* what is needed to probe: a worker that stands by mostly never does */
 
-    return NULL;
+static ngx_int_t
+ngx_gate_prober_init_runners(ngx_gate_prober_t *prober)
+{
+    ngx_uint_t   i;
+    ngx_gate_t  *gate;
+
+    prober->runners = ngx_pcalloc(prober->pool, prober->gates->nelts
+                                                * sizeof(ngx_gate_runner_t));
+    if (prober->runners == NULL) {
+        return NGX_ERROR;
+    }
+
+    gate = prober->gates->elts;
+
+    for (i = 0; i < prober->gates->nelts; i++) {
+        if (ngx_gate_runner_init(&prober->runners[i], &gate[i], prober)
+            != NGX_OK)
+        {
+            prober->runners = NULL;
+            return NGX_ERROR;
+        }
+    }
+
+    prober->nrunners = prober->gates->nelts;
+
+    ngx_gate_prober_watch_exit(prober);
+
+    return NGX_OK;
 }
 
 
@@ -133,11 +157,19 @@ ngx_gate_prober_heartbeat_handler(ngx_gate_timer_t *timer)
         return;
     }
 
+    if (prober->exiting && !prober->drain_event.timer_set) {
+        ngx_gate_prober_drain_handler(&prober->drain_event);
+
+        if (!prober->active) {
+            return;
+        }
+    }
+
     for (i = 0; i < prober->nrunners; i++) {
         ngx_gate_runner_log_reminder(&prober->runners[i]);
     }
 
-    ngx_gate_writer_touch(prober->zone, ngx_gate_prober_is_idle(prober));
+    ngx_gate_writer_touch(&prober->writer, ngx_gate_prober_is_idle(prober));
 
     if (!prober->zone->idle) {
         ngx_gate_timers_add(&prober->timers, timer, NGX_GATE_WRITER_HEARTBEAT);
@@ -164,11 +196,33 @@ static ngx_int_t
 ngx_gate_prober_activate(ngx_gate_prober_t *prober)
 {
     ngx_int_t   rc;
-    ngx_uint_t  i;
+    ngx_uint_t  i, hung;
+
+    if (ngx_exiting || ngx_quit || ngx_terminate) {
+        return NGX_DECLINED;
+    }
+
+    hung = ngx_gate_prober_is_owner_hung(prober);
+
+    if (prober->standby && !hung) {
+
+        if (!prober->zone->idle) {
+            ngx_gate_prober_claim_later(prober, NGX_GATE_WRITER_HEARTBEAT);
+        }
+
+        return NGX_BUSY;
+    }
+
+    if (prober->runners == NULL
+        && ngx_gate_prober_init_runners(prober) != NGX_OK)
+    {
+        ngx_gate_prober_claim_later(prober, NGX_GATE_WRITER_HEARTBEAT);
+        return NGX_ERROR;
+    }
 
     rc = ngx_gate_writer_claim(&prober->writer,
-                               prober->failed_claims
-                               > NGX_GATE_PROBER_CLAIMS_MAX);
+                               hung || prober->failed_claims
+                                       > NGX_GATE_PROBER_CLAIMS_MAX);
     switch (rc) {
 
     case NGX_OK:
@@ -176,13 +230,13 @@ ngx_gate_prober_activate(ngx_gate_prober_t *prober)
 
     case NGX_AGAIN:
         prober->failed_claims++;
-        ngx_gate_timers_add(&prober->timers, &prober->heartbeat_timer,
-                            NGX_GATE_PROBER_RETRY_WRITING);
+        ngx_gate_prober_claim_later(prober, NGX_GATE_PROBER_RETRY_WRITING);
         return rc;
 
     case NGX_BUSY:
-        ngx_gate_timers_add(&prober->timers, &prober->heartbeat_timer,
-                            NGX_GATE_PROBER_RETRY_BUSY);
+        ngx_gate_prober_claim_later(prober, prober->standby
+                                            ? NGX_GATE_WRITER_HEARTBEAT
+                                            : NGX_GATE_PROBER_RETRY_BUSY);
         return rc;
 
     default: /* NGX_DECLINED */
@@ -191,16 +245,57 @@ ngx_gate_prober_activate(ngx_gate_prober_t *prober)
         return rc;
     }
 
+    if (prober->writer.deposed) {
+        ngx_log_error(NGX_LOG_ERR, prober->log, 0,
+                      "init gates: worker process %P does not respond, "
+                      "this one probes instead", prober->writer.deposed);
+    }
+
     prober->active = 1;
     prober->failed_claims = 0;
+    prober->waited = 0;
 
-    ngx_gate_writer_touch(prober->zone, 0);
+    ngx_gate_zone_fence(&prober->writer);
+    ngx_gate_writer_touch(&prober->writer, 0);
 
     for (i = 0; i < prober->nrunners; i++) {
         ngx_gate_runner_start(&prober->runners[i]);
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * Whether the owner has had no heartbeat for so long, by the time that this
+ * process could see it: after a pause of all processes nobody hangs.
+ */
+
+static ngx_uint_t
+ngx_gate_prober_is_owner_hung(ngx_gate_prober_t *prober)
+{
+    ngx_atomic_uint_t  heartbeat;
+
+    heartbeat = prober->zone->touched_msec;
+
+    if (heartbeat != prober->last_heartbeat || prober->zone->idle) {
+        prober->last_heartbeat = heartbeat;
+        prober->waited = 0;
+        return 0;
+    }
+
+    prober->waited += prober->delay;
+
+    return prober->waited >= NGX_GATE_WRITER_TIMEOUT;
+}
+
+
+static void
+ngx_gate_prober_claim_later(ngx_gate_prober_t *prober, ngx_msec_t delay)
+{
+    prober->delay = delay;
+
+    ngx_gate_timers_add(&prober->timers, &prober->heartbeat_timer, delay);
 }
 
 
@@ -222,6 +317,19 @@ ngx_gate_prober_write_begin(ngx_gate_prober_t *prober)
 }
 
 
+ngx_int_t
+ngx_gate_prober_write_end(ngx_gate_prober_t *prober)
+{
+    if (ngx_gate_writer_write_end(&prober->writer) == NGX_OK) {
+        return NGX_OK;
+    }
+
+    ngx_post_event(&prober->publish_event, &ngx_posted_events);
+
+    return NGX_DECLINED;
+}
+
+
 /* for good, unless the owner is of our own generation, and dies */
 
 static void
@@ -229,8 +337,7 @@ ngx_gate_prober_lost_zone(ngx_gate_prober_t *prober)
 {
     ngx_gate_prober_deactivate(prober);
 
-    ngx_gate_timers_add(&prober->timers, &prober->heartbeat_timer,
-                           NGX_GATE_PROBER_RETRY_BUSY);
+    ngx_gate_prober_claim_later(prober, NGX_GATE_PROBER_RETRY_BUSY);
 }
 
 
@@ -273,6 +380,10 @@ ngx_gate_prober_publish_handler(ngx_event_t *ev)
 
 
 /*
+ * A worker that is about to exit probes until it does, unless there is a newer
+ * configuration: its connections may last for long, and nginx starts another
+ * worker only afterwards.
+ *
  * A graceful exit is over as soon as no timer is left that matters, and ours
  * do not.  But requests may wait at our gates, in other workers as well as in
  * this one, and somebody has to open them.  nginx tells the owners of idle
@@ -348,6 +459,8 @@ ngx_gate_prober_exit_handler(ngx_event_t *ev)
         return;
     }
 
+    prober->exiting = 1;
+
     ngx_gate_prober_drain_handler(&prober->drain_event);
 }
 
@@ -359,13 +472,17 @@ ngx_gate_prober_drain_handler(ngx_event_t *ev)
 
     prober = ngx_queue_data(ev, ngx_gate_prober_t, drain_event);
 
-    if (prober->active
-        && ngx_gate_writer_owns(&prober->writer)
-        && ngx_gate_stats_waiting(prober->stats, prober->zone->id))
-    {
+    if (!prober->active || !ngx_gate_writer_owns(&prober->writer)) {
+        ngx_gate_prober_stop(prober);
+        return;
+    }
+
+    if (ngx_gate_stats_waiting(prober->stats, prober->zone->id)) {
         ngx_add_timer(ev, NGX_GATE_PROBER_DRAIN);
         return;
     }
 
-    ngx_gate_prober_stop(prober);
+    if (prober->stats->generation != prober->generation) {
+        ngx_gate_prober_stop(prober);
+    }
 }

@@ -1,7 +1,8 @@
 
 /*
- * The prober, in the one worker that probes: it owns the zone, and has a runner
- * for each gate.
+ * The prober: it owns the zone, and has a runner for each gate.  The first
+ * worker probes; the second one stands by, for the case that the first one
+ * hangs.
  */
 
 
@@ -66,11 +67,13 @@ struct ngx_gate_prober_s {
     ngx_gate_writer_t         writer;
     ngx_gate_zone_t          *zone;
     ngx_gate_stats_t         *stats;
+    ngx_uint_t                generation;
     ngx_resolver_t           *resolver;
     ngx_pool_t               *pool;
     ngx_log_t                *log;
 
-    ngx_gate_runner_t        *runners;
+    ngx_array_t              *gates;
+    ngx_gate_runner_t        *runners;      /* NULL before it probes */
     ngx_uint_t                nrunners;
 
     ngx_gate_timers_t         timers;       /* all timers of the prober */
@@ -84,18 +87,24 @@ struct ngx_gate_prober_s {
 
     ngx_connection_t         *exit_connection;
     ngx_uint_t                failed_claims;
+    ngx_uint_t                standby;
+    ngx_msec_t                delay;        /* until the next claim */
+    ngx_msec_t                waited;       /* for a heartbeat of the owner */
+    ngx_atomic_uint_t         last_heartbeat;
     ngx_uint_t                active;
+    ngx_uint_t                exiting;
 };
 
 
 ngx_gate_prober_t *ngx_gate_prober_start(ngx_cycle_t *cycle,
     ngx_array_t *gates, ngx_gate_zone_t *zone, ngx_gate_stats_t *stats,
-    ngx_uint_t generation, ngx_resolver_t *resolver);
+    ngx_uint_t generation, ngx_resolver_t *resolver, ngx_uint_t standby);
 void ngx_gate_prober_stop(ngx_gate_prober_t *prober);
 
 /* for ngx_gate_runner.c and ngx_gate_trigger.c */
 
 ngx_int_t ngx_gate_prober_write_begin(ngx_gate_prober_t *prober);
+ngx_int_t ngx_gate_prober_write_end(ngx_gate_prober_t *prober);
 
 
 /* the run of a probe: ngx_gate_run.c */

@@ -86,7 +86,7 @@ ngx_gate_record_recompute(ngx_gate_t *gate, ngx_gate_record_t *record,
         record->closed_msec = ngx_current_msec;
     }
 
-    ngx_gate_zone_add_event(gate->shared, record->latch.state,
+    ngx_gate_zone_add_event(record, record->latch.state,
                             ngx_gate_record_now());
 
     return 1;
@@ -94,14 +94,20 @@ ngx_gate_record_recompute(ngx_gate_t *gate, ngx_gate_record_t *record,
 
 
 ngx_int_t
-ngx_gate_record_init_zone(ngx_array_t *gates, ngx_gate_zone_t *old,
-    ngx_log_t *log)
+ngx_gate_record_init_zone(ngx_array_t *gates, ngx_gate_zone_t *zone,
+    ngx_gate_zone_t *old, ngx_log_t *log)
 {
     ngx_uint_t                i, n;
     ngx_gate_t               *gate;
     ngx_gate_record_t         record;
     ngx_gate_shared_t        *from;
     ngx_gate_check_record_t  *checks;
+
+    /* reading the configuration may have taken long */
+
+    ngx_time_update();
+
+    zone->created_msec = ngx_current_msec;
 
     gate = gates->elts;
 
@@ -131,15 +137,37 @@ ngx_gate_record_init_zone(ngx_array_t *gates, ngx_gate_zone_t *old,
         ngx_gate_record_compute_first(&gate[n], &record, checks, from);
 
         for (i = 0; i < gate[n].checks.nelts; i++) {
-            ngx_gate_zone_publish_check(&gate[n].shared->checks[i], &checks[i]);
+            ngx_gate_zone_publish_check(NULL, &gate[n].shared->checks[i],
+                                        &checks[i]);
         }
 
-        ngx_gate_zone_publish(&gate[n], &record, checks);
+        ngx_gate_zone_publish(NULL, &gate[n], &record, checks);
 
         ngx_free(checks);
     }
 
     return NGX_OK;
+}
+
+
+void
+ngx_gate_record_begin(ngx_gate_t *gate, ngx_gate_record_t *record,
+    ngx_gate_zone_t *zone)
+{
+    if (record->created_msec == zone->created_msec) {
+        record->created_msec = ngx_current_msec;
+        record->started_at = ngx_gate_record_now();
+    }
+
+    if (record->started_msec == zone->created_msec) {
+        record->started_msec = ngx_current_msec;
+    }
+
+    if (record->closed_msec == zone->created_msec) {
+        record->closed_msec = ngx_current_msec;
+    }
+
+    ngx_gate_record_set_deadline(gate, record);
 }
 
 
@@ -158,7 +186,7 @@ ngx_gate_record_compute_first(ngx_gate_t *gate, ngx_gate_record_t *record,
 
     (void) ngx_gate_record_recompute(gate, record, checks);
 
-    if (from && from->open) {
+    if (from && ngx_gate_zone_is_open(from)) {
         record->opened_at = opened_at;
         record->last_startup_msec = last_startup_msec;
 
@@ -166,7 +194,7 @@ ngx_gate_record_compute_first(ngx_gate_t *gate, ngx_gate_record_t *record,
         record->opened_at = ngx_gate_record_now();
     }
 
-    ngx_gate_zone_add_event(gate->shared, record->latch.state,
+    ngx_gate_zone_add_event(record, record->latch.state,
                             ngx_gate_record_now());
 }
 
@@ -200,9 +228,8 @@ static void
 ngx_gate_record_inherit(ngx_gate_t *gate, ngx_gate_record_t *record,
     ngx_gate_check_record_t *checks, ngx_gate_shared_t *old)
 {
-    ngx_uint_t             i, n, same;
-    ngx_gate_record_t      before;
-    ngx_gate_zone_event_t  events[NGX_GATE_HISTORY];
+    ngx_uint_t         same;
+    ngx_gate_record_t  before;
 
     ngx_gate_zone_read(old, &before);
 
@@ -221,6 +248,9 @@ ngx_gate_record_inherit(ngx_gate_t *gate, ngx_gate_record_t *record,
         record->started_at = before.started_at;
         record->opened_at = before.opened_at;
         record->last_startup_msec = before.last_startup_msec;
+
+        record->nevents = before.nevents;
+        ngx_memcpy(record->events, before.events, sizeof(record->events));
     }
 
     if (gate->trigger
@@ -234,12 +264,6 @@ ngx_gate_record_inherit(ngx_gate_t *gate, ngx_gate_record_t *record,
     }
 
     ngx_gate_record_set_deadline(gate, record);
-
-    n = ngx_gate_zone_read_events(old, events);
-
-    for (i = 0; i < n; i++) {
-        ngx_gate_zone_add_event(gate->shared, events[i].state, events[i].at);
-    }
 }
 
 

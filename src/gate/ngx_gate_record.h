@@ -28,8 +28,16 @@ ngx_uint_t ngx_gate_record_recompute(ngx_gate_t *gate,
 
 /* the first records of a new zone, from those of the old one if there is one */
 
-ngx_int_t ngx_gate_record_init_zone(ngx_array_t *gates, ngx_gate_zone_t *old,
-    ngx_log_t *log);
+ngx_int_t ngx_gate_record_init_zone(ngx_array_t *gates, ngx_gate_zone_t *zone,
+    ngx_gate_zone_t *old, ngx_log_t *log);
+
+/*
+ * By the first owner of the zone: between init_zone() and now, other modules
+ * may have been initialized for a long time, which is not the gate's.
+ */
+
+void ngx_gate_record_begin(ngx_gate_t *gate, ngx_gate_record_t *record,
+    ngx_gate_zone_t *zone);
 
 
 #endif /* _NGX_GATE_RECORD_H_INCLUDED_ */

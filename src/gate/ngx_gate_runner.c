@@ -9,6 +9,7 @@
 #include <ngx_gate_state.h>
 #include <ngx_gate_record.h>
 #include <ngx_gate_prober.h>
+#include <ngx_gate_wake.h>
 
 
 #define NGX_GATE_RUNNER_REMINDER_FIRST  60000
@@ -94,6 +95,10 @@ ngx_gate_runner_start(ngx_gate_runner_t *runner)
 
     ngx_gate_zone_read(gate->shared, &runner->record);
 
+    if (runner->prober->writer.first) {
+        ngx_gate_record_begin(gate, &runner->record, runner->prober->zone);
+    }
+
     if (ngx_gate_prober_write_begin(runner->prober) != NGX_OK) {
         return;
     }
@@ -105,7 +110,8 @@ ngx_gate_runner_start(ngx_gate_runner_t *runner)
 
         if (runner->prober->writer.taken_over && record->attempts) {
             record->carried_over = 1;
-            ngx_gate_zone_publish_check(runner->runs[i].shared, record);
+            ngx_gate_zone_publish_check(&runner->prober->writer,
+                                        runner->runs[i].shared, record);
         }
     }
 
@@ -113,7 +119,7 @@ ngx_gate_runner_start(ngx_gate_runner_t *runner)
         runner->record.carried_over = 1;
     }
 
-    ngx_gate_writer_write_end(&runner->prober->writer);
+    (void) ngx_gate_prober_write_end(runner->prober);
 
     for (i = 0; i < gate->checks.nelts; i++) {
         if (ngx_gate_runner_needs_probe(runner, i)) {
@@ -137,6 +143,11 @@ ngx_gate_runner_publish(ngx_gate_runner_t *runner)
 {
     if (runner->dirty) {
         ngx_gate_runner_recompute(runner, 0);
+
+        if (runner->record.trigger.state == NGX_GATE_TRIGGER_SUCCEEDED) {
+            /* its connection is not needed any more */
+            ngx_gate_trigger_cancel(runner);
+        }
     }
 }
 
@@ -163,12 +174,13 @@ ngx_gate_runner_cancel_unneeded(ngx_gate_runner_t *runner)
             && !ngx_gate_runner_needs_probe(runner, i))
         {
             runner->checks[i].next_check = 0;
-            ngx_gate_zone_publish_check(runner->runs[i].shared,
+            ngx_gate_zone_publish_check(&runner->prober->writer,
+                                        runner->runs[i].shared,
                                         &runner->checks[i]);
         }
     }
 
-    ngx_gate_writer_write_end(&runner->prober->writer);
+    (void) ngx_gate_prober_write_end(runner->prober);
 
     ngx_gate_trigger_cancel(runner);
 }
@@ -233,9 +245,15 @@ ngx_gate_runner_check_done(ngx_gate_run_t *run)
 
     record->next_check = record->last_checked + ngx_gate_runner_next_delay(run);
 
-    ngx_gate_zone_publish_check(run->shared, record);
+    ngx_gate_zone_publish_check(&runner->prober->writer, run->shared, record);
 
-    ngx_gate_writer_write_end(&runner->prober->writer);
+    if (ngx_gate_prober_write_end(runner->prober) != NGX_OK) {
+        return;
+    }
+
+    if (record->consecutive == 1) {
+        ngx_gate_runner_log_check(run);
+    }
 
     if (ngx_gate_runner_needs_probe(runner, i)) {
         ngx_gate_run_schedule(run, record->next_check - record->last_checked);
@@ -281,7 +299,6 @@ ngx_gate_runner_add_result(ngx_gate_run_t *run)
 
     if (changed) {
         record->consecutive = 1;
-        ngx_gate_runner_log_check(run);
 
     } else {
         record->consecutive++;
@@ -345,8 +362,7 @@ ngx_gate_runner_next_delay(ngx_gate_run_t *run)
         run->errors = 0;
 
     } else {
-        pause = ngx_gate_state_backoff(pause, gate->backoff, result->reason,
-                                       ++run->errors);
+        pause = ngx_gate_state_backoff(pause, gate->backoff, ++run->errors);
     }
 
     return ngx_gate_runner_jitter(pause);
@@ -388,11 +404,12 @@ ngx_gate_runner_reschedule(ngx_gate_runner_t *runner)
 
         run->record->next_check = ngx_gate_record_now() + pause;
 
-        ngx_gate_zone_publish_check(run->shared, run->record);
+        ngx_gate_zone_publish_check(&runner->prober->writer, run->shared,
+                                    run->record);
         ngx_gate_run_schedule(run, pause);
     }
 
-    ngx_gate_writer_write_end(&runner->prober->writer);
+    (void) ngx_gate_prober_write_end(runner->prober);
 }
 
 
@@ -413,7 +430,8 @@ ngx_gate_runner_log_check(ngx_gate_run_t *run)
     }
 
     level = (result->verdict == NGX_GATE_FAILED
-             || ngx_gate_reason_is_permanent(result->reason))
+             || (result->verdict == NGX_GATE_ERROR
+                 && ngx_gate_reason_is_permanent(result->reason)))
             ? NGX_LOG_ERR : NGX_LOG_NOTICE;
 
     ngx_log_error(level, run->runner->prober->log, 0,
@@ -429,6 +447,7 @@ ngx_gate_runner_log_check(ngx_gate_run_t *run)
 static ngx_uint_t
 ngx_gate_runner_needs_probe(ngx_gate_runner_t *runner, ngx_uint_t i)
 {
+    ngx_uint_t         n;
     ngx_gate_check_t  *check;
 
     check = ngx_gate_check_at(runner->gate, i);
@@ -439,9 +458,17 @@ ngx_gate_runner_needs_probe(ngx_gate_runner_t *runner, ngx_uint_t i)
         return 0;
     }
 
-    return check->after == NGX_GATE_NONE
-           || runner->checks[i].attempts
-           || runner->checks[check->after].status.up;
+    if (runner->checks[i].attempts) {
+        return 1;
+    }
+
+    for (n = 0; n < check->nafter; n++) {
+        if (!runner->checks[check->after[n]].status.up) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -450,11 +477,17 @@ ngx_gate_runner_needs_probe(ngx_gate_runner_t *runner, ngx_uint_t i)
 static void
 ngx_gate_runner_start_dependents(ngx_gate_runner_t *runner, ngx_uint_t passed)
 {
-    ngx_uint_t  i;
+    ngx_uint_t         i, n;
+    ngx_gate_check_t  *check;
 
     for (i = 0; i < runner->gate->checks.nelts; i++) {
+        check = ngx_gate_check_at(runner->gate, i);
 
-        if (ngx_gate_check_at(runner->gate, i)->after == passed
+        for (n = 0; n < check->nafter && check->after[n] != passed; n++) {
+            /* void */
+        }
+
+        if (n < check->nafter
             && runner->checks[i].attempts == 0
             && ngx_gate_runner_needs_probe(runner, i)
             && !runner->runs[i].busy)
@@ -486,14 +519,20 @@ ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
                                         runner->checks);
 
     ngx_gate_runner_estimate(runner);
-    ngx_gate_zone_publish(runner->gate, &runner->record, runner->checks);
+    ngx_gate_zone_publish(&prober->writer, runner->gate, &runner->record,
+                          runner->checks);
 
     if (changed || notify) {
-        ngx_memory_barrier();
-        prober->zone->changes++;
+        (void) ngx_atomic_fetch_add(&prober->zone->changes, 1);
     }
 
-    ngx_gate_writer_write_end(&prober->writer);
+    if (ngx_gate_prober_write_end(prober) != NGX_OK) {
+        return;
+    }
+
+    if (changed || notify) {
+        ngx_gate_wake_send(prober->log);
+    }
 
     if (changed) {
         ngx_gate_runner_log_state(runner);

@@ -10,8 +10,7 @@
 
 
 #define NGX_GATE_RETRY_AFTER_DEFAULT  5
-#define NGX_GATE_RETRY_AFTER_MAX      60
-#define NGX_GATE_BACKOFF_PERMANENT    30000
+#define NGX_GATE_RETRY_AFTER_MAX    60
 
 
 static ngx_gate_state_e ngx_gate_state_compute_closed(ngx_gate_t *gate,
@@ -204,13 +203,9 @@ ngx_gate_state_check_progress(ngx_gate_check_record_t *check)
 
 ngx_msec_t
 ngx_gate_state_backoff(ngx_msec_t interval, ngx_msec_t backoff,
-    ngx_gate_reason_e reason, ngx_uint_t errors)
+    ngx_uint_t errors)
 {
     ngx_msec_t  pause;
-
-    if (ngx_gate_reason_is_permanent(reason)) {
-        backoff = ngx_max(backoff, NGX_GATE_BACKOFF_PERMANENT);
-    }
 
     backoff = ngx_max(backoff, interval);
 

@@ -38,6 +38,8 @@ typedef struct ngx_gate_counters_s  ngx_gate_counters_t;
 
 struct ngx_gate_s {
     ngx_str_t                 name;
+    ngx_str_t                 file;         /* where it is configured */
+    ngx_uint_t                line;
     ngx_array_t               checks;       /* of ngx_gate_check_t */
     ngx_uint_t                index;
 
@@ -116,7 +118,7 @@ ngx_int_t ngx_gate_state_progress(ngx_gate_t *gate,
 /* the pause after a probe that ended in an error for the nth time running */
 
 ngx_msec_t ngx_gate_state_backoff(ngx_msec_t interval, ngx_msec_t backoff,
-    ngx_gate_reason_e reason, ngx_uint_t errors);
+    ngx_uint_t errors);
 
 /* seconds for Retry-After, before they are spread; eta in ms, or -1 */
 

@@ -8,7 +8,7 @@
 #include <ngx_gate_state.h>
 #include <ngx_gate_zone.h>
 #include <ngx_gate_stats.h>
-#include <ngx_gate_writer.h>
+#include <ngx_gate_process.h>
 
 
 #define NGX_GATE_STATS_GATES      16
@@ -20,6 +20,8 @@ static ngx_uint_t ngx_gate_stats_capacity(ngx_array_t *gates,
 static size_t ngx_gate_stats_size(ngx_uint_t capacity, ngx_uint_t nprocesses);
 static ngx_uint_t ngx_gate_stats_max_processes(void);
 static ngx_int_t ngx_gate_stats_init(ngx_shm_zone_t *shm_zone, void *data);
+static void ngx_gate_stats_set_generation(ngx_gate_stats_t *stats,
+    ngx_uint_t generation);
 static ngx_uint_t ngx_gate_stats_find_slot(ngx_gate_stats_t *stats,
     ngx_str_t *name);
 static ngx_uint_t ngx_gate_stats_get_slot(ngx_gate_stats_t *stats,
@@ -218,9 +220,31 @@ ngx_gate_stats_commit(ngx_shm_zone_t *shm_zone, ngx_shm_zone_t *old,
         gate[i].counters = ngx_gate_stats_counters(stats, 0, gate[i].slot);
     }
 
-    stats->generation = generation;
+    ngx_gate_stats_set_generation(stats, generation);
 
     return generation;
+}
+
+
+void
+ngx_gate_stats_retire(ngx_shm_zone_t *shm_zone)
+{
+    ngx_gate_stats_t  *stats;
+
+    stats = ((ngx_slab_pool_t *) shm_zone->shm.addr)->data;
+
+    ngx_gate_stats_set_generation(stats, stats->generation + 1);
+}
+
+
+/* also where old workers look */
+
+static void
+ngx_gate_stats_set_generation(ngx_gate_stats_t *stats, ngx_uint_t generation)
+{
+    for ( /* void */ ; stats; stats = stats->older) {
+        stats->generation = generation;
+    }
 }
 
 
@@ -337,7 +361,7 @@ ngx_gate_stats_is_in_use(ngx_gate_stats_t *stats, ngx_gate_stats_slot_t *slot)
         process = &stats->processes[i];
 
         if (process->generation <= slot->generation
-            && ngx_gate_writer_process_is_alive(process->pid))
+            && ngx_gate_process_is_alive(process->pid))
         {
             return 1;
         }
@@ -364,12 +388,12 @@ ngx_gate_stats_attach(ngx_gate_stats_t *stats, ngx_array_t *gates,
         process = &stats->processes[n];
         pid = process->pid;
 
-        if (ngx_gate_writer_process_is_alive(pid)) {
+        if (ngx_gate_process_is_alive(pid)) {
             continue;
         }
 
         if (!ngx_atomic_cmp_set(&process->pid, pid,
-                                (ngx_atomic_uint_t) ngx_pid))
+                                ngx_gate_process_self()))
         {
             continue;
         }
@@ -398,7 +422,7 @@ ngx_gate_stats_attach(ngx_gate_stats_t *stats, ngx_array_t *gates,
 void
 ngx_gate_stats_detach(ngx_gate_stats_process_t *process)
 {
-    (void) ngx_atomic_cmp_set(&process->pid, (ngx_atomic_uint_t) ngx_pid, 0);
+    (void) ngx_atomic_cmp_set(&process->pid, ngx_gate_process_self(), 0);
 }
 
 
@@ -416,7 +440,7 @@ ngx_gate_stats_waiting(ngx_gate_stats_t *stats, ngx_atomic_uint_t zone)
 
         if (process->waiting
             && process->zone == zone
-            && ngx_gate_writer_process_is_alive(process->pid))
+            && ngx_gate_process_is_alive(process->pid))
         {
             waiting += process->waiting;
         }
@@ -427,7 +451,8 @@ ngx_gate_stats_waiting(ngx_gate_stats_t *stats, ngx_atomic_uint_t zone)
 
 
 ngx_int_t
-ngx_gate_stats_lock_trigger(ngx_gate_stats_t *stats, ngx_gate_t *gate)
+ngx_gate_stats_lock_trigger(ngx_gate_stats_t *stats, ngx_gate_t *gate,
+    ngx_atomic_uint_t deposed)
 {
     ngx_atomic_t       *trigger_pid;
     ngx_atomic_uint_t   pid;
@@ -435,8 +460,8 @@ ngx_gate_stats_lock_trigger(ngx_gate_stats_t *stats, ngx_gate_t *gate)
     trigger_pid = ngx_gate_stats_trigger_pid(stats, gate);
     pid = *trigger_pid;
 
-    if (ngx_gate_writer_process_is_alive(pid)
-        || !ngx_atomic_cmp_set(trigger_pid, pid, (ngx_atomic_uint_t) ngx_pid))
+    if ((pid != deposed && ngx_gate_process_is_alive(pid))
+        || !ngx_atomic_cmp_set(trigger_pid, pid, ngx_gate_process_self()))
     {
         return NGX_BUSY;
     }
@@ -449,7 +474,7 @@ void
 ngx_gate_stats_unlock_trigger(ngx_gate_stats_t *stats, ngx_gate_t *gate)
 {
     (void) ngx_atomic_cmp_set(ngx_gate_stats_trigger_pid(stats, gate),
-                              (ngx_atomic_uint_t) ngx_pid, 0);
+                              ngx_gate_process_self(), 0);
 }
 
 
@@ -513,7 +538,7 @@ ngx_gate_stats_sum_slot(ngx_gate_stats_t *stats, ngx_uint_t slot,
         sum->refused += counters->refused;
         sum->gone += counters->gone;
 
-        if (counters->held && ngx_gate_writer_process_is_alive(process->pid)) {
+        if (counters->held && ngx_gate_process_is_alive(process->pid)) {
             sum->held += counters->held;
         }
     }

@@ -47,7 +47,7 @@ typedef struct {
 typedef struct ngx_gate_stats_s  ngx_gate_stats_t;
 
 struct ngx_gate_stats_s {
-    ngx_atomic_t              generation;   /* of the configuration */
+    ngx_atomic_t              generation;   /* of the newest configuration */
     ngx_gate_stats_t         *older;        /* in use before this one */
     ngx_uint_t                capacity;     /* gates there is room for */
     ngx_uint_t                nprocesses;   /* and processes */
@@ -69,6 +69,10 @@ ngx_shm_zone_t *ngx_gate_stats_add(ngx_conf_t *cf, ngx_array_t *gates,
 ngx_uint_t ngx_gate_stats_commit(ngx_shm_zone_t *shm_zone, ngx_shm_zone_t *old,
     ngx_array_t *gates);
 
+/* there is a newer configuration, without gates */
+
+void ngx_gate_stats_retire(ngx_shm_zone_t *shm_zone);
+
 /*
  * This process gets counters of its own; sets gate->counters of every gate.
  * NULL: there are too many processes, and it shares those of process 0.
@@ -86,11 +90,11 @@ ngx_uint_t ngx_gate_stats_waiting(ngx_gate_stats_t *stats,
 /*
  * A trigger is sent by one process at a time, of any generation: the old first
  * worker may still be sending it when the new one starts.  NGX_BUSY: another
- * process is.
+ * process is, and not the one that was deposed because it hung.
  */
 
 ngx_int_t ngx_gate_stats_lock_trigger(ngx_gate_stats_t *stats,
-    ngx_gate_t *gate);
+    ngx_gate_t *gate, ngx_atomic_uint_t deposed);
 void ngx_gate_stats_unlock_trigger(ngx_gate_stats_t *stats, ngx_gate_t *gate);
 
 void ngx_gate_stats_sum(ngx_gate_stats_t *stats, ngx_gate_t *gate,

@@ -8,6 +8,11 @@
 #include <ngx_gate_timers.h>
 
 
+/* ms in one iteration of the event loop: requests are waiting, too */
+
+#define NGX_GATE_TIMERS_BUDGET  5
+
+
 static void ngx_gate_timers_expire(ngx_event_t *ev);
 static void ngx_gate_timers_rearm(ngx_gate_timers_t *timers);
 static ngx_gate_timer_t *ngx_gate_timers_first(ngx_gate_timers_t *timers);
@@ -60,6 +65,7 @@ ngx_gate_timers_del(ngx_gate_timers_t *timers, ngx_gate_timer_t *timer)
 static void
 ngx_gate_timers_expire(ngx_event_t *ev)
 {
+    ngx_msec_t          start;
     ngx_gate_timer_t   *timer;
     ngx_gate_timers_t  *timers;
 
@@ -67,7 +73,11 @@ ngx_gate_timers_expire(ngx_event_t *ev)
 
     timers->expiring = 1;
 
-    for ( ;; ) {
+    ngx_time_update();
+
+    start = ngx_current_msec;
+
+    while (ngx_current_msec - start < NGX_GATE_TIMERS_BUDGET) {
         timer = ngx_gate_timers_first(timers);
 
         if (timer == NULL
@@ -81,6 +91,10 @@ ngx_gate_timers_expire(ngx_event_t *ev)
         ngx_rbtree_delete(&timers->tree, &timer->node);
 
         timer->handler(timer);
+
+        /* the deadline of the next one does not begin in the past */
+
+        ngx_time_update();
     }
 
     timers->expiring = 0;
@@ -115,7 +129,9 @@ ngx_gate_timers_rearm(ngx_gate_timers_t *timers)
     if (timer) {
         delay = (ngx_msec_int_t) (timer->node.key - ngx_current_msec);
 
-        ngx_add_timer(&timers->event, (ngx_msec_t) ngx_max(delay, 0));
+        /* with 0, nginx would expire it in this iteration */
+
+        ngx_add_timer(&timers->event, (ngx_msec_t) ngx_max(delay, 1));
     }
 }
 

@@ -44,7 +44,11 @@ ngx_gate_trigger_delay(ngx_gate_run_t *run)
     record = &run->runner->record;
     prober = run->runner->prober;
 
-    if (ngx_gate_state_is_open(gate, record->latch.state)) {
+    /* a gate that only its deadline has opened still waits for it */
+
+    if (record->latch.state == NGX_GATE_STATE_READY
+        || record->latch.state == NGX_GATE_STATE_DEGRADED)
+    {
         return NGX_GATE_TRIGGER_POLL_OPEN;
     }
 
@@ -58,7 +62,9 @@ ngx_gate_trigger_delay(ngx_gate_run_t *run)
         return NGX_GATE_TRIGGER_POLL;
     }
 
-    if (ngx_gate_stats_lock_trigger(prober->stats, gate) != NGX_OK) {
+    if (ngx_gate_stats_lock_trigger(prober->stats, gate, prober->zone->deposed)
+        != NGX_OK)
+    {
         return NGX_GATE_TRIGGER_POLL;
     }
 
@@ -73,8 +79,12 @@ ngx_gate_trigger_delay(ngx_gate_run_t *run)
 
     record->trigger.last_at = ngx_gate_record_now();
 
-    ngx_gate_zone_publish(gate, record, run->runner->checks);
-    ngx_gate_writer_write_end(&prober->writer);
+    ngx_gate_zone_publish(&prober->writer, gate, record, run->runner->checks);
+
+    if (ngx_gate_prober_write_end(prober) != NGX_OK) {
+        ngx_gate_stats_unlock_trigger(prober->stats, gate);
+        return NGX_GATE_TRIGGER_POLL;
+    }
 
     return 0;
 }
@@ -105,6 +115,12 @@ ngx_gate_trigger_done(ngx_gate_run_t *run)
 
     ngx_gate_stats_unlock_trigger(run->runner->prober->stats, gate);
 
+    ngx_gate_runner_set_dirty(run->runner);
+
+    if (!ngx_gate_writer_owns(&run->runner->prober->writer)) {
+        return;
+    }
+
     before = record->trigger.state;
 
     record->trigger.state = (result->verdict == NGX_GATE_PASSED)
@@ -125,11 +141,9 @@ ngx_gate_trigger_done(ngx_gate_run_t *run)
 
     } else {
         pause = ngx_gate_state_backoff(gate->interval, gate->backoff,
-                                       NGX_GATE_OK, ++run->errors);
+                                       ++run->errors);
         ngx_gate_run_schedule(run, pause);
     }
-
-    ngx_gate_runner_set_dirty(run->runner);
 }
 
 

@@ -8,22 +8,29 @@
 #include <ngx_gate_state.h>
 #include <ngx_gate_zone.h>
 #include <ngx_gate_record.h>
+#include <ngx_gate_process.h>
 #include <ngx_gate_writer.h>
 
 
 /*
- * An owner fits 32 bits, so that every platform can swap it atomically: 22
- * bits of pid (PID_MAX_LIMIT is 2^22), one for "is writing", and the
- * generation, which wraps around and is compared as a serial number.
+ * An owner is one word, which is swapped atomically: the process, one bit for
+ * "is writing", one that changes when an owner is deposed, and the generation,
+ * which wraps around and is compared as a serial number.
  */
 
-#define NGX_GATE_WRITER_PID         0x003fffff
-#define NGX_GATE_WRITER_WRITING     0x00400000
-#define NGX_GATE_WRITER_SHIFT       23
-#define NGX_GATE_WRITER_GENERATION  0x1ff
+#define NGX_GATE_WRITER_WRITING     ((ngx_atomic_uint_t) 0x00400000)
+#define NGX_GATE_WRITER_EPOCH       ((ngx_atomic_uint_t) 0x00800000)
+#define NGX_GATE_WRITER_SHIFT       24
+
+#if (NGX_PTR_SIZE == 8)
+#define NGX_GATE_WRITER_GENERATION  0xffff
+#else
+#define NGX_GATE_WRITER_GENERATION  0xff
+#endif
 
 
-static ngx_uint_t ngx_gate_writer_owner_is_alive(ngx_atomic_uint_t owner);
+static ngx_int_t ngx_gate_writer_depose(ngx_gate_writer_t *writer,
+    ngx_atomic_uint_t owner);
 static ngx_uint_t ngx_gate_writer_is_older(ngx_atomic_uint_t owner,
     ngx_atomic_uint_t identity);
 
@@ -34,10 +41,13 @@ ngx_gate_writer_init(ngx_gate_writer_t *writer, ngx_gate_zone_t *zone,
 {
     writer->zone = zone;
     writer->taken_over = 0;
-    writer->identity = ((ngx_atomic_uint_t)
-                        (generation & NGX_GATE_WRITER_GENERATION)
-                        << NGX_GATE_WRITER_SHIFT)
-                       | ((ngx_atomic_uint_t) ngx_pid & NGX_GATE_WRITER_PID);
+    writer->first = 0;
+    writer->deposed = 0;
+    writer->process = ((ngx_atomic_uint_t)
+                       (generation & NGX_GATE_WRITER_GENERATION)
+                       << NGX_GATE_WRITER_SHIFT)
+                      | ngx_gate_process_self();
+    writer->identity = writer->process;
 }
 
 
@@ -49,51 +59,73 @@ ngx_gate_writer_init(ngx_gate_writer_t *writer, ngx_gate_zone_t *zone,
  */
 
 ngx_int_t
-ngx_gate_writer_claim(ngx_gate_writer_t *writer, ngx_uint_t force)
+ngx_gate_writer_claim(ngx_gate_writer_t *writer, ngx_uint_t hung)
 {
-    ngx_uint_t         taken_over;
-    ngx_atomic_uint_t  owner;
+    ngx_int_t          rc;
+    ngx_uint_t         older;
+    ngx_atomic_uint_t  owner, identity;
 
     owner = writer->zone->owner;
-    taken_over = 0;
+    identity = writer->process | (owner & NGX_GATE_WRITER_EPOCH);
 
-    if (owner == 0 || (owner & ~NGX_GATE_WRITER_WRITING) == writer->identity) {
-        /* void */
+    writer->deposed = 0;
 
-    } else if (ngx_gate_writer_is_older(writer->identity, owner)) {
+    if (owner != 0 && ngx_gate_writer_is_older(identity, owner)) {
         return NGX_DECLINED;
-
-    } else if (ngx_gate_writer_is_older(owner, writer->identity)) {
-
-        if ((owner & NGX_GATE_WRITER_WRITING)
-            && !force
-            && ngx_gate_writer_owner_is_alive(owner))
-        {
-            return NGX_AGAIN;
-        }
-
-        taken_over = 1;
-
-    } else if (ngx_gate_writer_owner_is_alive(owner)
-               && ngx_gate_writer_is_alive(writer->zone))
-    {
-        return NGX_BUSY;
     }
 
-    if (!ngx_atomic_cmp_set(&writer->zone->owner, owner, writer->identity)) {
+    older = (owner != 0 && ngx_gate_writer_is_older(owner, identity));
+
+    if ((owner & ~NGX_GATE_WRITER_WRITING) != identity
+        && ngx_gate_process_is_alive(owner)
+        && (!older || (owner & NGX_GATE_WRITER_WRITING)))
+    {
+        rc = hung ? ngx_gate_writer_depose(writer, owner) : NGX_BUSY;
+
+        if (rc != NGX_OK) {
+            return older ? NGX_AGAIN : rc;
+        }
+
+        identity ^= NGX_GATE_WRITER_EPOCH;
+        writer->deposed = (pid_t) (owner & NGX_GATE_PROCESS_PID);
+    }
+
+    if (!ngx_atomic_cmp_set(&writer->zone->owner, owner, identity)) {
         return NGX_AGAIN;
     }
 
-    writer->taken_over = taken_over;
+    writer->identity = identity;
+    writer->taken_over = older;
+    writer->first = (owner == 0);
 
     return NGX_OK;
 }
 
 
-static ngx_uint_t
-ngx_gate_writer_owner_is_alive(ngx_atomic_uint_t owner)
+/*
+ * Noted before the zone changes hands, since it must not be forgotten when this
+ * process is killed in between.
+ */
+
+static ngx_int_t
+ngx_gate_writer_depose(ngx_gate_writer_t *writer, ngx_atomic_uint_t owner)
 {
-    return ngx_gate_writer_process_is_alive(owner & NGX_GATE_WRITER_PID);
+    ngx_atomic_uint_t  deposed;
+
+    owner &= NGX_GATE_PROCESS_MASK;
+    deposed = writer->zone->deposed;
+
+    if (deposed == owner) {
+        return NGX_OK;
+    }
+
+    if (ngx_gate_process_is_alive(deposed)
+        || !ngx_atomic_cmp_set(&writer->zone->deposed, deposed, owner))
+    {
+        return NGX_BUSY;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -123,7 +155,7 @@ void
 ngx_gate_writer_release(ngx_gate_writer_t *writer)
 {
     (void) ngx_atomic_cmp_set(&writer->zone->owner, writer->identity,
-                              writer->identity & ~NGX_GATE_WRITER_PID);
+                              writer->identity & ~NGX_GATE_PROCESS_MASK);
 }
 
 
@@ -140,25 +172,47 @@ ngx_gate_writer_write_begin(ngx_gate_writer_t *writer)
 }
 
 
-void
+ngx_int_t
 ngx_gate_writer_write_end(ngx_gate_writer_t *writer)
 {
-    (void) ngx_atomic_cmp_set(&writer->zone->owner,
-                              writer->identity | NGX_GATE_WRITER_WRITING,
-                              writer->identity);
+    if (!ngx_atomic_cmp_set(&writer->zone->owner,
+                            writer->identity | NGX_GATE_WRITER_WRITING,
+                            writer->identity))
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_gate_writer_epoch(ngx_gate_writer_t *writer)
+{
+    return (writer->identity & NGX_GATE_WRITER_EPOCH) != 0;
 }
 
 
 pid_t
 ngx_gate_writer_pid(ngx_gate_zone_t *zone)
 {
-    return (pid_t) (zone->owner & NGX_GATE_WRITER_PID);
+    return (pid_t) (zone->owner & NGX_GATE_PROCESS_PID);
 }
 
 
 void
-ngx_gate_writer_touch(ngx_gate_zone_t *zone, ngx_uint_t idle)
+ngx_gate_writer_touch(ngx_gate_writer_t *writer, ngx_uint_t idle)
 {
+    ngx_gate_zone_t    *zone;
+    ngx_atomic_uint_t   process;
+
+    zone = writer->zone;
+    process = writer->process & NGX_GATE_PROCESS_MASK;
+
+    /* an attempt to depose this process has failed */
+
+    (void) ngx_atomic_cmp_set(&zone->deposed, process, 0);
+
     zone->heartbeat = ngx_gate_record_now();
     zone->touched_msec = ngx_current_msec;
     zone->idle = idle;
@@ -173,7 +227,7 @@ ngx_gate_writer_touch(ngx_gate_zone_t *zone, ngx_uint_t idle)
 int64_t
 ngx_gate_writer_heartbeat(ngx_gate_zone_t *zone)
 {
-    if (zone->idle && ngx_gate_writer_owner_is_alive(zone->owner)) {
+    if (zone->idle && ngx_gate_process_is_alive(zone->owner)) {
         return ngx_gate_record_now();
     }
 
@@ -187,17 +241,10 @@ ngx_gate_writer_is_alive(ngx_gate_zone_t *zone)
     ngx_msec_int_t  age;
 
     if (zone->idle) {
-        return ngx_gate_writer_owner_is_alive(zone->owner);
+        return ngx_gate_process_is_alive(zone->owner);
     }
 
     age = (ngx_msec_int_t) (ngx_current_msec - zone->touched_msec);
 
     return age < NGX_GATE_WRITER_TIMEOUT;
-}
-
-
-ngx_uint_t
-ngx_gate_writer_process_is_alive(ngx_atomic_uint_t pid)
-{
-    return pid && (kill((pid_t) pid, 0) == 0 || ngx_errno != ESRCH);
 }

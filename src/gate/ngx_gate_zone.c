@@ -8,6 +8,7 @@
 #include <ngx_gate.h>
 #include <ngx_gate_state.h>
 #include <ngx_gate_zone.h>
+#include <ngx_gate_writer.h>
 #include <ngx_gate_json.h>
 #include <ngx_gate_html.h>
 
@@ -16,13 +17,22 @@ static ngx_int_t ngx_gate_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 static size_t ngx_gate_zone_size(ngx_array_t *gates);
 static void ngx_gate_zone_layout(ngx_gate_zone_t *zone, ngx_array_t *gates);
 static u_char *ngx_gate_zone_layout_gate(ngx_gate_t *gate, u_char *p);
+static ngx_uint_t ngx_gate_zone_is_lost(ngx_gate_writer_t *writer);
+static void ngx_gate_zone_swap(ngx_atomic_t *published, ngx_atomic_uint_t n,
+    ngx_uint_t open);
+static void ngx_gate_zone_fence_word(ngx_gate_writer_t *writer,
+    ngx_atomic_t *published);
 
 
 #define ngx_gate_zone_align(size)                                             \
     ngx_align(size, sizeof(ngx_gate_counters_t))
 
-#define ngx_gate_zone_event(shared, n)                                        \
-    (&(shared)->history[(n) % (NGX_GATE_HISTORY + 1)])
+#define ngx_gate_zone_event(record, n)                                        \
+    (&(record)->events[(n) % NGX_GATE_HISTORY])
+
+/* slot 0 is current and slot 2 avoided */
+
+#define NGX_GATE_ZONE_NEW    (2 << 3)
 
 
 ngx_shm_zone_t *
@@ -89,7 +99,7 @@ ngx_gate_zone_size(ngx_array_t *gates)
     for (i = 0; i < gates->nelts; i++) {
         size += ngx_gate_zone_align(gate[i].checks.nelts
                                     * sizeof(ngx_gate_check_shared_t))
-                + 2 * ngx_gate_zone_align(
+                + NGX_GATE_ZONE_SLOTS * ngx_gate_zone_align(
                                        ngx_gate_json_size(&gate[i])
                                        + NGX_GATE_HEADER_MAX
                                        + ngx_gate_html_fragment_size(&gate[i]));
@@ -176,6 +186,8 @@ ngx_gate_zone_layout_gate(ngx_gate_t *gate, u_char *p)
 
     shared = gate->shared;
 
+    shared->published = NGX_GATE_ZONE_NEW;
+
     shared->name_len = gate->name.len;
     ngx_memcpy(shared->name, gate->name.data, gate->name.len);
 
@@ -188,6 +200,8 @@ ngx_gate_zone_layout_gate(ngx_gate_t *gate, u_char *p)
     p += ngx_gate_zone_align(shared->nchecks * sizeof(ngx_gate_check_shared_t));
 
     for (i = 0; i < shared->nchecks; i++) {
+        shared->checks[i].published = NGX_GATE_ZONE_NEW;
+
         ngx_memcpy(shared->checks[i].digest,
                    ngx_gate_check_at(gate, i)->digest, 16);
     }
@@ -196,7 +210,7 @@ ngx_gate_zone_layout_gate(ngx_gate_t *gate, u_char *p)
         ngx_memcpy(shared->trigger_digest, gate->trigger->digest, 16);
     }
 
-    for (i = 0; i < 2; i++) {
+    for (i = 0; i < NGX_GATE_ZONE_SLOTS; i++) {
         shared->bodies[i] = p;
         p += ngx_gate_zone_align(shared->json_size + NGX_GATE_HEADER_MAX
                                  + shared->html_size);
@@ -262,14 +276,19 @@ ngx_gate_zone_keep_memory(ngx_shm_zone_t *old)
 
 
 void
-ngx_gate_zone_publish_check(ngx_gate_check_shared_t *shared,
-    ngx_gate_check_record_t *record)
+ngx_gate_zone_publish_check(ngx_gate_writer_t *writer,
+    ngx_gate_check_shared_t *shared, ngx_gate_check_record_t *record)
 {
     ngx_atomic_uint_t         n;
     ngx_gate_check_record_t  *to;
 
-    n = shared->published + 1;
-    to = &shared->records[n & 1];
+    n = shared->published;
+
+    if (ngx_gate_zone_is_lost(writer)) {
+        return;
+    }
+
+    to = &shared->records[ngx_gate_zone_free(n)];
 
     /* the message is mostly shorter than the room for it */
 
@@ -279,20 +298,18 @@ ngx_gate_zone_publish_check(ngx_gate_check_shared_t *shared,
                sizeof(ngx_gate_check_record_t)
                - offsetof(ngx_gate_check_record_t, status));
 
-    ngx_memory_barrier();
-
-    shared->published = n;
+    ngx_gate_zone_swap(&shared->published, n, 0);
 }
 
 
 /* renders, too: the bodies belong to the record */
 
 void
-ngx_gate_zone_publish(ngx_gate_t *gate, ngx_gate_record_t *record,
-    ngx_gate_check_record_t *checks)
+ngx_gate_zone_publish(ngx_gate_writer_t *writer, ngx_gate_t *gate,
+    ngx_gate_record_t *record, ngx_gate_check_record_t *checks)
 {
     u_char             *p, *start;
-    ngx_uint_t          open;
+    ngx_uint_t          slot;
     ngx_atomic_uint_t   n;
     ngx_gate_report_t   report;
     ngx_gate_shared_t  *shared;
@@ -303,9 +320,15 @@ ngx_gate_zone_publish(ngx_gate_t *gate, ngx_gate_record_t *record,
     report.record = record;
     report.checks = checks;
 
-    n = shared->published + 1;
+    n = shared->published;
 
-    start = shared->bodies[n & 1];
+    if (ngx_gate_zone_is_lost(writer)) {
+        return;
+    }
+
+    slot = ngx_gate_zone_free(n);
+
+    start = shared->bodies[slot];
     p = ngx_gate_json_gate(start, start + shared->json_size, &report);
     record->json_len = p - start;
 
@@ -318,53 +341,116 @@ ngx_gate_zone_publish(ngx_gate_t *gate, ngx_gate_record_t *record,
     p = ngx_gate_html_fragment(start, start + shared->html_size, &report);
     record->html_len = p - start;
 
-    ngx_memcpy(&shared->records[n & 1], record, sizeof(ngx_gate_record_t));
+    ngx_memcpy(&shared->records[slot], record, sizeof(ngx_gate_record_t));
 
-    /*
-     * A reader that finds the gate closed, and then a record that is open,
-     * finds the gate open when it looks again.
-     */
+    ngx_gate_zone_swap(&shared->published, n,
+                       ngx_gate_state_is_open(gate, record->latch.state));
+}
 
-    open = ngx_gate_state_is_open(gate, record->latch.state);
+
+/*
+ * Asked after "published" has been read: if it is lost between this and the
+ * swap, the new owner avoids the slot and counts "published" up.
+ */
+
+static ngx_uint_t
+ngx_gate_zone_is_lost(ngx_gate_writer_t *writer)
+{
+    ngx_memory_barrier();
+
+    return writer && !ngx_gate_writer_owns(writer);
+}
+
+
+/* the slot that was free is filled, and becomes the current one */
+
+static void
+ngx_gate_zone_swap(ngx_atomic_t *published, ngx_atomic_uint_t n,
+    ngx_uint_t open)
+{
+    ngx_atomic_uint_t  next;
+
+    next = n & ~(ngx_atomic_uint_t) (NGX_GATE_ZONE_OPEN|NGX_GATE_ZONE_CURRENT);
+    next |= ngx_gate_zone_free(n) << 1;
+    next |= open ? NGX_GATE_ZONE_OPEN : 0;
+    next += NGX_GATE_ZONE_COUNT;
 
     ngx_memory_barrier();
 
-    if (open) {
-        shared->open = 1;
-        ngx_memory_barrier();
-    }
-
-    shared->published = n;
-
-    if (!open) {
-        ngx_memory_barrier();
-        shared->open = 0;
-    }
+    (void) ngx_atomic_cmp_set(published, n, next);
 }
 
 
 void
-ngx_gate_zone_add_event(ngx_gate_shared_t *shared, ngx_gate_state_e state,
+ngx_gate_zone_fence(ngx_gate_writer_t *writer)
+{
+    ngx_uint_t          i, n;
+    ngx_gate_shared_t  *shared;
+
+    for (i = 0; i < writer->zone->ngates; i++) {
+        shared = &writer->zone->gates[i];
+
+        ngx_gate_zone_fence_word(writer, &shared->published);
+
+        for (n = 0; n < shared->nchecks; n++) {
+            ngx_gate_zone_fence_word(writer, &shared->checks[n].published);
+        }
+    }
+}
+
+
+/*
+ * After one writer has been deposed, it may hang in the slot that was free.
+ * The one that was avoided is then free: a writer is deposed only when the one
+ * that was deposed before has ended.
+ */
+
+static void
+ngx_gate_zone_fence_word(ngx_gate_writer_t *writer, ngx_atomic_t *published)
+{
+    ngx_atomic_uint_t  n, next, epoch;
+
+    epoch = ngx_gate_writer_epoch(writer) ? NGX_GATE_ZONE_EPOCH : 0;
+
+    do {
+        n = *published;
+
+        if (ngx_gate_zone_is_lost(writer)) {
+            return;
+        }
+
+        next = n;
+
+        if ((n & NGX_GATE_ZONE_EPOCH) != epoch) {
+            next &= ~(ngx_atomic_uint_t) NGX_GATE_ZONE_AVOIDED;
+            next |= ngx_gate_zone_free(n) << 3;
+            next ^= NGX_GATE_ZONE_EPOCH;
+        }
+
+        next += NGX_GATE_ZONE_COUNT;
+
+    } while (!ngx_atomic_cmp_set(published, n, next));
+}
+
+
+void
+ngx_gate_zone_add_event(ngx_gate_record_t *record, ngx_gate_state_e state,
     int64_t at)
 {
     ngx_gate_zone_event_t  *event;
 
-    if (shared->nevents) {
-        event = ngx_gate_zone_event(shared, shared->nevents - 1);
-
-        if (event->state == state) {
-            return;
-        }
+    if (record->nevents
+        && ngx_gate_zone_event(record, record->nevents - 1)->state == state)
+    {
+        return;
     }
 
-    event = ngx_gate_zone_event(shared, shared->nevents);
+    event = ngx_gate_zone_event(record, record->nevents);
 
     event->at = at;
     event->state = state;
 
-    ngx_memory_barrier();
-
-    shared->nevents++;
+    record->nevents++;
 }
 
 
@@ -378,7 +464,7 @@ ngx_gate_zone_read_check(ngx_gate_check_shared_t *shared,
         n = shared->published;
         ngx_memory_barrier();
 
-        *record = shared->records[n & 1];
+        *record = shared->records[ngx_gate_zone_current(n)];
         ngx_memory_barrier();
 
     } while (n != shared->published);
@@ -394,7 +480,7 @@ ngx_gate_zone_read(ngx_gate_shared_t *shared, ngx_gate_record_t *record)
         n = shared->published;
         ngx_memory_barrier();
 
-        *record = shared->records[n & 1];
+        *record = shared->records[ngx_gate_zone_current(n)];
         ngx_memory_barrier();
 
     } while (n != shared->published);
@@ -406,6 +492,7 @@ ngx_gate_zone_read_refusal(ngx_gate_shared_t *shared,
     ngx_gate_refusal_t *refusal, ngx_gate_refusal_body_e type, u_char *p)
 {
     size_t              before;
+    ngx_uint_t          slot;
     ngx_gate_record_t  *record;
     ngx_atomic_uint_t   n;
 
@@ -413,7 +500,8 @@ ngx_gate_zone_read_refusal(ngx_gate_shared_t *shared,
         n = shared->published;
         ngx_memory_barrier();
 
-        record = &shared->records[n & 1];
+        slot = ngx_gate_zone_current(n);
+        record = &shared->records[slot];
 
         refusal->state = record->latch.state;
         refusal->retry_after = record->retry_after;
@@ -429,7 +517,7 @@ ngx_gate_zone_read_refusal(ngx_gate_shared_t *shared,
             refusal->body.len = ngx_min(record->html_len, shared->html_size);
         }
 
-        ngx_memcpy(p, shared->bodies[n & 1] + before,
+        ngx_memcpy(p, shared->bodies[slot] + before,
                    refusal->header.len + refusal->body.len);
 
         ngx_memory_barrier();
@@ -450,25 +538,17 @@ ngx_gate_zone_read_refusal(ngx_gate_shared_t *shared,
 /* oldest first; returns how many */
 
 ngx_uint_t
-ngx_gate_zone_read_events(ngx_gate_shared_t *shared,
+ngx_gate_zone_read_events(ngx_gate_record_t *record,
     ngx_gate_zone_event_t *events)
 {
-    ngx_uint_t         i, first;
-    ngx_atomic_uint_t  n;
+    ngx_uint_t  i, first;
 
-    do {
-        n = shared->nevents;
-        ngx_memory_barrier();
+    first = (record->nevents > NGX_GATE_HISTORY)
+            ? record->nevents - NGX_GATE_HISTORY : 0;
 
-        first = (n > NGX_GATE_HISTORY) ? n - NGX_GATE_HISTORY : 0;
+    for (i = first; i < record->nevents; i++) {
+        events[i - first] = *ngx_gate_zone_event(record, i);
+    }
 
-        for (i = first; i < n; i++) {
-            events[i - first] = *ngx_gate_zone_event(shared, i);
-        }
-
-        ngx_memory_barrier();
-
-    } while (n != shared->nevents);
-
-    return n - first;
+    return record->nevents - first;
 }

@@ -4,10 +4,17 @@
  * workers read.  One writer at a time, which has to own the zone; readers
  * take no lock.
  *
- * A record is kept twice.  "published" counts its publications, and the low
- * bit says which of the two is current; the writer fills the other one and
- * then counts up.  So a writer killed in the middle leaves the last whole
- * one, and a reader that copied while the count moved copies again.
+ * A record has three slots, and a word, "published", that tells all about them:
+ * which slot is current, which one is avoided, whether the gate is open, and a
+ * count of publications.  The writer fills the slot that is neither, and then
+ * swaps the word, if it still has the value from before.  So a writer killed in
+ * the middle leaves the last whole record, and a reader that copied while the
+ * word changed copies again.
+ *
+ * A writer that hangs in the middle of a write may go on with it when another
+ * one has taken its place.  That one avoids its slot in all records
+ * (ngx_gate_zone_fence()), and by counting each word up makes it fail to
+ * publish.
  */
 
 
@@ -26,9 +33,36 @@
 #define NGX_GATE_DURATION_MAX  0x1fffffff    /* us, fits beside a verdict */
 
 
+#define NGX_GATE_ZONE_SLOTS          3
+
+/* the word "published", from the lowest bit on */
+
+#define NGX_GATE_ZONE_OPEN           0x01
+#define NGX_GATE_ZONE_CURRENT        0x06
+#define NGX_GATE_ZONE_AVOIDED        0x18
+#define NGX_GATE_ZONE_EPOCH          0x20    /* of the writer: when it differs,
+                                                one was deposed since */
+#define NGX_GATE_ZONE_COUNT          0x40
+
+#define ngx_gate_zone_current(n)     (((n) & NGX_GATE_ZONE_CURRENT) >> 1)
+#define ngx_gate_zone_avoided(n)     (((n) & NGX_GATE_ZONE_AVOIDED) >> 3)
+#define ngx_gate_zone_free(n)                                                 \
+    (3 - ngx_gate_zone_current(n) - ngx_gate_zone_avoided(n))
+
+/* all that an open gate costs */
+
+#define ngx_gate_zone_is_open(shared)                                         \
+    ((shared)->published & NGX_GATE_ZONE_OPEN)
+
+
+/* in ngx_gate_writer.h */
+
+typedef struct ngx_gate_writer_s  ngx_gate_writer_t;
+
+
 typedef struct {
     ngx_atomic_t              published;
-    ngx_gate_check_record_t   records[2];
+    ngx_gate_check_record_t   records[NGX_GATE_ZONE_SLOTS];
 
     u_char                    digest[16];
     uint32_t                  failures[NGX_GATE_REASONS];
@@ -44,6 +78,12 @@ typedef enum {
     NGX_GATE_TRIGGER_RETRYING,
     NGX_GATE_TRIGGER_SUCCEEDED
 } ngx_gate_trigger_e;
+
+
+typedef struct {
+    int64_t                   at;
+    ngx_uint_t                state;
+} ngx_gate_zone_event_t;
 
 
 typedef struct {
@@ -80,29 +120,20 @@ typedef struct {
     size_t                    json_len;
     size_t                    header_len;
     size_t                    html_len;
+
+    ngx_uint_t                nevents;      /* ever; the last 64 are kept */
+    ngx_gate_zone_event_t     events[NGX_GATE_HISTORY];
 } ngx_gate_record_t;
 
 
-typedef struct {
-    int64_t                   at;
-    ngx_uint_t                state;
-} ngx_gate_zone_event_t;
-
-
 struct ngx_gate_shared_s {
-    ngx_atomic_t              open;         /* all that an open gate costs */
-
     ngx_atomic_t              published;
-    ngx_gate_record_t         records[2];
-    u_char                   *bodies[2];
+    ngx_gate_record_t         records[NGX_GATE_ZONE_SLOTS];
+    u_char                   *bodies[NGX_GATE_ZONE_SLOTS];
     size_t                    json_size;
     size_t                    html_size;
 
     ngx_atomic_t              requested;    /* a request met the closed gate */
-
-    /* ever; the last 64 are kept, and one place is for the next */
-    ngx_atomic_t              nevents;
-    ngx_gate_zone_event_t     history[NGX_GATE_HISTORY + 1];
 
     ngx_uint_t                nchecks;
     ngx_gate_check_shared_t  *checks;
@@ -115,10 +146,13 @@ struct ngx_gate_shared_s {
 
 typedef struct {
     ngx_atomic_t              owner;        /* see ngx_gate_writer.h */
+    ngx_atomic_t              deposed;      /* the last process that hung */
     ngx_atomic_t              changes;      /* of any gate's state, ever */
     volatile int64_t          heartbeat;    /* ms since the epoch */
     ngx_atomic_t              touched_msec; /* the same by ngx_current_msec */
     ngx_atomic_t              idle;         /* all is latched: no heartbeats */
+    ngx_msec_t                created_msec; /* the times of new gates, until
+                                               the first owner sets them */
     uint32_t                  id;           /* tells it from other zones */
 
     ngx_uint_t                ngates;
@@ -144,11 +178,21 @@ ngx_int_t ngx_gate_zone_keep_memory(ngx_shm_zone_t *old);
 
 /* writers */
 
-void ngx_gate_zone_publish_check(ngx_gate_check_shared_t *shared,
-    ngx_gate_check_record_t *record);
-void ngx_gate_zone_publish(ngx_gate_t *gate, ngx_gate_record_t *record,
-    ngx_gate_check_record_t *checks);
-void ngx_gate_zone_add_event(ngx_gate_shared_t *shared, ngx_gate_state_e state,
+/*
+ * Do nothing if the writer does not own the zone any more; NULL is the writer
+ * of a new zone, before there is an owner.
+ */
+
+void ngx_gate_zone_publish_check(ngx_gate_writer_t *writer,
+    ngx_gate_check_shared_t *shared, ngx_gate_check_record_t *record);
+void ngx_gate_zone_publish(ngx_gate_writer_t *writer, ngx_gate_t *gate,
+    ngx_gate_record_t *record, ngx_gate_check_record_t *checks);
+
+/* a new owner, before it reads: earlier ones cannot publish any more */
+
+void ngx_gate_zone_fence(ngx_gate_writer_t *writer);
+
+void ngx_gate_zone_add_event(ngx_gate_record_t *record, ngx_gate_state_e state,
     int64_t at);
 
 /* readers */
@@ -156,12 +200,12 @@ void ngx_gate_zone_add_event(ngx_gate_shared_t *shared, ngx_gate_state_e state,
 /* for one word of it; more than that is to be copied by ngx_gate_zone_read() */
 
 #define ngx_gate_zone_published(shared)                                       \
-    (&(shared)->records[(shared)->published & 1])
+    (&(shared)->records[ngx_gate_zone_current((shared)->published)])
 
 void ngx_gate_zone_read_check(ngx_gate_check_shared_t *shared,
     ngx_gate_check_record_t *record);
 void ngx_gate_zone_read(ngx_gate_shared_t *shared, ngx_gate_record_t *record);
-ngx_uint_t ngx_gate_zone_read_events(ngx_gate_shared_t *shared,
+ngx_uint_t ngx_gate_zone_read_events(ngx_gate_record_t *record,
     ngx_gate_zone_event_t *events);
 
 /*

@@ -17,6 +17,7 @@
 #include <ngx_gate_conf.h>
 #include <ngx_gate_zone.h>
 #include <ngx_gate_stats.h>
+#include <ngx_gate_wake.h>
 #include <ngx_gate_prober.h>
 
 
@@ -49,6 +50,8 @@ typedef struct {
     ngx_shm_zone_t             *stats;
     ngx_resolver_t             *resolver;
     ngx_uint_t                  used;       /* by some location */
+    ngx_array_t                 lists;      /* of ngx_http_gate_list_t * */
+    ngx_array_t                 holds;      /* of ngx_http_gate_mark_t * */
     ngx_uint_t                  generation; /* of this configuration */
 
     /* of this process */
@@ -59,6 +62,7 @@ typedef struct {
     ngx_uint_t                  nheld;
     ngx_event_t                 poll_event; /* while requests are held */
     ngx_atomic_uint_t           seen_changes;
+    ngx_connection_t           *wake;       /* NULL: the timer polls alone */
 } ngx_http_gate_main_conf_t;
 
 
@@ -81,12 +85,34 @@ typedef struct {
     ngx_str_t                   file;
     ngx_uint_t                  line;
     ngx_gate_t                **gates;      /* ends in NULL */
+    ngx_uint_t                  shows;      /* of init_status */
 } ngx_http_gate_list_t;
 
 
+/* a directive, and whether it is in force where there is a gate */
+
 typedef struct {
+    ngx_str_t                   file;
+    ngx_uint_t                  line;
+    ngx_uint_t                  used;
+} ngx_http_gate_mark_t;
+
+
+/* a value of $init_gate_decision that tells which location was passed */
+
+typedef struct ngx_http_gate_loc_conf_s  ngx_http_gate_loc_conf_t;
+
+typedef struct {
+    u_char                      text[8];
+    ngx_http_gate_loc_conf_t   *conf;
+} ngx_http_gate_passed_t;
+
+
+struct ngx_http_gate_loc_conf_s {
     ngx_gate_t                **gates;      /* that requests need, or NULL */
     ngx_int_t                   decision;   /* index of a variable */
+    ngx_http_variable_value_t   passed_value;
+    ngx_http_gate_passed_t      passed;
 
     ngx_http_gate_list_t       *gate_list;       /* of init_gate */
     ngx_http_gate_list_t       *status_list;     /* init_status, init_ready */
@@ -95,6 +121,7 @@ typedef struct {
 
     ngx_msec_t                  hold;       /* 0: off */
     ngx_uint_t                  hold_max;   /* 0: the default */
+    ngx_http_gate_mark_t       *hold_mark;
     ngx_uint_t                  response;
     time_t                      retry_after;
 
@@ -103,7 +130,7 @@ typedef struct {
 
     ngx_uint_t                  format;
     ngx_flag_t                  details;
-} ngx_http_gate_loc_conf_t;
+};
 
 
 /* of a request that met a closed gate */
@@ -115,6 +142,7 @@ typedef struct {
     ngx_gate_t                 *gate;       /* the one that was closed */
     ngx_http_gate_loc_conf_t   *passed_conf;     /* of the location it passed */
     ngx_http_gate_held_t       *entry;
+    ngx_array_t                *counted;    /* where, see ..._gate_count.c */
     ngx_msec_t                  start_msec;
     ngx_msec_t                  held_msec;
     unsigned                    queued:1;
@@ -133,6 +161,12 @@ struct ngx_http_gate_held_s {
 
 /* conf */
 
+void ngx_http_gate_warn(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf);
+void ngx_http_gate_warn_beside(ngx_conf_t *cf,
+    ngx_http_gate_loc_conf_t *glcf);
+
+char *ngx_http_gate_conf_check(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_gate_conf_init_gate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_gate_conf_init_hold(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -153,6 +187,8 @@ ngx_int_t ngx_http_gate_conf_resolve_list(ngx_conf_t *cf,
 /* handler */
 
 ngx_int_t ngx_http_gate_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_gate_handler_pass(ngx_http_request_t *r,
+    ngx_http_gate_loc_conf_t *glcf);
 
 /* ctx */
 
@@ -171,11 +207,21 @@ void ngx_http_gate_closed_resume(ngx_http_gate_ctx_t *ctx);
 /* hold */
 
 void ngx_http_gate_hold_init(ngx_http_gate_main_conf_t *gmcf, ngx_log_t *log);
+void ngx_http_gate_hold_stop(ngx_http_gate_main_conf_t *gmcf);
 void ngx_http_gate_hold_end_all(ngx_http_gate_main_conf_t *gmcf);
 ngx_msec_int_t ngx_http_gate_hold_time_left(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx, ngx_gate_t *gate);
 ngx_int_t ngx_http_gate_hold_request(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx, ngx_msec_t time_left);
+
+/* count */
+
+ngx_int_t ngx_http_gate_count_redirected(ngx_http_request_t *r,
+    ngx_http_gate_loc_conf_t *glcf);
+ngx_int_t ngx_http_gate_count_passed(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx, ngx_http_gate_loc_conf_t *glcf);
+void ngx_http_gate_count_withdraw(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx, ngx_http_gate_loc_conf_t *glcf);
 
 /* response */
 

@@ -24,7 +24,7 @@ ngx_gate_t *
 ngx_http_gate_closed_find(ngx_gate_t **gates)
 {
     for ( /* void */ ; *gates; gates++) {
-        if (!(*gates)->shared->open) {
+        if (!ngx_gate_zone_is_open((*gates)->shared)) {
             return *gates;
         }
     }
@@ -41,6 +41,10 @@ ngx_http_gate_closed_handler(ngx_http_request_t *r,
     ngx_gate_state_e      state;
     ngx_msec_int_t        time_left;
     ngx_http_gate_ctx_t  *ctx;
+
+    if (r->post_action) {
+        return NGX_DECLINED;
+    }
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_init_gate_module);
 
@@ -61,11 +65,19 @@ ngx_http_gate_closed_handler(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    state = ngx_gate_zone_published(gate->shared)->latch.state;
+    for ( ;; ) {
+        state = ngx_gate_zone_published(gate->shared)->latch.state;
 
-    if (ngx_gate_state_is_open(gate, state)) {
+        if (!ngx_gate_state_is_open(gate, state)) {
+            break;
+        }
+
         /* it has opened just now */
-        return ngx_http_gate_handler(r);
+
+        gate = ngx_http_gate_closed_find(glcf->gates);
+        if (gate == NULL) {
+            return ngx_http_gate_handler_pass(r, glcf);
+        }
     }
 
     ctx->gate = gate;
@@ -99,7 +111,6 @@ void
 ngx_http_gate_closed_resume(ngx_http_gate_ctx_t *ctx)
 {
     ngx_gate_t                 *closed;
-    ngx_gate_t                **gate;
     ngx_http_request_t         *r;
     ngx_http_gate_loc_conf_t   *glcf;
 
@@ -115,15 +126,14 @@ ngx_http_gate_closed_resume(ngx_http_gate_ctx_t *ctx)
         return;
     }
 
+    if (ngx_http_gate_count_passed(r, ctx, glcf) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
     ctx->passed_conf = glcf;
 
     r->variables[glcf->decision] = ngx_http_gate_closed_held_passed;
-
-    for (gate = glcf->gates; *gate; gate++) {
-        (void) ngx_atomic_fetch_add(*gate == ctx->gate
-                                    ? &(*gate)->counters->held_passed
-                                    : &(*gate)->counters->passed, 1);
-    }
 
     ngx_http_core_run_phases(r);
 }
@@ -134,6 +144,10 @@ ngx_http_gate_closed_refuse(ngx_http_request_t *r,
     ngx_http_gate_loc_conf_t *glcf, ngx_http_gate_ctx_t *ctx)
 {
     ctx->refused = 1;
+
+    if (r->internal) {
+        ngx_http_gate_count_withdraw(r, ctx, glcf);
+    }
 
     if (ctx->was_held) {
         r->variables[glcf->decision] = ngx_http_gate_closed_held_refused;

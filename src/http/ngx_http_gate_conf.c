@@ -5,8 +5,12 @@
 
 
 #include <ngx_http_gate.h>
+#include <ngx_gate_mistake.h>
+#include <ngx_gate_word.h>
 
 
+static ngx_int_t ngx_http_gate_conf_add_mark(ngx_conf_t *cf,
+    ngx_http_gate_loc_conf_t *glcf);
 static ngx_int_t ngx_http_gate_conf_escape(ngx_conf_t *cf, ngx_str_t *dst,
     u_char *src, size_t len);
 static ngx_int_t ngx_http_gate_conf_status_param(
@@ -16,6 +20,9 @@ static ngx_int_t ngx_http_gate_conf_add_name(ngx_http_gate_list_t *list,
     ngx_str_t *name);
 static ngx_int_t ngx_http_gate_conf_resolve_names(ngx_conf_t *cf,
     ngx_http_gate_main_conf_t *gmcf, ngx_http_gate_list_t *list);
+static void ngx_http_gate_conf_unknown_name(ngx_conf_t *cf,
+    ngx_http_gate_main_conf_t *gmcf, ngx_http_gate_list_t *list,
+    ngx_str_t *name);
 
 
 static ngx_conf_enum_t  ngx_http_gate_conf_responses[] = {
@@ -34,6 +41,15 @@ ngx_conf_enum_t  ngx_http_gate_conf_formats[] = {
     { ngx_string("prometheus"), NGX_HTTP_GATE_FORMAT_PROMETHEUS },
     { ngx_null_string, 0 }
 };
+
+
+/* so that the message is not "unknown directive" */
+
+char *
+ngx_http_gate_conf_check(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    return "is allowed only in \"init_checks NAME { ... }\"";
+}
 
 
 char *
@@ -66,6 +82,14 @@ ngx_http_gate_conf_init_gate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "\"off\" is allowed in \"init_gate\" "
                                "directive only alone");
+            return NGX_CONF_ERROR;
+        }
+
+        if (ngx_strchr(value[i].data, '$')) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid name \"%V\" in \"init_gate\" "
+                               "directive: variables are not supported",
+                               &value[i]);
             return NGX_CONF_ERROR;
         }
 
@@ -117,6 +141,10 @@ ngx_http_gate_conf_init_hold(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (ngx_http_gate_conf_add_mark(cf, glcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     glcf->hold = (ngx_msec_t) n;
     glcf->hold_max = 0;
 
@@ -139,6 +167,33 @@ ngx_http_gate_conf_init_hold(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                        &value[2]);
 
     return NGX_CONF_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_gate_conf_add_mark(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *glcf)
+{
+    ngx_http_gate_mark_t       **slot;
+    ngx_http_gate_main_conf_t   *gmcf;
+
+    gmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_init_gate_module);
+
+    slot = ngx_array_push(&gmcf->holds);
+    if (slot == NULL) {
+        return NGX_ERROR;
+    }
+
+    *slot = ngx_pcalloc(cf->pool, sizeof(ngx_http_gate_mark_t));
+    if (*slot == NULL) {
+        return NGX_ERROR;
+    }
+
+    (*slot)->file = cf->conf_file->file.name;
+    (*slot)->line = cf->conf_file->line;
+
+    glcf->hold_mark = *slot;
+
+    return NGX_OK;
 }
 
 
@@ -222,7 +277,7 @@ ngx_http_gate_conf_init_page(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_gate_loc_conf_t *glcf = conf;
 
     size_t       len;
-    ngx_str_t   *value, *dst;
+    ngx_str_t    word, *value, *dst;
     ngx_uint_t   i;
 
     if (glcf->page_title.data || glcf->page_message.data) {
@@ -244,6 +299,17 @@ ngx_http_gate_conf_init_page(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         } else {
             dst = NULL;
             len = 0;
+        }
+
+        word.data = value[i].data + len;
+        word.len = value[i].len - len;
+
+        if (dst && ngx_gate_mistake_is_quoted(&word)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\" in \"init_page\" "
+                               "directive: the quotes go around the whole "
+                               "argument, as in \"title=TEXT\"", &value[i]);
+            return NGX_CONF_ERROR;
         }
 
         if (dst == NULL || dst->data || value[i].len == len) {
@@ -302,6 +368,8 @@ ngx_http_gate_conf_init_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (glcf->status_list == NULL) {
         return NGX_CONF_ERROR;
     }
+
+    glcf->status_list->shows = 1;
 
     value = cf->args->elts;
 
@@ -430,12 +498,19 @@ ngx_http_gate_conf_init_ready(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static ngx_http_gate_list_t *
 ngx_http_gate_conf_create_list(ngx_conf_t *cf)
 {
-    ngx_http_gate_list_t  *list;
+    ngx_http_gate_list_t       *list, **slot;
+    ngx_http_gate_main_conf_t  *gmcf;
+
+    gmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_init_gate_module);
 
     list = ngx_pcalloc(cf->pool, sizeof(ngx_http_gate_list_t));
-    if (list == NULL) {
+    slot = ngx_array_push(&gmcf->lists);
+
+    if (list == NULL || slot == NULL) {
         return NULL;
     }
+
+    *slot = list;
 
     list->names = ngx_array_create(cf->pool, 2, sizeof(ngx_str_t));
     if (list->names == NULL) {
@@ -516,10 +591,7 @@ ngx_http_gate_conf_resolve_names(ngx_conf_t *cf,
         list->gates[i] = ngx_gate_conf_find(&gmcf->gates, &name[i]);
 
         if (list->gates[i] == NULL) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "unknown init gate \"%V\", there is no "
-                          "\"init_checks %V\" in %V:%ui",
-                          &name[i], &name[i], &list->file, list->line);
+            ngx_http_gate_conf_unknown_name(cf, gmcf, list, &name[i]);
             return NGX_ERROR;
         }
 
@@ -534,4 +606,42 @@ ngx_http_gate_conf_resolve_names(ngx_conf_t *cf,
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_gate_conf_unknown_name(ngx_conf_t *cf,
+    ngx_http_gate_main_conf_t *gmcf, ngx_http_gate_list_t *list,
+    ngx_str_t *name)
+{
+    ngx_uint_t        i;
+    ngx_gate_t       *gate;
+    ngx_gate_word_t   w;
+
+    if (ngx_strcmp(name->data, "verbose") == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "unknown init gate \"verbose\", which is an argument of "
+                      "requests, as in \"/ready?verbose\", in %V:%ui",
+                      &list->file, list->line);
+        return;
+    }
+
+    gate = gmcf->gates.gates.elts;
+
+    ngx_gate_word_init(&w, name);
+
+    for (i = 0; i < gmcf->gates.gates.nelts; i++) {
+        ngx_gate_word_try(&w, &gate[i].name);
+    }
+
+    if (w.nearest) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "unknown init gate \"%V\" (did you mean \"%V\"?) "
+                      "in %V:%ui", name, w.nearest, &list->file, list->line);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "unknown init gate \"%V\", there is no \"init_checks %V\" "
+                  "in %V:%ui", name, name, &list->file, list->line);
 }

@@ -53,6 +53,7 @@ ngx_http_gate_ctx_create(ngx_http_request_t *r)
     ctx->gate = NULL;
     ctx->passed_conf = NULL;
     ctx->entry = NULL;
+    ctx->counted = NULL;
     ctx->start_msec = ngx_current_msec;
     ctx->held_msec = 0;
     ctx->queued = 0;

@@ -7,8 +7,8 @@
 #include <ngx_http_gate.h>
 
 
-static ngx_http_variable_value_t  ngx_http_gate_handler_passed =
-    ngx_http_variable("passed");
+static ngx_inline ngx_int_t ngx_http_gate_handler_count(ngx_http_request_t *r,
+    ngx_http_gate_loc_conf_t *glcf);
 
 
 /*
@@ -20,9 +20,8 @@ static ngx_http_variable_value_t  ngx_http_gate_handler_passed =
 ngx_int_t
 ngx_http_gate_handler(ngx_http_request_t *r)
 {
-    ngx_gate_t                 **gate;
-    ngx_http_gate_loc_conf_t    *glcf;
-    ngx_http_variable_value_t   *vv;
+    ngx_gate_t                **gate;
+    ngx_http_gate_loc_conf_t   *glcf;
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
 
@@ -33,19 +32,38 @@ ngx_http_gate_handler(ngx_http_request_t *r)
     }
 
     do {
-        if (!(*gate)->shared->open) {
+        if (!ngx_gate_zone_is_open((*gate)->shared)) {
             return ngx_http_gate_closed_handler(r, glcf, *gate);
         }
 
     } while (*++gate);
 
+    return ngx_http_gate_handler_count(r, glcf);
+}
+
+
+ngx_int_t
+ngx_http_gate_handler_pass(ngx_http_request_t *r,
+    ngx_http_gate_loc_conf_t *glcf)
+{
+    return ngx_http_gate_handler_count(r, glcf);
+}
+
+
+static ngx_inline ngx_int_t
+ngx_http_gate_handler_count(ngx_http_request_t *r,
+    ngx_http_gate_loc_conf_t *glcf)
+{
+    ngx_gate_t                 **gate;
+    ngx_http_variable_value_t   *vv;
+
     vv = &r->variables[glcf->decision];
 
     if (vv->valid) {
-        return NGX_DECLINED;
+        return ngx_http_gate_count_redirected(r, glcf);
     }
 
-    *vv = ngx_http_gate_handler_passed;
+    *vv = glcf->passed_value;
 
     gate = glcf->gates;
 

@@ -2,15 +2,18 @@
 /*
  * Held requests.  Each is in a queue until ngx_http_gate_hold_dequeue(), and
  * has a timer, which keeps the worker from exiting as any active request does.
- * A change of a gate is noticed by looking at one word of shared memory every
- * few milliseconds, while requests are held.
+ * A change of a gate is noticed by an eventfd, see ngx_gate_wake.h, or without
+ * it by reading one word of shared memory every few milliseconds.
  */
 
 
 #include <ngx_http_gate.h>
 
 
+/* without eventfd; with it, for a prober that has died */
+
 #define NGX_HTTP_GATE_HOLD_POLL   10
+#define NGX_HTTP_GATE_HOLD_WATCH  100
 
 /* requests resumed in one iteration of the event loop */
 
@@ -25,6 +28,7 @@ static void ngx_http_gate_hold_enqueue(ngx_http_gate_main_conf_t *gmcf,
 static void ngx_http_gate_hold_dequeue(ngx_http_gate_ctx_t *ctx);
 static void ngx_http_gate_hold_timeout_handler(ngx_event_t *ev);
 static void ngx_http_gate_hold_poll_handler(ngx_event_t *ev);
+static void ngx_http_gate_hold_wake_handler(ngx_event_t *ev);
 static void ngx_http_gate_hold_end_decided(ngx_http_gate_main_conf_t *gmcf);
 static void ngx_http_gate_hold_select_decided(ngx_http_gate_main_conf_t *gmcf,
     ngx_uint_t all);
@@ -198,7 +202,13 @@ ngx_http_gate_hold_enqueue(ngx_http_gate_main_conf_t *gmcf,
 
         gmcf->seen_changes = ((ngx_gate_zone_t *) gmcf->zone->data)->changes
                              - 1;
-        ngx_add_timer(&gmcf->poll_event, NGX_HTTP_GATE_HOLD_POLL);
+
+        if (gmcf->wake == NULL) {
+            gmcf->wake = ngx_gate_wake_listen(ngx_http_gate_hold_wake_handler,
+                                              gmcf, gmcf->poll_event.log);
+        }
+
+        ngx_post_event(&gmcf->poll_event, &ngx_posted_events);
     }
 }
 
@@ -308,7 +318,42 @@ ngx_http_gate_hold_poll_handler(ngx_event_t *ev)
         ngx_post_event(ev, &ngx_posted_next_events);
 
     } else if (!ngx_queue_empty(&gmcf->held_queue)) {
-        ngx_add_timer(ev, NGX_HTTP_GATE_HOLD_POLL);
+        ngx_add_timer(ev, gmcf->wake ? NGX_HTTP_GATE_HOLD_WATCH
+                                     : NGX_HTTP_GATE_HOLD_POLL);
+    }
+}
+
+
+static void
+ngx_http_gate_hold_wake_handler(ngx_event_t *ev)
+{
+    ngx_connection_t           *c;
+    ngx_http_gate_main_conf_t  *gmcf;
+
+    c = ev->data;
+    gmcf = c->data;
+
+    /* by worker_shutdown_timeout */
+
+    if (c->close || c->error) {
+        ngx_http_gate_hold_stop(gmcf);
+        return;
+    }
+
+    if (gmcf->poll_event.timer_set) {
+        ngx_del_timer(&gmcf->poll_event);
+    }
+
+    ngx_http_gate_hold_poll_handler(&gmcf->poll_event);
+}
+
+
+void
+ngx_http_gate_hold_stop(ngx_http_gate_main_conf_t *gmcf)
+{
+    if (gmcf->wake) {
+        ngx_gate_wake_stop(gmcf->wake);
+        gmcf->wake = NULL;
     }
 }
 
@@ -432,6 +477,10 @@ ngx_http_gate_hold_cleanup(void *data)
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
 
     ngx_http_gate_hold_dequeue(ctx);
+
+    if (r->internal) {
+        ngx_http_gate_count_withdraw(r, ctx, glcf);
+    }
 
     r->variables[glcf->decision] = ngx_http_gate_hold_gone;
 

@@ -16,7 +16,9 @@
 
 static ngx_str_t *ngx_http_gate_prefer_header(ngx_http_request_t *r,
     ngx_str_t *name);
-static ngx_int_t ngx_http_gate_prefer_parse(ngx_str_t *value);
+static ngx_int_t ngx_http_gate_prefer_parse(ngx_str_t *field);
+static u_char *ngx_http_gate_prefer_token(u_char *p, u_char *last,
+    ngx_str_t *token);
 
 
 static ngx_str_t  ngx_http_gate_prefer_name = ngx_string("Prefer");
@@ -78,32 +80,85 @@ ngx_http_gate_prefer_header(ngx_http_request_t *r, ngx_str_t *name)
 }
 
 
+/* one field; NGX_DECLINED: it has no valid "wait" */
+
 static ngx_int_t
-ngx_http_gate_prefer_parse(ngx_str_t *value)
+ngx_http_gate_prefer_parse(ngx_str_t *field)
 {
-    u_char     *p, *end, *last;
+    u_char     *p, *last;
     ngx_int_t   n;
+    ngx_str_t   name, value;
 
-    last = value->data + value->len;
+    p = field->data;
+    last = p + field->len;
 
-    p = ngx_strlcasestrn(value->data, last, (u_char *) "wait=",
-                         sizeof("wait=") - 2);
+    while (p < last) {
 
-    if (p == NULL || (p > value->data && p[-1] != ' ' && p[-1] != ',')) {
-        return NGX_DECLINED;
+        p = ngx_http_gate_prefer_token(p, last, &name);
+        ngx_str_null(&value);
+
+        if (p < last && *p == '=') {
+            p = ngx_http_gate_prefer_token(p + 1, last, &value);
+        }
+
+        if (name.len == sizeof("wait") - 1
+            && ngx_strncasecmp(name.data, (u_char *) "wait", name.len) == 0)
+        {
+            n = ngx_atoi(value.data, value.len);
+
+            return n > NGX_HTTP_GATE_PREFER_WAIT_MAX || n == NGX_ERROR
+                   ? NGX_DECLINED : n;
+        }
+
+        /* parameters of this preference, up to the next one */
+
+        while (p < last && *p != ',') {
+            p = ngx_http_gate_prefer_token(p + 1, last, &value);
+        }
+
+        p++;
     }
 
-    p += sizeof("wait=") - 1;
+    return NGX_DECLINED;
+}
 
-    for (end = p; end < last && *end >= '0' && *end <= '9'; end++) {
-        /* void */
+
+/* a token or what is in quotes; returns where the next separator is */
+
+static u_char *
+ngx_http_gate_prefer_token(u_char *p, u_char *last, ngx_str_t *token)
+{
+    while (p < last && (*p == ' ' || *p == '\t')) {
+        p++;
     }
 
-    n = ngx_atoi(p, end - p);
+    token->data = p;
 
-    if (n == NGX_ERROR || n > NGX_HTTP_GATE_PREFER_WAIT_MAX) {
-        return NGX_DECLINED;
+    if (p < last && *p == '"') {
+
+        token->data = ++p;
+
+        while (p < last && *p != '"') {
+            p += (*p == '\\' && last - p > 1) ? 2 : 1;
+        }
+
+        token->len = p - token->data;
+
+        if (p < last) {
+            p++;
+        }
+
+    } else {
+        while (p < last && ngx_strchr(" \t,;=", *p) == NULL) {
+            p++;
+        }
+
+        token->len = p - token->data;
     }
 
-    return n;
+    while (p < last && ngx_strchr(",;=", *p) == NULL) {
+        p++;
+    }
+
+    return p;
 }

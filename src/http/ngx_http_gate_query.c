@@ -295,7 +295,7 @@ ngx_http_gate_query_read_gate(ngx_http_request_t *r, ngx_gate_t *gate,
 
     ngx_gate_stats_sum(gmcf->stats->data, gate, &details->counters);
 
-    details->nhistory = ngx_gate_zone_read_events(gate->shared,
+    details->nhistory = ngx_gate_zone_read_events(report->record,
                                                   details->history);
     details->prober_pid = ngx_gate_writer_pid(zone);
     details->heartbeat = ngx_gate_writer_heartbeat(zone);

@@ -484,7 +484,7 @@ ngx_http_gate_response_retry_after(ngx_http_request_t *r, ngx_uint_t wait)
         for (gate = glcf->gates; *gate; gate++) {
             shared = (*gate)->shared;
 
-            if (!shared->open) {
+            if (!ngx_gate_zone_is_open(shared)) {
                 wait = ngx_max(wait,
                                ngx_gate_zone_published(shared)->retry_after);
             }

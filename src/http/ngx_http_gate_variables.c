@@ -18,7 +18,8 @@ typedef u_char *(*ngx_http_gate_variables_pt)(u_char *p, ngx_gate_t *gate,
 static ngx_gate_t *ngx_http_gate_variables_gate(ngx_http_request_t *r);
 static ngx_int_t ngx_http_gate_variables_get(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static size_t ngx_http_gate_variables_size(ngx_gate_t *gate);
+static size_t ngx_http_gate_variables_size(ngx_gate_t *gate,
+    ngx_http_gate_variables_pt value);
 static u_char *ngx_http_gate_variables_name(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record);
 static u_char *ngx_http_gate_variables_state(u_char *p, ngx_gate_t *gate,
@@ -128,7 +129,7 @@ ngx_http_gate_variables_get(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    p = ngx_pnalloc(r->pool, ngx_http_gate_variables_size(gate));
+    p = ngx_pnalloc(r->pool, ngx_http_gate_variables_size(gate, value));
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -145,15 +146,20 @@ ngx_http_gate_variables_get(ngx_http_request_t *r,
 }
 
 
-/* the longest value is that of all names, each with a comma and a blank */
+/* of the names, each with a comma and a blank, or of any other value */
 
 static size_t
-ngx_http_gate_variables_size(ngx_gate_t *gate)
+ngx_http_gate_variables_size(ngx_gate_t *gate,
+    ngx_http_gate_variables_pt value)
 {
     size_t      size;
     ngx_uint_t  i;
 
-    size = NGX_INT_T_LEN + gate->name.len;
+    if (value != ngx_http_gate_variables_waiting) {
+        return NGX_INT_T_LEN + NGX_GATE_NAME_MAX;
+    }
+
+    size = 0;
 
     for (i = 0; i < gate->checks.nelts; i++) {
         size += ngx_gate_check_at(gate, i)->name.len + 2;

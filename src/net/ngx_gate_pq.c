@@ -11,7 +11,8 @@
  * only one, which is watched until the end, for reading; where libpq has
  * closed it, it says so, and the kernel has forgotten the events by itself.
  *
- * A connection serves one query at a time, the first in its queue.  While
+ * A connection serves one query at a time, the first in its queue, and is
+ * closed when there is none, except with "keepalive".  While
  * there is no connection, that query's deadline is also shared out among
  * the attempts to get one.  Whoever leaves in the middle of being served
  * takes the connection with him, since a query cannot be taken back; the
@@ -25,6 +26,7 @@
 static ngx_gate_pq_t *ngx_gate_pq_get_connection(ngx_gate_pq_conf_t *pcf);
 static void ngx_gate_pq_release(ngx_gate_pq_t *pq);
 static void ngx_gate_pq_post_handler(ngx_event_t *ev);
+static void ngx_gate_pq_keepalive(ngx_gate_pq_t *pq);
 static void ngx_gate_pq_timeout_handler(ngx_event_t *ev);
 static void ngx_gate_pq_event_handler(ngx_event_t *ev);
 static void ngx_gate_pq_count_received(ngx_gate_pq_t *pq, ngx_connection_t *c);
@@ -182,6 +184,10 @@ ngx_gate_pq_post_handler(ngx_event_t *ev)
 
     pq = ngx_queue_data(ev, ngx_gate_pq_t, post);
 
+    if (pq->state == NGX_GATE_PQ_CONNECTION_READY) {
+        ngx_gate_pq_keepalive(pq);
+    }
+
     if (ngx_queue_empty(&pq->queries)) {
         return;
     }
@@ -213,6 +219,31 @@ ngx_gate_pq_post_handler(ngx_event_t *ev)
 }
 
 
+/*
+ * A session of ours would keep others from dropping, renaming or copying the
+ * database.
+ */
+
+static void
+ngx_gate_pq_keepalive(ngx_gate_pq_t *pq)
+{
+    ngx_uint_t      idle;
+    ngx_msec_int_t  left;
+
+    idle = ngx_queue_empty(&pq->queries);
+    left = (ngx_msec_int_t) (pq->expires - ngx_current_msec);
+
+    if (left <= 0 || (idle && !pq->conf->keepalive)) {
+        ngx_gate_pq_close(pq);
+        return;
+    }
+
+    if (idle) {
+        ngx_add_timer(&pq->timer, (ngx_msec_t) left);
+    }
+}
+
+
 static void
 ngx_gate_pq_timeout_handler(ngx_event_t *ev)
 {
@@ -223,6 +254,12 @@ ngx_gate_pq_timeout_handler(ngx_event_t *ev)
 
     if (pq->state == NGX_GATE_PQ_CONNECTION_BUSY) {
         ngx_gate_pq_query_receive(pq);
+        return;
+    }
+
+    if (pq->state == NGX_GATE_PQ_CONNECTION_READY) {
+        ngx_gate_pq_close(pq);
+        ngx_gate_pq_post(pq);
         return;
     }
 
@@ -340,6 +377,7 @@ ngx_gate_pq_finish(ngx_gate_pq_t *pq, ngx_gate_pq_query_t *q,
     q->queued = 0;
 
     q->results = results;
+    q->tls = (pq->tls == NGX_GATE_PQ_CONNECTION_TLS_REQUIRED);
 
     if (results == NULL) {
         q->reason = pq->reason;
@@ -347,7 +385,9 @@ ngx_gate_pq_finish(ngx_gate_pq_t *pq, ngx_gate_pq_query_t *q,
         ngx_memcpy(q->error, pq->error, pq->error_len);
     }
 
-    ngx_gate_pq_post(pq);
+    /* there may be no query any more, and then the connection is closed */
+
+    ngx_post_event(&pq->post, &ngx_posted_events);
 
     q->handler(q);
 }

@@ -2,8 +2,8 @@
 /*
  * PostgreSQL without blocking: libpq's asynchronous interface on nginx's
  * events.  All who ask the same database as the same user share one
- * connection; it is opened for the first query, kept between queries,
- * and closed when the last user leaves.
+ * connection.  It is opened for the first query, and closed when no query is
+ * left; with "keepalive" it is kept until the next one, for at most 30 s.
  */
 
 
@@ -15,7 +15,7 @@
 #include <ngx_gate_pq_library.h>
 
 
-#define NGX_GATE_PQ_STATEMENTS  5     /* of one query */
+#define NGX_GATE_PQ_STATEMENTS  6     /* of one query */
 #define NGX_GATE_PQ_OPTIONS     64    /* libpq knows fewer keywords */
 #define NGX_GATE_PQ_ERROR_MAX   256
 
@@ -59,6 +59,7 @@ typedef struct {
     ngx_str_t                 conninfo;
     ngx_str_t                 password_file;
     ngx_str_t                 passfile;
+    ngx_uint_t                keepalive;
 
     /* out */
     ngx_str_t                 key;       /* equal: the same connection */
@@ -66,6 +67,8 @@ typedef struct {
     const char              **keywords;  /* all but host, port, password */
     const char              **values;
     const char               *password;
+    const char               *search_path; /* from a URI, or NULL */
+    ngx_uint_t                sslmode;   /* not given: its place in values */
     ngx_gate_pq_host_t       *hosts;
     ngx_uint_t                nhosts;
     ngx_gate_pq_role_e        role;
@@ -105,6 +108,7 @@ struct ngx_gate_pq_query_s {
     ngx_gate_reason_e         reason;
     u_char                    error[NGX_GATE_PQ_ERROR_MAX];
     size_t                    error_len;
+    ngx_uint_t                tls;          /* required, and not configured */
 
     /* private */
     ngx_gate_pq_t            *pq;
@@ -118,6 +122,11 @@ struct ngx_gate_pq_query_s {
 
 char *ngx_gate_pq_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf);
+
+/* the URI or connection string as libpq reads it; sets pcf->search_path */
+
+char *ngx_gate_pq_uri_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_pq_conf_t *pcf, ngx_str_t *uri);
 
 /*
  * The handler is never called from within ask(), and not at all after

@@ -51,9 +51,9 @@ static char *ngx_gate_pq_conf_copy(ngx_conf_t *cf, const char *text);
 
 
 /*
- * "disable" where libpq's own default is "prefer": that one costs another
- * connection when the first is refused, hides why it was, and protects
- * nothing.
+ * libpq's own default for "sslmode" is "prefer", which costs another connection
+ * whenever the first is refused, and hides why it was.  Here the second one
+ * is made if the server requires TLS.
  */
 
 static ngx_gate_pq_conf_default_t  ngx_gate_pq_conf_defaults[] = {
@@ -72,6 +72,7 @@ ngx_gate_pq_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf)
 {
     char              *rv, *error;
+    ngx_str_t          uri;
     PQconninfoOption  *options;
 
     error = ngx_gate_pq_library_load();
@@ -82,9 +83,13 @@ ngx_gate_pq_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
                                     "(14 or later): %s", error);
     }
 
+    if (ngx_gate_pq_uri_parse(cf, check, pcf, &uri) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     /* a string of the configuration ends with a zero */
 
-    options = libpq.PQconninfoParse((char *) pcf->conninfo.data, &error);
+    options = libpq.PQconninfoParse((char *) uri.data, &error);
 
     if (options == NULL) {
         rv = ngx_gate_pq_conf_error(cf, check, pcf,
@@ -295,6 +300,16 @@ ngx_gate_pq_conf_secrets(ngx_conf_t *cf, ngx_gate_check_t *check,
                                     "\"password_file\" is allowed");
     }
 
+    if (pcf->password) {
+        ngx_gate_param_warn(cf, check, "the connection string contains a "
+                            "password, \"password_file=\" keeps it out of the "
+                            "configuration");
+    }
+
+    ngx_gate_param_warn_missing(cf, check, "password_file",
+                                &pcf->password_file);
+    ngx_gate_param_warn_missing(cf, check, "passfile", &pcf->passfile);
+
     return NGX_CONF_OK;
 }
 
@@ -305,6 +320,8 @@ ngx_gate_pq_conf_set_defaults(ngx_gate_pq_conf_t *pcf,
 {
     PQconninfoOption            *option;
     ngx_gate_pq_conf_default_t  *d;
+
+    pcf->sslmode = NGX_GATE_NONE;
 
     for (d = ngx_gate_pq_conf_defaults; d->keyword; d++) {
 
@@ -317,6 +334,10 @@ ngx_gate_pq_conf_set_defaults(ngx_gate_pq_conf_t *pcf,
         }
 
         if (option->keyword && ngx_gate_pq_conf_get(pcf, d->keyword) == NULL) {
+            if (ngx_strcmp(d->keyword, "sslmode") == 0) {
+                pcf->sslmode = pcf->noptions;
+            }
+
             pcf->keywords[pcf->noptions] = d->keyword;
             pcf->values[pcf->noptions++] = d->value;
         }
@@ -509,10 +530,12 @@ static char *
 ngx_gate_pq_conf_validate(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf)
 {
-    char         *rv;
+    char         *rv, **environ_saved, *none[1];
     PGconn       *conn;
     ngx_uint_t    n;
     const char  **keywords, **values;
+
+    none[0] = NULL;
 
     n = pcf->noptions;
 
@@ -531,7 +554,14 @@ ngx_gate_pq_conf_validate(ngx_conf_t *cf, ngx_gate_check_t *check,
     keywords[n + 1] = "password";   /* so that no file is looked for */
     values[n + 1] = "none";
 
+    /* a worker does not have the PGSERVICE of the master, for example */
+
+    environ_saved = environ;
+    environ = none;
+
     conn = libpq.PQconnectStartParams(keywords, values, 0);
+
+    environ = environ_saved;
 
     if (conn == NULL) {
         return NGX_CONF_ERROR;
@@ -559,7 +589,7 @@ ngx_gate_pq_conf_key(ngx_conf_t *cf, ngx_gate_pq_conf_t *pcf)
     ngx_uint_t            i;
     ngx_gate_pq_host_t   *h;
 
-    len = sizeof("0,") + pcf->password_file.len + 1;
+    len = sizeof("0,0,") + pcf->password_file.len + 1;
     len += pcf->password ? ngx_strlen(pcf->password) + 1 : 1;
 
     for (i = 0; i < pcf->noptions; i++) {
@@ -579,8 +609,8 @@ ngx_gate_pq_conf_key(ngx_conf_t *cf, ngx_gate_pq_conf_t *pcf)
     last = p + len;
     pcf->key.data = p;
 
-    p = ngx_slprintf(p, last, "%ui,%s%Z%V%Z", (ngx_uint_t) pcf->role,
-                     pcf->password ? pcf->password : "",
+    p = ngx_slprintf(p, last, "%ui,%ui,%s%Z%V%Z", (ngx_uint_t) pcf->role,
+                     pcf->keepalive, pcf->password ? pcf->password : "",
                      &pcf->password_file);
 
     for (i = 0; i < pcf->noptions; i++) {
@@ -613,6 +643,12 @@ ngx_gate_pq_conf_error(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_uint_t   secret;
     const char  *p;
 
+    if (ngx_strstr(text, "missing \"=\"")) {
+        return ngx_gate_param_error(cf, check, "invalid connection string: "
+                                    "it must be \"keyword=value ...\" or "
+                                    "\"postgresql://...\"");
+    }
+
     secret = ngx_gate_pq_conf_has_secret(pcf);
 
     for (p = text; *p && *p != LF && !(secret && *p == '"'); p++) {
@@ -640,10 +676,10 @@ ngx_gate_pq_conf_has_secret(ngx_gate_pq_conf_t *pcf)
 
     text = &pcf->conninfo;
 
-    /* a URI's may stand where its port belongs */
+    /* a URI's may stand where its port belongs, or without the scheme */
 
     return ngx_strcasestrn(text->data, "password", 8 - 1) != NULL
-           || ngx_strcasestrn(text->data, "://", 3 - 1) != NULL
+           || ngx_strlchr(text->data, text->data + text->len, ':') != NULL
            || ngx_strlchr(text->data, text->data + text->len, '@') != NULL;
 }
 

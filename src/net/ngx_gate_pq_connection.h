@@ -15,9 +15,22 @@
 #define NGX_GATE_PQ_CONNECTION_READ   1
 #define NGX_GATE_PQ_CONNECTION_WRITE  2
 
+/* behind a name or an address there may be another server later */
+
+#define NGX_GATE_PQ_KEEPALIVE  30000
+
 /* before those of the query come the settings, and maybe the role */
 
 #define NGX_GATE_PQ_CONNECTION_RESULTS  (NGX_GATE_PQ_STATEMENTS + 2)
+
+
+/* TLS, where "sslmode" is not given */
+
+typedef enum {
+    NGX_GATE_PQ_CONNECTION_TLS_OFF = 0,
+    NGX_GATE_PQ_CONNECTION_TLS_TRIED,
+    NGX_GATE_PQ_CONNECTION_TLS_REQUIRED
+} ngx_gate_pq_connection_tls_e;
 
 
 typedef enum {
@@ -45,6 +58,8 @@ struct ngx_gate_pq_s {
     ngx_uint_t                nsettings; /* of them, before the query's */
     size_t                    received;
     ngx_uint_t                kept;      /* has answered before */
+    ngx_msec_t                expires;
+    ngx_gate_pq_connection_tls_e  tls;
 
     ngx_gate_resolve_t        resolve;
     ngx_uint_t                attempt;   /* among the hosts */

@@ -38,6 +38,9 @@ static void ngx_gate_pq_login_notice(void *data, const PGresult *result);
 static char *ngx_gate_pq_login_check_request(ngx_gate_pq_t *pq);
 static ngx_uint_t ngx_gate_pq_login_error_has_password(PGconn *conn);
 static void ngx_gate_pq_login_failed(ngx_gate_pq_t *pq);
+static ngx_uint_t ngx_gate_pq_login_requires_tls(ngx_gate_pq_t *pq);
+static void ngx_gate_pq_login_again(ngx_gate_pq_t *pq, ngx_uint_t address,
+    ngx_uint_t naddrs);
 static ngx_gate_reason_e ngx_gate_pq_login_failed_reason(ngx_gate_pq_t *pq,
     ngx_uint_t *responded);
 static void ngx_gate_pq_login_query_role(ngx_gate_pq_t *pq);
@@ -250,6 +253,10 @@ ngx_gate_pq_login_start(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host,
     ngx_memcpy(keywords, pq->conf->keywords, n * sizeof(char *));
     ngx_memcpy(values, pq->conf->values, n * sizeof(char *));
 
+    if (pq->tls != NGX_GATE_PQ_CONNECTION_TLS_OFF) {
+        values[pq->conf->sslmode] = "require";
+    }
+
     if (host->host) {
         keywords[n] = "host";
         values[n++] = host->host;
@@ -358,6 +365,12 @@ ngx_gate_pq_login_poll(ngx_gate_pq_t *pq)
     switch (rc) {
 
     case PGRES_POLLING_OK:
+
+        if (pq->tls == NGX_GATE_PQ_CONNECTION_TLS_TRIED) {
+            pq->tls = NGX_GATE_PQ_CONNECTION_TLS_REQUIRED;
+        }
+
+        pq->expires = ngx_current_msec + NGX_GATE_PQ_KEEPALIVE;
 
         /* several statements and a single answer, for the rest of its life */
 
@@ -479,6 +492,23 @@ ngx_gate_pq_login_failed(ngx_gate_pq_t *pq)
 
     reason = ngx_gate_pq_login_failed_reason(pq, &responded);
 
+    if (pq->tls != NGX_GATE_PQ_CONNECTION_TLS_OFF) {
+        pq->tls = NGX_GATE_PQ_CONNECTION_TLS_OFF;
+
+        /* the server's refusal without TLS, if there is no better one */
+
+        reason = pq->reason;
+        responded = pq->responded;
+
+    } else if (pq->conf->sslmode != NGX_GATE_NONE
+               && ngx_gate_pq_login_requires_tls(pq))
+    {
+        pq->tls = NGX_GATE_PQ_CONNECTION_TLS_TRIED;
+
+        ngx_gate_pq_login_again(pq, pq->address, pq->naddrs);
+        return;
+    }
+
     switch (reason) {
 
     case NGX_GATE_AUTH:
@@ -506,6 +536,25 @@ ngx_gate_pq_login_failed(ngx_gate_pq_t *pq)
     }
 
     ngx_gate_pq_login_next(pq, 1);
+}
+
+
+/*
+ * pg_hba.conf may have an entry for TLS alone, and its name is the same in
+ * every language; poolers and hosted servers name the thing.
+ */
+
+static ngx_uint_t
+ngx_gate_pq_login_requires_tls(ngx_gate_pq_t *pq)
+{
+    const char  *text;
+
+    text = libpq.PQerrorMessage(pq->conn);
+
+    return strstr(text, "pg_hba.conf") != NULL
+           || strstr(text, "SSL") != NULL
+           || strstr(text, "TLS") != NULL
+           || strstr(text, "sslmode=require") != NULL;
 }
 
 
@@ -554,16 +603,28 @@ ngx_gate_pq_login_next(ngx_gate_pq_t *pq, ngx_uint_t host)
     address = pq->address + 1;
     naddrs = pq->naddrs;
 
-    ngx_gate_pq_close(pq);
+    if (pq->tls == NGX_GATE_PQ_CONNECTION_TLS_TRIED) {
+        pq->tls = NGX_GATE_PQ_CONNECTION_TLS_OFF;
+    }
 
     if (host || address >= naddrs) {
         pq->attempt++;
-
-    } else {
-        pq->address = address;
-        pq->naddrs = naddrs;
+        address = 0;
+        naddrs = 0;
     }
 
+    ngx_gate_pq_login_again(pq, address, naddrs);
+}
+
+
+static void
+ngx_gate_pq_login_again(ngx_gate_pq_t *pq, ngx_uint_t address,
+    ngx_uint_t naddrs)
+{
+    ngx_gate_pq_close(pq);
+
+    pq->address = address;
+    pq->naddrs = naddrs;
     pq->state = NGX_GATE_PQ_CONNECTION_NEXT;
 
     ngx_gate_pq_post(pq);

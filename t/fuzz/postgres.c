@@ -152,7 +152,7 @@ fuzz_version(ngx_str_t *text)
     name.data = (u_char *) fuzz_tools[text->data[0] % FUZZ_TOOLS];
     name.len = ngx_strlen(name.data);
 
-    tool = ngx_gate_check_migrations_find(&name);
+    tool = ngx_gate_check_migrations_tools_find(&name);
     fuzz_assert(tool != NULL);
 
     version.data = text->data + 1;
@@ -194,7 +194,8 @@ fuzz_row(ngx_str_t *text)
         p += row[i].len + 1;
     }
 
-    want.tool = ngx_gate_check_migrations_find(&name);
+    want.tool = ngx_gate_check_migrations_tools_find(&name);
+    want.lock_table = want.tool->lock_table;
     want.version = row[NGX_GATE_CHECK_MIGRATIONS_ROW_N];
     want.exact = text->data[1] & 1;
 
@@ -203,7 +204,7 @@ fuzz_row(ngx_str_t *text)
         found.message.len = text->data[1];
 
         if (i == 0) {
-            ngx_gate_check_migrations_evaluate(&want, row, &found);
+            ngx_gate_check_migrations_evaluate(&want, row, 0, &found);
 
         } else if (i == 1) {
             ngx_gate_check_migrations_none(&want, &found);

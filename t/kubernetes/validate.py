@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""validate.py FILE: the manifests in the file against the types of the API.
+"""validate.py FILE ...: the manifests in the files against the types of the API.
 
 Strictly: an unknown field, a value of another type, a field that is missing
 or given twice is an error.  The types are those of the official client.
@@ -15,6 +15,50 @@ import yaml
 from kubernetes import client
 
 wrong = []
+
+# fields that the client of Debian 12 does not have
+
+LATER = {
+    ('V1Container', 'restartPolicy'): 'str',
+    ('V1PodDisruptionBudgetSpec', 'unhealthyPodEvictionPolicy'): 'str',
+}
+
+
+# types of the Prometheus Operator, as far as they are used, in the form of the
+# types of the client
+
+class Model:
+
+    def __init__(self, **values):
+        missing = [name for name in self.openapi_types
+                   if name not in values and name not in self.optional]
+
+        if missing:
+            raise ValueError('missing: ' + ', '.join(missing))
+
+
+class ServiceMonitorEndpoint(Model):
+    openapi_types = {'port': 'str', 'path': 'str', 'interval': 'str'}
+    optional = {'path', 'interval'}
+    attribute_map = {name: name for name in openapi_types}
+
+
+class ServiceMonitorSpec(Model):
+    openapi_types = {'selector': 'V1LabelSelector',
+                     'endpoints': 'list[ServiceMonitorEndpoint]'}
+    optional = set()
+    attribute_map = {name: name for name in openapi_types}
+
+
+class ServiceMonitor(Model):
+    openapi_types = {'apiVersion': 'str', 'kind': 'str',
+                     'metadata': 'V1ObjectMeta', 'spec': 'ServiceMonitorSpec'}
+    optional = set()
+    attribute_map = {name: name for name in openapi_types}
+
+
+OWN = {model.__name__: model
+       for model in (ServiceMonitor, ServiceMonitorSpec, ServiceMonitorEndpoint)}
 
 
 class Loader(yaml.SafeLoader):
@@ -66,7 +110,7 @@ def check(kind, value, path):
             wrong.append(f'{path}: neither a string nor a number')
 
     else:
-        check_model(getattr(client, kind), value, path)
+        check_model(OWN.get(kind) or getattr(client, kind), value, path)
 
 
 def check_model(model, value, path):
@@ -77,7 +121,11 @@ def check_model(model, value, path):
     names = {json_name: name for name, json_name in model.attribute_map.items()}
 
     for key, item in value.items():
-        if key not in names:
+        later = LATER.get((model.__name__, key))
+
+        if key not in names and later:
+            check(later, item, f'{path}.{key}')
+        elif key not in names:
             wrong.append(f'{path}.{key}: unknown')
         elif item is None:
             wrong.append(f'{path}.{key}: empty')
@@ -94,14 +142,20 @@ def check_model(model, value, path):
 
 
 def model_of(manifest):
+    if manifest.get('apiVersion') == 'monitoring.coreos.com/v1':
+        return OWN.get(str(manifest.get('kind')))
+
     version = manifest.get('apiVersion', '').split('/')[-1]
     name = version[:1].upper() + version[1:] + str(manifest.get('kind'))
 
     return getattr(client, name, None)
 
 
-with open(sys.argv[1]) as file:
-    manifests = list(yaml.load_all(file, Loader))
+manifests = []
+
+for path in sys.argv[1:]:
+    with open(path) as file:
+        manifests += yaml.load_all(file, Loader)
 
 for manifest in manifests:
     model = model_of(manifest)

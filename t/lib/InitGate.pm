@@ -68,7 +68,8 @@ package InitGate;
 #              wait_state(STATE [, GATE [, SECONDS]]), wait_ready([GATE
 #              [, SECONDS]]), wait_held(N [, GATE [, SECONDS]]);
 #              wait_listen(PORT), wait_exit(PIDS); clock: an InitGate::Clock,
-#              for every limit of time
+#              for every limit of time; within(SECONDS, CODE) runs it until it
+#              takes less
 # Files        write(NAME, TEXT), read(NAME), remove(NAME), touch(NAME, TIME),
 #              dir, path(NAME)
 # Config       conf_error(TEXT in http {}) runs "nginx -t": exit status, output;
@@ -509,7 +510,16 @@ sub signal {
     # or the master would get the signal
     die "no process for SIG$name" if @pid && !defined $pid[0];
 
-    return kill $name, $pid[0] // $self->{pid} // return;
+    my $pid = $pid[0] // $self->{pid} // return;
+    my $sent = kill $name, $pid;
+
+    # until then a connection may still wake it, and no other worker
+
+    $self->wait_for(sub {
+        InitGate::Clock::slurp("/proc/$pid/stat") =~ /^.*\) T /s
+    }, "$pid to stop") if $name eq 'STOP';
+
+    return $sent;
 }
 
 
@@ -833,6 +843,22 @@ sub wait_for {
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     fail("waited too long for $what");
+
+    return;
+}
+
+
+# runs it again until it takes less than so many seconds, for what nginx itself
+# does within a time; nothing, if it never does
+
+sub within {
+    my ($self, $seconds, $code) = @_;
+
+    for (1 .. 20) {
+        my $begun = time;
+        my $result = $code->();
+        return $result if time - $begun < $seconds;
+    }
 
     return;
 }

@@ -11,23 +11,15 @@ use InitGate::DebianRoot;
 
 my $at = '/src/nginx-init-gate';
 
-# A root like the machine of a user: with sudo, and with systemctl, which would
-# not work in a chroot.  Like an image of Debian, it starts no service by
-# itself. Packages are installed first, then the network has loopback only.
+# A root like an image of Debian, which starts no service by itself.  Packages
+# are installed first, then the network has loopback only.
 
 sub machine {
     my $root = InitGate::DebianRoot->new;
 
     $root->checkout;
-    $root->write('/usr/local/bin/sudo', "#!/bin/sh\nexec \"\$\@\"\n");
-    $root->write('/usr/local/bin/systemctl', <<'SH');
-#!/bin/sh
-[ "$*" = "reload nginx" ] || exit 1
-[ -s /run/nginx.pid ] && exec nginx -s reload || exec nginx
-SH
     $root->write('/usr/sbin/policy-rc.d', "#!/bin/sh\nexit 101\n");
-    chmod 0755, map { "$root->{dir}$_" } '/usr/local/bin/sudo',
-        '/usr/local/bin/systemctl', '/usr/sbin/policy-rc.d';
+    chmod 0755, "$root->{dir}/usr/sbin/policy-rc.d";
 
     $root->online_ok([qw(apt-get -q update)], 'apt-get update');
 
@@ -39,7 +31,7 @@ SH
 
 my @blocks = InitGate::DebianRoot::commands('docs/install.md',
     'Debian package');
-is(scalar @blocks, 3, 'package: blocks of the page');
+is(scalar @blocks, 4, 'package: blocks of the page');
 
 my $root = machine();
 my $start = time;
@@ -58,9 +50,16 @@ unlike($root->read('/var/log/nginx/error.log'), qr/\[(?:alert|crit|emerg)\]/,
 unlink "$root->{dir}/var/lib/app/.initialized";
 $said = $root->run_ok($root->script(
     InitGate::DebianRoot::commands_after('conf-examples/README.md', 'To try one'),
-    "curl -i http://localhost/\n"), 'unchanged example');
+    "curl -i http://localhost/\nnginx -s quit\n"), 'unchanged example');
 like($said, qr/test is successful.* 503 .*X-Init-Gate: app;/s,
     'unchanged example: gate closed');
+
+$said = $root->run_ok($root->script($blocks[3], "nginx -t\n",
+    "service nginx stop\n"), 'removal');
+unlike($said, qr/\[emerg\]/, 'removal: nginx accepts the configuration');
+$said = $root->run_ok(['find', '/etc/nginx', '/usr/lib/nginx', '-name',
+    '*init*gate*'], 'removal: find');
+is($said, '', 'removal: nothing left');
 
 
 # from source

@@ -44,6 +44,8 @@ like($said, qr/ \.\Q$_\E$/m, $_) for
     '/usr/share/nginx/modules-available/mod-http-init-gate.conf',
     '/usr/share/man/man7/ngx_http_init_gate_module.7.gz',
     "/usr/share/doc/$name/copyright",
+    "/usr/share/doc/$name/SECURITY.md",
+    "/usr/share/doc/$name/docs/schema/init-gate.schema.json",
     "/usr/share/doc/$name/examples/quick-start/nginx.conf";
 unlike($said, qr/__pycache__/, 'package: no __pycache__');
 

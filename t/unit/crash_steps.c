@@ -130,7 +130,8 @@ unit_history(ngx_gate_verdict_e before)
 
     unit_verdict(runner, 1, before, 1);
     ngx_gate_prober_write_begin(&unit_prober);
-    ngx_gate_zone_publish(unit_gate, &runner->record, runner->checks);
+    ngx_gate_zone_publish(&unit_prober.writer, unit_gate, &runner->record,
+                          runner->checks);
     ngx_gate_writer_write_end(&unit_prober.writer);
 }
 
@@ -306,12 +307,12 @@ unit_succeed(const char *name, ngx_uint_t step)
     }
 
     if (unit_zone->changes == changes
-        && unit_gate->shared->open != unit_before.open)
+        && ngx_gate_zone_is_open(unit_gate->shared) != unit_before.open)
     {
         ok(0, "%s: step %u: nobody tells who waits", name, n);
     }
 
-    if (unit_gate->shared->open
+    if (ngx_gate_zone_is_open(unit_gate->shared)
         != ngx_gate_state_is_open(unit_gate, runner->record.latch.state))
     {
         ok(0, "%s: step %u: a successor leaves the flag as it was", name, n);
@@ -358,11 +359,11 @@ unit_view(unit_view_t *view)
 
     ngx_memzero(view, sizeof(unit_view_t));
 
-    view->open = unit_gate->shared->open;
+    view->open = ngx_gate_zone_is_open(unit_gate->shared);
     view->changes = unit_zone->changes;
-    view->nevents = ngx_gate_zone_read_events(unit_gate->shared, view->events);
 
     ngx_gate_zone_read(unit_gate->shared, &view->record);
+    view->nevents = ngx_gate_zone_read_events(&view->record, view->events);
 
     for (i = 0; i < UNIT_CHECKS; i++) {
         ngx_gate_zone_read_check(&unit_gate->shared->checks[i],

@@ -7,6 +7,7 @@
 
 #include <unit.h>
 #include <ngx_gate_param.h>
+#include <ngx_gate_state.h>
 
 
 typedef struct {
@@ -63,6 +64,7 @@ static ngx_gate_check_type_t  unit_type = {
 
 static unit_param_conf_t  unit_conf;
 static ngx_gate_check_t   unit_check;
+static ngx_gate_t         unit_gate = { .name = ngx_string("gate") };
 static ngx_str_t          unit_target = ngx_string("target");
 static char               unit_said[2048];
 
@@ -80,7 +82,8 @@ static struct {
     { "flag=",           "parameter \"flag\" takes no value", "" },
     { "flag=on",         "parameter \"flag\" takes no value", "" },
     { "flag flag",       "duplicate parameter \"flag\"", "" },
-    { "flags",           "unknown parameter \"flags\"", "flag str= count=" },
+    { "flags",           "unknown parameter \"flags\"",
+                         "(did you mean \"flag\"?)" },
     { "S3cret",          "unknown parameter \"...\"", "flag str= count=" },
     { "str",             "parameter \"str\" needs a value", "str=" },
     { "str=",            "parameter \"str\" needs a value", "str=" },
@@ -88,7 +91,7 @@ static struct {
     { "str=a str=b",     "duplicate parameter \"str\"", "" },
     { "many=a many=b",   NULL, NULL },
     { "nothing=1",       "unknown parameter \"nothing\"", "name= interval=" },
-    { "=1",              "unknown parameter \"\"", "allowed are" },
+    { "=1",              "no spaces around \"=\"", "\"name=value\"" },
 
     { "count=1",         NULL, NULL },
     { "count=9000000000", NULL, NULL },
@@ -161,7 +164,8 @@ unit(void)
         ok(rc == NGX_CONF_ERROR
            && ngx_strstr(unit_said, unit_cases[i].error)
            && ngx_strstr(unit_said, unit_cases[i].allowed)
-           && ngx_strstr(unit_said, " of type \"unit\""),
+           && ngx_strstr(unit_said,
+                         " of type \"unit\" in init_checks \"gate\""),
            "refused: %s: %s", unit_cases[i].words, unit_said);
     }
 
@@ -181,7 +185,7 @@ unit(void)
     ok(unit_check.name.len == 1 && unit_check.name.data[0] == 'n', "name");
     ok(unit_check.interval == 2000, "interval");
     ok(unit_check.timeout == 1500, "timeout");
-    ok(unit_check.after_name.len == 1, "after");
+    ok(unit_check.after_names->nelts == 1, "after");
     ok(unit_check.optional == 1, "optional");
 
     unit_parse("");
@@ -286,6 +290,7 @@ unit_parse(const char *line)
     ngx_memzero(&unit_conf, sizeof(unit_param_conf_t));
     ngx_memzero(&unit_check, sizeof(ngx_gate_check_t));
     unit_check.target = unit_target;
+    unit_check.gate = &unit_gate;
     unit_check.type = &unit_type;
     unit_check.conf = &unit_conf;
 

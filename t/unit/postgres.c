@@ -200,7 +200,7 @@ unit_version(void)
         version.len = ngx_strlen(unit_versions[i].version);
         ngx_memcpy(text, unit_versions[i].version, version.len);
 
-        tool = ngx_gate_check_migrations_find(&name);
+        tool = ngx_gate_check_migrations_tools_find(&name);
         rc = tool->is_version(&version);
 
         ok(unit_versions[i].written
@@ -253,7 +253,8 @@ unit_lock(void)
     ngx_memzero(&want, sizeof(want));
     ngx_memzero(row, sizeof(row));
 
-    want.tool = ngx_gate_check_migrations_find(&name);
+    want.tool = ngx_gate_check_migrations_tools_find(&name);
+    want.lock_table = want.tool->lock_table;
 
     found.message.data = text;
     found.message.len = sizeof(text);
@@ -295,15 +296,17 @@ unit_golang_migrate(void)
     ngx_str_t                           name = ngx_string("golang-migrate");
     ngx_str_t                           row[NGX_GATE_CHECK_MIGRATIONS_ROW_N];
     ngx_str_t                          *locks;
+    ngx_msec_t                          held;
     ngx_gate_check_migrations_conf_t    want;
     ngx_gate_check_migrations_result_t  found;
 
     ngx_memzero(&want, sizeof(want));
     ngx_memzero(row, sizeof(row));
 
-    want.tool = ngx_gate_check_migrations_find(&name);
+    want.tool = ngx_gate_check_migrations_tools_find(&name);
     ngx_str_set(&want.version, "42");
 
+    held = 0;
     locks = &row[NGX_GATE_CHECK_MIGRATIONS_LOCKS];
 
     ngx_str_set(&row[NGX_GATE_CHECK_MIGRATIONS_NEWEST], "42");
@@ -311,13 +314,14 @@ unit_golang_migrate(void)
     ngx_str_set(&row[NGX_GATE_CHECK_MIGRATIONS_STATE], "dirty");
     ngx_str_set(&row[NGX_GATE_CHECK_MIGRATIONS_SUBJECT], "42");
     ngx_str_set(&row[NGX_GATE_CHECK_MIGRATIONS_SCHEMA], "public");
+    ngx_str_set(&row[NGX_GATE_CHECK_MIGRATIONS_TABLE], "schema_migrations");
     ngx_str_set(&row[NGX_GATE_CHECK_MIGRATIONS_DATABASE], "test");
 
     found.message.data = text;
 
 #define decide()                                                              \
     found.message.len = sizeof(text);                                         \
-    ngx_gate_check_migrations_evaluate(&want, row, &found)
+    ngx_gate_check_migrations_evaluate(&want, row, held, &found)
 
     decide();
     ok(found.verdict == NGX_GATE_FAILED && found.reason == NGX_GATE_DIRTY,
@@ -326,6 +330,24 @@ unit_golang_migrate(void)
     ngx_str_set(locks, "7 77 777");
     decide();
     ok(found.reason == NGX_GATE_DIRTY, "other locks");
+
+    /* a standby shows no locks */
+
+    ngx_str_null(locks);
+    ngx_str_set(&row[NGX_GATE_CHECK_MIGRATIONS_STATE], "unclear");
+    held = NGX_GATE_CHECK_MIGRATIONS_STALE - 1;
+    decide();
+    ok(found.verdict == NGX_GATE_RUNNING
+           && found.reason == NGX_GATE_IN_PROGRESS,
+       "unclear for almost ten minutes");
+
+    held = NGX_GATE_CHECK_MIGRATIONS_STALE;
+    decide();
+    ok(found.verdict == NGX_GATE_FAILED && found.reason == NGX_GATE_DIRTY,
+       "unclear for ten minutes");
+
+    held = 0;
+    ngx_str_set(&row[NGX_GATE_CHECK_MIGRATIONS_STATE], "dirty");
 
     /* crc32("public\0schema_migrations\0test") * 1486364155 */
 

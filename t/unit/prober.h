@@ -14,6 +14,7 @@
 #include <ngx_gate_state.h>
 #include <ngx_gate_zone.h>
 #include <ngx_gate_record.h>
+#include <ngx_gate_process.h>
 #include <ngx_gate_prober.h>
 
 #include <sys/mman.h>
@@ -56,6 +57,7 @@ static ngx_pool_t          *unit_runner_pool;
 static ngx_gate_prober_t    unit_prober;
 static ngx_gate_runner_t    unit_the_runner;
 static ngx_uint_t           unit_starts;
+static ngx_uint_t           unit_hung;
 
 
 static void
@@ -104,13 +106,17 @@ unit_begin(void)
 
     ngx_slab_init(shpool);
 
-    if (shm_zone->init(shm_zone, NULL) != NGX_OK
-        || ngx_gate_record_init_zone(&unit_gates, NULL, &unit_log) != NGX_OK)
-    {
+    if (shm_zone->init(shm_zone, NULL) != NGX_OK) {
         exit(2);
     }
 
     unit_zone = shm_zone->data;
+
+    if (ngx_gate_record_init_zone(&unit_gates, unit_zone, NULL, &unit_log)
+        != NGX_OK)
+    {
+        exit(2);
+    }
 }
 
 
@@ -154,7 +160,6 @@ unit_configure(void)
         check->type = &unit_type;
         check->gate = unit_gate;
         check->index = i;
-        check->after = NGX_GATE_NONE;
         check->interval = 1000;
         check->interval_open = 1000;
         check->timeout = 3000;
@@ -231,19 +236,19 @@ unit_runner(ngx_uint_t force)
                         &unit_log);
 
     if (force) {
-        unit_zone->touched_msec = ngx_current_msec - NGX_GATE_WRITER_TIMEOUT;
-        unit_zone->idle = 0;
+        unit_zone->owner &= ~NGX_GATE_PROCESS_MASK;
     }
 
     ngx_gate_writer_init(&unit_prober.writer, unit_zone, 1);
 
-    if (ngx_gate_writer_claim(&unit_prober.writer, 0) != NGX_OK
+    if (ngx_gate_writer_claim(&unit_prober.writer, unit_hung) != NGX_OK
         || ngx_gate_runner_init(&unit_the_runner, unit_gate, &unit_prober)
            != NGX_OK)
     {
         return NULL;
     }
 
+    ngx_gate_zone_fence(&unit_prober.writer);
     ngx_gate_runner_start(&unit_the_runner);
 
     return &unit_the_runner;
@@ -295,7 +300,9 @@ unit_publish(void)
 static void
 unit_publish_handler(ngx_event_t *ev)
 {
-    ngx_gate_runner_publish(&unit_the_runner);
+    if (ngx_gate_writer_owns(&unit_prober.writer)) {
+        ngx_gate_runner_publish(&unit_the_runner);
+    }
 }
 
 

@@ -24,39 +24,42 @@ unit(void)
     unit_publish();
 
     shared = unit_gate->shared;
-    n = shared->published;
+    n = shared->published / NGX_GATE_ZONE_COUNT;
     changes = unit_zone->changes;
 
     unit_probe(runner, 0, NGX_GATE_WAITING, 1);
     unit_probe(runner, 1, NGX_GATE_FAILED, 1);
 
-    ok(shared->published == n, "nothing is published before the turn ends");
+    ok(shared->published / NGX_GATE_ZONE_COUNT == n,
+       "nothing is published before the turn ends");
     ok(unit_says("starting") && unit_says("pending"), "all is as it was");
 
     unit_publish();
 
-    ok(shared->published == n + 1, "then it is, once");
+    ok(shared->published / NGX_GATE_ZONE_COUNT == n + 1,
+       "then it is, once");
     ok(unit_says("\"state\":\"failed\"") && unit_says("waiting")
        && !unit_says("pending"), "and all of it");
     ok(unit_zone->changes == changes + 1, "those who wait look once");
 
     unit_verdict(runner, 1, NGX_GATE_FAILED, 2);
 
-    ok(shared->published == n + 2, "less than a state is published, too");
+    ok(shared->published / NGX_GATE_ZONE_COUNT == n + 2,
+       "less than a state is published, too");
     ok(unit_zone->changes == changes + 1, "nobody has to look");
 
     unit_verdict(runner, 1, NGX_GATE_FAILED, 2);
 
-    ok(shared->published == n + 2, "nothing new is not");
+    ok(shared->published / NGX_GATE_ZONE_COUNT == n + 2, "nothing new is not");
 
     unit_probe(runner, 0, NGX_GATE_PASSED, 3);
     unit_probe(runner, 1, NGX_GATE_PASSED, 3);
 
-    ok(!shared->open, "closed until the turn ends");
+    ok(!ngx_gate_zone_is_open(shared), "closed until the turn ends");
 
     unit_publish();
 
-    ok(shared->open && unit_says("ready"), "then it is open");
+    ok(ngx_gate_zone_is_open(shared) && unit_says("ready"), "then it is open");
     ok(unit_zone->changes == changes + 2, "those who wait look again");
 }
 

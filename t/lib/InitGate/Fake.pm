@@ -19,7 +19,10 @@ package InitGate::Fake;
 #     connections     how many there have been
 #     received([N])   all bytes, as one string, or those of the Nth connection
 #                     (from 1)
-#     times           when each connection came (seconds, as Time::HiRes)
+#     times           when each connection was accepted (seconds)
+#     established     how many connections are open, by both sides
+#     most_established  the most that were, whenever one was accepted, with
+#                     established => 1
 #     set(WORD)       sets the result of $c->word, in running scripts as well
 #     freeze, thaw    the kernel accepts connections, nothing responds
 #     stop            closes the listening socket and every connection; start()
@@ -177,7 +180,8 @@ sub serve {
         $number++;
 
         open my $times, '>>', "$self->{dir}/times" or POSIX::_exit(1);
-        print $times "$now\n";
+        print $times join(' ', $now,
+            $self->{established} ? $self->established : ()), "\n";
         close $times;
 
         open my $log, '>>', "$self->{dir}/$number" or POSIX::_exit(1);
@@ -210,13 +214,31 @@ sub serve {
 sub connections { scalar(() = glob "$_[0]{dir}/[0-9]*") }
 
 
-sub times {
+sub times { map { (split)[0] } $_[0]->accepted }
+
+sub most_established { (sort { $b <=> $a } map { (split)[1] } $_[0]->accepted)[0] }
+
+
+sub accepted {
     my ($self) = @_;
 
     open my $fh, '<', "$self->{dir}/times" or return;
-    chomp(my @times = <$fh>);
 
-    return @times;
+    return <$fh>;
+}
+
+
+# established, and without a FIN of either side
+
+sub established {
+    my ($self) = @_;
+
+    my $local = sprintf '0100007F:%04X', $self->{port} // return 0;
+
+    open my $fh, '<', '/proc/net/tcp' or return 0;
+
+    return scalar grep { my @word = split; $word[1] eq $local
+        && $word[3] eq '01' } <$fh>;
 }
 
 

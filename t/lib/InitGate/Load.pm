@@ -15,11 +15,12 @@ package InitGate::Load;
 #     only_status($load, 200, 'load: none refused');
 #     counted_as_logged($t, 'app');
 #
-# new($t, ...)  clients => 4; uri => '/'; port => N; keepalive => 1 (0: a
-#               connection for each request); pause => 0.002 (seconds between
-#               two requests of a client); timeout => 60; ends => 0 (1: nginx
-#               is about to exit, and a client exits when its connection is
-#               refused or closed)
+# new($t, ...)  clients => 4; uri => '/'; port => N, or the PATH of a file with
+#               ports, one of which is chosen at random for each connection;
+#               keepalive => 1 (0: a connection for each request);
+#               pause => 0.002 (seconds between two requests of a client);
+#               timeout => 60; ends => 0 (1: nginx is about to exit, and a
+#               client exits when its connection is refused or closed)
 # more(N [, STATUS]), stop, counts (a hash: the number of requests by status or
 #               by one of the words below), slowest (seconds)
 #     lost          the connection was closed before the end of the response
@@ -141,7 +142,7 @@ sub client {
 
         if (!$socket) {
             $socket = IO::Socket::INET->new(
-                PeerAddr => "127.0.0.1:$self->{port}");
+                PeerAddr => '127.0.0.1:' . $self->endpoint);
             $used = 0;
         }
 
@@ -167,6 +168,17 @@ sub client {
         syswrite $out, sprintf "%s %.3f\n", $result, time - $begun;
         sleep $self->{pause} if $self->{pause};
     }
+}
+
+
+sub endpoint {
+    my ($self) = @_;
+
+    return $self->{port} if $self->{port} =~ /^\d+$/;
+
+    my @ports = split ' ', $self->{t}->read($self->{port});
+
+    return $ports[rand @ports];
 }
 
 

@@ -3,6 +3,9 @@ package InitGate::Postgres;
 # For the tests of "check postgres": PostgreSQL's protocol as bytes, for
 # scripted servers, and what a test does to a real server.
 #
+#     my $check = is_check($t, 'schema', 'waiting', 'missing', qr/orders/);
+#         waits until the check has this verdict, reason (undef: none) and
+#         message, tests it, and returns it
 #     psql($pg, 'SQL; SQL'), psql($pg, 'SQL', 'database')
 #     hba($pg, LINES)    who may log in and how, apart from the test itself
 #     server_log($pg)
@@ -17,9 +20,20 @@ use warnings;
 
 use DBI;
 use Exporter 'import';
+use InitGate::Checks;
+use Test::More ();
 
-our @EXPORT = qw(psql hba server_log
+our @EXPORT = qw(is_check psql hba server_log
     auth_ok ready parameter error authentication login queries startup);
+
+
+sub is_check {
+    my ($t, $name, $verdict, $reason, $message) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    return settles($t, $name, join(' ', $verdict, $reason // ()), $message);
+}
 
 
 sub psql {

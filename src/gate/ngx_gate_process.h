@@ -1,0 +1,38 @@
+
+/*
+ * A process in shared memory: its pid and, where words are wide enough and the
+ * system tells it, the time at which it started, since pids are used again.
+ */
+
+
+#ifndef _NGX_GATE_PROCESS_H_INCLUDED_
+#define _NGX_GATE_PROCESS_H_INCLUDED_
+
+
+#include <ngx_gate.h>
+
+
+/* PID_MAX_LIMIT is 2^22; the bits in the middle are those of others */
+
+#define NGX_GATE_PROCESS_PID          ((ngx_atomic_uint_t) 0x003fffff)
+
+#if (NGX_PTR_SIZE == 8)
+#define NGX_GATE_PROCESS_START_SHIFT  40
+#define NGX_GATE_PROCESS_START        ((ngx_atomic_uint_t) 0xffffff            \
+                                       << NGX_GATE_PROCESS_START_SHIFT)
+#else
+#define NGX_GATE_PROCESS_START        0
+#endif
+
+#define NGX_GATE_PROCESS_MASK         (NGX_GATE_PROCESS_PID                    \
+                                       | NGX_GATE_PROCESS_START)
+
+
+ngx_atomic_uint_t ngx_gate_process_self(void);
+
+/* 0 is no process */
+
+ngx_uint_t ngx_gate_process_is_alive(ngx_atomic_uint_t process);
+
+
+#endif /* _NGX_GATE_PROCESS_H_INCLUDED_ */

@@ -1,0 +1,143 @@
+
+/*
+ * Configurations of gates that are valid, but probably not meant.
+ */
+
+
+#include <ngx_http_gate.h>
+#include <ngx_gate_check_http.h>
+
+
+static void ngx_http_gate_warn_unused(ngx_conf_t *cf,
+    ngx_http_gate_main_conf_t *gmcf, ngx_gate_t *gate);
+static void ngx_http_gate_warn_holds(ngx_conf_t *cf,
+    ngx_http_gate_main_conf_t *gmcf);
+static void ngx_http_gate_warn_upstream(ngx_conf_t *cf,
+    ngx_gate_check_t *check);
+
+
+void
+ngx_http_gate_warn(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf)
+{
+    ngx_uint_t         i, n;
+    ngx_gate_t        *gate;
+    ngx_gate_check_t  *check;
+
+    gate = gmcf->gates.gates.elts;
+
+    for (i = 0; i < gmcf->gates.gates.nelts; i++) {
+        ngx_http_gate_warn_unused(cf, gmcf, &gate[i]);
+
+        for (n = 0; n < gate[i].checks.nelts; n++) {
+            check = ngx_gate_check_at(&gate[i], n);
+
+            if (check->type == &ngx_gate_check_http) {
+                ngx_http_gate_warn_upstream(cf, check);
+            }
+        }
+    }
+
+    ngx_http_gate_warn_holds(cf, gmcf);
+}
+
+
+/* a status of all gates holds nothing back */
+
+static void
+ngx_http_gate_warn_unused(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf,
+    ngx_gate_t *gate)
+{
+    ngx_uint_t              i;
+    ngx_gate_t            **g;
+    ngx_http_gate_list_t  **list;
+
+    list = gmcf->lists.elts;
+
+    for (i = 0; i < gmcf->lists.nelts; i++) {
+
+        if (list[i]->shows && list[i]->names->nelts == 0) {
+            continue;
+        }
+
+        for (g = list[i]->gates; g && *g; g++) {
+            if (*g == gate) {
+                return;
+            }
+        }
+    }
+
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "no location has \"init_gate %V\" or \"init_ready %V\", so "
+                  "that init_checks \"%V\" holds nothing back in %V:%ui",
+                  &gate->name, &gate->name, &gate->name, &gate->file,
+                  gate->line);
+}
+
+
+static void
+ngx_http_gate_warn_holds(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf)
+{
+    ngx_uint_t              i;
+    ngx_http_gate_mark_t  **mark;
+
+    mark = gmcf->holds.elts;
+
+    for (i = 0; i < gmcf->holds.nelts; i++) {
+
+        if (!mark[i]->used) {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "\"init_hold\" has no effect, since there is no "
+                          "\"init_gate\" for its requests in %V:%ui",
+                          &mark[i]->file, mark[i]->line);
+        }
+    }
+}
+
+
+static void
+ngx_http_gate_warn_upstream(ngx_conf_t *cf, ngx_gate_check_t *check)
+{
+    ngx_str_t                       *host;
+    ngx_uint_t                       i;
+    ngx_gate_check_http_conf_t      *conf;
+    ngx_http_upstream_srv_conf_t   **uscf;
+    ngx_http_upstream_main_conf_t   *umcf;
+
+    umcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_upstream_module);
+
+    conf = check->conf;
+    host = &conf->url.endpoint.host;
+    uscf = umcf->upstreams.elts;
+
+    for (i = 0; i < umcf->upstreams.nelts; i++) {
+
+        /* not what proxy_pass names without an "upstream" block */
+
+        if (!(uscf[i]->flags & NGX_HTTP_UPSTREAM_CREATE)
+            || !ngx_gate_str_eq(&uscf[i]->host, host))
+        {
+            continue;
+        }
+
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "host \"%V\" of check \"%V\" of init_checks \"%V\" is "
+                      "resolved by name, the servers of the upstream \"%V\" "
+                      "are not probed in %V:%ui", host, &check->name,
+                      &check->gate->name, host, &check->file, check->line);
+        return;
+    }
+}
+
+
+void
+ngx_http_gate_warn_beside(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *glcf)
+{
+    if (glcf->gate_list->names->nelts == 0) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "\"init_gate\" has no effect beside \"%s\" in %V:%ui",
+                  glcf->status_list->shows ? "init_status" : "init_ready",
+                  &glcf->gate_list->file, glcf->gate_list->line);
+}

@@ -1,0 +1,150 @@
+#!/usr/bin/perl
+
+# The postgres check: no session of it stays between two probes, so that a
+# database can be created, dropped and copied; with "keepalive" one stays, for 30
+# seconds at most, so that another server behind the same address is noticed.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+use InitGate::Checks 'probed';
+use InitGate::Fake;
+use InitGate::Postgres;
+
+use IO::Select;
+use IO::Socket::INET;
+
+my $t = InitGate->new(workers => 1, main => 'env LATER;');
+my $pg = $t->postgres;
+my $port = $pg->port;
+my $other = $t->postgres;
+
+psql($pg, 'CREATE DATABASE app');
+psql($pg, 'CREATE DATABASE kept');
+
+# an address behind which the server changes
+
+my $proxy = InitGate::Fake->new(sub {
+    my ($c) = @_;
+
+    my $client = $c->socket;
+    my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+        PeerPort => $c->word) or return;
+    my $select = IO::Select->new($client, $server);
+
+    while (1) {
+        for my $from ($select->can_read) {
+            sysread $from, my $bytes, 65536 or return;
+            syswrite $from == $client ? $server : $client, $bytes;
+        }
+    }
+});
+$proxy->set($port);
+
+my $db = "host=127.0.0.1 port=$port user=postgres";
+
+$t->conf(http => <<"CONF");
+    init_checks app {
+        interval 20ms;
+        backoff 1h;
+        check file %%DIR%%/never name=never;
+        check postgres "$db dbname=app" name=app tables=missing;
+        check postgres "$db dbname=app application_name=other" name=twice
+              tables=missing;
+        check postgres "$db dbname=created" name=created;
+        check postgres "$db dbname=test application_name=rare" name=rare
+              interval=1h;
+        check postgres "$db dbname=test application_name=shared" name=without
+              interval=1h;
+        check postgres "$db dbname=test application_name=shared" name=with
+              interval=1h keepalive;
+        check postgres "$db dbname=kept application_name=kept" name=kept
+              keepalive "query=SELECT pg_backend_pid()" expect=0;
+        check postgres "host=127.0.0.1 port=@{[$proxy->port]} dbname=test
+                        user=postgres" name=moved keepalive
+              "query=SELECT current_setting('port')" expect=@{[$other->port]};
+    }
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        location = /init { init_status details=on; }
+    }
+CONF
+
+my $later = !InitGate::is_linked_in() && !$ENV{TEST_NGINX_VALGRIND};
+
+if ($later) {
+    my $library = $t->preload('monotonic_clock');
+    $t->write('later');
+
+    local @ENV{qw(LD_PRELOAD LATER)} = ($library, $t->path('later'));
+    $t->run;
+
+} else {
+    $t->run;
+}
+
+sub backends {
+    my ($name) = @_;
+
+    return map { $_->[0] } psql($pg, "SELECT pid FROM pg_stat_activity"
+        . " WHERE application_name = '$name'");
+}
+
+sub done { my ($sql) = @_; eval { psql($pg, $sql) }; return $@ }
+
+
+# what initialisers do to a database, while it is asked
+
+is_check($t, $_, 'waiting', 'missing') for qw(app twice);
+
+is(done('CREATE DATABASE copy TEMPLATE app'), '', 'it is copied');
+is(done('ALTER DATABASE app RENAME TO renamed'), '', 'renamed');
+is(done('ALTER DATABASE renamed RENAME TO app'), '', 'and renamed again');
+is(done('DROP DATABASE app'), '', 'dropped');
+is(done('CREATE DATABASE app'), '', 'and made anew');
+
+is_check($t, $_, 'waiting', 'missing') for qw(app twice);
+
+is_check($t, 'rare', 'passed');
+$t->wait_for(sub { !backends('rare') }, 'the session to end');
+is($t->check('rare')->{attempts}, 1, 'it ends with the probe');
+
+
+# a database that does not exist yet is not an error, and does not back off
+
+is_check($t, 'created', 'waiting', 'no_database');
+probed($t, 'created') for 1 .. 3;
+psql($pg, 'CREATE DATABASE created');
+is_check($t, 'created', 'passed');
+is($t->log_count(qr/\[error\].*"created"/), 0, 'nor is it logged as one');
+
+
+# one that stays
+
+is_check($t, $_, 'passed') for qw(with without);
+is(backends('shared'), 1, 'one stays for the check that wants it');
+
+my ($pid) = is_check($t, 'kept', 'waiting', 'mismatch')->{message} =~ /"(\d+)"/;
+
+probed($t, 'kept') for 1 .. 3;
+is_deeply([backends('kept')], [$pid], '"keepalive": the same session');
+
+is_check($t, 'moved', 'waiting', 'mismatch', qr/returns "$port"/);
+$proxy->set($other->port);
+probed($t, 'moved') for 1 .. 3;
+is_check($t, 'moved', 'waiting', 'mismatch', qr/returns "$port"/);
+
+SKIP: {
+    skip 'no clock that can be put forward', 1 if !$later;
+
+    $t->write('later', 'x' x 31);
+
+    is_check($t, 'moved', 'passed');
+
+    $t->wait_for(sub { my @pids = backends('kept');
+        @pids == 1 && $pids[0] != $pid }, 'another session');
+    $t->wait_for(sub { !backends('shared') }, 'the idle session to end');
+    is($t->check('with')->{attempts}, 1, 'after 30 seconds, also unused');
+}
+
+done_testing;

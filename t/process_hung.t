@@ -1,0 +1,74 @@
+#!/usr/bin/perl
+
+# A prober that hangs without dying: the second worker process probes in its
+# place, once, until one of the two has ended.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+
+my $t = InitGate->new(workers => 3, http => <<'CONF');
+    init_checks one { check file %%DIR%%/one;  interval 50ms; }
+    init_checks two { check file %%DIR%%/two;  interval 50ms; }
+
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        location = /init { init_status details=on; }
+    }
+CONF
+
+my $taken = qr/\[error\].*worker process (\d+) does not respond/;
+
+# a request may meet a worker process that is stopped
+
+sub gate {
+    my ($name) = @_;
+
+    my $response = HTTP::Tiny->new(timeout => 1)
+        ->get('http://127.0.0.1:' . $t->port(8080) . '/init');
+    return if $response->{status} != 200;
+
+    return (grep { $_->{gate} eq $name }
+        @{JSON::PP::decode_json($response->{content})->{gates}})[0];
+}
+
+sub probed_by { my $gate = gate('two') or return 0; $gate->{prober}{pid} }
+
+$t->run;
+$t->wait_for(sub { (gate('one') // {})->{state} eq 'initializing' }, 'a verdict');
+
+my $first = $t->prober;
+
+$t->signal('STOP', $first);
+$t->wait_log($taken, 1, patience(30));
+
+my ($hung) = $t->log =~ $taken;
+is($hung, $first, 'the one that hangs is named');
+
+$t->write('one');
+ok($t->wait_for(sub { (gate('one') // {})->{ready} }, 'the gate to open',
+    patience(30)), 'another worker process probes');
+
+my $second = probed_by() || probed_by() || probed_by();
+isnt($second, $first, 'and is named');
+
+# it comes back, and finds that it does not probe any more
+
+$t->signal('CONT', $first);
+$t->wait_for(sub { (gate('two') // {})->{prober}{pid} == $second }, 'a status')
+    for 1 .. 5;
+is($t->prober, $second, 'the other one goes on');
+
+# the one that probes now ends: the first one, which still lives, or its
+# successor, probes
+
+$t->signal('KILL', $second);
+$t->allow(qr/exited on signal 9/);
+$t->wait_for(sub { !$t->alive($second) }, 'its end');
+
+$t->write('two');
+ok($t->wait_for(sub { (gate('two') // {})->{ready} }, 'the other gate to open',
+    patience(30)), 'probed again');
+is($t->log_count($taken), 1, 'logged once');
+
+done_testing;
