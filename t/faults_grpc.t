@@ -10,6 +10,7 @@ use InitGate::DNS;
 use InitGate::Fake;
 use InitGate::HTTP2;
 use InitGate::Latency;
+use Time::HiRes qw(sleep);
 
 my $t = InitGate->new(workers => 1);
 
@@ -17,6 +18,14 @@ my $dns = InitGate::DNS->silent;
 $t->{http} = "    resolver 127.0.0.1:@{[$dns->port]} ipv6=off;\n";
 
 my @grpc = (':status' => 200, 'content-type' => 'application/grpc');
+
+# until the client closes the connection
+
+sub endless {
+    my ($c, $bytes) = @_;
+
+    sleep 0.01 while $c->send($bytes);
+}
 
 # a peer that does this after it has read a request
 
@@ -37,11 +46,11 @@ my $hangs = faulty(sub { $_[0]->send(settings() . headers(1, @grpc));
 my $denied = faulty(sub { $_[0]->send(settings()
     . end(1, @grpc, 'grpc-status' => 7)); $_[0]->hang });
 my $frames = faulty(sub { $_[0]->send(settings());
-    1 while $_[0]->send(ping() x 1000) });
+    endless($_[0], ping() x 1000) });
 my $message = faulty(sub { $_[0]->send(settings() . headers(1, @grpc));
-    1 while $_[0]->send(data(1, 'x' x 16384)) });
+    endless($_[0], data(1, 'x' x 16384)) });
 my $fields = faulty(sub { $_[0]->send(settings() . frame(1, 0, 1, ''));
-    1 while $_[0]->send(frame(9, 0, 1, fields('x' => 'y' x 16000))) });
+    endless($_[0], frame(9, 0, 1, fields('x' => 'y' x 16000))) });
 
 my $real = InitGate::Fake->new(sub {
     my ($c) = @_;

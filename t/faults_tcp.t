@@ -10,6 +10,7 @@ use InitGate;
 use InitGate::Latency;
 use InitGate::DNS;
 use InitGate::Fake;
+use Time::HiRes qw(sleep);
 
 my $t = InitGate->new(workers => 1);
 
@@ -30,9 +31,10 @@ my $flood = InitGate::Fake->new(sub { $_[0]->read_bytes(5);
 
 # texts
 
-my $text = InitGate::Fake->new(sub { 1 while $_[0]->send('text' x 16384) })
-    ->port;
-my $drip = InitGate::Fake->new(sub { $_[0]->send_slowly('x' x 100000, 0.001) })
+my $text = InitGate::Fake->new(sub {
+    sleep 0.01 while $_[0]->send('text' x 16384);
+})->port;
+my $drip = InitGate::Fake->new(sub { $_[0]->send_slowly('x' x 1000, 0.01) })
     ->port;
 
 my $silent = InitGate::Fake->silent(backlog => 1000)->port;

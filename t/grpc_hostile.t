@@ -8,6 +8,7 @@ use InitGate;
 use InitGate::Checks;
 use InitGate::Fake;
 use InitGate::HTTP2;
+use Time::HiRes qw(sleep);
 
 my $t = InitGate->new(quit => 2, workers => 1);
 my $limit = patience(5);
@@ -35,6 +36,7 @@ sub endless {
 
     for (1 .. 100) {
         $c->send($bytes) or last;
+        sleep 0.01;
     }
 
     $c->hang;
