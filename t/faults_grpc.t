@@ -15,7 +15,7 @@ use Time::HiRes qw(sleep);
 my $t = InitGate->new(workers => 1);
 
 my $dns = InitGate::DNS->silent;
-$t->{http} = "    resolver 127.0.0.1:@{[$dns->port]} ipv6=off;\n";
+$t->{resolver} = "resolver 127.0.0.1:@{[$dns->port]};";
 
 my @grpc = (':status' => 200, 'content-type' => 'application/grpc');
 
