@@ -48,7 +48,7 @@ my $latency = latency_with_checks($t, 5,
     garbage => ["tcp 127.0.0.1:$noise tls", 'error', 'tls'],
     endless => ["tcp 127.0.0.1:$flood tls", 'error', 'tls'],
     waits => ["tcp 127.0.0.1:$silent send=a contains=b", 'error', 'timeout'],
-    text => ["tcp 127.0.0.1:$text match=(xt*e)+", 'waiting', 'mismatch'],
+    text => ["tcp 127.0.0.1:$text match=(xt*y)+", 'waiting', 'mismatch'],
     drip => ["tcp 127.0.0.1:$drip match=(x+)+y", 'waiting', 'mismatch'],
     real => ["tcp 127.0.0.1:@{[$secure->port]} tls ca=$certificate", 'passed'],
 );
