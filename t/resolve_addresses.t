@@ -20,7 +20,7 @@ my $dns = InitGate::DNS->new(sub {
 my ($certificate, $key) = $t->certificate('two.example');
 
 my $pg = $t->postgres;
-my ($redis) = { $t->redis->connect_info }->{server} =~ /(\d+)$/;
+my $redis = $t->redis->port;
 
 my %port = (postgres => $pg->port, redis => $redis,
     map { $_ => $t->port($_) } qw(http tcp dead));

@@ -156,7 +156,10 @@ ngx_gate_record_begin(ngx_gate_t *gate, ngx_gate_record_t *record,
 {
     if (record->created_msec == zone->created_msec) {
         record->created_msec = ngx_current_msec;
-        record->started_at = ngx_gate_record_now();
+
+        if (!record->start_inherited) {
+            record->started_at = ngx_gate_record_now();
+        }
     }
 
     if (record->started_msec == zone->created_msec) {
@@ -245,6 +248,7 @@ ngx_gate_record_inherit(ngx_gate_t *gate, ngx_gate_record_t *record,
             record->created_msec = before.created_msec;
         }
 
+        record->start_inherited = 1;
         record->started_at = before.started_at;
         record->opened_at = before.opened_at;
         record->last_startup_msec = before.last_startup_msec;

@@ -94,6 +94,7 @@ typedef struct {
     ngx_uint_t                retry_after;  /* s */
 
     int64_t                   started_at;   /* ms since the epoch */
+    ngx_uint_t                start_inherited;
     int64_t                   opened_at;
     int64_t                   deadline_at;
 
