@@ -12,7 +12,7 @@ plan skip_all => 'the ordinary build is measured'
     if $ENV{TEST_NGINX_VALGRIND} || $ENV{TEST_NGINX_BINARY}
        || $ENV{TEST_NGINX_MODULE};
 
-my $most = 512;    # KiB
+my $most = 812;    # KiB
 
 # the resident size of a worker after some requests, in KiB: median of three
 
