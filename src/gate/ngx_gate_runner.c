@@ -566,11 +566,17 @@ ngx_gate_runner_estimate(ngx_gate_runner_t *runner)
     record = &runner->record;
 
     record->eta = -1;
-    record->retry_after = ngx_gate_state_retry_after(-1);
+    record->retry_after = ngx_gate_state_retry_after(record->latch.state, -1);
 
     if (ngx_gate_state_is_open(runner->gate, record->latch.state)) {
         record->eta = 0;
         record->retry_after = 0;
+        return;
+    }
+
+    /* waiting will not help */
+
+    if (record->latch.state == NGX_GATE_STATE_FAILED) {
         return;
     }
 
@@ -598,7 +604,8 @@ ngx_gate_runner_estimate(ngx_gate_runner_t *runner)
     }
 
     record->eta = longest;
-    record->retry_after = ngx_gate_state_retry_after(longest);
+    record->retry_after = ngx_gate_state_retry_after(record->latch.state,
+                                                     longest);
 }
 
 
