@@ -323,7 +323,13 @@ ngx_gate_runner_add_result(ngx_gate_run_t *run)
 
     run->shared->recent[record->attempts % NGX_GATE_RECENT] =
                                         (run->duration << 3) | result->verdict;
-    run->shared->failures[result->reason]++;
+    run->shared->probes[result->verdict]++;
+
+    if (result->verdict == NGX_GATE_ERROR
+        || result->verdict == NGX_GATE_FAILED)
+    {
+        run->shared->failures[result->reason]++;
+    }
 
     record->attempts++;
 
