@@ -17,6 +17,7 @@
 #define NGX_GATE_VERSION      "0.1.0"
 
 #define NGX_GATE_NAME_MAX     64
+#define NGX_GATE_LABEL_MAX    128
 #define NGX_GATE_MESSAGE_MAX  352
 #define NGX_GATE_MATCH_MAX    65536    /* what contains= and match= look at */
 
@@ -118,6 +119,7 @@ typedef struct {
 
 struct ngx_gate_check_s {
     ngx_str_t                 name;
+    ngx_str_t                 label;        /* for visitors, or empty */
     ngx_gate_check_type_t    *type;
     ngx_str_t                 target;
     void                     *conf;         /* of the type, conf_size bytes */
@@ -231,6 +233,13 @@ ngx_uint_t ngx_gate_reason_is_local(ngx_gate_reason_e reason);
 /* waiting does not help: the configuration has to be changed */
 
 ngx_uint_t ngx_gate_reason_is_permanent(ngx_gate_reason_e reason);
+
+/*
+ * One line of valid UTF-8 without control characters, of at most
+ * NGX_GATE_MESSAGE_MAX bytes; returns its length.
+ */
+
+size_t ngx_gate_fold_message(u_char *dst, u_char *src, size_t len);
 
 #define ngx_gate_str_eq(a, b)                                                 \
     ((a)->len == (b)->len && ngx_memcmp((a)->data, (b)->data, (a)->len) == 0)

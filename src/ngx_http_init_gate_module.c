@@ -110,8 +110,8 @@ static ngx_command_t  ngx_http_init_gate_commands[] = {
       NULL },
 
     { ngx_string("init_page"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
-      ngx_http_gate_conf_init_page,
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_gate_page_init_page,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -231,8 +231,7 @@ ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               NGX_HTTP_GATE_RESPONSE_AUTO);
     ngx_conf_merge_sec_value(conf->retry_after, prev->retry_after,
                              NGX_HTTP_GATE_RETRY_AUTO);
-    ngx_conf_merge_str_value(conf->page_title, prev->page_title, "");
-    ngx_conf_merge_str_value(conf->page_message, prev->page_message, "");
+    ngx_http_gate_page_merge(prev, conf);
 
     ngx_http_init_gate_merge_status_list(cf, prev, conf);
 

@@ -66,6 +66,9 @@ for my $context (qw(http server location)) {
     valid($context, "init_response $_;") for qw(auto json html off);
     valid($context, "init_retry_after $_;") for qw(auto off 10s);
     valid($context, 'init_page title=a message=b;');
+    valid($context, 'init_page lang=$http_accept_language title=$host '
+        . '"message=a $uri" failed_title=c failed_message=d details=$arg_d '
+        . 'logo=/$host.svg color=#12ab9f;');
 }
 
 valid('location', $_) for 'init_status;', 'init_status app other;',
@@ -115,14 +118,23 @@ refused('location', 'init_retry_after 1s 2s;', $count);
 refused('location', 'init_retry_after 1s; init_retry_after 2s;', $duplicate);
 refused('if', 'init_retry_after 1s;', $here);
 
-my $words = qr/"title=TEXT" and "message=TEXT" are allowed, once each/;
+my $words = qr/"title=TEXT", "message=TEXT", .* are allowed, once each/;
 
 refused('location', 'init_page;', $count);
-refused('location', 'init_page title=a message=b title=c;', $count);
+refused('location', 'init_page title=a message=b title=c;', qr/"title=c"/,
+    $words);
 refused('location', 'init_page title=a title=b;', qr/"title=b"/, $words);
 refused('location', 'init_page message=a message=b;', qr/"message=b"/, $words);
 refused('location', 'init_page title=;', qr/"title="/, $words);
 refused('location', 'init_page text=a;', qr/"text=a"/, $words);
+refused('location', 'init_page details=yes;', qr/"details=yes"/,
+    qr/it must be "on" or "off"/);
+refused('location', 'init_page "lang=de at";', qr/"lang=de at"/,
+    qr/it must be the tag of a language/);
+refused('location', 'init_page "color=red;}";', qr/"color=red;}"/,
+    qr/it must be a colour of CSS/);
+refused('location', 'init_page title="Back";',
+    qr/write "title=Back", not title="Back"/);
 refused('location', 'init_page title=a; init_page message=b;', $duplicate);
 refused('if', 'init_page title=a;', $here);
 

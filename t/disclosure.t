@@ -98,8 +98,8 @@ sub names {
             grep { $_->{gate} eq $shown->{gate} } @$all], "$where: names");
     is(join(' ', grep { !$verdict{$_->{verdict}}
         || ($_->{reason} // 'x') !~ /^[a-z_]+$/
-        || keys %$_ != 2 + exists $_->{reason} } @{$shown->{checks}}), '',
-        "$where: verdicts and reasons");
+        || keys %$_ != 2 + exists($_->{reason}) + exists $_->{required} }
+        @{$shown->{checks}}), '', "$where: verdicts and reasons");
 }
 
 for my $uri (qw(/ /broken /waits /off /status /metrics /ready /status?format=html

@@ -378,7 +378,7 @@ sub begin {
     $t->restricted_ok('/init');
 
     my $metrics = $t->get('/metrics', port => $t->port(9113))->{content};
-    like($metrics, qr/^\w*init_gate_ready\{/m, "$name, closed: metrics");
+    like($metrics, qr/^nginx_init_gate_ready\{/m, "$name, closed: metrics");
     is($t->get('/metrics')->{status}, $t->get('/')->{status},
         "$name, closed: no metrics on the port of the clients");
 }

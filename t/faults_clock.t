@@ -120,7 +120,7 @@ cmp_ok($steady->connections, '<=', 1 + (time - $started) / 0.27,
     'clock set: no probe too early');
 
 my ($took) = $t->get('/init?format=prometheus')->{content}
-    =~ /^init_gate_duration_seconds\{gate="app"\} (\S+)/m;
+    =~ /^nginx_init_gate_startup_duration_seconds\{gate="app"\} (\S+)/m;
 cmp_ok(abs($took - $since_start->elapsed), '<',
     patience(2) + $since_start->delay, 'clock set: duration');
 

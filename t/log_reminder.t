@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
-# A gate that stays closed is logged again, at warn: after a minute, and then
-# at doubling intervals up to an hour.  The clock of nginx is put forward.
+# A gate that stays closed is logged at the level of the default log: after a
+# minute, and then at doubling intervals up to an hour, also by a worker that
+# takes over.  The clock of nginx is put forward.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -10,13 +11,23 @@ use InitGate;
 plan(skip_all => 'the module has to be loaded, without valgrind')
     if InitGate::is_linked_in() || $ENV{TEST_NGINX_VALGRIND};
 
-my $t = InitGate->new(workers => 1, main => 'env LATER;', http => <<'CONF');
+my $t = InitGate->new(workers => 1, level => 'error', main => 'env LATER;',
+    http => <<'CONF');
     init_checks app {
         check file %%DIR%%/marker  name=schema;
         check file %%DIR%%/there   name=there;
         check file %%DIR%%/none    name=extra  optional;
         interval 50ms 50ms;
         latch off;
+    }
+    init_checks many {
+        check file %%DIR%%/1  name=m1;
+        check file %%DIR%%/2  name=m2;
+        check file %%DIR%%/3  name=m3;
+        check file %%DIR%%/4  name=m4;
+        check file %%DIR%%/5  name=m5;
+        check file %%DIR%%/6  name=m6;
+        check file %%DIR%%/7  name=m7;
     }
     server {
         listen 127.0.0.1:%%PORT_8080%%;
@@ -37,7 +48,7 @@ $t->write('later');
 
 # the lines so far, with the time for which the gate is closed
 
-sub reminders { $t->log =~ /(\[warn\] .*init gate "app".*)/g }
+sub reminders { $t->log =~ /(\[error\] .*init gate "app".*)/g }
 
 sub closed_for { map { /, gate closed for (\d+)s$/ ? $1 : () } reminders() }
 
@@ -82,14 +93,39 @@ my $path = $t->path('marker');
 like((reminders())[0],
     qr/init gate "app": check "schema" waiting: not there: \Q$path\E, /,
     'line: check that waits');
+like((reminders())[0], qr{, in \Q@{[$t->path('nginx.conf')]}\E:\d+, },
+    'line: where the check is configured');
+
+my @many = $t->log =~ /(init gate "many".*)/g;
+my @first = splice @many, 0, 6;
+
+is(scalar(grep { /check "m[1-5]" waiting: not there/ } @first), 5,
+    'many checks: five lines');
+is($first[5], 'init gate "many": 2 more checks have not passed',
+    'many checks: number of the others');
+
+# the next line is due in an hour; one that began anew would come in a minute
+
+my ($worker) = $t->workers;
+my $before = () = reminders();
+
+$t->signal('KILL', $worker);
+$t->wait_for(sub {
+    my $pid = $t->gate->{prober}{pid};
+    return $pid && $pid != $worker;
+}, 'another worker');
+later(600) for 1 .. 3;
+is(scalar(() = reminders()), $before, 'worker killed: no line too early');
 
 is(scalar(() = grep { /check "(?:there|extra)"/ } reminders()), 0,
     'lines: no passed and no optional checks');
 
 $t->write('marker');
-$t->wait_ready;
+$t->wait_for(sub { $t->gate->{ready} }, 'the gate to open');
 my $lines = () = reminders();
 later(2000) for 1 .. 3;
 is(scalar(() = reminders()), $lines, 'open gate: no line');
+
+$t->allow(qr/exited on signal 9/);
 
 done_testing;

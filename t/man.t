@@ -53,7 +53,7 @@ my %tables = (
 # lists that are too long for a man page; words that occur in other places
 
 my %more = (
-    metrics => [source('report/ngx_gate_metrics.c') =~ /"(init_\w+)[" {]/g],
+    metrics => [source('report/ngx_gate_metrics.c') =~ /"(nginx_init_gate_\w+)[" {]/g],
     reasons => [map { "`$_`" } table('ngx_gate_reason_names')],
     parameters => [map { qr/`\Q$_\E[`=]|\b\Q$_\E=/ } @{$tables{parameters}}],
 );

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# The metrics: promtool accepts them without a warning, a real Prometheus
-# scrapes them, the shipped alert fires for a gate that stays closed, and every
-# expression of the shipped Grafana dashboard has a result.
+# The metrics: names and labels, promtool accepts them without a warning, a real
+# Prometheus scrapes them, each of the shipped alerts has tests and fires where
+# it should, and every expression of the shipped Grafana dashboard has a result.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -17,12 +17,25 @@ my $t = InitGate->new(http => <<'CONF');
     init_checks app {
         check file %%DIR%%/marker  name=schema;
         check file %%DIR%%/tree  name=tree  files=4;
-        check file %%DIR%%/broken/file  name=extra  optional;
+        check tcp unix:%%DIR%%/nothing  name=extra  optional;
+        trigger http://127.0.0.1:%%PORT_8081%%/begin;
+        deadline 1h;
         interval 100ms;
     }
 
     init_checks open {
         check file %%DIR%%  name=there;
+    }
+
+    init_checks partial {
+        check file %%DIR%%  name=there;
+        check tcp unix:%%DIR%%/nothing  name=side  optional;
+        interval 100ms;
+    }
+
+    init_checks unable {
+        check tcp unix:%%DIR%%/nothing  name=needed;
+        interval 100ms;
     }
 
     server {
@@ -65,38 +78,84 @@ is($said, '', 'promtool: no output');
 my %metric = map { /^([^# ]\S*(?:\{.*\})?) (\S+)$/ ? ($1, $2) : () }
     split /\n/, $answer->{content};
 
+# family, labels: nothing more, nothing less
+
+my %labels;
+
+for (keys %metric) {
+    my ($name, $labels) = /^(\w+)(?:\{(.*)\})?$/;
+    $labels{$name} = join ',', ($labels // '') =~ /(\w+)="/g;
+}
+
+my $prefix = 'nginx_init_gate_';
+
+is_deeply({ map { s/^\Q$prefix\E//r => $labels{$_} } keys %labels }, {
+    ready => 'gate',
+    state => 'gate,state',
+    startup_duration_seconds => 'gate',
+    requests_total => 'gate,protocol,decision',
+    polls_total => 'gate',
+    held_requests => 'gate',
+    progress_ratio => 'gate',
+    deadline_timestamp_seconds => 'gate',
+    trigger_state => 'gate,state',
+    check_info => 'gate,check,type,required',
+    check_success => 'gate,check',
+    check_verdict => 'gate,check,verdict',
+    check_progress_ratio => 'gate,check',
+    check_last_duration_seconds => 'gate,check',
+    check_probes_total => 'gate,check,verdict',
+    check_failures_total => 'gate,check,reason',
+    prober_heartbeat_timestamp_seconds => '',
+    build_info => 'version',
+}, 'metrics: names and labels');
+
 my %expected = (
-    'init_gate_ready{gate="app"}' => 0,
-    'init_gate_ready{gate="open"}' => 1,
-    'init_gate_state{gate="app",state="initializing"}' => 1,
-    'init_gate_state{gate="app",state="ready"}' => 0,
-    'init_gate_state{gate="open",state="ready"}' => 1,
-    'init_gate_requests_total{gate="open",decision="passed"}' => 5,
-    'init_gate_requests_total{gate="app",decision="passed"}' => 0,
-    'init_gate_requests_total{gate="app",decision="gone"}' => 0,
-    'init_gate_held_requests{gate="app"}' => 1,
-    'init_gate_held_requests{gate="open"}' => 0,
-    'init_check_success{gate="app",check="schema"}' => 0,
-    'init_check_success{gate="open",check="there"}' => 1,
-    'init_check_verdict{gate="app",check="schema",verdict="waiting"}' => 1,
-    'init_check_verdict{gate="app",check="schema",verdict="passed"}' => 0,
+    'ready{gate="app"}' => 0,
+    'ready{gate="open"}' => 1,
+    'state{gate="app",state="initializing"}' => 1,
+    'state{gate="app",state="ready"}' => 0,
+    'state{gate="open",state="ready"}' => 1,
+    'state{gate="partial",state="degraded"}' => 1,
+    'requests_total{gate="open",protocol="http",decision="passed"}' => 5,
+    'requests_total{gate="app",protocol="http",decision="passed"}' => 0,
+    'requests_total{gate="app",protocol="http",decision="gone"}' => 0,
+    'polls_total{gate="app"}' => 0,
+    'held_requests{gate="app"}' => 1,
+    'held_requests{gate="open"}' => 0,
+    'progress_ratio{gate="app"}' => '0.3750',
+    'progress_ratio{gate="open"}' => '1.0000',
+    'progress_ratio{gate="unable"}' => undef,
+    'deadline_timestamp_seconds{gate="open"}' => undef,
+    'trigger_state{gate="app",state="retrying"}' => 1,
+    'trigger_state{gate="app",state="succeeded"}' => 0,
+    'trigger_state{gate="open",state="idle"}' => undef,
+    'check_info{gate="app",check="schema",type="file",required="true"}' => 1,
+    'check_info{gate="app",check="extra",type="tcp",required="false"}' => 1,
+    'check_success{gate="app",check="schema"}' => 0,
+    'check_success{gate="open",check="there"}' => 1,
+    'check_verdict{gate="app",check="schema",verdict="waiting"}' => 1,
+    'check_verdict{gate="app",check="schema",verdict="passed"}' => 0,
+    'check_probes_total{gate="app",check="schema",verdict="passed"}' => 0,
+    'check_progress_ratio{gate="app",check="tree"}' => '0.7500',
 );
 
-is($metric{$_}, $expected{$_}, $_) for sort keys %expected;
+is($metric{"$prefix$_"}, $expected{$_}, $_) for sort keys %expected;
 
-cmp_ok($metric{'init_check_progress_ratio{gate="app",check="tree"}'}, '==',
-       0.75, 'counting check: progress');
-cmp_ok($metric{'init_gate_requests_total{gate="app",decision="refused"}'},
-       '>=', 3, 'refusals: counted');
-cmp_ok($metric{'init_check_probes_total{gate="app",check="schema"}'}, '>', 0,
-       'probes: counted');
-cmp_ok($metric{
-       'init_check_failures_total{gate="app",check="schema",reason="missing"}'
-       }, '>', 0, 'failures: counted by reason');
-cmp_ok(abs($metric{'init_gate_prober_heartbeat_timestamp_seconds'} - time),
-       '<', 5, 'heartbeat: now');
-like(join("\n", keys %metric), qr/^init_gate_info\{version="[\d.]+"\}/m,
-     'info: version');
+cmp_ok($metric{"${prefix}deadline_timestamp_seconds{gate=\"app\"}"}, '>',
+       time + 3000, 'metrics: deadline');
+cmp_ok($metric{"${prefix}requests_total{gate=\"app\",protocol=\"http\","
+       . 'decision="refused"}'}, '>=', 3, 'metrics: refused requests');
+cmp_ok($metric{"${prefix}check_probes_total{gate=\"app\",check=\"schema\","
+       . 'verdict="waiting"}'}, '>', 0, 'metrics: probes');
+cmp_ok($metric{"${prefix}check_failures_total{gate=\"app\",check=\"extra\","
+       . 'reason="refused"}'}, '>', 0, 'metrics: errors');
+is_deeply([grep { /failures_total\{.*check="(?:schema|tree)"/ } keys %metric],
+          [], 'metrics: waiting checks have no failures');
+cmp_ok(abs($metric{"${prefix}prober_heartbeat_timestamp_seconds"} - time),
+       '<', 5, 'metrics: heartbeat');
+like(join("\n", keys %metric),
+     qr/^nginx_init_gate_build_info\{version="[\d.]+"\}/m, 'metrics: version');
 unlike($answer->{content}, qr{\Q@{[$t->dir]}\E}, 'metrics: no path');
 
 
@@ -108,15 +167,29 @@ for my $file ('prometheus.yml', 'alerts.yml') {
 
     $text =~ s/(scrape|evaluation)_interval: \d+s/$1_interval: 500ms/g;
     $text =~ s/for: \d+m/for: 1s/g;
+    $text =~ s/> 60$/> 3600/m;
     $text =~ s/"127.0.0.1:80"/"127.0.0.1:@{[$t->port]}"/;
 
     $t->write("prometheus/$file", $text);
 }
 
-my $said_rules = `cd $examples/prometheus && promtool test rules \\
-    alerts_test.yml 2>&1`;
-is($?, 0, 'alert rules: fires after five minutes')
+my $said_rules = `cd $examples/prometheus && promtool check rules alerts.yml \\
+    && promtool test rules alerts_test.yml 2>&1`;
+is($?, 0, 'alert rules: tests')
     or diag($said_rules);
+
+sub example { local (@ARGV, $/) = "$examples/prometheus/$_[0]"; scalar <> }
+
+my @rules = example('alerts.yml') =~ /- alert: (\w+)/g;
+my $tests = example('alerts_test.yml');
+my %tested;
+
+$tested{$1}{$2 ? 'not' : 'fires'} = 1
+    while $tests =~ /alertname: (\w+)\n\s+exp_alerts:(?: (\[\]))?/g;
+
+cmp_ok(scalar @rules, '>', 5, 'alert rules: number');
+is(join(' ', grep { !$tested{$_}{fires} || !$tested{$_}{not} } @rules), '',
+   'alert rules: each has a test that it fires, and that it does not');
 
 my $prometheus = 'http://127.0.0.1:' . $t->port(9090);
 my $pid = fork // die "fork: $!";
@@ -154,17 +227,19 @@ sub results {
 
 $t->wait_for(sub { results('up == 1') == 1 }, 'Prometheus to scrape');
 
-$t->wait_for(sub {
-    grep { $_->{state} eq 'firing'
-           && $_->{labels}{alertname} eq 'InitGateClosed'
-           && $_->{labels}{gate} eq 'app' } @{ask('alerts')->{data}{alerts}};
-}, 'the alert');
+sub alerts {
+    return join ', ', sort map {
+        join ' ', $_->{labels}{severity}, $_->{labels}{alertname},
+            grep { defined } @{$_->{labels}}{qw(gate check)}
+    } grep { $_->{state} eq 'firing' } @{ask('alerts')->{data}{alerts} // []};
+}
 
-my @alerts = map { "$_->{labels}{alertname} " . ($_->{labels}{gate} // '') }
-    @{ask('alerts')->{data}{alerts}};
+my $all = join ', ', 'info InitGateDegraded partial',
+    'warning InitGateCheckError unable needed',
+    'warning InitGateClosed app', 'warning InitGateClosed unable';
 
-is(join(', ', sort @alerts), 'InitGateClosed app',
-   'alert: fires only for the gate that stays closed');
+$t->wait_for(sub { alerts() eq $all }, 'the alerts');
+is(alerts(), $all, 'alerts: of optional checks, only degraded');
 
 
 # the Grafana dashboard
@@ -196,8 +271,7 @@ for my $variable (@{$dashboard->{templating}{list}}) {
 $t->write("tree/4");
 $t->write('marker');
 
-$t->wait_for(sub { !@{ask('alerts')->{data}{alerts} // [1]} },
-             'the alert to end');
+$t->wait_for(sub { alerts() !~ / app/ }, 'the alert to end');
 like($t->http_read($waiting)->{raw} // '', qr/^HTTP\/1\.1 404/,
      'held request: passed on when the gate opens');
 

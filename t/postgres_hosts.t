@@ -173,7 +173,7 @@ is_check($t, $_, 'passed') for @two, qw(name localhost address no_name refused
     prefer fallback any3 primary3 read_write3 standby3 read_only3 prefer3);
 
 my ($failures) = $t->get('/init?format=prometheus')->{content}
-    =~ /((?:^init_check_failures_total\{.*\n)+)/m;
+    =~ /((?:^nginx_init_gate_check_failures_total\{.*\n)+)/m;
 is(join('', $failures =~ /^.*check="two\d".* [1-9]\d*$/mg), '',
     'whichever address comes first, both are tried');
 like($failures, qr/check="no_primary".* [1-9]/, 'as is counted');

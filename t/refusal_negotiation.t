@@ -293,7 +293,7 @@ status('*/*', '200 json');
 status($chrome, '200 html');
 status('application/json', '200 json');
 like(status($scraper, '200 text/plain; version=0.0.4; charset=utf-8')->{content} // '',
-     qr/^init_gate_ready/m, '/init, Accept of Prometheus: metrics');
+     qr/^nginx_init_gate_ready/m, '/init, Accept of Prometheus: metrics');
 status($chrome, '200 json', '/init?format=json');
 status(undef, '200 html', '/init?format=html');
 status($chrome, '200 text/plain; version=0.0.4; charset=utf-8',

@@ -59,7 +59,7 @@ sub gates { map { $_->{gate} => $_ } $t->gates }
 
 sub took {
     return $t->get('/init?format=prometheus')->{content}
-        =~ /^init_gate_duration_seconds\{gate="open"\} (\S+)/m ? $1 : 0;
+        =~ /^nginx_init_gate_startup_duration_seconds\{gate="open"\} (\S+)/m ? $1 : 0;
 }
 
 # more files, until there is an ETA, and enough probes to see whether they

@@ -243,7 +243,7 @@ sub passed {
     my ($port) = @_;
 
     my ($answer) = $t->raw("GET /init HTTP/1.0\r\n\r\n", port => $port)
-        =~ /^init_gate_requests_total\{gate="app",decision="passed"\} (\d+)/m;
+        =~ /^nginx_init_gate_requests_total\{gate="app",protocol="http",decision="passed"\} (\d+)/m;
 
     return $answer;
 }
@@ -258,7 +258,7 @@ sub run {
     my $gated = $args{http} =~ /init_gate app/;
 
     $t->wait_for(sub { $t->get('/init', port => $t->port(8084))->{content}
-        =~ /^init_gate_ready\S* 1/m }, 'the gate') if $gated;
+        =~ /^nginx_init_gate_ready\S* 1/m }, 'the gate') if $gated;
 
     my (%said, @counted);
     my $before = $gated && passed($t->port(8084));

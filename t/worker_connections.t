@@ -44,7 +44,7 @@ $t->wait_ready('app');
 
 sub failures {
     return $t->get('/init?format=prometheus')->{content}
-        =~ /^init_check_failures_total\{gate="app".*no_connections"\} (\d+)/m
+        =~ /^nginx_init_gate_check_failures_total\{gate="app".*no_connections"\} (\d+)/m
         ? $1 : 0;
 }
 

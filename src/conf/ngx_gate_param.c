@@ -43,6 +43,8 @@ static void ngx_gate_param_warn_path(ngx_conf_t *cf,
 
 static char *ngx_gate_param_set_name(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_param_t *param, ngx_str_t *value);
+static char *ngx_gate_param_set_label(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value);
 static char *ngx_gate_param_set_after(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_param_t *param, ngx_str_t *value);
 static char *ngx_gate_param_set_period(ngx_conf_t *cf,
@@ -73,6 +75,12 @@ static ngx_gate_param_t  ngx_gate_param_common[] = {
       0,
       "a name of letters, digits, \"_\", \"-\" and \".\","
       " 64 characters at most" },
+
+    { ngx_string("label"),
+      NGX_GATE_PARAM_CHECK,
+      ngx_gate_param_set_label,
+      offsetof(ngx_gate_check_t, label),
+      "one line of UTF-8, 128 bytes at most" },
 
     { ngx_string("interval"),
       NGX_GATE_PARAM_CHECK,
@@ -447,6 +455,26 @@ ngx_gate_param_set_name(ngx_conf_t *cf, ngx_gate_check_t *check,
     }
 
     check->name = *value;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_gate_param_set_label(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value)
+{
+    u_char     text[NGX_GATE_MESSAGE_MAX];
+    ngx_str_t  folded;
+
+    folded.data = text;
+    folded.len = ngx_gate_fold_message(text, value->data, value->len);
+
+    if (value->len > NGX_GATE_LABEL_MAX || !ngx_gate_str_eq(value, &folded)) {
+        return ngx_gate_param_bad_value(cf, check, param, value, NULL);
+    }
+
+    check->label = *value;
 
     return NGX_CONF_OK;
 }

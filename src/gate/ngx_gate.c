@@ -8,7 +8,6 @@
 #include <ngx_gate.h>
 
 
-static size_t ngx_gate_fold_message(u_char *dst, u_char *src, size_t len);
 static size_t ngx_gate_utf8_length(u_char *p, u_char *end, uint32_t *ch);
 static ngx_uint_t ngx_gate_breaks_line(uint32_t ch);
 
@@ -139,7 +138,7 @@ ngx_gate_probe_due(ngx_gate_probe_t *probe)
  * of valid UTF-8 without control characters, cut at a whole character.
  */
 
-static size_t
+size_t
 ngx_gate_fold_message(u_char *dst, u_char *src, size_t len)
 {
     size_t     n;

@@ -64,13 +64,12 @@ ngx_gate_record_recompute(ngx_gate_t *gate, ngx_gate_record_t *record,
 
     open = ngx_gate_state_is_open(gate, record->latch.state);
 
+    ngx_gate_state_progress(gate, checks, &record->progress);
+
     if (record->latch.state == NGX_GATE_STATE_READY
         || record->latch.state == NGX_GATE_STATE_DEGRADED)
     {
-        record->progress = NGX_GATE_PROGRESS_MAX;
-
-    } else {
-        record->progress = ngx_gate_state_progress(gate, checks);
+        record->progress.ratio = NGX_GATE_PROGRESS_MAX;
     }
 
     if (record->latch.state == before) {
@@ -207,9 +206,10 @@ ngx_gate_record_init(ngx_gate_t *gate, ngx_gate_record_t *record)
 {
     ngx_memzero(record, sizeof(ngx_gate_record_t));
 
-    record->progress = -1;
+    record->progress.ratio = -1;
     record->eta = -1;
-    record->retry_after = ngx_gate_state_retry_after(-1);
+    record->retry_after = ngx_gate_state_retry_after(NGX_GATE_STATE_STARTING,
+                                                     -1);
 
     record->started_at = ngx_gate_record_now();
 
@@ -296,6 +296,8 @@ ngx_gate_record_inherit_checks(ngx_gate_t *gate,
             ngx_gate_zone_read_check(from, &checks[i]);
             checks[i].carried_over = (checks[i].attempts != 0);
 
+            ngx_memcpy((void *) to->probes, (void *) from->probes,
+                       sizeof(to->probes));
             ngx_memcpy(to->failures, from->failures, sizeof(to->failures));
             ngx_memcpy(to->recent, from->recent, sizeof(to->recent));
 

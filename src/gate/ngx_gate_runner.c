@@ -14,6 +14,7 @@
 
 #define NGX_GATE_RUNNER_REMINDER_FIRST  60000
 #define NGX_GATE_RUNNER_REMINDER_MAX    3600000
+#define NGX_GATE_RUNNER_REMINDER_CHECKS  5    /* each on a line */
 
 
 static void ngx_gate_runner_check_done(ngx_gate_run_t *run);
@@ -32,6 +33,8 @@ static void ngx_gate_runner_recompute(ngx_gate_runner_t *runner,
 static void ngx_gate_runner_estimate(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_log_state(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_set_timers(ngx_gate_runner_t *runner);
+static void ngx_gate_runner_set_reminder(ngx_gate_runner_t *runner);
+static void ngx_gate_runner_log_unfinished(ngx_gate_run_t *run);
 static void ngx_gate_runner_deadline_handler(ngx_gate_timer_t *timer);
 
 
@@ -323,7 +326,13 @@ ngx_gate_runner_add_result(ngx_gate_run_t *run)
 
     run->shared->recent[record->attempts % NGX_GATE_RECENT] =
                                         (run->duration << 3) | result->verdict;
-    run->shared->failures[result->reason]++;
+    run->shared->probes[result->verdict]++;
+
+    if (result->verdict == NGX_GATE_ERROR
+        || result->verdict == NGX_GATE_FAILED)
+    {
+        run->shared->failures[result->reason]++;
+    }
 
     record->attempts++;
 
@@ -566,11 +575,17 @@ ngx_gate_runner_estimate(ngx_gate_runner_t *runner)
     record = &runner->record;
 
     record->eta = -1;
-    record->retry_after = ngx_gate_state_retry_after(-1);
+    record->retry_after = ngx_gate_state_retry_after(record->latch.state, -1);
 
     if (ngx_gate_state_is_open(runner->gate, record->latch.state)) {
         record->eta = 0;
         record->retry_after = 0;
+        return;
+    }
+
+    /* waiting will not help */
+
+    if (record->latch.state == NGX_GATE_STATE_FAILED) {
         return;
     }
 
@@ -598,7 +613,8 @@ ngx_gate_runner_estimate(ngx_gate_runner_t *runner)
     }
 
     record->eta = longest;
-    record->retry_after = ngx_gate_state_retry_after(longest);
+    record->retry_after = ngx_gate_state_retry_after(record->latch.state,
+                                                     longest);
 }
 
 
@@ -659,9 +675,28 @@ ngx_gate_runner_set_timers(ngx_gate_runner_t *runner)
         runner->reminder_interval = 0;
 
     } else if (runner->reminder_interval == 0) {
-        runner->reminder_interval = NGX_GATE_RUNNER_REMINDER_FIRST;
-        runner->reminder_msec = ngx_current_msec + runner->reminder_interval;
+        ngx_gate_runner_set_reminder(runner);
     }
+}
+
+
+/* counted from when the gate closed, also by a worker that takes over */
+
+static void
+ngx_gate_runner_set_reminder(ngx_gate_runner_t *runner)
+{
+    ngx_msec_t  interval, at;
+
+    interval = NGX_GATE_RUNNER_REMINDER_FIRST;
+    at = runner->record.closed_msec + interval;
+
+    while ((ngx_msec_int_t) (ngx_current_msec - at) >= 0) {
+        interval = ngx_min(interval * 2, NGX_GATE_RUNNER_REMINDER_MAX);
+        at += interval;
+    }
+
+    runner->reminder_interval = interval;
+    runner->reminder_msec = at;
 }
 
 
@@ -690,8 +725,7 @@ ngx_gate_runner_deadline_handler(ngx_gate_timer_t *timer)
 void
 ngx_gate_runner_log_reminder(ngx_gate_runner_t *runner)
 {
-    ngx_str_t        message;
-    ngx_uint_t       i;
+    ngx_uint_t       i, n;
     ngx_gate_run_t  *run;
 
     if (runner->reminder_interval == 0
@@ -700,6 +734,8 @@ ngx_gate_runner_log_reminder(ngx_gate_runner_t *runner)
         return;
     }
 
+    n = 0;
+
     for (i = 0; i < runner->gate->checks.nelts; i++) {
         run = &runner->runs[i];
 
@@ -707,19 +743,44 @@ ngx_gate_runner_log_reminder(ngx_gate_runner_t *runner)
             continue;
         }
 
-        message.data = run->record->result.message;
-        message.len = run->record->result.message_len;
+        if (n++ < NGX_GATE_RUNNER_REMINDER_CHECKS) {
+            ngx_gate_runner_log_unfinished(run);
+        }
+    }
 
-        ngx_log_error(NGX_LOG_WARN, runner->prober->log, 0,
-                      "init gate \"%V\": check \"%V\" %V%s%V, "
-                      "gate closed for %Ms",
-                      &runner->gate->name, &run->probe.check->name,
-                      &ngx_gate_verdict_names[run->record->result.verdict],
-                      message.len ? ": " : "", &message,
-                      (ngx_current_msec - runner->record.closed_msec) / 1000);
+    if (n > NGX_GATE_RUNNER_REMINDER_CHECKS) {
+        ngx_log_error(NGX_LOG_ERR, runner->prober->log, 0,
+                      "init gate \"%V\": %ui more checks have not passed",
+                      &runner->gate->name,
+                      n - NGX_GATE_RUNNER_REMINDER_CHECKS);
     }
 
     runner->reminder_interval = ngx_min(runner->reminder_interval * 2,
                                         NGX_GATE_RUNNER_REMINDER_MAX);
     runner->reminder_msec = ngx_current_msec + runner->reminder_interval;
+}
+
+
+/* at the level of the default log, with what is awaited and where it stands */
+
+static void
+ngx_gate_runner_log_unfinished(ngx_gate_run_t *run)
+{
+    ngx_str_t           message;
+    ngx_gate_check_t   *check;
+    ngx_gate_runner_t  *runner;
+
+    check = run->probe.check;
+    runner = run->runner;
+
+    message.data = run->record->result.message;
+    message.len = run->record->result.message_len;
+
+    ngx_log_error(NGX_LOG_ERR, runner->prober->log, 0,
+                  "init gate \"%V\": check \"%V\" %V%s%V, in %V:%ui, "
+                  "gate closed for %Ms",
+                  &runner->gate->name, &check->name,
+                  &ngx_gate_verdict_names[run->record->result.verdict],
+                  message.len ? ": " : "", &message, &check->file, check->line,
+                  (ngx_current_msec - runner->record.closed_msec) / 1000);
 }

@@ -10,14 +10,15 @@
 
 
 #define NGX_GATE_RETRY_AFTER_DEFAULT  5
-#define NGX_GATE_RETRY_AFTER_MAX    60
+#define NGX_GATE_RETRY_AFTER_FAILED   30
+#define NGX_GATE_RETRY_AFTER_MAX      60
 
 
 static ngx_gate_state_e ngx_gate_state_compute_closed(ngx_gate_t *gate,
     ngx_gate_check_record_t *checks, ngx_gate_latch_t *latch,
     ngx_uint_t past_deadline);
 
-static ngx_uint_t ngx_gate_state_check_progress(ngx_gate_check_record_t *check);
+static ngx_uint_t ngx_gate_state_check_progress(ngx_gate_result_t *result);
 
 
 ngx_str_t  ngx_gate_state_names[] = {
@@ -146,14 +147,22 @@ ngx_gate_state_is_open(ngx_gate_t *gate, ngx_gate_state_e state)
 }
 
 
-ngx_int_t
-ngx_gate_state_progress(ngx_gate_t *gate, ngx_gate_check_record_t *checks)
-{
-    ngx_uint_t  i, n, sum, known;
+/*
+ * The mean, as soon as a check has passed or has counted: until then 0 would
+ * be a number without a meaning.
+ */
 
-    n = 0;
+void
+ngx_gate_state_progress(ngx_gate_t *gate, ngx_gate_check_record_t *checks,
+    ngx_gate_state_progress_t *progress)
+{
+    ngx_uint_t  i, sum;
+
     sum = 0;
-    known = 0;
+
+    progress->required = 0;
+    progress->passed = 0;
+    progress->counting = 0;
 
     for (i = 0; i < gate->checks.nelts; i++) {
 
@@ -161,43 +170,41 @@ ngx_gate_state_progress(ngx_gate_t *gate, ngx_gate_check_record_t *checks)
             continue;
         }
 
-        n++;
-        sum += ngx_gate_state_check_progress(&checks[i]);
-        known |= (checks[i].status.verdict != NGX_GATE_PENDING);
+        progress->required++;
+
+        if (checks[i].result.observed >= 0 && checks[i].result.expected > 0) {
+            progress->counting++;
+        }
+
+        if (checks[i].status.verdict == NGX_GATE_PASSED) {
+            progress->passed++;
+            sum += NGX_GATE_PROGRESS_MAX;
+
+        } else {
+            sum += ngx_gate_state_check_progress(&checks[i].result);
+        }
     }
 
-    if (!known) {
-        return -1;
-    }
-
-    return (ngx_int_t) (sum / n);
+    progress->ratio = (progress->passed || progress->counting)
+                      ? (ngx_int_t) (sum / progress->required) : -1;
 }
 
 
-/* what one check adds to the progress of its gate */
+/* what a check that has not passed adds to the progress of its gate */
 
 static ngx_uint_t
-ngx_gate_state_check_progress(ngx_gate_check_record_t *check)
+ngx_gate_state_check_progress(ngx_gate_result_t *result)
 {
-    int64_t  observed, expected;
-
-    if (check->status.verdict == NGX_GATE_PASSED) {
-        return NGX_GATE_PROGRESS_MAX;
-    }
-
-    observed = check->result.observed;
-    expected = check->result.expected;
-
-    if (observed <= 0 || expected <= 0) {
+    if (result->observed <= 0 || result->expected <= 0) {
         return 0;
     }
 
-    if (observed >= expected) {
+    if (result->observed >= result->expected) {
         return NGX_GATE_PROGRESS_MAX;
     }
 
-    return (ngx_uint_t) ((double) observed * NGX_GATE_PROGRESS_MAX
-                         / (double) expected);
+    return (ngx_uint_t) ((double) result->observed * NGX_GATE_PROGRESS_MAX
+                         / (double) result->expected);
 }
 
 
@@ -220,8 +227,12 @@ ngx_gate_state_backoff(ngx_msec_t interval, ngx_msec_t backoff,
 
 
 ngx_uint_t
-ngx_gate_state_retry_after(int64_t eta)
+ngx_gate_state_retry_after(ngx_gate_state_e state, int64_t eta)
 {
+    if (state == NGX_GATE_STATE_FAILED) {
+        return NGX_GATE_RETRY_AFTER_FAILED;
+    }
+
     if (eta < 0) {
         return NGX_GATE_RETRY_AFTER_DEFAULT;
     }

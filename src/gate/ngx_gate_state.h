@@ -102,6 +102,16 @@ typedef struct {
 } ngx_gate_latch_t;
 
 
+/* of the required checks */
+
+typedef struct {
+    ngx_int_t                 ratio;        /* 1/10000; -1: nothing to go by */
+    ngx_uint_t                required;
+    ngx_uint_t                passed;       /* of these */
+    ngx_uint_t                counting;     /* of these, have a number */
+} ngx_gate_state_progress_t;
+
+
 void ngx_gate_state_update_status(ngx_gate_status_t *status,
     ngx_gate_verdict_e verdict, ngx_uint_t rise, ngx_uint_t fall);
 
@@ -112,10 +122,8 @@ void ngx_gate_state_compute(ngx_gate_t *gate, ngx_gate_check_record_t *checks,
 
 ngx_uint_t ngx_gate_state_is_open(ngx_gate_t *gate, ngx_gate_state_e state);
 
-/* in 1/10000, or -1 before a required check has had a verdict */
-
-ngx_int_t ngx_gate_state_progress(ngx_gate_t *gate,
-    ngx_gate_check_record_t *checks);
+void ngx_gate_state_progress(ngx_gate_t *gate,
+    ngx_gate_check_record_t *checks, ngx_gate_state_progress_t *progress);
 
 /* the pause after a probe that ended in an error for the nth time running */
 
@@ -124,7 +132,7 @@ ngx_msec_t ngx_gate_state_backoff(ngx_msec_t interval, ngx_msec_t backoff,
 
 /* seconds for Retry-After, before they are spread; eta in ms, or -1 */
 
-ngx_uint_t ngx_gate_state_retry_after(int64_t eta);
+ngx_uint_t ngx_gate_state_retry_after(ngx_gate_state_e state, int64_t eta);
 
 extern ngx_str_t  ngx_gate_state_names[];
 

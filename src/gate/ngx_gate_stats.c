@@ -537,6 +537,7 @@ ngx_gate_stats_sum_slot(ngx_gate_stats_t *stats, ngx_uint_t slot,
         sum->held_refused += counters->held_refused;
         sum->refused += counters->refused;
         sum->gone += counters->gone;
+        sum->polled += counters->polled;
 
         if (counters->held && ngx_gate_process_is_alive(process->pid)) {
             sum->held += counters->held;

@@ -22,8 +22,9 @@ struct ngx_gate_counters_s {
     ngx_atomic_t              held_refused;
     ngx_atomic_t              refused;
     ngx_atomic_t              gone;
+    ngx_atomic_t              polled;       /* by the waiting page */
     ngx_atomic_t              held;         /* waiting right now */
-    ngx_atomic_t              padding[2];
+    ngx_atomic_t              padding[1];
 };
 
 

@@ -10,7 +10,6 @@
 #include <ngx_gate_zone.h>
 #include <ngx_gate_writer.h>
 #include <ngx_gate_json.h>
-#include <ngx_gate_html.h>
 
 
 static ngx_int_t ngx_gate_zone_init(ngx_shm_zone_t *shm_zone, void *data);
@@ -99,10 +98,9 @@ ngx_gate_zone_size(ngx_array_t *gates)
     for (i = 0; i < gates->nelts; i++) {
         size += ngx_gate_zone_align(gate[i].checks.nelts
                                     * sizeof(ngx_gate_check_shared_t))
-                + NGX_GATE_ZONE_SLOTS * ngx_gate_zone_align(
-                                       ngx_gate_json_size(&gate[i])
-                                       + NGX_GATE_HEADER_MAX
-                                       + ngx_gate_html_fragment_size(&gate[i]));
+                + NGX_GATE_ZONE_SLOTS
+                  * ngx_gate_zone_align(ngx_gate_json_size(&gate[i])
+                                        + NGX_GATE_HEADER_MAX);
     }
 
     return size;
@@ -192,7 +190,6 @@ ngx_gate_zone_layout_gate(ngx_gate_t *gate, u_char *p)
     ngx_memcpy(shared->name, gate->name.data, gate->name.len);
 
     shared->json_size = ngx_gate_json_size(gate);
-    shared->html_size = ngx_gate_html_fragment_size(gate);
 
     shared->nchecks = gate->checks.nelts;
     shared->checks = (ngx_gate_check_shared_t *) p;
@@ -212,8 +209,7 @@ ngx_gate_zone_layout_gate(ngx_gate_t *gate, u_char *p)
 
     for (i = 0; i < NGX_GATE_ZONE_SLOTS; i++) {
         shared->bodies[i] = p;
-        p += ngx_gate_zone_align(shared->json_size + NGX_GATE_HEADER_MAX
-                                 + shared->html_size);
+        p += ngx_gate_zone_align(shared->json_size + NGX_GATE_HEADER_MAX);
     }
 
     return p;
@@ -336,10 +332,6 @@ ngx_gate_zone_publish(ngx_gate_writer_t *writer, ngx_gate_t *gate,
     p = ngx_snprintf(start, NGX_GATE_HEADER_MAX, "%V; state=%V", &gate->name,
                      &ngx_gate_state_names[record->latch.state]);
     record->header_len = p - start;
-
-    start = p;
-    p = ngx_gate_html_fragment(start, start + shared->html_size, &report);
-    record->html_len = p - start;
 
     ngx_memcpy(&shared->records[slot], record, sizeof(ngx_gate_record_t));
 
@@ -508,30 +500,22 @@ ngx_gate_zone_read_refusal(ngx_gate_shared_t *shared,
         refusal->header.len = ngx_min(record->header_len, NGX_GATE_HEADER_MAX);
 
         before = ngx_min(record->json_len, shared->json_size);
+        refusal->body.len = 0;
 
         if (type == NGX_GATE_REFUSAL_JSON) {
             refusal->body.len = before;
             before = 0;
-
-        } else {
-            refusal->body.len = ngx_min(record->html_len, shared->html_size);
         }
 
         ngx_memcpy(p, shared->bodies[slot] + before,
-                   refusal->header.len + refusal->body.len);
+                   refusal->body.len + refusal->header.len);
 
         ngx_memory_barrier();
 
     } while (n != shared->published);
 
-    if (type == NGX_GATE_REFUSAL_JSON) {
-        refusal->body.data = p;
-        refusal->header.data = p + refusal->body.len;
-
-    } else {
-        refusal->header.data = p;
-        refusal->body.data = p + refusal->header.len;
-    }
+    refusal->body.data = p;
+    refusal->header.data = p + refusal->body.len;
 }
 
 

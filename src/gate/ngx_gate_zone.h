@@ -65,6 +65,7 @@ typedef struct {
     ngx_gate_check_record_t   records[NGX_GATE_ZONE_SLOTS];
 
     u_char                    digest[16];
+    ngx_atomic_t              probes[NGX_GATE_VERDICTS];
     uint32_t                  failures[NGX_GATE_REASONS];
 
     /* verdict in the low 3 bits, duration in us above; single stores */
@@ -76,7 +77,8 @@ typedef enum {
     NGX_GATE_TRIGGER_IDLE = 0,
     NGX_GATE_TRIGGER_RUNNING,
     NGX_GATE_TRIGGER_RETRYING,
-    NGX_GATE_TRIGGER_SUCCEEDED
+    NGX_GATE_TRIGGER_SUCCEEDED,
+    NGX_GATE_TRIGGER_STATES
 } ngx_gate_trigger_e;
 
 
@@ -89,7 +91,7 @@ typedef struct {
 typedef struct {
     ngx_gate_latch_t          latch;
 
-    ngx_int_t                 progress;     /* 1/10000, or -1 */
+    ngx_gate_state_progress_t  progress;
     int64_t                   eta;          /* ms, or -1 */
     ngx_uint_t                retry_after;  /* s */
 
@@ -117,10 +119,9 @@ typedef struct {
         u_char                message[NGX_GATE_TRIGGER_MAX];
     } trigger;
 
-    /* rendered: json, header and html stand in the body of this record */
+    /* rendered: json and header stand in the body of this record */
     size_t                    json_len;
     size_t                    header_len;
-    size_t                    html_len;
 
     ngx_uint_t                nevents;      /* ever; the last 64 are kept */
     ngx_gate_zone_event_t     events[NGX_GATE_HISTORY];
@@ -132,7 +133,6 @@ struct ngx_gate_shared_s {
     ngx_gate_record_t         records[NGX_GATE_ZONE_SLOTS];
     u_char                   *bodies[NGX_GATE_ZONE_SLOTS];
     size_t                    json_size;
-    size_t                    html_size;
 
     ngx_atomic_t              requested;    /* a request met the closed gate */
 
@@ -210,14 +210,14 @@ ngx_uint_t ngx_gate_zone_read_events(ngx_gate_record_t *record,
     ngx_gate_zone_event_t *events);
 
 /*
- * The refusal of a request: the value of X-Init-Gate, with the JSON before it
- * or the HTML fragment behind it, copied to a buffer of the caller, which has
+ * The refusal of a request: the value of X-Init-Gate, with or without the JSON
+ * before it, copied to a buffer of the caller, which has
  * ngx_gate_zone_refusal_size() bytes.
  */
 
 typedef enum {
     NGX_GATE_REFUSAL_JSON = 0,
-    NGX_GATE_REFUSAL_HTML
+    NGX_GATE_REFUSAL_HEADER
 } ngx_gate_refusal_body_e;
 
 typedef struct {
@@ -229,8 +229,7 @@ typedef struct {
 
 #define ngx_gate_zone_refusal_size(shared, type)                              \
     (NGX_GATE_HEADER_MAX                                                      \
-     + ((type) == NGX_GATE_REFUSAL_JSON ? (shared)->json_size                 \
-                                        : (shared)->html_size))
+     + ((type) == NGX_GATE_REFUSAL_JSON ? (shared)->json_size : 0))
 
 void ngx_gate_zone_read_refusal(ngx_gate_shared_t *shared,
     ngx_gate_refusal_t *refusal, ngx_gate_refusal_body_e type, u_char *p);

@@ -17,6 +17,7 @@
 #include <ngx_gate_conf.h>
 #include <ngx_gate_zone.h>
 #include <ngx_gate_stats.h>
+#include <ngx_gate_html.h>
 #include <ngx_gate_wake.h>
 #include <ngx_gate_prober.h>
 
@@ -36,8 +37,24 @@ typedef enum {
     NGX_HTTP_GATE_FORMAT_PROMETHEUS,
     NGX_HTTP_GATE_FORMAT_PROBLEM,
     NGX_HTTP_GATE_FORMAT_TEXT,
-    NGX_HTTP_GATE_FORMAT_GRPC
+    NGX_HTTP_GATE_FORMAT_GRPC,
+    NGX_HTTP_GATE_FORMAT_POLL
 } ngx_http_gate_format_e;
+
+
+/* of init_page, in the order of their names in ngx_http_gate_page.c */
+
+typedef enum {
+    NGX_HTTP_GATE_PAGE_LANG = 0,
+    NGX_HTTP_GATE_PAGE_TITLE,
+    NGX_HTTP_GATE_PAGE_MESSAGE,
+    NGX_HTTP_GATE_PAGE_FAILED_TITLE,
+    NGX_HTTP_GATE_PAGE_FAILED_MESSAGE,
+    NGX_HTTP_GATE_PAGE_LOGO,
+    NGX_HTTP_GATE_PAGE_COLOR,
+    NGX_HTTP_GATE_PAGE_DETAILS,
+    NGX_HTTP_GATE_PAGE_PARAMS
+} ngx_http_gate_page_param_e;
 
 
 #define NGX_HTTP_GATE_RETRY_AUTO  ((time_t) -2)
@@ -124,8 +141,7 @@ struct ngx_http_gate_loc_conf_s {
     ngx_uint_t                  response;
     time_t                      retry_after;
 
-    ngx_str_t                   page_title;      /* escaped, or empty */
-    ngx_str_t                   page_message;
+    ngx_http_complex_value_t   *page[NGX_HTTP_GATE_PAGE_PARAMS];
 
     ngx_uint_t                  format;
     ngx_flag_t                  details;
@@ -173,8 +189,6 @@ char *ngx_http_gate_conf_init_hold(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_gate_conf_init_response(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_gate_conf_init_retry_after(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_gate_conf_init_page(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_gate_conf_init_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -230,6 +244,15 @@ ngx_int_t ngx_http_gate_response_no_store(ngx_http_request_t *r);
 ngx_int_t ngx_http_gate_response_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_http_gate_type_t *type, ngx_str_t *parts, ngx_uint_t n);
 
+/* page */
+
+char *ngx_http_gate_page_init_page(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+void ngx_http_gate_page_merge(ngx_http_gate_loc_conf_t *prev,
+    ngx_http_gate_loc_conf_t *conf);
+ngx_int_t ngx_http_gate_page_render(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx, ngx_gate_html_parts_t *parts);
+
 /* prefer */
 
 ngx_int_t ngx_http_gate_prefer_wait(ngx_http_request_t *r);
@@ -254,6 +277,18 @@ ngx_http_gate_format_e ngx_http_gate_accept_format(ngx_str_t *value,
     ((r)->headers_in.accept == NULL                                           \
      || ((r)->headers_in.accept->value.len == 3                               \
          && ngx_memcmp((r)->headers_in.accept->value.data, "*/*", 3) == 0))
+
+/* what the script of the waiting page says */
+
+#define NGX_HTTP_GATE_ACCEPT_POLL  "text/html;part=init-gate"
+
+#define ngx_http_gate_accept_is_poll(r)                                       \
+    ((r)->headers_in.accept                                                   \
+     && (r)->headers_in.accept->value.len                                     \
+        == sizeof(NGX_HTTP_GATE_ACCEPT_POLL) - 1                              \
+     && ngx_memcmp((r)->headers_in.accept->value.data,                        \
+                   NGX_HTTP_GATE_ACCEPT_POLL,                                 \
+                   sizeof(NGX_HTTP_GATE_ACCEPT_POLL) - 1) == 0)
 
 /* status and readiness: content handlers */
 

@@ -18,6 +18,8 @@ static ngx_http_variable_value_t  ngx_http_gate_closed_held_refused =
     ngx_http_variable("held_refused");
 static ngx_http_variable_value_t  ngx_http_gate_closed_refused =
     ngx_http_variable("refused");
+static ngx_http_variable_value_t  ngx_http_gate_closed_polled =
+    ngx_http_variable("polled");
 
 
 ngx_gate_t *
@@ -86,7 +88,9 @@ ngx_http_gate_closed_handler(ngx_http_request_t *r,
         gate->shared->requested = 1;
     }
 
-    if (glcf->hold || state == NGX_GATE_STATE_STARTING) {
+    if ((glcf->hold || state == NGX_GATE_STATE_STARTING)
+        && !ngx_http_gate_accept_is_poll(r))
+    {
 
         time_left = ngx_http_gate_hold_time_left(r, ctx, gate);
 
@@ -149,7 +153,11 @@ ngx_http_gate_closed_refuse(ngx_http_request_t *r,
         ngx_http_gate_count_withdraw(r, ctx, glcf);
     }
 
-    if (ctx->was_held) {
+    if (ngx_http_gate_accept_is_poll(r)) {
+        r->variables[glcf->decision] = ngx_http_gate_closed_polled;
+        (void) ngx_atomic_fetch_add(&ctx->gate->counters->polled, 1);
+
+    } else if (ctx->was_held) {
         r->variables[glcf->decision] = ngx_http_gate_closed_held_refused;
         (void) ngx_atomic_fetch_add(&ctx->gate->counters->held_refused, 1);
 

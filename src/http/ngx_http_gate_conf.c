@@ -11,8 +11,6 @@
 
 static ngx_int_t ngx_http_gate_conf_add_mark(ngx_conf_t *cf,
     ngx_http_gate_loc_conf_t *glcf);
-static ngx_int_t ngx_http_gate_conf_escape(ngx_conf_t *cf, ngx_str_t *dst,
-    u_char *src, size_t len);
 static ngx_int_t ngx_http_gate_conf_status_param(
     ngx_http_gate_loc_conf_t *glcf, ngx_str_t *word);
 static ngx_http_gate_list_t *ngx_http_gate_conf_create_list(ngx_conf_t *cf);
@@ -268,85 +266,6 @@ ngx_http_gate_conf_init_retry_after(ngx_conf_t *cf, ngx_command_t *cmd,
     glcf->retry_after = (time_t) n;
 
     return NGX_CONF_OK;
-}
-
-
-char *
-ngx_http_gate_conf_init_page(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_gate_loc_conf_t *glcf = conf;
-
-    size_t       len;
-    ngx_str_t    word, *value, *dst;
-    ngx_uint_t   i;
-
-    if (glcf->page_title.data || glcf->page_message.data) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        if (ngx_strncmp(value[i].data, "title=", 6) == 0) {
-            dst = &glcf->page_title;
-            len = 6;
-
-        } else if (ngx_strncmp(value[i].data, "message=", 8) == 0) {
-            dst = &glcf->page_message;
-            len = 8;
-
-        } else {
-            dst = NULL;
-            len = 0;
-        }
-
-        word.data = value[i].data + len;
-        word.len = value[i].len - len;
-
-        if (dst && ngx_gate_mistake_is_quoted(&word)) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\" in \"init_page\" "
-                               "directive: the quotes go around the whole "
-                               "argument, as in \"title=TEXT\"", &value[i]);
-            return NGX_CONF_ERROR;
-        }
-
-        if (dst == NULL || dst->data || value[i].len == len) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\" in \"init_page\" "
-                               "directive: \"title=TEXT\" and "
-                               "\"message=TEXT\" are allowed, once each",
-                               &value[i]);
-            return NGX_CONF_ERROR;
-        }
-
-        if (ngx_http_gate_conf_escape(cf, dst, value[i].data + len,
-                                      value[i].len - len)
-            != NGX_OK)
-        {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static ngx_int_t
-ngx_http_gate_conf_escape(ngx_conf_t *cf, ngx_str_t *dst, u_char *src,
-    size_t len)
-{
-    dst->len = len + ngx_escape_html(NULL, src, len);
-
-    dst->data = ngx_pnalloc(cf->pool, dst->len);
-    if (dst->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    (void) ngx_escape_html(dst->data, src, len);
-
-    return NGX_OK;
 }
 
 

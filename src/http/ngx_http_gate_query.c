@@ -380,7 +380,7 @@ ngx_http_gate_query_json(ngx_http_request_t *r, ngx_http_gate_query_t *query,
 
 ngx_int_t
 ngx_http_gate_query_send(ngx_http_request_t *r, ngx_uint_t status,
-    ngx_http_gate_format_e format, ngx_str_t *body)
+    ngx_http_gate_format_e format, ngx_str_t *parts, ngx_uint_t n)
 {
     if (ngx_http_gate_response_no_store(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -388,5 +388,5 @@ ngx_http_gate_query_send(ngx_http_request_t *r, ngx_uint_t status,
 
     return ngx_http_gate_response_send(r, status,
                                        &ngx_http_gate_query_types[format],
-                                       body, 1);
+                                       parts, n);
 }

@@ -44,7 +44,7 @@ ngx_int_t ngx_http_gate_query_read(ngx_http_request_t *r,
 ngx_int_t ngx_http_gate_query_json(ngx_http_request_t *r,
     ngx_http_gate_query_t *query, ngx_uint_t details, ngx_str_t *body);
 ngx_int_t ngx_http_gate_query_send(ngx_http_request_t *r, ngx_uint_t status,
-    ngx_http_gate_format_e format, ngx_str_t *body);
+    ngx_http_gate_format_e format, ngx_str_t *parts, ngx_uint_t n);
 
 
 #endif /* _NGX_HTTP_GATE_QUERY_H_INCLUDED_ */

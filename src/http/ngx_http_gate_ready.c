@@ -72,7 +72,7 @@ ngx_http_gate_ready_handler(ngx_http_request_t *r)
     return ngx_http_gate_query_send(r, query.ready
                                        ? NGX_HTTP_OK
                                        : NGX_HTTP_SERVICE_UNAVAILABLE,
-                                    format, &body);
+                                    format, &body, 1);
 }
 
 

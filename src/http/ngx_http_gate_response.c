@@ -8,11 +8,9 @@
 #include <ngx_gate_html.h>
 
 
-#define NGX_HTTP_GATE_RESPONSE_PAGE_PARTS  9
-
 /* 2^32 by the golden ratio */
 
-#define NGX_HTTP_GATE_RESPONSE_GOLDEN      2654435769u
+#define NGX_HTTP_GATE_RESPONSE_GOLDEN  2654435769u
 
 
 static ngx_http_gate_format_e ngx_http_gate_response_format(
@@ -26,6 +24,8 @@ static ngx_int_t ngx_http_gate_response_send_json(ngx_http_request_t *r,
 static ngx_int_t ngx_http_gate_response_send_problem(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx);
 static ngx_int_t ngx_http_gate_response_send_page(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx);
+static ngx_int_t ngx_http_gate_response_send_poll(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx);
 static ngx_int_t ngx_http_gate_response_send_grpc(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx);
@@ -55,7 +55,11 @@ static ngx_http_gate_type_t  ngx_http_gate_response_grpc_type =
 static ngx_str_t  ngx_http_gate_response_problem =
     ngx_string("{\"type\":\"about:blank\",\"title\":\"Service Unavailable\","
                "\"status\":503,\"detail\":\"The service behind this address "
-               "has not finished initialising.\",");
+               "has not finished initializing.\",");
+static ngx_str_t  ngx_http_gate_response_problem_failed =
+    ngx_string("{\"type\":\"about:blank\",\"title\":\"Service Unavailable\","
+               "\"status\":503,\"detail\":\"The initialization of the service "
+               "behind this address has failed.\",");
 
 
 ngx_int_t
@@ -85,6 +89,9 @@ ngx_http_gate_response_refuse(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
     case NGX_HTTP_GATE_FORMAT_HTML:
         return ngx_http_gate_response_send_page(r, ctx);
 
+    case NGX_HTTP_GATE_FORMAT_POLL:
+        return ngx_http_gate_response_send_poll(r, ctx);
+
     case NGX_HTTP_GATE_FORMAT_PROBLEM:
         return ngx_http_gate_response_send_problem(r, ctx);
 
@@ -109,6 +116,11 @@ ngx_http_gate_response_format(ngx_http_request_t *r,
         return NGX_HTTP_GATE_FORMAT_JSON;
 
     case NGX_HTTP_GATE_RESPONSE_HTML:
+
+        if (ngx_http_gate_accept_is_poll(r)) {
+            return NGX_HTTP_GATE_FORMAT_POLL;
+        }
+
         format = NGX_HTTP_GATE_FORMAT_HTML;
         break;
 
@@ -120,6 +132,10 @@ ngx_http_gate_response_format(ngx_http_request_t *r,
 
         if (ngx_http_gate_accept_is_any(r)) {
             return NGX_HTTP_GATE_FORMAT_JSON;
+        }
+
+        if (ngx_http_gate_accept_is_poll(r)) {
+            return NGX_HTTP_GATE_FORMAT_POLL;
         }
 
         format = ngx_http_gate_accept_format(&r->headers_in.accept->value,
@@ -181,7 +197,8 @@ ngx_http_gate_response_send_native(ngx_http_request_t *r,
     ngx_gate_refusal_t  refusal;
 
     if (ngx_http_gate_ctx_save(r, ctx) != NGX_OK
-        || ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_HTML, &refusal)
+        || ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_HEADER,
+                                       &refusal)
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -224,7 +241,9 @@ ngx_http_gate_response_send_problem(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    parts[0] = ngx_http_gate_response_problem;
+    parts[0] = (refusal.state == NGX_GATE_STATE_FAILED)
+               ? ngx_http_gate_response_problem_failed
+               : ngx_http_gate_response_problem;
 
     /* its brace stands in the first part */
 
@@ -243,34 +262,56 @@ static ngx_int_t
 ngx_http_gate_response_send_page(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx)
 {
-    ngx_str_t                  parts[NGX_HTTP_GATE_RESPONSE_PAGE_PARTS];
-    ngx_gate_refusal_t         refusal;
-    ngx_http_gate_loc_conf_t  *glcf;
+    ngx_str_t              parts[7];
+    ngx_gate_refusal_t     refusal;
+    ngx_gate_html_parts_t  page;
 
-    glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
-
-    if (ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_HTML, &refusal)
-        != NGX_OK)
+    if (ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_HEADER, &refusal)
+        != NGX_OK
+        || ngx_http_gate_page_render(r, ctx, &page) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    parts[0] = ngx_gate_html_page_head;
-    parts[1] = glcf->page_title.len ? glcf->page_title
-                                    : ngx_gate_html_page_title;
-    parts[2] = ngx_gate_html_page_heading;
-    parts[3] = parts[1];
-    parts[4] = ngx_gate_html_page_message;
-    parts[5] = glcf->page_message.len ? glcf->page_message
-                                      : ngx_gate_html_page_text;
-    parts[6] = ngx_gate_html_page_fragment;
-    parts[7] = refusal.body;
-    parts[8] = ngx_gate_html_page_tail;
+    parts[0] = ngx_gate_html_page_doctype;
+    parts[1] = page.html;
+    parts[2] = ngx_gate_html_page_head;
+    parts[3] = page.title;
+    parts[4] = ngx_gate_html_page_body;
+    parts[5] = page.main;
+    parts[6] = ngx_gate_html_page_tail;
 
     return ngx_http_gate_response_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                                        &ngx_http_gate_response_html_type,
-                                       parts,
-                                       NGX_HTTP_GATE_RESPONSE_PAGE_PARTS);
+                                       parts, 7);
+}
+
+
+/* what the script of the page asks for: the title, and what may change */
+
+static ngx_int_t
+ngx_http_gate_response_send_poll(ngx_http_request_t *r,
+    ngx_http_gate_ctx_t *ctx)
+{
+    ngx_str_t              parts[4];
+    ngx_gate_refusal_t     refusal;
+    ngx_gate_html_parts_t  page;
+
+    if (ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_HEADER, &refusal)
+        != NGX_OK
+        || ngx_http_gate_page_render(r, ctx, &page) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_str_set(&parts[0], "<title>");
+    parts[1] = page.title;
+    ngx_str_set(&parts[2], "</title>\n");
+    parts[3] = page.main;
+
+    return ngx_http_gate_response_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                       &ngx_http_gate_response_html_type,
+                                       parts, 4);
 }
 
 
@@ -306,7 +347,7 @@ ngx_http_gate_response_send_grpc(ngx_http_request_t *r,
 {
     ngx_gate_refusal_t  refusal;
 
-    if (ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_HTML, &refusal)
+    if (ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_HEADER, &refusal)
         != NGX_OK
         || ngx_http_gate_response_grpc_headers(r, &refusal) != NGX_OK)
     {

@@ -13,6 +13,8 @@ static ngx_http_gate_format_e ngx_http_gate_status_format(
     ngx_http_request_t *r, ngx_http_gate_loc_conf_t *glcf,
     ngx_http_gate_query_t *query);
 static ngx_uint_t ngx_http_gate_status_ready(ngx_http_gate_query_t *query);
+static ngx_int_t ngx_http_gate_status_dashboard(ngx_http_request_t *r,
+    ngx_http_gate_loc_conf_t *glcf);
 static ngx_int_t ngx_http_gate_status_metrics(ngx_http_request_t *r,
     ngx_http_gate_query_t *query, ngx_str_t *body);
 
@@ -47,8 +49,7 @@ ngx_http_gate_status_handler(ngx_http_request_t *r)
     }
 
     if (format == NGX_HTTP_GATE_FORMAT_HTML) {
-        return ngx_http_gate_query_send(r, NGX_HTTP_OK, format,
-                                        &ngx_gate_html_dashboard);
+        return ngx_http_gate_status_dashboard(r, glcf);
     }
 
     rc = ngx_http_gate_query_read(r, &query);
@@ -69,7 +70,31 @@ ngx_http_gate_status_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    return ngx_http_gate_query_send(r, NGX_HTTP_OK, format, &body);
+    return ngx_http_gate_query_send(r, NGX_HTTP_OK, format, &body, 1);
+}
+
+
+/* the version is not for everybody */
+
+static ngx_int_t
+ngx_http_gate_status_dashboard(ngx_http_request_t *r,
+    ngx_http_gate_loc_conf_t *glcf)
+{
+    ngx_str_t   parts[3];
+    ngx_uint_t  n;
+
+    parts[0] = ngx_gate_html_dashboard;
+    n = 1;
+
+    if (glcf->details) {
+        ngx_str_set(&parts[n], NGX_GATE_VERSION);
+        n++;
+    }
+
+    parts[n++] = ngx_gate_html_dashboard_tail;
+
+    return ngx_http_gate_query_send(r, NGX_HTTP_OK, NGX_HTTP_GATE_FORMAT_HTML,
+                                    parts, n);
 }
 
 

@@ -191,7 +191,7 @@ static u_char *
 ngx_http_gate_variables_progress(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record)
 {
-    return ngx_gate_json_format_progress(p, record->progress);
+    return ngx_gate_json_format_progress(p, record->progress.ratio);
 }
 
 

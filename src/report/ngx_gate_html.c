@@ -1,6 +1,6 @@
 
 /*
- * The pages' constant parts, and the fragment; see ngx_gate_html.h.
+ * The waiting page; see ngx_gate_html.h.
  */
 
 
@@ -8,214 +8,529 @@
 #include <ngx_gate_pages.h>
 
 
-/*
- * The fragment is what the page's script keeps up to date afterwards, in the
- * same words.  Names are [A-Za-z0-9_.-] and everything else is ours, so there
- * is nothing to escape.
- */
+/* more checks than these are counted, and the unfinished ones come first */
 
-#define NGX_GATE_HTML_OPEN                                                    \
-    "<section id=\"gate\" class=\"%V\" aria-label=\"%V\">\n"                  \
-    "<p class=\"far\"><b>"
+#define NGX_GATE_HTML_LIST      8
+#define NGX_GATE_HTML_LIST_MAX  256
 
-#define NGX_GATE_HTML_BAR                                                     \
-    "</span></p>\n"                                                           \
-    "<progress max=\"100\" aria-label=\"Progress\""
+#define NGX_GATE_HTML_ESCAPED   (sizeof("&quot;") - 1)    /* the longest */
 
-#define NGX_GATE_HTML_NOTE                                                    \
-    "></progress>\n"                                                          \
-    "<p class=\"note\">%V</p>\n"                                              \
-    "<ul>\n"
+/* numbers, tags and attributes, generously */
 
-#define NGX_GATE_HTML_CHECK                                                   \
-    "<li class=\"%V\"><b>%V</b> <span>%V"
-
-#define NGX_GATE_HTML_CLOSE                                                   \
-    "</ul>\n"                                                                 \
-    "<p class=\"name\">%V</p>\n"                                               \
-    "</section>\n"
-
-/* the longest words there are */
-
-#define NGX_GATE_HTML_STATE    (sizeof("initializing") - 1)
-#define NGX_GATE_HTML_VERDICT  (sizeof("waiting") - 1)
-#define NGX_GATE_HTML_REASON   (sizeof("too_many_connections") - 1)
-#define NGX_GATE_HTML_ETA      (sizeof("about  minutes left") - 1             \
-                                + NGX_INT64_LEN)
+#define NGX_GATE_HTML_MAIN      1024
+#define NGX_GATE_HTML_ITEM      160
+#define NGX_GATE_HTML_TIME      64
 
 
+static void ngx_gate_html_page_add_progress(ngx_gate_html_page_t *page,
+    ngx_gate_state_progress_t *progress);
+static u_char *ngx_gate_html_tag(u_char *p, u_char *last,
+    ngx_gate_html_page_t *page, ngx_str_t *lang);
+static u_char *ngx_gate_html_title(u_char *p, u_char *last,
+    ngx_gate_html_page_t *page, const ngx_gate_html_words_t *words);
+static u_char *ngx_gate_html_main(u_char *p, u_char *last,
+    ngx_gate_html_page_t *page, const ngx_gate_html_words_t *words);
 static u_char *ngx_gate_html_progress(u_char *p, u_char *last,
-    ngx_gate_record_t *record);
-static u_char *ngx_gate_html_eta(u_char *p, u_char *last, int64_t eta);
-static u_char *ngx_gate_html_check(u_char *p, u_char *last,
-    ngx_gate_check_t *check, ngx_gate_check_record_t *record);
-static ngx_str_t *ngx_gate_html_note(ngx_gate_state_e state);
+    ngx_gate_html_page_t *page, const ngx_gate_html_words_t *words);
+static u_char *ngx_gate_html_reached(u_char *p, u_char *last,
+    ngx_gate_html_page_t *page, const ngx_gate_html_words_t *words);
+static ngx_uint_t ngx_gate_html_is_known(ngx_gate_html_page_t *page);
+static u_char *ngx_gate_html_time(u_char *p, u_char *last,
+    ngx_gate_html_page_t *page, const ngx_gate_html_words_t *words);
+static const ngx_str_t *ngx_gate_html_unit(int64_t *seconds, ngx_uint_t left,
+    const ngx_gate_html_words_t *words);
+static u_char *ngx_gate_html_list(u_char *p, u_char *last,
+    ngx_gate_html_page_t *page, const ngx_gate_html_words_t *words);
+static u_char *ngx_gate_html_rows(u_char *p, u_char *last,
+    ngx_gate_html_page_t *page, const ngx_gate_html_words_t *words,
+    ngx_uint_t *row, ngx_uint_t done);
+static u_char *ngx_gate_html_item(u_char *p, u_char *last,
+    ngx_gate_html_item_t *item, const ngx_gate_html_words_t *words);
+static const ngx_str_t *ngx_gate_html_verdict(ngx_gate_verdict_e verdict,
+    const char **class, const ngx_gate_html_words_t *words);
+static u_char *ngx_gate_html_fill(u_char *p, u_char *last,
+    const ngx_str_t *pattern, ngx_str_t *first, ngx_str_t *second);
+static u_char *ngx_gate_html_fill_number(u_char *p, u_char *last,
+    const ngx_str_t *pattern, int64_t first, int64_t second);
+static u_char *ngx_gate_html_escape(u_char *p, u_char *last,
+    const ngx_str_t *text);
+static const ngx_str_t *ngx_gate_html_own(ngx_str_t *own,
+    const ngx_str_t *word);
 
 
+ngx_str_t  ngx_gate_html_page_doctype =
+    ngx_string(NGX_GATE_PAGES_WAITING_DOCTYPE);
 ngx_str_t  ngx_gate_html_page_head = ngx_string(NGX_GATE_PAGES_WAITING_HEAD);
-ngx_str_t  ngx_gate_html_page_heading =
-    ngx_string(NGX_GATE_PAGES_WAITING_HEADING);
-ngx_str_t  ngx_gate_html_page_message =
-    ngx_string(NGX_GATE_PAGES_WAITING_MESSAGE);
-ngx_str_t  ngx_gate_html_page_fragment =
-    ngx_string(NGX_GATE_PAGES_WAITING_FRAGMENT);
+ngx_str_t  ngx_gate_html_page_body = ngx_string(NGX_GATE_PAGES_WAITING_BODY);
 ngx_str_t  ngx_gate_html_page_tail = ngx_string(NGX_GATE_PAGES_WAITING_TAIL);
 
-ngx_str_t  ngx_gate_html_page_title = ngx_string("Getting ready");
-ngx_str_t  ngx_gate_html_page_text =
-    ngx_string("This page opens by itself as soon as everything is ready.");
-
 ngx_str_t  ngx_gate_html_dashboard = ngx_string(NGX_GATE_PAGES_DASHBOARD);
+ngx_str_t  ngx_gate_html_dashboard_tail =
+    ngx_string(NGX_GATE_PAGES_DASHBOARD_TAIL);
 
-static ngx_str_t  ngx_gate_html_overdue =
-    ngx_string("This is taking longer than expected.");
-static ngx_str_t  ngx_gate_html_failed =
-    ngx_string("The preparation has failed and needs attention.");
+
+/* as one gate with the checks of all: the worst state, the longest time */
+
+void
+ngx_gate_html_page_add(ngx_gate_html_page_t *page, ngx_gate_record_t *record,
+    ngx_uint_t open, ngx_msec_t now)
+{
+    ngx_msec_t  elapsed;
+
+    if (!open) {
+        elapsed = now - record->closed_msec;
+
+        if (page->nclosed++ == 0) {
+            page->state = record->latch.state;
+            page->elapsed = elapsed;
+            page->eta = record->eta;
+
+        } else {
+            page->state = ngx_max(page->state, record->latch.state);
+            page->elapsed = ngx_max(page->elapsed, elapsed);
+            page->eta = (page->eta < 0 || record->eta < 0)
+                        ? -1 : ngx_max(page->eta, record->eta);
+        }
+    }
+
+    ngx_gate_html_page_add_progress(page, &record->progress);
+}
+
+
+static void
+ngx_gate_html_page_add_progress(ngx_gate_html_page_t *page,
+    ngx_gate_state_progress_t *progress)
+{
+    ngx_uint_t            required;
+    ngx_gate_state_progress_t  *sum;
+
+    sum = &page->progress;
+
+    if (page->ngates++ == 0) {
+        *sum = *progress;
+        return;
+    }
+
+    required = sum->required + progress->required;
+
+    if (required && (sum->ratio >= 0 || progress->ratio >= 0)) {
+        sum->ratio = (ngx_max(sum->ratio, 0) * (ngx_int_t) sum->required
+                      + ngx_max(progress->ratio, 0)
+                        * (ngx_int_t) progress->required)
+                     / (ngx_int_t) required;
+    }
+
+    sum->required = required;
+    sum->passed += progress->passed;
+    sum->counting |= progress->counting;
+}
 
 
 size_t
-ngx_gate_html_fragment_size(ngx_gate_t *gate)
+ngx_gate_html_page_size(ngx_gate_html_page_t *page)
 {
-    size_t             size;
-    ngx_uint_t         i;
-    ngx_gate_check_t  *check;
+    size_t                        size, item;
+    ngx_str_t                     lang;
+    ngx_uint_t                    i;
+    ngx_gate_check_t             *check;
+    const ngx_gate_html_words_t  *words;
 
-    size = sizeof(NGX_GATE_HTML_OPEN) + NGX_GATE_HTML_STATE + gate->name.len
-           + sizeof("100 %</b> <span>") + NGX_GATE_HTML_ETA
-           + sizeof(NGX_GATE_HTML_BAR) + sizeof(" value=\"100.00\"")
-           + sizeof(NGX_GATE_HTML_NOTE) + ngx_gate_html_failed.len
-           + sizeof(NGX_GATE_HTML_CLOSE) + gate->name.len;
+    lang = ngx_gate_html_lang(&page->lang);
+    words = ngx_gate_html_words(&lang);
 
-    check = gate->checks.elts;
+    /* the title stands there twice, and so does the colour */
 
-    for (i = 0; i < gate->checks.nelts; i++) {
-        size += sizeof(NGX_GATE_HTML_CHECK) + check[i].name.len
-                + 2 * NGX_GATE_HTML_VERDICT + NGX_GATE_HTML_REASON
-                + sizeof(": </span></li>\n");
+    size = page->title.len + page->failed_title.len + page->message.len
+           + page->failed_message.len + page->logo.len + page->color.len;
+
+    size = NGX_GATE_HTML_MAIN + lang.len + size * NGX_GATE_HTML_ESCAPED * 2
+           + 2 * (words->title.len + words->failed_title.len
+                  + words->message.len + words->failed_message.len)
+           + words->overdue.len + words->just.len + words->started.len
+           + words->soon.len + words->left.len + 2 * words->steps.len
+           + words->more.len + words->progress.len + words->lost.len
+           + words->stuck.len;
+
+    item = 0;
+
+    for (i = 0; page->items && i < page->nitems; i++) {
+        check = page->items[i].check;
+        item = ngx_max(item, check->name.len + check->label.len);
+    }
+
+    item = NGX_GATE_HTML_ITEM + item * NGX_GATE_HTML_ESCAPED
+           + words->waiting.len + words->running.len + words->passed.len
+           + words->error.len + words->optional.len;
+
+    if (page->items) {
+        size += item * ngx_min(page->nitems, NGX_GATE_HTML_LIST_MAX);
     }
 
     return size;
 }
 
 
-u_char *
-ngx_gate_html_fragment(u_char *p, u_char *last,
-    const ngx_gate_report_t *report)
+void
+ngx_gate_html_page(ngx_gate_html_page_t *page, ngx_gate_html_parts_t *parts,
+    u_char *p, u_char *last)
 {
-    ngx_uint_t          i;
-    ngx_gate_t         *gate;
-    ngx_gate_record_t  *record;
+    ngx_str_t                     lang;
+    const ngx_gate_html_words_t  *words;
 
-    gate = report->gate;
-    record = report->record;
+    lang = ngx_gate_html_lang(&page->lang);
+    words = ngx_gate_html_words(&lang);
 
-    p = ngx_slprintf(p, last, NGX_GATE_HTML_OPEN,
-                     &ngx_gate_state_names[record->latch.state], &gate->name);
+    parts->html.data = p;
+    p = ngx_gate_html_tag(p, last, page, &lang);
+    parts->html.len = p - parts->html.data;
 
-    p = ngx_gate_html_progress(p, last, record);
+    parts->title.data = p;
+    p = ngx_gate_html_title(p, last, page, words);
+    parts->title.len = p - parts->title.data;
 
-    p = ngx_slprintf(p, last, NGX_GATE_HTML_NOTE,
-                     ngx_gate_html_note(record->latch.state));
+    parts->main.data = p;
+    p = ngx_gate_html_main(p, last, page, words);
+    parts->main.len = p - parts->main.data;
+}
 
-    for (i = 0; i < gate->checks.nelts; i++) {
-        p = ngx_gate_html_check(p, last, ngx_gate_check_at(gate, i),
-                                &report->checks[i]);
+
+/* a language without words of ours is the one of the operator's words */
+
+static u_char *
+ngx_gate_html_tag(u_char *p, u_char *last, ngx_gate_html_page_t *page,
+    ngx_str_t *lang)
+{
+    ngx_str_t                     english;
+    const ngx_gate_html_words_t  *words;
+
+    ngx_str_set(&english, "en");
+
+    words = ngx_gate_html_words(lang);
+
+    if (words == ngx_gate_html_words(&english) && page->title.len == 0) {
+        lang = &english;
     }
 
-    return ngx_slprintf(p, last, NGX_GATE_HTML_CLOSE, &gate->name);
+    if (lang->len == 0) {
+        lang = &english;
+    }
+
+    p = ngx_slprintf(p, last, "<html lang=\"%V\"%s", lang,
+                     ngx_gate_html_is_rtl(lang) ? " dir=\"rtl\"" : "");
+
+    /* once for the script, since a policy may forbid the other */
+
+    if (page->color.len) {
+        p = ngx_slprintf(p, last, " style=\"--accent: ");
+        p = ngx_gate_html_escape(p, last, &page->color);
+        p = ngx_slprintf(p, last, "\" data-color=\"");
+        p = ngx_gate_html_escape(p, last, &page->color);
+        p = ngx_slprintf(p, last, "\"");
+    }
+
+    return ngx_slprintf(p, last, ">\n");
+}
+
+
+/* what the tab has, and how far it is where that is known */
+
+static u_char *
+ngx_gate_html_title(u_char *p, u_char *last, ngx_gate_html_page_t *page,
+    const ngx_gate_html_words_t *words)
+{
+    if (page->state == NGX_GATE_STATE_FAILED) {
+        p = ngx_gate_html_escape(p, last,
+                                 ngx_gate_html_own(&page->failed_title,
+                                                   &words->failed_title));
+        return ngx_slprintf(p, last, "\n");
+    }
+
+    if (ngx_gate_html_is_known(page)) {
+
+        if (page->progress.counting) {
+            p = ngx_slprintf(p, last, "%i %% \xc2\xb7 ",
+                             page->progress.ratio / 100);
+
+        } else {
+            p = ngx_slprintf(p, last, "%ui/%ui \xc2\xb7 ",
+                             page->progress.passed, page->progress.required);
+        }
+    }
+
+    p = ngx_gate_html_escape(p, last, ngx_gate_html_own(&page->title,
+                                                        &words->title));
+
+    return ngx_slprintf(p, last, "\n");
+}
+
+
+/* the script takes what is in #page from the answer to a poll */
+
+static u_char *
+ngx_gate_html_main(u_char *p, u_char *last, ngx_gate_html_page_t *page,
+    const ngx_gate_html_words_t *words)
+{
+    ngx_uint_t  failed;
+
+    failed = (page->state == NGX_GATE_STATE_FAILED);
+
+    p = ngx_slprintf(p, last,
+                     "<p id=\"lost\" role=\"alert\" hidden>%V</p>\n"
+                     "<div id=\"page\" class=\"%V\" data-step=\"%V %ui\"",
+                     &words->lost, &ngx_gate_state_names[page->state],
+                     &ngx_gate_state_names[page->state],
+                     page->progress.passed);
+
+    if (page->eta >= 0 && !failed) {
+        p = ngx_slprintf(p, last, " data-left=\"%L\"", page->eta);
+    }
+
+    p = ngx_slprintf(p, last, ">\n");
+
+    if (page->logo.len) {
+        p = ngx_slprintf(p, last, "<img class=\"logo\" src=\"");
+        p = ngx_gate_html_escape(p, last, &page->logo);
+        p = ngx_slprintf(p, last, "\" alt=\"\">\n");
+    }
+
+    p = ngx_slprintf(p, last, "<h1>");
+    p = ngx_gate_html_escape(p, last, failed
+                   ? ngx_gate_html_own(&page->failed_title,
+                                       &words->failed_title)
+                   : ngx_gate_html_own(&page->title, &words->title));
+
+    p = ngx_slprintf(p, last, "</h1>\n<p class=\"message\">");
+    p = ngx_gate_html_escape(p, last, failed
+                   ? ngx_gate_html_own(&page->failed_message,
+                                       &words->failed_message)
+                   : ngx_gate_html_own(&page->message, &words->message));
+
+    p = ngx_slprintf(p, last, "</p>\n");
+
+    if (!failed) {
+        p = ngx_gate_html_progress(p, last, page, words);
+    }
+
+    if (page->items) {
+        p = ngx_gate_html_list(p, last, page, words);
+    }
+
+    return ngx_slprintf(p, last, "</div>\n<p id=\"stuck\" hidden>%V</p>\n",
+                        &words->stuck);
 }
 
 
 static u_char *
-ngx_gate_html_progress(u_char *p, u_char *last, ngx_gate_record_t *record)
+ngx_gate_html_progress(u_char *p, u_char *last, ngx_gate_html_page_t *page,
+    const ngx_gate_html_words_t *words)
 {
-    if (record->progress < 0) {
-        p = ngx_slprintf(p, last, "Starting</b> <span>");
+    p = ngx_slprintf(p, last, "<p class=\"far\"><b>");
+    p = ngx_gate_html_reached(p, last, page, words);
+    p = ngx_slprintf(p, last, "</b> <span>");
+    p = ngx_gate_html_time(p, last, page, words);
+    p = ngx_slprintf(p, last, "</span></p>\n<progress max=\"100\"");
+
+    if (ngx_gate_html_is_known(page)) {
+        p = ngx_slprintf(p, last, " value=\"%i.%02i\"",
+                         page->progress.ratio / 100,
+                         page->progress.ratio % 100);
+    }
+
+    p = ngx_slprintf(p, last, " aria-label=\"%V\"></progress>\n",
+                     &words->progress);
+
+    if (page->state == NGX_GATE_STATE_OVERDUE) {
+        p = ngx_slprintf(p, last, "<p class=\"note\">%V</p>\n",
+                         &words->overdue);
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_gate_html_reached(u_char *p, u_char *last, ngx_gate_html_page_t *page,
+    const ngx_gate_html_words_t *words)
+{
+    if (!ngx_gate_html_is_known(page)) {
+        return p;
+    }
+
+    if (page->progress.counting) {
+        return ngx_slprintf(p, last, "%i %%", page->progress.ratio / 100);
+    }
+
+    return ngx_gate_html_fill_number(p, last, &words->steps,
+                                     (int64_t) page->progress.passed,
+                                     (int64_t) page->progress.required);
+}
+
+
+/* never "0 %": a bar that moves is more than one that is empty */
+
+static ngx_uint_t
+ngx_gate_html_is_known(ngx_gate_html_page_t *page)
+{
+    return page->progress.ratio >= NGX_GATE_PROGRESS_MAX / 100;
+}
+
+
+/* how long it may take, where that is known, else how long it has taken */
+
+static u_char *
+ngx_gate_html_time(u_char *p, u_char *last, ngx_gate_html_page_t *page,
+    const ngx_gate_html_words_t *words)
+{
+    int64_t           seconds;
+    ngx_str_t         time;
+    ngx_uint_t        left;
+    const ngx_str_t  *unit;
+    u_char            text[NGX_GATE_HTML_TIME];
+
+    left = (page->eta >= 0);
+
+    seconds = left ? (page->eta + 999) / 1000
+                   : (int64_t) (page->elapsed / 1000);
+
+    if (seconds < 5) {
+        return ngx_slprintf(p, last, "%V", left ? &words->soon : &words->just);
+    }
+
+    unit = ngx_gate_html_unit(&seconds, left, words);
+
+    time.data = text;
+    time.len = ngx_gate_html_fill_number(text, text + NGX_GATE_HTML_TIME, unit,
+                                         seconds, 0)
+               - text;
+
+    return ngx_gate_html_fill(p, last, left ? &words->left : &words->started,
+                              &time, NULL);
+}
+
+
+/* coarser the longer; what is left is rounded up, what has passed down */
+
+static const ngx_str_t *
+ngx_gate_html_unit(int64_t *seconds, ngx_uint_t left,
+    const ngx_gate_html_words_t *words)
+{
+    int64_t           unit;
+    const ngx_str_t  *word;
+
+    if (*seconds < 60) {
+        *seconds = (*seconds + (left ? 4 : 0)) / 5 * 5;
+        return &words->seconds;
+    }
+
+    if (*seconds < 5400) {
+        unit = 60;
+        word = &words->minutes;
+
+    } else if (*seconds < 172800) {
+        unit = 3600;
+        word = &words->hours;
 
     } else {
-        p = ngx_slprintf(p, last, "%i %%</b> <span>", record->progress / 100);
+        unit = 86400;
+        word = &words->days;
     }
 
-    p = ngx_gate_html_eta(p, last, record->eta);
-    p = ngx_slprintf(p, last, NGX_GATE_HTML_BAR);
+    *seconds = (*seconds + (left ? unit / 2 : 0)) / unit;
 
-    if (record->progress < 0) {
-        return p;
-    }
-
-    return ngx_slprintf(p, last, " value=\"%i.%02i\"",
-                        record->progress / 100, record->progress % 100);
+    return word;
 }
 
 
-/* coarser the further away; the page's script says it in the same way */
+/* a long list begins with what is not done, and is folded */
 
 static u_char *
-ngx_gate_html_eta(u_char *p, u_char *last, int64_t eta)
+ngx_gate_html_list(u_char *p, u_char *last, ngx_gate_html_page_t *page,
+    const ngx_gate_html_words_t *words)
 {
-    int64_t  s;
+    ngx_uint_t  row, n;
 
-    if (eta < 0) {
-        return p;
+    if (page->nitems > NGX_GATE_HTML_LIST && page->progress.counting) {
+        p = ngx_slprintf(p, last, "<p class=\"count\">");
+        p = ngx_gate_html_fill_number(p, last, &words->steps,
+                                      (int64_t) page->progress.passed,
+                                      (int64_t) page->progress.required);
+        p = ngx_slprintf(p, last, "</p>\n");
     }
 
-    s = (eta + 999) / 1000;
+    p = ngx_slprintf(p, last, "<ul class=\"list\">\n");
 
-    if (s < 5) {
-        return ngx_slprintf(p, last, "a few seconds left");
+    if (page->nitems <= NGX_GATE_HTML_LIST) {
+
+        for (n = 0; n < page->nitems; n++) {
+            p = ngx_gate_html_item(p, last, &page->items[n], words);
+        }
+
+        return ngx_slprintf(p, last, "</ul>\n");
     }
 
-    if (s < 60) {
-        return ngx_slprintf(p, last, "about %L seconds left", (s + 4) / 5 * 5);
-    }
+    row = 0;
 
-    if (s < 90) {
-        return ngx_slprintf(p, last, "about 1 minute left");
-    }
+    p = ngx_gate_html_rows(p, last, page, words, &row, 0);
+    p = ngx_gate_html_rows(p, last, page, words, &row, 1);
 
-    if (s < 5400) {
-        return ngx_slprintf(p, last, "about %L minutes left", (s + 30) / 60);
-    }
-
-    return ngx_slprintf(p, last, "about %L hours left", (s + 1800) / 3600);
+    return ngx_slprintf(p, last, "</ul></details>\n");
 }
 
 
-static ngx_str_t *
-ngx_gate_html_note(ngx_gate_state_e state)
+/* of those that are done, or are not */
+
+static u_char *
+ngx_gate_html_rows(u_char *p, u_char *last, ngx_gate_html_page_t *page,
+    const ngx_gate_html_words_t *words, ngx_uint_t *row, ngx_uint_t done)
 {
-    static ngx_str_t  nothing = ngx_null_string;
+    ngx_uint_t  n;
 
-    switch (state) {
+    for (n = 0; n < page->nitems && *row < NGX_GATE_HTML_LIST_MAX; n++) {
 
-    case NGX_GATE_STATE_OVERDUE:
-        return &ngx_gate_html_overdue;
+        if ((page->items[n].verdict == NGX_GATE_PASSED) != done) {
+            continue;
+        }
 
-    case NGX_GATE_STATE_FAILED:
-        return &ngx_gate_html_failed;
+        if ((*row)++ == NGX_GATE_HTML_LIST) {
+            p = ngx_slprintf(p, last, "</ul>\n<details><summary>");
+            p = ngx_gate_html_fill_number(p, last, &words->more,
+                                          (int64_t) page->nitems
+                                          - NGX_GATE_HTML_LIST, 0);
+            p = ngx_slprintf(p, last, "</summary><ul>\n");
+        }
 
-    default:
-        return &nothing;
+        p = ngx_gate_html_item(p, last, &page->items[n], words);
     }
+
+    return p;
 }
 
 
 static u_char *
-ngx_gate_html_check(u_char *p, u_char *last, ngx_gate_check_t *check,
-    ngx_gate_check_record_t *record)
+ngx_gate_html_item(u_char *p, u_char *last, ngx_gate_html_item_t *item,
+    const ngx_gate_html_words_t *words)
 {
-    u_char     *word;
-    ngx_str_t  *verdict;
+    u_char           *word;
+    const char       *class;
+    const ngx_str_t  *verdict;
 
-    verdict = &ngx_gate_verdict_names[record->result.verdict];
+    verdict = ngx_gate_html_verdict(item->verdict, &class, words);
 
-    p = ngx_slprintf(p, last, NGX_GATE_HTML_CHECK, verdict, &check->name,
-                     verdict);
+    p = ngx_slprintf(p, last, "<li class=\"%s\"><b>", class);
+    p = ngx_gate_html_escape(p, last, ngx_gate_html_own(&item->check->label,
+                                                        &item->check->name));
+    p = ngx_slprintf(p, last, "</b>");
 
-    if (record->result.reason != NGX_GATE_OK) {
+    if (item->check->optional) {
+        p = ngx_slprintf(p, last, " <small>%V</small>", &words->optional);
+    }
+
+    p = ngx_slprintf(p, last, " <span>%V", verdict);
+
+    if (item->reason != NGX_GATE_OK) {
         word = p;
         p = ngx_slprintf(p, last, ": %V",
-                         &ngx_gate_reason_names[record->result.reason]);
+                         &ngx_gate_reason_names[item->reason]);
 
         for ( /* void */ ; word < p; word++) {
             if (*word == '_') {
@@ -225,4 +540,91 @@ ngx_gate_html_check(u_char *p, u_char *last, ngx_gate_check_t *check,
     }
 
     return ngx_slprintf(p, last, "</span></li>\n");
+}
+
+
+/* a visitor cannot do more about a failure than about an error */
+
+static const ngx_str_t *
+ngx_gate_html_verdict(ngx_gate_verdict_e verdict, const char **class,
+    const ngx_gate_html_words_t *words)
+{
+    switch (verdict) {
+
+    case NGX_GATE_PASSED:
+        *class = "passed";
+        return &words->passed;
+
+    case NGX_GATE_RUNNING:
+        *class = "running";
+        return &words->running;
+
+    case NGX_GATE_ERROR:
+    case NGX_GATE_FAILED:
+        *class = "error";
+        return &words->error;
+
+    default:
+        *class = "waiting";
+        return &words->waiting;
+    }
+}
+
+
+/* "$1" and "$2" of the pattern are these */
+
+static u_char *
+ngx_gate_html_fill(u_char *p, u_char *last, const ngx_str_t *pattern,
+    ngx_str_t *first, ngx_str_t *second)
+{
+    size_t      i;
+    ngx_str_t  *argument;
+
+    for (i = 0; i < pattern->len; i++) {
+
+        if (pattern->data[i] == '$' && i + 1 < pattern->len) {
+            argument = (pattern->data[++i] == '1') ? first : second;
+            p = ngx_slprintf(p, last, "%V", argument);
+
+        } else if (p < last) {
+            *p++ = pattern->data[i];
+        }
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_gate_html_fill_number(u_char *p, u_char *last, const ngx_str_t *pattern,
+    int64_t first, int64_t second)
+{
+    ngx_str_t  one, two;
+    u_char     text[2 * NGX_INT64_LEN];
+
+    one.data = text;
+    one.len = ngx_sprintf(text, "%L", first) - text;
+
+    two.data = text + one.len;
+    two.len = ngx_sprintf(two.data, "%L", second) - two.data;
+
+    return ngx_gate_html_fill(p, last, pattern, &one, &two);
+}
+
+
+static u_char *
+ngx_gate_html_escape(u_char *p, u_char *last, const ngx_str_t *text)
+{
+    if ((size_t) (last - p) < text->len * NGX_GATE_HTML_ESCAPED) {
+        return p;
+    }
+
+    return (u_char *) ngx_escape_html(p, text->data, text->len);
+}
+
+
+static const ngx_str_t *
+ngx_gate_html_own(ngx_str_t *own, const ngx_str_t *word)
+{
+    return own->len ? own : word;
 }

@@ -14,7 +14,7 @@
 /* what stands around names, states, numbers and times, generously */
 
 #define NGX_GATE_JSON_GATE     320
-#define NGX_GATE_JSON_CHECK    80
+#define NGX_GATE_JSON_CHECK    100
 #define NGX_GATE_JSON_DETAILS  640
 #define NGX_GATE_JSON_TRIGGER  256
 #define NGX_GATE_JSON_EVENT    (64 + NGX_GATE_JSON_TIME_LEN)
@@ -41,7 +41,7 @@ static u_char *ngx_gate_json_number(u_char *p, int64_t n);
 static u_char *ngx_gate_json_text(u_char *p, u_char *text, size_t len);
 
 
-static ngx_str_t  ngx_gate_json_trigger_names[] = {
+ngx_str_t  ngx_gate_report_trigger_names[] = {
     ngx_string("idle"),
     ngx_string("running"),
     ngx_string("retrying"),
@@ -68,7 +68,8 @@ ngx_gate_json_size(ngx_gate_t *gate)
 u_char *
 ngx_gate_json_gate(u_char *p, u_char *last, const ngx_gate_report_t *report)
 {
-    ngx_uint_t  i;
+    ngx_uint_t         i;
+    ngx_gate_check_t  *check;
 
     if ((size_t) (last - p) < ngx_gate_json_size(report->gate)) {
         return p;
@@ -83,8 +84,14 @@ ngx_gate_json_gate(u_char *p, u_char *last, const ngx_gate_report_t *report)
             *p++ = ',';
         }
 
-        p = ngx_gate_json_verdict(p, ngx_gate_check_at(report->gate, i),
-                                  &report->checks[i]);
+        check = ngx_gate_check_at(report->gate, i);
+
+        p = ngx_gate_json_verdict(p, check, &report->checks[i]);
+
+        if (check->optional) {
+            p = ngx_gate_json_literal(p, ",\"required\":false");
+        }
+
         *p++ = '}';
     }
 
@@ -100,6 +107,7 @@ ngx_gate_json_details_size(ngx_gate_t *gate)
            + NGX_GATE_HISTORY * NGX_GATE_JSON_EVENT
            + gate->checks.nelts
              * (NGX_GATE_JSON_DETAILS + NGX_GATE_JSON_ESCAPED
+                + NGX_GATE_LABEL_MAX * 2
                 + NGX_GATE_RECENT * NGX_GATE_JSON_RECENT);
 }
 
@@ -132,11 +140,13 @@ ngx_gate_json_details(u_char *p, u_char *last,
     p = ngx_gate_json_history(p, details);
 
     p = ngx_sprintf(p, ",\"held\":%uA,\"passed\":%uA,\"held_passed\":%uA,"
-                       "\"held_refused\":%uA,\"refused\":%uA,\"gone\":%uA",
+                       "\"held_refused\":%uA,\"refused\":%uA,\"gone\":%uA,"
+                       "\"polled\":%uA",
                     details->counters.held, details->counters.passed,
                     details->counters.held_passed,
                     details->counters.held_refused,
-                    details->counters.refused, details->counters.gone);
+                    details->counters.refused, details->counters.gone,
+                    details->counters.polled);
 
     p = ngx_gate_json_literal(p, ",\"prober\":{\"pid\":");
 
@@ -185,11 +195,11 @@ ngx_gate_json_head(u_char *p, const ngx_gate_report_t *report)
                     ngx_gate_state_is_open(report->gate, record->latch.state)
                     ? "true" : "false");
 
-    if (record->progress < 0) {
+    if (record->progress.ratio < 0) {
         p = ngx_gate_json_literal(p, "null");
 
     } else {
-        p = ngx_gate_json_format_progress(p, record->progress);
+        p = ngx_gate_json_format_progress(p, record->progress.ratio);
     }
 
     p = ngx_gate_json_literal(p, ",\"eta_ms\":");
@@ -232,9 +242,12 @@ ngx_gate_json_check(u_char *p, ngx_gate_check_t *check,
 {
     p = ngx_gate_json_verdict(p, check, record);
 
-    p = ngx_sprintf(p, ",\"type\":\"%V\",\"required\":%s,\"message\":",
+    p = ngx_sprintf(p, ",\"type\":\"%V\",\"required\":%s,\"label\":",
                     &check->type->name,
                     check->optional ? "false" : "true");
+
+    p = ngx_gate_json_text(p, check->label.data, check->label.len);
+    p = ngx_gate_json_literal(p, ",\"message\":");
 
     p = ngx_gate_json_text(p, record->result.message,
                            record->result.message_len);
@@ -338,7 +351,7 @@ ngx_gate_json_trigger(u_char *p, const ngx_gate_report_t *report)
     }
 
     p = ngx_sprintf(p, "{\"state\":\"%V\",\"attempts\":%ui,\"message\":",
-                    &ngx_gate_json_trigger_names[record->trigger.state],
+                    &ngx_gate_report_trigger_names[record->trigger.state],
                     record->trigger.attempts);
     p = ngx_gate_json_text(p, record->trigger.message,
                            record->trigger.message_len);

@@ -12,7 +12,7 @@
 #include <ngx_gate_metrics.h>
 
 
-#define NGX_GATE_METRICS_FAMILIES  4096
+#define NGX_GATE_METRICS_FAMILIES  8192
 #define NGX_GATE_METRICS_SAMPLE    128
 
 
@@ -45,67 +45,97 @@ static u_char *ngx_gate_metrics_duration(u_char *p,
     const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
 static u_char *ngx_gate_metrics_requests(u_char *p,
     const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
+static u_char *ngx_gate_metrics_polls(u_char *p,
+    const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
 static u_char *ngx_gate_metrics_held(u_char *p,
     const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
-static u_char *ngx_gate_metrics_success(u_char *p, ngx_gate_t *gate,
+static u_char *ngx_gate_metrics_progress(u_char *p,
+    const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
+static u_char *ngx_gate_metrics_deadline(u_char *p,
+    const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
+static u_char *ngx_gate_metrics_trigger(u_char *p,
+    const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
+static u_char *ngx_gate_metrics_check_info(u_char *p, ngx_gate_t *gate,
     ngx_gate_check_t *check, ngx_gate_check_record_t *record);
-static u_char *ngx_gate_metrics_verdict(u_char *p, ngx_gate_t *gate,
+static u_char *ngx_gate_metrics_check_success(u_char *p, ngx_gate_t *gate,
     ngx_gate_check_t *check, ngx_gate_check_record_t *record);
-static u_char *ngx_gate_metrics_progress(u_char *p, ngx_gate_t *gate,
+static u_char *ngx_gate_metrics_check_verdict(u_char *p, ngx_gate_t *gate,
     ngx_gate_check_t *check, ngx_gate_check_record_t *record);
-static u_char *ngx_gate_metrics_probe_duration(u_char *p, ngx_gate_t *gate,
+static u_char *ngx_gate_metrics_check_progress(u_char *p, ngx_gate_t *gate,
     ngx_gate_check_t *check, ngx_gate_check_record_t *record);
-static u_char *ngx_gate_metrics_probes(u_char *p, ngx_gate_t *gate,
+static u_char *ngx_gate_metrics_check_duration(u_char *p, ngx_gate_t *gate,
     ngx_gate_check_t *check, ngx_gate_check_record_t *record);
-static u_char *ngx_gate_metrics_failures(u_char *p, ngx_gate_t *gate,
+static u_char *ngx_gate_metrics_check_probes(u_char *p, ngx_gate_t *gate,
+    ngx_gate_check_t *check, ngx_gate_check_record_t *record);
+static u_char *ngx_gate_metrics_check_failures(u_char *p, ngx_gate_t *gate,
     ngx_gate_check_t *check, ngx_gate_check_record_t *record);
 
 
 static ngx_gate_metrics_family_t  ngx_gate_metrics_families[] = {
 
-    { "init_gate_ready", "gauge",
+    { "nginx_init_gate_ready", "gauge",
       "Whether the gate is open.",
       ngx_gate_metrics_ready, NULL },
 
-    { "init_gate_state", "gauge",
+    { "nginx_init_gate_state", "gauge",
       "1 for the state that the gate is in, 0 for the others.",
       ngx_gate_metrics_state, NULL },
 
-    { "init_gate_duration_seconds", "gauge",
+    { "nginx_init_gate_startup_duration_seconds", "gauge",
       "How long the gate took to open, or has been closed so far.",
       ngx_gate_metrics_duration, NULL },
 
-    { "init_gate_requests_total", "counter",
+    { "nginx_init_gate_requests_total", "counter",
       "Requests by what became of them.",
       ngx_gate_metrics_requests, NULL },
 
-    { "init_gate_held_requests", "gauge",
+    { "nginx_init_gate_polls_total", "counter",
+      "Requests by which open waiting pages asked again.",
+      ngx_gate_metrics_polls, NULL },
+
+    { "nginx_init_gate_held_requests", "gauge",
       "Requests that are waiting for the gate.",
       ngx_gate_metrics_held, NULL },
 
-    { "init_check_success", "gauge",
+    { "nginx_init_gate_progress_ratio", "gauge",
+      "How far the gate is, from 0 to 1, where there is something to go by.",
+      ngx_gate_metrics_progress, NULL },
+
+    { "nginx_init_gate_deadline_timestamp_seconds", "gauge",
+      "When the deadline of the gate passes.",
+      ngx_gate_metrics_deadline, NULL },
+
+    { "nginx_init_gate_trigger_state", "gauge",
+      "1 for the state that the trigger is in, 0 for the others.",
+      ngx_gate_metrics_trigger, NULL },
+
+    { "nginx_init_gate_check_info", "gauge",
+      "The type of the check, and whether the gate needs it.",
+      NULL, ngx_gate_metrics_check_info },
+
+    { "nginx_init_gate_check_success", "gauge",
       "Whether the check counts as passed.",
-      NULL, ngx_gate_metrics_success },
+      NULL, ngx_gate_metrics_check_success },
 
-    { "init_check_verdict", "gauge",
+    { "nginx_init_gate_check_verdict", "gauge",
       "1 for the last verdict of the check, 0 for the others.",
-      NULL, ngx_gate_metrics_verdict },
+      NULL, ngx_gate_metrics_check_verdict },
 
-    { "init_check_progress_ratio", "gauge",
+    { "nginx_init_gate_check_progress_ratio", "gauge",
       "How far a counting check is, from 0 to 1.",
-      NULL, ngx_gate_metrics_progress },
+      NULL, ngx_gate_metrics_check_progress },
 
-    { "init_check_duration_seconds", "gauge",
+    { "nginx_init_gate_check_last_duration_seconds", "gauge",
       "How long the last probe took.",
-      NULL, ngx_gate_metrics_probe_duration },
+      NULL, ngx_gate_metrics_check_duration },
 
-    { "init_check_probes_total", "counter",
-      "Probes of the check.",
-      NULL, ngx_gate_metrics_probes },
+    { "nginx_init_gate_check_probes_total", "counter",
+      "Probes of the check, by verdict.",
+      NULL, ngx_gate_metrics_check_probes },
 
-    { "init_check_failures_total", "counter",
-      "Probes that did not pass, by reason.",
-      NULL, ngx_gate_metrics_failures },
+    { "nginx_init_gate_check_failures_total", "counter",
+      "Probes that ended in an error or found a failure, by reason.",
+      NULL, ngx_gate_metrics_check_failures },
 
     { NULL, NULL, NULL, NULL, NULL }
 };
@@ -134,13 +164,13 @@ ngx_gate_metrics_size(const ngx_gate_report_t *reports, ngx_uint_t n)
         gate = reports[k].gate;
 
         size += (NGX_GATE_METRICS_SAMPLE + gate->name.len)
-                * (3 + NGX_GATE_STATES + 5);
+                * (6 + NGX_GATE_STATES + 5 + NGX_GATE_TRIGGER_STATES);
 
         for (i = 0; i < gate->checks.nelts; i++) {
             names = gate->name.len + ngx_gate_check_at(gate, i)->name.len;
 
             size += (NGX_GATE_METRICS_SAMPLE + names)
-                    * (4 + NGX_GATE_VERDICTS + NGX_GATE_REASONS);
+                    * (4 + 2 * NGX_GATE_VERDICTS + NGX_GATE_REASONS);
         }
     }
 
@@ -182,19 +212,21 @@ ngx_gate_metrics(u_char *p, u_char *last, const ngx_gate_report_t *reports,
     }
 
     p = ngx_sprintf(p,
-                "# HELP init_gate_prober_heartbeat_timestamp_seconds "
+                "# HELP nginx_init_gate_prober_heartbeat_timestamp_seconds "
                 "When the probing worker last showed that it is alive.\n"
-                "# TYPE init_gate_prober_heartbeat_timestamp_seconds gauge\n");
+                "# TYPE nginx_init_gate_prober_heartbeat_timestamp_seconds "
+                "gauge\n");
 
     if (n) {
-        p = ngx_sprintf(p, "init_gate_prober_heartbeat_timestamp_seconds "
+        p = ngx_sprintf(p, "nginx_init_gate_prober_heartbeat_timestamp_seconds "
                            "%L.%03L\n", details[0].heartbeat / 1000,
                         details[0].heartbeat % 1000);
     }
 
-    return ngx_sprintf(p, "# HELP init_gate_info Which module answers.\n"
-                          "# TYPE init_gate_info gauge\n"
-                          "init_gate_info{version=\"%s\"} 1\n",
+    return ngx_sprintf(p, "# HELP nginx_init_gate_build_info "
+                          "The version of the module.\n"
+                          "# TYPE nginx_init_gate_build_info gauge\n"
+                          "nginx_init_gate_build_info{version=\"%s\"} 1\n",
                        NGX_GATE_VERSION);
 }
 
@@ -203,7 +235,7 @@ static u_char *
 ngx_gate_metrics_ready(u_char *p, const ngx_gate_report_t *report,
     const ngx_gate_report_details_t *details)
 {
-    return ngx_sprintf(p, "init_gate_ready{gate=\"%V\"} %ui\n",
+    return ngx_sprintf(p, "nginx_init_gate_ready{gate=\"%V\"} %ui\n",
                        &report->gate->name,
                        ngx_gate_state_is_open(report->gate,
                                               report->record->latch.state));
@@ -217,7 +249,8 @@ ngx_gate_metrics_state(u_char *p, const ngx_gate_report_t *report,
     ngx_uint_t  state;
 
     for (state = 0; state < NGX_GATE_STATES; state++) {
-        p = ngx_sprintf(p, "init_gate_state{gate=\"%V\",state=\"%V\"} %d\n",
+        p = ngx_sprintf(p, "nginx_init_gate_state{gate=\"%V\","
+                           "state=\"%V\"} %d\n",
                         &report->gate->name, &ngx_gate_state_names[state],
                         state == report->record->latch.state ? 1 : 0);
     }
@@ -237,8 +270,8 @@ ngx_gate_metrics_duration(u_char *p, const ngx_gate_report_t *report,
                ? report->record->last_startup_msec
                : ngx_current_msec - report->record->closed_msec;
 
-    return ngx_sprintf(p, "init_gate_duration_seconds{gate=\"%V\"} "
-                          "%M.%03M\n",
+    return ngx_sprintf(p, "nginx_init_gate_startup_duration_seconds"
+                          "{gate=\"%V\"} %M.%03M\n",
                        &report->gate->name, duration / 1000, duration % 1000);
 }
 
@@ -253,8 +286,8 @@ ngx_gate_metrics_requests(u_char *p, const ngx_gate_report_t *report,
     counters = (const u_char *) &details->counters;
 
     for (count = ngx_gate_metrics_counts; count->decision; count++) {
-        p = ngx_sprintf(p, "init_gate_requests_total{gate=\"%V\","
-                           "decision=\"%s\"} %uA\n",
+        p = ngx_sprintf(p, "nginx_init_gate_requests_total{gate=\"%V\","
+                           "protocol=\"http\",decision=\"%s\"} %uA\n",
                         &report->gate->name, count->decision,
                         *(const ngx_atomic_t *) (counters + count->offset));
     }
@@ -264,32 +297,112 @@ ngx_gate_metrics_requests(u_char *p, const ngx_gate_report_t *report,
 
 
 static u_char *
+ngx_gate_metrics_polls(u_char *p, const ngx_gate_report_t *report,
+    const ngx_gate_report_details_t *details)
+{
+    return ngx_sprintf(p, "nginx_init_gate_polls_total{gate=\"%V\"} %uA\n",
+                       &report->gate->name, details->counters.polled);
+}
+
+
+static u_char *
 ngx_gate_metrics_held(u_char *p, const ngx_gate_report_t *report,
     const ngx_gate_report_details_t *details)
 {
-    return ngx_sprintf(p, "init_gate_held_requests{gate=\"%V\"} %uA\n",
+    return ngx_sprintf(p, "nginx_init_gate_held_requests{gate=\"%V\"} %uA\n",
                        &report->gate->name, details->counters.held);
 }
 
 
 static u_char *
-ngx_gate_metrics_success(u_char *p, ngx_gate_t *gate, ngx_gate_check_t *check,
-    ngx_gate_check_record_t *record)
+ngx_gate_metrics_progress(u_char *p, const ngx_gate_report_t *report,
+    const ngx_gate_report_details_t *details)
 {
-    return ngx_sprintf(p, "init_check_success{gate=\"%V\",check=\"%V\"} %ui\n",
+    ngx_int_t  ratio;
+
+    ratio = report->record->progress.ratio;
+
+    if (ratio < 0) {
+        return p;
+    }
+
+    return ngx_sprintf(p, "nginx_init_gate_progress_ratio{gate=\"%V\"} "
+                          "%i.%04i\n",
+                       &report->gate->name, ratio / NGX_GATE_PROGRESS_MAX,
+                       ratio % NGX_GATE_PROGRESS_MAX);
+}
+
+
+static u_char *
+ngx_gate_metrics_deadline(u_char *p, const ngx_gate_report_t *report,
+    const ngx_gate_report_details_t *details)
+{
+    int64_t  at;
+
+    at = report->record->deadline_at;
+
+    if (at == 0) {
+        return p;
+    }
+
+    return ngx_sprintf(p, "nginx_init_gate_deadline_timestamp_seconds"
+                          "{gate=\"%V\"} %L.%03L\n",
+                       &report->gate->name, at / 1000, at % 1000);
+}
+
+
+static u_char *
+ngx_gate_metrics_trigger(u_char *p, const ngx_gate_report_t *report,
+    const ngx_gate_report_details_t *details)
+{
+    ngx_uint_t  state;
+
+    if (report->gate->trigger == NULL) {
+        return p;
+    }
+
+    for (state = 0; state < NGX_GATE_TRIGGER_STATES; state++) {
+        p = ngx_sprintf(p, "nginx_init_gate_trigger_state{gate=\"%V\","
+                           "state=\"%V\"} %d\n",
+                        &report->gate->name,
+                        &ngx_gate_report_trigger_names[state],
+                        state == report->record->trigger.state ? 1 : 0);
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_gate_metrics_check_info(u_char *p, ngx_gate_t *gate,
+    ngx_gate_check_t *check, ngx_gate_check_record_t *record)
+{
+    return ngx_sprintf(p, "nginx_init_gate_check_info{gate=\"%V\","
+                          "check=\"%V\",type=\"%V\",required=\"%s\"} 1\n",
+                       &gate->name, &check->name, &check->type->name,
+                       check->optional ? "false" : "true");
+}
+
+
+static u_char *
+ngx_gate_metrics_check_success(u_char *p, ngx_gate_t *gate,
+    ngx_gate_check_t *check, ngx_gate_check_record_t *record)
+{
+    return ngx_sprintf(p, "nginx_init_gate_check_success{gate=\"%V\","
+                          "check=\"%V\"} %ui\n",
                        &gate->name, &check->name, record->status.up);
 }
 
 
 static u_char *
-ngx_gate_metrics_verdict(u_char *p, ngx_gate_t *gate, ngx_gate_check_t *check,
-    ngx_gate_check_record_t *record)
+ngx_gate_metrics_check_verdict(u_char *p, ngx_gate_t *gate,
+    ngx_gate_check_t *check, ngx_gate_check_record_t *record)
 {
     ngx_uint_t  verdict;
 
     for (verdict = 0; verdict < NGX_GATE_VERDICTS; verdict++) {
-        p = ngx_sprintf(p, "init_check_verdict{gate=\"%V\",check=\"%V\","
-                           "verdict=\"%V\"} %d\n",
+        p = ngx_sprintf(p, "nginx_init_gate_check_verdict{gate=\"%V\","
+                           "check=\"%V\",verdict=\"%V\"} %d\n",
                         &gate->name, &check->name,
                         &ngx_gate_verdict_names[verdict],
                         verdict == record->result.verdict ? 1 : 0);
@@ -300,7 +413,7 @@ ngx_gate_metrics_verdict(u_char *p, ngx_gate_t *gate, ngx_gate_check_t *check,
 
 
 static u_char *
-ngx_gate_metrics_progress(u_char *p, ngx_gate_t *gate,
+ngx_gate_metrics_check_progress(u_char *p, ngx_gate_t *gate,
     ngx_gate_check_t *check, ngx_gate_check_record_t *record)
 {
     double  ratio;
@@ -312,40 +425,55 @@ ngx_gate_metrics_progress(u_char *p, ngx_gate_t *gate,
     ratio = (double) record->result.observed
             / (double) record->result.expected;
 
-    return ngx_sprintf(p, "init_check_progress_ratio{gate=\"%V\","
+    return ngx_sprintf(p, "nginx_init_gate_check_progress_ratio{gate=\"%V\","
                           "check=\"%V\"} %.4f\n",
                        &gate->name, &check->name, ngx_min(ratio, 1.0));
 }
 
 
 static u_char *
-ngx_gate_metrics_probe_duration(u_char *p, ngx_gate_t *gate,
+ngx_gate_metrics_check_duration(u_char *p, ngx_gate_t *gate,
     ngx_gate_check_t *check, ngx_gate_check_record_t *record)
 {
     if (record->attempts == 0) {
         return p;
     }
 
-    return ngx_sprintf(p, "init_check_duration_seconds{gate=\"%V\","
-                          "check=\"%V\"} %uD.%06uD\n",
+    return ngx_sprintf(p, "nginx_init_gate_check_last_duration_seconds"
+                          "{gate=\"%V\",check=\"%V\"} %uD.%06uD\n",
                        &gate->name, &check->name,
                        record->duration / 1000000,
                        record->duration % 1000000);
 }
 
 
+/* no probe ends as "pending" */
+
 static u_char *
-ngx_gate_metrics_probes(u_char *p, ngx_gate_t *gate, ngx_gate_check_t *check,
-    ngx_gate_check_record_t *record)
+ngx_gate_metrics_check_probes(u_char *p, ngx_gate_t *gate,
+    ngx_gate_check_t *check, ngx_gate_check_record_t *record)
 {
-    return ngx_sprintf(p, "init_check_probes_total{gate=\"%V\","
-                          "check=\"%V\"} %uL\n",
-                       &gate->name, &check->name, record->attempts);
+    ngx_uint_t                verdict;
+    ngx_gate_check_shared_t  *shared;
+
+    shared = &gate->shared->checks[check->index];
+
+    for (verdict = NGX_GATE_PENDING + 1; verdict < NGX_GATE_VERDICTS;
+         verdict++)
+    {
+        p = ngx_sprintf(p, "nginx_init_gate_check_probes_total{gate=\"%V\","
+                           "check=\"%V\",verdict=\"%V\"} %uA\n",
+                        &gate->name, &check->name,
+                        &ngx_gate_verdict_names[verdict],
+                        shared->probes[verdict]);
+    }
+
+    return p;
 }
 
 
 static u_char *
-ngx_gate_metrics_failures(u_char *p, ngx_gate_t *gate,
+ngx_gate_metrics_check_failures(u_char *p, ngx_gate_t *gate,
     ngx_gate_check_t *check, ngx_gate_check_record_t *record)
 {
     ngx_uint_t                reason;
@@ -359,7 +487,7 @@ ngx_gate_metrics_failures(u_char *p, ngx_gate_t *gate,
             continue;
         }
 
-        p = ngx_sprintf(p, "init_check_failures_total{gate=\"%V\","
+        p = ngx_sprintf(p, "nginx_init_gate_check_failures_total{gate=\"%V\","
                            "check=\"%V\",reason=\"%V\"} %uD\n",
                         &gate->name, &check->name,
                         &ngx_gate_reason_names[reason],

@@ -35,4 +35,7 @@ typedef struct {
 } ngx_gate_report_details_t;
 
 
+extern ngx_str_t  ngx_gate_report_trigger_names[];
+
+
 #endif /* _NGX_GATE_REPORT_H_INCLUDED_ */

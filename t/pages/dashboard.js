@@ -101,7 +101,7 @@ main(async (browser) => {
      { numeric: true }) > 0), "sorted by name, descending: order");
   await head("Check").getByRole("button").press("Enter");
   is((await names(page)).join(), order.join(),
-      "not sorted: order of the configuration");
+      "not sorted: order as before");
 
   await head("Verdict").getByRole("button").click();
   is((await cells(page, "verdict"))[0], "failed",
@@ -197,11 +197,14 @@ main(async (browser) => {
   /* nginx is stopped and started again */
 
   await act("stop");
-  await until(async () => /no connection/.test(await page.textContent("#live")),
-              "nginx stopped: no connection");
+  await until(() => page.isVisible("#lost"), "nginx stopped: message");
+  ok(/^No connection\. Trying again/.test(await page.textContent("#lost")),
+     "nginx stopped: text");
+  is(await page.textContent("#live"), "not live", "nginx stopped: not live");
   await act("start");
   await until(async () => await page.textContent("#live") == "live",
               "nginx started: live", 20);
+  ok(await page.isHidden("#lost"), "nginx started: no message");
 
   /* a gate and its checks are removed by a reload */
 

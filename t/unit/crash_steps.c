@@ -22,9 +22,9 @@ typedef struct {
     ngx_uint_t                nevents;
     ngx_gate_zone_event_t     events[NGX_GATE_HISTORY];
     size_t                    json_len;
-    size_t                    html_len;
+    size_t                    header_len;
     u_char                    json[UNIT_BODY];
-    u_char                    html[UNIT_BODY];
+    u_char                    header[NGX_GATE_HEADER_MAX];
 } unit_view_t;
 
 
@@ -235,8 +235,9 @@ unit_look_at(const char *name, ngx_uint_t step)
     {
         if (view->json_len != unit_after.json_len
             || ngx_memcmp(view->json, unit_after.json, view->json_len) != 0
-            || view->html_len != unit_after.html_len
-            || ngx_memcmp(view->html, unit_after.html, view->html_len) != 0
+            || view->header_len != unit_after.header_len
+            || ngx_memcmp(view->header, unit_after.header,
+                          view->header_len) != 0
             || ngx_memcmp(&view->record, &unit_after.record,
                           sizeof(ngx_gate_record_t))
                != 0)
@@ -386,7 +387,7 @@ unit_view(unit_view_t *view)
     ngx_memcpy(view->json, refusal.body.data, refusal.body.len);
 
     ngx_gate_zone_read_refusal(unit_gate->shared, &refusal,
-                               NGX_GATE_REFUSAL_HTML, body);
-    view->html_len = refusal.body.len;
-    ngx_memcpy(view->html, refusal.body.data, refusal.body.len);
+                               NGX_GATE_REFUSAL_HEADER, body);
+    view->header_len = refusal.header.len;
+    ngx_memcpy(view->header, refusal.header.data, refusal.header.len);
 }

@@ -399,9 +399,9 @@ unit_pauses(void)
 static void
 unit_progress(void)
 {
-    ngx_uint_t        i;
-    ngx_int_t         progress;
-    ngx_gate_latch_t  latch;
+    ngx_uint_t                 i;
+    ngx_gate_latch_t           latch;
+    ngx_gate_state_progress_t  progress;
 
     static struct {
         const char    *checks;
@@ -412,8 +412,10 @@ unit_progress(void)
         { "R.",       -1, -1,      -1 },
         { "R. O.",    -1, -1,      -1 },
         { "R. Ow",    -1, -1,      -1 },
-        { "Rw",       -1, -1,      0 },
-        { "Rw R.",    -1, -1,      0 },
+        { "Rw",       -1, -1,      -1 },
+        { "Rw R.",    -1, -1,      -1 },
+        { "Rw Rr",    -1, -1,      -1 },
+        { "Rw OP",    -1, -1,      -1 },
         { "RP",       -1, -1,      10000 },
         { "RP R.",    -1, -1,      5000 },
         { "RP Rw",    -1, -1,      5000 },
@@ -423,8 +425,8 @@ unit_progress(void)
         { "Rw",       420, 1000,   4200 },
         { "Rr",       420, 1000,   4200 },
         { "RP Rw",    420, 1000,   7100 },
-        { "Rw OP",    420, 1000,   0 },
-        { "Rw",       0, 0,        0 },
+        { "Rw OP",    420, 1000,   -1 },
+        { "Rw",       0, 0,        -1 },
         { "Rw",       2000, 1000,  10000 },
         { "Rw",       INT64_MAX / 2, INT64_MAX, 5000 },
     };
@@ -437,17 +439,26 @@ unit_progress(void)
         unit_records[unit_it.checks.nelts - 1].result.expected
                                                          = table[i].expected;
 
-        progress = ngx_gate_state_progress(&unit_it, unit_records);
+        ngx_gate_state_progress(&unit_it, unit_records, &progress);
 
-        ok(progress == table[i].progress, "progress of %s, %lld of %lld: %ld",
+        ok(progress.ratio == table[i].progress,
+           "progress of %s, %lld of %lld: %ld",
            table[i].checks, (long long) table[i].observed,
-           (long long) table[i].expected, (long) progress);
+           (long long) table[i].expected, (long) progress.ratio);
     }
 
     unit_gate(&latch, INITIALIZING, "O.", 0);
-    progress = ngx_gate_state_progress(&unit_it, unit_records);
-    ok(progress == -1 || progress == 10000,
-       "progress of a gate without required checks: %ld", (long) progress);
+    ngx_gate_state_progress(&unit_it, unit_records, &progress);
+    ok(progress.ratio == -1, "progress of a gate without required checks: %ld",
+       (long) progress.ratio);
+
+    unit_gate(&latch, INITIALIZING, "RP OP Rw Rr", 0);
+    unit_records[3].result.observed = 1;
+    unit_records[3].result.expected = 4;
+    ngx_gate_state_progress(&unit_it, unit_records, &progress);
+    ok(progress.required == 3 && progress.passed == 1
+       && progress.counting == 1 && progress.ratio == 4166,
+       "1 of 3 required checks has passed, one counts");
 }
 
 
@@ -472,10 +483,15 @@ unit_retry_after(void)
     };
 
     for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-        ok(ngx_gate_state_retry_after(table[i].eta) == table[i].seconds,
+        ok(ngx_gate_state_retry_after(NGX_GATE_STATE_INITIALIZING,
+                                      table[i].eta)
+           == table[i].seconds,
            "an ETA of %lld ms: retry after %u s", (long long) table[i].eta,
            (unsigned) table[i].seconds);
     }
+
+    ok(ngx_gate_state_retry_after(NGX_GATE_STATE_FAILED, -1) == 30,
+       "a failed gate: retry after 30 s");
 }
 
 

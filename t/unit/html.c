@@ -1,7 +1,7 @@
 
 /*
- * The fragment of the waiting page: its texts, and that it never exceeds its
- * size.
+ * The waiting page: its words in every language, what it shows of gates, and
+ * that it always fits where its size says.
  */
 
 
@@ -9,70 +9,102 @@
 #include <ngx_gate_html.h>
 
 
-#define UNIT_CHECKS  3
+#define UNIT_CHECKS  20
+#define UNIT_TEXT    65536
 
 
-static void unit_etas(void);
+static void unit_times(void);
 static void unit_progress(void);
-static void unit_notes(void);
-static void unit_checks(void);
+static void unit_states(void);
+static void unit_own_words(void);
+static void unit_list(void);
+static void unit_long_list(void);
+static void unit_gates(void);
+static void unit_languages(void);
+static void unit_every_word(const ngx_gate_html_words_t *words);
+static void unit_lang(void);
 static void unit_fits(void);
 static ngx_uint_t unit_says(const char *text);
-static u_char *unit_render(void);
+static ngx_uint_t unit_title(const char *text);
+static void unit_render(void);
 static void unit_begin(void);
 
 
-static ngx_gate_t               unit_gate;
-static ngx_gate_check_t         unit_check[UNIT_CHECKS];
-static ngx_gate_check_record_t  unit_record[UNIT_CHECKS];
-static ngx_gate_record_t        unit_gate_record;
-static u_char                   unit_text[8192];
+static ngx_gate_check_t       unit_check[UNIT_CHECKS];
+static ngx_gate_html_item_t   unit_item[UNIT_CHECKS];
+static ngx_gate_html_page_t   unit_page;
+static ngx_gate_html_parts_t  unit_parts;
+static u_char                 unit_text[UNIT_TEXT];
 
 static struct {
     int64_t      eta;
+    ngx_msec_t   elapsed;
     const char  *text;
-} unit_eta[] = {
-    { -1,         "</b> <span></span>" },
-    { 0,          "<span>a few seconds left</span>" },
-    { 4000,       "<span>a few seconds left</span>" },
-    { 4001,       "<span>about 5 seconds left</span>" },
-    { 5001,       "<span>about 10 seconds left</span>" },
-    { 16500,      "<span>about 20 seconds left</span>" },
-    { 59000,      "<span>about 60 seconds left</span>" },
-    { 60000,      "<span>about 1 minute left</span>" },
-    { 89000,      "<span>about 1 minute left</span>" },
-    { 90000,      "<span>about 2 minutes left</span>" },
-    { 3600000,    "<span>about 60 minutes left</span>" },
-    { 5399000,    "<span>about 90 minutes left</span>" },
-    { 5400000,    "<span>about 2 hours left</span>" },
-    { 86400000,   "<span>about 24 hours left</span>" },
-    { 0, NULL }
+} unit_time[] = {
+    { -1,         0,          "<span>just started</span>" },
+    { -1,         4999,       "<span>just started</span>" },
+    { -1,         5000,       "<span>started 5 s ago</span>" },
+    { -1,         59999,      "<span>started 55 s ago</span>" },
+    { -1,         60000,      "<span>started 1 min ago</span>" },
+    { -1,         150000,     "<span>started 2 min ago</span>" },
+    { -1,         5399999,    "<span>started 89 min ago</span>" },
+    { -1,         5400000,    "<span>started 1 h ago</span>" },
+    { -1,         172799999,  "<span>started 47 h ago</span>" },
+    { -1,         172800000,  "<span>started 2 d ago</span>" },
+    { 0,          150000,     "<span>a few seconds left</span>" },
+    { 4000,       150000,     "<span>a few seconds left</span>" },
+    { 4001,       150000,     "<span>about 5 s left</span>" },
+    { 5001,       150000,     "<span>about 10 s left</span>" },
+    { 16500,      150000,     "<span>about 20 s left</span>" },
+    { 59000,      150000,     "<span>about 60 s left</span>" },
+    { 60000,      150000,     "<span>about 1 min left</span>" },
+    { 89000,      150000,     "<span>about 1 min left</span>" },
+    { 90000,      150000,     "<span>about 2 min left</span>" },
+    { 3600000,    150000,     "<span>about 60 min left</span>" },
+    { 5400000,    150000,     "<span>about 2 h left</span>" },
+    { 86400000,   150000,     "<span>about 24 h left</span>" },
+    { 259200000,  150000,     "<span>about 3 d left</span>" },
+    { 0, 0, NULL }
 };
 
 
 static void
 unit(void)
 {
-    unit_etas();
+    unit_times();
     unit_progress();
-    unit_notes();
-    unit_checks();
+    unit_states();
+    unit_own_words();
+    unit_list();
+    unit_long_list();
+    unit_gates();
+    unit_languages();
+    unit_lang();
     unit_fits();
 }
 
 
 static void
-unit_etas(void)
+unit_times(void)
 {
     ngx_uint_t  i;
 
     unit_begin();
 
-    for (i = 0; unit_eta[i].text; i++) {
-        unit_gate_record.eta = unit_eta[i].eta;
-        ok(unit_says(unit_eta[i].text), "%d ms: %s", (int) unit_eta[i].eta,
-           unit_eta[i].text);
+    for (i = 0; unit_time[i].text; i++) {
+        unit_page.eta = unit_time[i].eta;
+        unit_page.elapsed = unit_time[i].elapsed;
+
+        ok(unit_says(unit_time[i].text), "%ld ms left, %lu gone: %s",
+           (long) unit_page.eta, (unsigned long) unit_page.elapsed,
+           unit_time[i].text);
     }
+
+    unit_page.eta = 16500;
+    ok(unit_says(" data-left=\"16500\""), "for the script, too");
+
+    unit_page.eta = -1;
+    ok(!unit_says("data-left"), "or not");
 }
 
 
@@ -81,148 +113,489 @@ unit_progress(void)
 {
     unit_begin();
 
-    unit_gate_record.progress = -1;
-    ok(unit_says("<b>Starting</b>")
-       && unit_says("<progress max=\"100\" aria-label=\"Progress\">"),
-       "no number without a basis");
+    unit_page.progress.ratio = -1;
+    ok(unit_says("<b></b>")
+       && unit_says("<progress max=\"100\" aria-label=\"Progress\">")
+       && unit_title("Getting ready"), "nothing to go by: no number");
 
-    unit_gate_record.progress = 0;
-    ok(unit_says("<b>0 %</b>") && unit_says(" value=\"0.00\">"), "nothing");
+    unit_page.progress.ratio = 0;
+    ok(unit_says("<b></b>")
+       && unit_says("<progress max=\"100\" aria-label=\"Progress\">")
+       && unit_title("Getting ready"), "nor 0 %%");
 
-    unit_gate_record.progress = 4209;
-    ok(unit_says("<b>42 %</b>") && unit_says(" value=\"42.09\">"),
+    unit_page.progress.ratio = 3333;
+    ok(unit_says("<b>1 of 3 steps done</b>") && unit_says(" value=\"33.33\"")
+       && unit_title("1/3 \xc2\xb7 Getting ready"), "steps");
+
+    unit_page.progress.counting = 1;
+    ok(unit_says("<b>33 %</b>") && unit_title("33 % \xc2\xb7 Getting ready"),
+       "where one counts, per cent");
+
+    unit_page.progress.ratio = 4209;
+    ok(unit_says("<b>42 %</b>") && unit_says(" value=\"42.09\""),
        "rounded down");
 
-    unit_gate_record.progress = 9999;
+    unit_page.progress.ratio = 9999;
     ok(unit_says("<b>99 %</b>"), "not 100 before it is");
 
-    unit_gate_record.progress = 10000;
+    unit_page.progress.ratio = 10000;
     ok(unit_says("<b>100 %</b>"), "all");
 }
 
 
 static void
-unit_notes(void)
+unit_states(void)
 {
     unit_begin();
 
-    ok(unit_says("class=\"initializing\"")
-       && unit_says("<p class=\"note\"></p>"), "nothing to note");
+    unit_page.progress.ratio = 4200;
+    unit_page.progress.counting = 1;
 
-    unit_gate_record.latch.state = NGX_GATE_STATE_OVERDUE;
-    ok(unit_says("class=\"overdue\"") && unit_says("longer than expected"),
+    ok(unit_says("<div id=\"page\" class=\"initializing\" "
+                 "data-step=\"initializing 1\">")
+       && !unit_says("class=\"note\""), "nothing to note");
+
+    unit_page.state = NGX_GATE_STATE_OVERDUE;
+    ok(unit_says("class=\"overdue\"") && unit_says("42 %")
+       && unit_says("<p class=\"note\">This is taking longer than expected."),
        "overdue");
 
-    unit_gate_record.latch.state = NGX_GATE_STATE_FAILED;
-    ok(unit_says("class=\"failed\"") && unit_says("has failed"), "failed");
+    unit_page.state = NGX_GATE_STATE_FAILED;
+    unit_page.eta = 5000;
+    ok(unit_says("class=\"failed\"")
+       && unit_says("<h1>This did not start correctly</h1>")
+       && unit_says("<p class=\"message\">Please try again later.</p>")
+       && unit_title("This did not start correctly"), "failed: what it says");
+    ok(!unit_says("%") && !unit_says("<progress") && !unit_says("ago")
+       && !unit_says("left") && !unit_says("opens by itself"),
+       "failed: no promise");
 }
 
 
 static void
-unit_checks(void)
+unit_own_words(void)
 {
     unit_begin();
 
-    ok(unit_says("<li class=\"passed\"><b>first</b> "
-                 "<span>passed</span></li>\n"), "a check that passed");
-    ok(unit_says("<li class=\"waiting\"><b>second</b> "
-                 "<span>waiting: too few</span></li>\n"), "one that waits");
-    ok(unit_says("<li class=\"error\"><b>third</b> "
-                 "<span>error: too many connections</span></li>\n"),
-       "the words of a reason");
-    ok(unit_says("<p class=\"name\">app</p>"), "the name of the gate");
+    ngx_str_set(&unit_page.title, "Shop <b> & \"x\"");
+    ngx_str_set(&unit_page.failed_title, "Sorry <i>");
+    ngx_str_set(&unit_page.message, "Back <soon>");
+    ngx_str_set(&unit_page.failed_message, "Call & ask");
+    ngx_str_set(&unit_page.logo, "/a.svg?b\"&c");
+
+    ok(unit_says("<h1>Shop &lt;b&gt; &amp; &quot;x&quot;</h1>")
+       && unit_title("Shop &lt;b&gt; &amp; &quot;x&quot;")
+       && unit_says("<p class=\"message\">Back &lt;soon&gt;</p>"),
+       "own words, escaped");
+    ok(unit_says("<img class=\"logo\" src=\"/a.svg?b&quot;&amp;c\" alt=\"\">"),
+       "a logo");
+
+    unit_page.state = NGX_GATE_STATE_FAILED;
+    ok(unit_says("<h1>Sorry &lt;i&gt;</h1>")
+       && unit_says("<p class=\"message\">Call &amp; ask</p>")
+       && unit_title("Sorry &lt;i&gt;"), "those of a failure");
+
+    unit_begin();
+    unit_render();
+    ok(ngx_strstr(unit_parts.html.data, "<html lang=\"en\">\n") != NULL,
+       "no colour");
+
+    ngx_str_set(&unit_page.color, "#0b5fff");
+    unit_render();
+    ok(ngx_strstr(unit_parts.html.data, "<html lang=\"en\""
+                  " style=\"--accent: #0b5fff\" data-color=\"#0b5fff\">\n")
+       != NULL, "a colour");
 }
 
 
-/* the longest text in every place */
+static void
+unit_list(void)
+{
+    unit_begin();
+
+    ok(!unit_says("<ul"), "no list");
+
+    unit_page.items = unit_item;
+    unit_page.nitems = 7;
+
+    ok(unit_says("<li class=\"passed\"><b>Sch&amp;ma</b> "
+                 "<span>done</span></li>\n"), "a label, and done");
+    ok(unit_says("<li class=\"waiting\"><b>c1</b> "
+                 "<span>waiting: too few</span></li>\n"), "a name, waiting");
+    ok(unit_says("<li class=\"running\"><b>c2</b> "
+                 "<span>in progress: in progress</span></li>\n"),
+       "in progress");
+    ok(unit_says("<li class=\"error\"><b>c3</b> "
+                 "<span>unavailable: too many connections</span></li>\n"),
+       "unavailable, and the words of a reason");
+    ok(unit_says("<li class=\"error\"><b>c4</b> "
+                 "<span>unavailable: reported</span></li>\n"), "a failure");
+    ok(unit_says("<li class=\"waiting\"><b>c5</b> "
+                 "<span>waiting</span></li>\n"), "not asked yet");
+    ok(unit_says("<li class=\"waiting\"><b>c6</b> <small>optional</small> "
+                 "<span>waiting: missing</span></li>\n"), "an optional one");
+    ok(!unit_says("<details"), "not folded");
+}
+
+
+static void
+unit_long_list(void)
+{
+    u_char      *p;
+    ngx_uint_t   i, n;
+
+    unit_begin();
+
+    unit_page.items = unit_item;
+    unit_page.nitems = UNIT_CHECKS;
+
+    for (i = 0; i < UNIT_CHECKS; i++) {
+        unit_item[i].verdict = NGX_GATE_PASSED;
+        unit_item[i].reason = NGX_GATE_OK;
+    }
+
+    unit_item[12].verdict = NGX_GATE_ERROR;
+    unit_item[12].reason = NGX_GATE_REFUSED;
+
+    ok(unit_says("<ul class=\"list\">\n<li class=\"error\"><b>c12</b>"),
+       "the unfinished one is first");
+    ok(unit_says("</ul>\n<details><summary>12 more</summary><ul>\n"),
+       "the rest is folded");
+    ok(!unit_says("class=\"count\""), "steps are said once");
+
+    p = unit_text;
+
+    for (n = 0; (p = (u_char *) strstr((char *) p, "<li")) != NULL; n++) {
+        p++;
+    }
+
+    ok(n == UNIT_CHECKS, "all are there: %d", (int) n);
+
+    unit_page.progress.ratio = 4200;
+    unit_page.progress.counting = 1;
+    ok(unit_says("<p class=\"count\">1 of 3 steps done</p>"),
+       "a count beside per cent");
+}
+
+
+/* several gates are one */
+
+static void
+unit_gates(void)
+{
+    ngx_gate_record_t  record;
+
+    ngx_memzero(&unit_page, sizeof(unit_page));
+    ngx_memzero(&record, sizeof(record));
+
+    record.latch.state = NGX_GATE_STATE_INITIALIZING;
+    record.closed_msec = 1000;
+    record.eta = 5000;
+    record.progress.ratio = -1;
+    record.progress.required = 1;
+
+    ngx_gate_html_page_add(&unit_page, &record, 0, 3000);
+
+    ok(unit_page.state == NGX_GATE_STATE_INITIALIZING
+       && unit_page.elapsed == 2000 && unit_page.eta == 5000
+       && unit_page.progress.ratio == -1, "one gate");
+
+    record.latch.state = NGX_GATE_STATE_OVERDUE;
+    record.closed_msec = 2000;
+    record.eta = 9000;
+    record.progress.ratio = 5000;
+    record.progress.required = 3;
+    record.progress.passed = 1;
+    record.progress.counting = 1;
+
+    ngx_gate_html_page_add(&unit_page, &record, 0, 3000);
+
+    ok(unit_page.state == NGX_GATE_STATE_OVERDUE
+       && unit_page.elapsed == 2000 && unit_page.eta == 9000
+       && unit_page.progress.ratio == 3750
+       && unit_page.progress.required == 4 && unit_page.progress.passed == 1
+       && unit_page.progress.counting, "and another");
+
+    record.latch.state = NGX_GATE_STATE_READY;
+    record.closed_msec = 500;
+    record.eta = 0;
+    record.progress.ratio = 10000;
+    record.progress.required = 1;
+
+    ngx_gate_html_page_add(&unit_page, &record, 1, 3000);
+
+    ok(unit_page.state == NGX_GATE_STATE_OVERDUE
+       && unit_page.elapsed == 2000 && unit_page.eta == 9000
+       && unit_page.progress.ratio == 5000
+       && unit_page.progress.required == 5 && unit_page.progress.passed == 2,
+       "and one that has opened");
+
+    record.latch.state = NGX_GATE_STATE_FAILED;
+    record.eta = -1;
+
+    ngx_gate_html_page_add(&unit_page, &record, 0, 3000);
+
+    ok(unit_page.state == NGX_GATE_STATE_FAILED && unit_page.eta == -1,
+       "and one that has failed");
+}
+
+
+static void
+unit_languages(void)
+{
+    ngx_uint_t    i;
+    ngx_str_t     lang;
+    const char  **tag;
+
+    static const char  *tags[] = {
+        "en", "ar", "de", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru",
+        "tr", "zh", "zh-Hant", NULL
+    };
+
+    for (tag = tags; *tag; tag++) {
+        lang.data = (u_char *) *tag;
+        lang.len = ngx_strlen(*tag);
+
+        i = tag - tags;
+
+        ok((ngx_gate_html_words(&lang) != ngx_gate_html_words(&(ngx_str_t)
+                                                     ngx_string("en")))
+           == (i > 0), "%s has words", *tag);
+
+        unit_every_word(ngx_gate_html_words(&lang));
+    }
+}
+
+
+/* none is missing, nor would it have to be escaped */
+
+static void
+unit_every_word(const ngx_gate_html_words_t *words)
+{
+    size_t            i;
+    ngx_uint_t        bad;
+    const ngx_str_t  *word, *last;
+
+    bad = 0;
+
+    last = &words->stuck;
+
+    for (word = &words->title; word <= last; word++) {
+
+        bad += (word->len == 0);
+
+        for (i = 0; i < word->len; i++) {
+            bad += (strchr("<>&\"\\", word->data[i]) != NULL);
+        }
+    }
+
+    bad += (ngx_strstr(words->started.data, "$1") == NULL)
+           + (ngx_strstr(words->left.data, "$1") == NULL)
+           + (ngx_strstr(words->seconds.data, "$1") == NULL)
+           + (ngx_strstr(words->minutes.data, "$1") == NULL)
+           + (ngx_strstr(words->hours.data, "$1") == NULL)
+           + (ngx_strstr(words->days.data, "$1") == NULL)
+           + (ngx_strstr(words->more.data, "$1") == NULL)
+           + (ngx_strstr(words->steps.data, "$1") == NULL)
+           + (ngx_strstr(words->steps.data, "$2") == NULL);
+
+    ok(bad == 0, "all words of \"%s\"", words->tags);
+}
+
+
+static void
+unit_lang(void)
+{
+    ngx_uint_t  i;
+    ngx_str_t   value, lang;
+
+    static struct {
+        const char  *value;
+        const char  *title;
+        const char  *html;
+        const char  *heading;
+    } table[] = {
+        { "", "", "<html lang=\"en\">", "Getting ready" },
+        { "de", "", "<html lang=\"de\">", "Gleich ist alles bereit" },
+        { "DE-at", "", "<html lang=\"DE-at\">", "Gleich ist alles bereit" },
+        { "de-AT,de;q=0.9,en", "", "<html lang=\"de-AT\">",
+          "Gleich ist alles bereit" },
+        { "zh-CN", "", "<html lang=\"zh-CN\">", "\u6b63\u5728\u51c6\u5907" },
+        { "zh-TW", "", "<html lang=\"zh-TW\">", "\u6b63\u5728\u6e96\u5099" },
+        { "ar", "", "<html lang=\"ar\" dir=\"rtl\">", "\u062c\u0627\u0631" },
+        { "he", "x", "<html lang=\"he\" dir=\"rtl\">", "x" },
+        { "he", "", "<html lang=\"en\">", "Getting ready" },
+        { "den", "", "<html lang=\"en\">", "Getting ready" },
+        { "d", "", "<html lang=\"en\">", "Getting ready" },
+        { "\"><b>", "", "<html lang=\"en\">", "Getting ready" },
+        { "*", "x", "<html lang=\"en\">", "x" },
+        { "a123456789b123456789c123456789d12345", "x", "<html lang=\"en\">",
+          "x" },
+    };
+
+    for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        unit_begin();
+
+        unit_page.lang.data = (u_char *) table[i].value;
+        unit_page.lang.len = ngx_strlen(table[i].value);
+        unit_page.title.data = (u_char *) table[i].title;
+        unit_page.title.len = ngx_strlen(table[i].title);
+
+        unit_render();
+        ok(ngx_strncmp(unit_text, table[i].html, ngx_strlen(table[i].html))
+           == 0 && unit_says(table[i].heading), "lang=%s: %s, %s",
+           table[i].value, table[i].html, table[i].heading);
+    }
+
+    ngx_str_set(&value, "pt-BR;q=1");
+    lang = ngx_gate_html_lang(&value);
+    ok(lang.len == 5 && ngx_gate_html_is_rtl(&value) == 0, "the first one");
+}
+
+
+/* whatever is longest, in every place */
 
 static void
 unit_fits(void)
 {
-    u_char       name[NGX_GATE_NAME_MAX];
-    size_t       size, len;
-    ngx_uint_t   i, state, reason, verdict;
+    u_char                       text[NGX_GATE_LABEL_MAX];
+    size_t                       size, len;
+    ngx_str_t                    tag;
+    ngx_uint_t                   i, state, reason, verdict, worst;
+    const ngx_gate_html_words_t  *words;
+
+    static const char  *tags[] = { "en", "ja", "ru", "zh-Hant" };
 
     unit_begin();
-    ngx_memset(name, 'n', sizeof(name));
+    ngx_memset(text, '"', sizeof(text));
 
-    unit_gate.name.data = name;
-    unit_gate.name.len = sizeof(name);
+    unit_page.title.data = text;
+    unit_page.title.len = sizeof(text);
+    unit_page.message = unit_page.title;
+    unit_page.failed_title = unit_page.title;
+    unit_page.failed_message = unit_page.title;
+    unit_page.logo = unit_page.title;
+    unit_page.color = unit_page.title;
+
+    unit_page.items = unit_item;
+    unit_page.nitems = UNIT_CHECKS;
+    unit_page.progress.ratio = 9999;
+    unit_page.progress.counting = 1;
+    unit_page.progress.passed = (ngx_uint_t) -1;
+    unit_page.progress.required = (ngx_uint_t) -1;
+    unit_page.eta = 0x7fffffffffffffff - 999;
 
     for (i = 0; i < UNIT_CHECKS; i++) {
-        unit_check[i].name = unit_gate.name;
+        unit_check[i].label = unit_page.title;
+        unit_check[i].optional = 1;
     }
 
-    unit_gate_record.progress = 10000;
-    unit_gate_record.eta = 0x7fffffffffffffff - 999;
-    size = ngx_gate_html_fragment_size(&unit_gate);
-    len = 0;
+    for (worst = 0; worst < 4; worst++) {
 
-    for (state = 0; state < NGX_GATE_STATES; state++) {
-        unit_gate_record.latch.state = state;
+        tag.data = (u_char *) tags[worst];
+        tag.len = ngx_strlen(tags[worst]);
 
-        for (verdict = 0; verdict < NGX_GATE_VERDICTS; verdict++) {
-            for (reason = 0; reason < NGX_GATE_REASONS; reason++) {
+        unit_page.lang = tag;
+        words = ngx_gate_html_words(&tag);
 
-                for (i = 0; i < UNIT_CHECKS; i++) {
-                    unit_record[i].result.verdict = verdict;
-                    unit_record[i].result.reason = reason;
+        size = ngx_gate_html_page_size(&unit_page);
+        len = 0;
+
+        for (state = 0; state < NGX_GATE_STATES; state++) {
+            unit_page.state = state;
+
+            for (verdict = 0; verdict < NGX_GATE_VERDICTS; verdict++) {
+                for (reason = 0; reason < NGX_GATE_REASONS; reason++) {
+
+                    for (i = 0; i < UNIT_CHECKS; i++) {
+                        unit_item[i].verdict = verdict;
+                        unit_item[i].reason = reason;
+                    }
+
+                    unit_render();
+                    len = ngx_max(len, unit_parts.html.len
+                                       + unit_parts.title.len
+                                       + unit_parts.main.len);
                 }
-
-                len = ngx_max(len, (size_t) (unit_render() - unit_text));
             }
         }
-    }
 
-    ok(len < size, "the longest, %d bytes, is within %d", (int) len,
-       (int) size);
+        ok(len < size && size < UNIT_TEXT, "%s: the longest, %d bytes, is "
+           "within %d", words->tags, (int) len, (int) size);
+
+        /* cut, it ends earlier, and never later */
+
+        ngx_memset(unit_text, 'x', UNIT_TEXT);
+        ngx_gate_html_page(&unit_page, &unit_parts, unit_text,
+                           unit_text + 1000);
+        ok(unit_text[1000] == 'x', "%s: nothing is written beyond the end",
+           words->tags);
+    }
 }
 
 
 static ngx_uint_t
 unit_says(const char *text)
 {
-    *unit_render() = '\0';
+    unit_render();
 
-    return ngx_strstr(unit_text, text) != NULL;
+    return ngx_strstr(unit_parts.main.data, text) != NULL;
 }
 
 
-static u_char *
+static ngx_uint_t
+unit_title(const char *text)
+{
+    unit_render();
+
+    return unit_parts.title.len == ngx_strlen(text) + 1
+           && ngx_strncmp(unit_parts.title.data, text, ngx_strlen(text)) == 0;
+}
+
+
+static void
 unit_render(void)
 {
-    ngx_gate_report_t  report;
+    ngx_gate_html_page(&unit_page, &unit_parts, unit_text,
+                       unit_text + UNIT_TEXT - 1);
 
-    report.gate = &unit_gate;
-    report.record = &unit_gate_record;
-    report.checks = unit_record;
-
-    return ngx_gate_html_fragment(unit_text,
-                                  unit_text + sizeof(unit_text) - 1, &report);
+    unit_parts.main.data[unit_parts.main.len] = '\0';
 }
 
 
 static void
 unit_begin(void)
 {
-    ngx_memzero(&unit_gate_record, sizeof(unit_gate_record));
-    ngx_memzero(unit_record, sizeof(unit_record));
+    ngx_uint_t   i;
+    static u_char  names[UNIT_CHECKS][4];
 
-    ngx_str_set(&unit_gate.name, "app");
-    ngx_str_set(&unit_check[0].name, "first");
-    ngx_str_set(&unit_check[1].name, "second");
-    ngx_str_set(&unit_check[2].name, "third");
+    ngx_memzero(&unit_page, sizeof(unit_page));
+    ngx_memzero(unit_item, sizeof(unit_item));
+    ngx_memzero(unit_check, sizeof(unit_check));
 
-    unit_gate.checks.elts = unit_check;
-    unit_gate.checks.nelts = UNIT_CHECKS;
+    for (i = 0; i < UNIT_CHECKS; i++) {
+        unit_item[i].check = &unit_check[i];
+        unit_check[i].name.data = names[i];
+        unit_check[i].name.len = ngx_sprintf(names[i], "c%ui", i) - names[i];
+    }
 
-    unit_gate_record.latch.state = NGX_GATE_STATE_INITIALIZING;
-    unit_gate_record.progress = 4200;
-    unit_gate_record.eta = -1;
+    ngx_str_set(&unit_check[0].label, "Sch&ma");
+    unit_check[6].optional = 1;
 
-    unit_record[0].result.verdict = NGX_GATE_PASSED;
-    unit_record[1].result.verdict = NGX_GATE_WAITING;
-    unit_record[1].result.reason = NGX_GATE_TOO_FEW;
-    unit_record[2].result.verdict = NGX_GATE_ERROR;
-    unit_record[2].result.reason = NGX_GATE_TOO_MANY_CONNECTIONS;
+    unit_item[0].verdict = NGX_GATE_PASSED;
+    unit_item[1].verdict = NGX_GATE_WAITING;
+    unit_item[1].reason = NGX_GATE_TOO_FEW;
+    unit_item[2].verdict = NGX_GATE_RUNNING;
+    unit_item[2].reason = NGX_GATE_IN_PROGRESS;
+    unit_item[3].verdict = NGX_GATE_ERROR;
+    unit_item[3].reason = NGX_GATE_TOO_MANY_CONNECTIONS;
+    unit_item[4].verdict = NGX_GATE_FAILED;
+    unit_item[4].reason = NGX_GATE_REPORTED;
+    unit_item[6].verdict = NGX_GATE_WAITING;
+    unit_item[6].reason = NGX_GATE_MISSING;
+
+    unit_page.state = NGX_GATE_STATE_INITIALIZING;
+    unit_page.eta = -1;
+    unit_page.progress.required = 3;
+    unit_page.progress.passed = 1;
 }

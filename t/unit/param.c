@@ -90,7 +90,7 @@ static struct {
     { "str=a=b",         NULL, NULL },
     { "str=a str=b",     "duplicate parameter \"str\"", "" },
     { "many=a many=b",   NULL, NULL },
-    { "nothing=1",       "unknown parameter \"nothing\"", "name= interval=" },
+    { "nothing=1",       "unknown parameter \"nothing\"", "name= label=" },
     { "=1",              "no spaces around \"=\"", "\"name=value\"" },
 
     { "count=1",         NULL, NULL },
