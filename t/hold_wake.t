@@ -9,8 +9,6 @@ use InitGate;
 use InitGate::Strace;
 
 plan_traced();
-plan(skip_all => 'processes cannot be traced here')
-    if system('strace -o /dev/null true 2>/dev/null');
 
 my $t = InitGate->new(http => <<'CONF');
     init_checks app { check file %%DIR%%/marker;  interval 20ms; }
@@ -23,8 +21,7 @@ my $t = InitGate->new(http => <<'CONF');
 CONF
 
 $t->run;
-$t->wait_for(sub { $t->json('/init')->{gates}[0]{state} eq 'initializing' },
-    'the first verdict');
+$t->wait_state('initializing');
 
 my $prober = $t->prober;
 my ($other) = grep { $_ != $prober } $t->workers;
@@ -37,29 +34,23 @@ my $socket = $t->connect;
 $socket->syswrite("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
 $t->wait_log(qr/\Q$other\E#.*init gate "app" holds/);
 
-my $trace = $t->path('trace');
-my $pid = fork // die "fork: $!";
+my $pid = trace($t, $other, '-e', 'trace=epoll_wait,writev,sendto');
 
-if ($pid == 0) {
-    open STDERR, '>', '/dev/null';
-    exec 'strace', '-p', $other, '-o', $trace, '-e',
-        'trace=epoll_wait,writev,sendto';
-}
-
-$t->wait_for(sub { () = $t->read('trace') =~ /^epoll_wait.*= 0$/mg },
-    'the worker to be traced');
+$t->wait_for(sub { () = $t->read('strace') =~ /^epoll_wait.*= 0$/mg },
+    'a timer of the worker');
 $t->write('marker');
 $t->signal('CONT', $prober);
 
 is(($t->http_read($socket) // {})->{status}, 200, 'held request: served');
 
-$t->wait_for(sub { $t->read('trace') =~ /^(?:writev|sendto).* 200 OK/m },
+$t->wait_for(sub { $t->read('strace') =~ /^(?:writev|sendto).* 200 OK/m },
     'the response to be traced');
 kill 'INT', $pid;
 waitpid $pid, 0;
 
-my @lines = split /\n/, $t->read('trace');
-my @timeouts = sort { $a <=> $b } map { /^epoll_wait\(.*, (-?\d+)\)\s+= 0$/ ? $1 : () } @lines;
+my @lines = split /\n/, $t->read('strace');
+my @timeouts = sort { $a <=> $b }
+    map { /^epoll_wait\(.*, (-?\d+)\)\s+= 0$/ ? $1 : () } @lines;
 
 cmp_ok($timeouts[-1] // 0, '>', 20, 'timer of the worker: not a poll');
 

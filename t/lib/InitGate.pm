@@ -510,7 +510,16 @@ sub signal {
     # or the master would get the signal
     die "no process for SIG$name" if @pid && !defined $pid[0];
 
-    return kill $name, $pid[0] // $self->{pid} // return;
+    my $pid = $pid[0] // $self->{pid} // return;
+    my $sent = kill $name, $pid;
+
+    # until then a connection may still wake it, and no other worker
+
+    $self->wait_for(sub {
+        InitGate::Clock::slurp("/proc/$pid/stat") =~ /^.*\) T /s
+    }, "$pid to stop") if $name eq 'STOP';
+
+    return $sent;
 }
 
 

@@ -2,12 +2,14 @@ package InitGate::Strace;
 
 # The system calls of the prober, by strace.
 #
-#     plan_traced()         skips the test if processes cannot be traced
+#     plan_traced()         skips the test if workers cannot be traced
+#     trace($t, PID, OPTION ...)
+#                           traces this worker; returns the process of strace,
+#                           which writes the file "strace" and ends by INT
 #     traced($t, OPTION, NAME ...)
-#                           traces until each of these checks has been probed
-#                           80 times more.  Returns the number of probes by
-#                           check (a hash) and the lines of strace.  Ends the
-#                           test if this worker cannot be traced.
+#                           traces the prober until each of these checks has
+#                           been probed 80 times more.  Returns the number of
+#                           probes by check (a hash) and the lines of strace.
 
 use strict;
 use warnings;
@@ -16,36 +18,68 @@ use POSIX ();
 use Test::More;
 
 use Exporter 'import';
-our @EXPORT = qw(plan_traced traced);
+our @EXPORT = qw(plan_traced trace traced);
 
 
 sub plan_traced {
     plan(skip_all => 'no strace')
         if !grep { -x "$_/strace" } split /:/, $ENV{PATH};
     plan(skip_all => 'not under valgrind') if $ENV{TEST_NGINX_VALGRIND};
+
+    my $said = attach();
+    plan(skip_all => "workers cannot be traced here: $said")
+        if $said !~ /attached/;
 }
 
 
-sub traced {
-    my ($t, $option, @names) = @_;
+# what strace prints for a process like a worker: of another user, for root
+
+sub attach {
+    pipe my $read, my $write or die "pipe: $!";
+
+    my $pid = fork // die "fork: $!";
+
+    if ($pid == 0) {
+        close $write;
+        POSIX::setuid(65534) if $> == 0;
+        sysread $read, my $byte, 1;
+        POSIX::_exit(0);
+    }
+
+    open my $strace, '-|', "exec strace -o /dev/null -p $pid 2>&1"
+        or die "strace: $!";
+    my $said = <$strace> // '';
+    close $write;
+    waitpid $pid, 0;
+    close $strace;
+    chomp $said;
+
+    return $said;
+}
+
+
+sub trace {
+    my ($t, $worker, @options) = @_;
 
     my $pid = fork // die "fork: $!";
 
     if ($pid == 0) {
         open STDERR, '>', $t->path('strace.err');
         { no warnings;
-          exec 'strace', $option, '-o', $t->path('strace'), '-p', $t->prober }
+          exec 'strace', @options, '-o', $t->path('strace'), '-p', $worker }
         POSIX::_exit(127);
     }
 
-    if (!$t->wait_for(sub { $t->read('strace.err') =~ /attached|ptrace/ },
-            'strace') || $t->read('strace.err') !~ /attached/)
-    {
-        waitpid $pid, 0;
-        diag($t->read('strace.err'));
-        done_testing();
-        exit;
-    }
+    $t->wait_for(sub { $t->read('strace.err') =~ /attached/ }, 'strace');
+
+    return $pid;
+}
+
+
+sub traced {
+    my ($t, $option, @names) = @_;
+
+    my $pid = trace($t, $t->prober, $option);
 
     # the requests are among the lines, so that calls and probes are counted
     # between the same two moments
