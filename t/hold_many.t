@@ -49,7 +49,7 @@ $latency->end('clients that leave');
 
 $t->wait_for(sub {
     !grep { $t->descriptors($_) > $descriptors{$_} + 1 } $t->workers
-}, 'descriptors to be closed');
+}, 'descriptors to be closed') if !$t->hidden;
 
 # the gate opens
 

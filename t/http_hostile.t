@@ -221,8 +221,11 @@ SKIP: {
 
 # on a slow machine more probes run at a time; descriptors left open stay
 
-ok($descriptors_later < $descriptors + 12 || $t->wait_for(sub {
-    ($some->(1))[1] < $descriptors + 12;
-}, 'fewer descriptors'), 'more probes: no descriptor left open');
+SKIP: {
+    skip $t->hidden, 1 if $t->hidden;
+    ok($descriptors_later < $descriptors + 12 || $t->wait_for(sub {
+        ($some->(1))[1] < $descriptors + 12;
+    }, 'fewer descriptors'), 'more probes: no descriptor left open');
+}
 
 done_testing;

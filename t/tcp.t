@@ -119,8 +119,11 @@ my $attempts = $t->check('refused')->{attempts};
 $t->wait_for(sub { $t->check('refused')->{attempts} > $attempts + 20 },
     'more probes');
 
-my $after = () = $t->descriptors($worker);
-cmp_ok($after, '<=', $before + 2, 'more probes: no descriptor left open');
+SKIP: {
+    skip $t->hidden, 1 if $t->hidden;
+    my $after = () = $t->descriptors($worker);
+    cmp_ok($after, '<=', $before + 2, 'more probes: no descriptor left open');
+}
 
 # the server starts late
 
