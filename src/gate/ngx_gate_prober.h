@@ -17,6 +17,7 @@
 #include <ngx_gate_stats.h>
 #include <ngx_gate_rate.h>
 #include <ngx_gate_timers.h>
+#include <ngx_gate_budget.h>
 
 
 typedef struct ngx_gate_prober_s  ngx_gate_prober_t;
@@ -34,6 +35,7 @@ struct ngx_gate_run_s {
     ngx_gate_rate_t           rate;
     ngx_gate_timer_t          timer;        /* the next run, or the timeout of
                                                the one under way */
+    ngx_gate_budget_use_t     budget;
     ngx_log_t                 log;
     uint64_t                  start_usec;   /* of a monotonic clock */
     uint32_t                  duration;     /* of the last one, us */
