@@ -308,6 +308,7 @@ ngx_gate_runner_add_result(ngx_gate_run_t *run)
     }
 
     changed |= before.up != record->status.up
+               || before.outdated != record->status.outdated
                || before.verdict != record->status.verdict
                || record->result.observed != result->observed
                || record->result.expected != result->expected;
@@ -385,7 +386,10 @@ ngx_gate_runner_jitter(ngx_msec_t pause)
 }
 
 
-/* the gate has closed: from now on its checks run as before it opened */
+/*
+ * The gate has closed: from now on its checks run as before it opened, and
+ * those that had passed have to pass again.
+ */
 
 static void
 ngx_gate_runner_reschedule(ngx_gate_runner_t *runner)
@@ -402,20 +406,20 @@ ngx_gate_runner_reschedule(ngx_gate_runner_t *runner)
         run = &runner->runs[i];
         pause = ngx_gate_runner_jitter(run->probe.check->interval);
 
-        if (run->busy
-            || !run->timer.set
-            || (ngx_msec_int_t) (run->timer.node.key - ngx_current_msec
-                                 - pause) <= 0
-            || run->record->result.verdict == NGX_GATE_ERROR)
-        {
-            continue;
-        }
+        run->record->status.outdated = !run->probe.check->optional;
 
-        run->record->next_check = ngx_gate_record_now() + pause;
+        if (!run->busy
+            && run->timer.set
+            && (ngx_msec_int_t) (run->timer.node.key - ngx_current_msec
+                                 - pause) > 0
+            && run->record->result.verdict != NGX_GATE_ERROR)
+        {
+            run->record->next_check = ngx_gate_record_now() + pause;
+            ngx_gate_run_schedule(run, pause);
+        }
 
         ngx_gate_zone_publish_check(&runner->prober->writer, run->shared,
                                     run->record);
-        ngx_gate_run_schedule(run, pause);
     }
 
     (void) ngx_gate_prober_write_end(runner->prober);
