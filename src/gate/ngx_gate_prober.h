@@ -42,6 +42,9 @@ struct ngx_gate_run_s {
     ngx_uint_t                errors;       /* running, for the backoff */
     ngx_uint_t                busy;
     ngx_uint_t                due;          /* once more, after this one */
+    ngx_msec_t                log_msec;     /* the start of a minute */
+    ngx_uint_t                log_lines;    /* in this minute */
+    ngx_uint_t                log_skipped;  /* since the last line */
     ngx_msec_t              (*delay)(ngx_gate_run_t *run);
     void                    (*finish)(ngx_gate_run_t *run);
 };
