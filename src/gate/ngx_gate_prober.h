@@ -59,6 +59,7 @@ struct ngx_gate_runner_s {
     ngx_gate_check_record_t  *checks;
     ngx_gate_run_t           *runs;
     ngx_gate_run_t           *trigger;      /* NULL: none */
+    ngx_uint_t                passed;       /* requests, while it was closed */
     ngx_gate_timer_t          deadline_timer;
     ngx_uint_t                dirty;        /* to be published */
 
