@@ -92,7 +92,7 @@ $(CURDIR)/build-src:
 $(BUILD)/files: FORCE
 	@mkdir -p $(BUILD)
 	@{ echo '$(INIT_GATE_POSTGRES) $(INIT_GATE_REDIS)' \
-	    '$(INIT_GATE_GRPC) $(CC)'; \
+	    '$(INIT_GATE_GRPC) $(INIT_GATE_JSON) $(CC)'; \
 	    find src -type f | LC_ALL=C sort; } > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 

@@ -9,6 +9,7 @@
 
 
 #include <ngx_gate.h>
+#include <ngx_gate_check_http_json.h>
 #include <ngx_gate_http_url.h>
 #include <ngx_gate_tls.h>
 
@@ -27,6 +28,7 @@ typedef struct {
     ngx_array_t              *status;       /* of ngx_gate_check_http_range_t */
     ngx_array_t              *headers;      /* of ngx_str_t */
     void                     *match;        /* ngx_regex_t */
+    ngx_gate_check_http_json_t  json;
     ngx_str_t                 authorization;
     ngx_str_t                 request;
     ngx_uint_t                head;

@@ -19,8 +19,12 @@ static char *ngx_gate_check_http_conf_set_status(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_gate_param_t *param, ngx_str_t *value);
 static char *ngx_gate_check_http_conf_set_header(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_gate_param_t *param, ngx_str_t *value);
+static char *ngx_gate_check_http_conf_set_json(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_param_t *param, ngx_str_t *value);
 static u_char *ngx_gate_check_http_conf_range(u_char *p, u_char *last,
     ngx_gate_check_http_range_t *range);
+static char *ngx_gate_check_http_conf_body(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_check_http_conf_t *conf);
 static char *ngx_gate_check_http_conf_method(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_gate_check_http_conf_t *conf);
 static char *ngx_gate_check_http_conf_userinfo(ngx_conf_t *cf,
@@ -50,6 +54,24 @@ ngx_gate_param_t  ngx_gate_check_http_conf_params[] = {
       ngx_gate_param_set_regex,
       offsetof(ngx_gate_check_http_conf_t, match),
       "a regular expression" },
+
+    { ngx_string("json"),
+      NGX_GATE_PARAM_CHECK|NGX_GATE_PARAM_EMPTY,
+      ngx_gate_check_http_conf_set_json,
+      offsetof(ngx_gate_check_http_conf_t, json),
+      "a JSON pointer, as in /status/ready" },
+
+    { ngx_string("value"),
+      NGX_GATE_PARAM_CHECK,
+      ngx_gate_param_set_str,
+      offsetof(ngx_gate_check_http_conf_t, json.value),
+      NULL },
+
+    { ngx_string("min"),
+      NGX_GATE_PARAM_CHECK,
+      ngx_gate_param_set_count,
+      offsetof(ngx_gate_check_http_conf_t, json.min),
+      "a number, 1 or more" },
 
     { ngx_string("header"),
       NGX_GATE_PARAM_MULTI|NGX_GATE_PARAM_SECRET,
@@ -179,6 +201,35 @@ ngx_gate_check_http_conf_range(u_char *p, u_char *last,
 }
 
 
+static char *
+ngx_gate_check_http_conf_set_json(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value)
+{
+#if (NGX_GATE_JSON)
+    char                        *err;
+    ngx_gate_check_http_json_t  *json;
+
+    json = (ngx_gate_check_http_json_t *) ((char *) check->conf
+                                           + param->offset);
+
+    err = ngx_gate_check_http_json_parse(cf, json, value);
+
+    if (err) {
+        return ngx_gate_param_error(cf, check, "invalid value \"%V\" of "
+                                    "parameter \"json\": it %s", value, err);
+    }
+
+    return NGX_CONF_OK;
+
+#else
+
+    return ngx_gate_param_error(cf, check, "parameter \"%V\" is not "
+                                "available: this module was built without "
+                                "jansson", &param->name);
+#endif
+}
+
+
 /* the value may be a secret, and is shown nowhere */
 
 static char *
@@ -272,7 +323,8 @@ ngx_gate_check_http_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
                                     " or without");
     }
 
-    if (ngx_gate_check_http_conf_method(cf, check, conf) != NGX_CONF_OK
+    if (ngx_gate_check_http_conf_body(cf, check, conf) != NGX_CONF_OK
+        || ngx_gate_check_http_conf_method(cf, check, conf) != NGX_CONF_OK
         || ngx_gate_check_http_conf_userinfo(cf, check, conf) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
@@ -291,6 +343,33 @@ ngx_gate_check_http_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
     }
 
     return ngx_gate_check_http_conf_request(cf, conf);
+}
+
+
+/* what the body of the response must be */
+
+static char *
+ngx_gate_check_http_conf_body(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_check_http_conf_t *conf)
+{
+    ngx_gate_check_http_json_t  *json;
+
+    json = &conf->json;
+
+    if (json->pointer.data == NULL && (json->value.len || json->min)) {
+        return ngx_gate_param_error(cf, check, "parameter \"%s\" needs "
+                                    "\"json\"",
+                                    json->value.len ? "value" : "min");
+    }
+
+    if ((json->value.len != 0) + (conf->match != NULL) + (json->min != 0) > 1) {
+        return ngx_gate_param_error(cf, check, "parameter \"%s\" conflicts "
+                                    "with \"%s\"",
+                                    json->value.len ? "value" : "match",
+                                    json->min ? "min" : "match");
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -336,10 +415,11 @@ ngx_gate_check_http_conf_method(ngx_conf_t *cf, ngx_gate_check_t *check,
                                     "HEAD", method);
     }
 
-    if (conf->head && conf->match) {
-        return ngx_gate_param_error(cf, check, "parameter \"match\" conflicts "
-                                    "with \"method=HEAD\", whose answer has "
-                                    "no body");
+    if (conf->head && (conf->match || conf->json.pointer.data)) {
+        return ngx_gate_param_error(cf, check, "parameter \"%s\" conflicts "
+                                    "with \"method=HEAD\", whose response has "
+                                    "no body",
+                                    conf->json.pointer.data ? "json" : "match");
     }
 
     return NGX_CONF_OK;
