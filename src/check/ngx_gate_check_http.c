@@ -13,6 +13,7 @@
 #include <ngx_gate_match.h>
 #include <ngx_gate_peer.h>
 #include <ngx_gate_check_http.h>
+#include <ngx_gate_check_http_request.h>
 #include <ngx_gate_http_parser.h>
 
 
@@ -120,16 +121,20 @@ ngx_gate_check_http_cancel(ngx_gate_probe_t *probe)
 static void
 ngx_gate_check_http_send(ngx_gate_check_http_state_t *state)
 {
-    ngx_str_t  *request;
-
-    request = &state->conf->request;
+    u_char             error[NGX_GATE_MESSAGE_MAX];
+    ngx_gate_reason_e  reason;
 
     state->probe->log->action = "waiting for the answer";
 
     ngx_gate_http_parser_init(&state->parser, state->conf->head);
     state->drained = 0;
 
-    ngx_gate_peer_send(&state->peer, request->data, request->len);
+    reason = ngx_gate_check_http_request_send(state->conf, &state->peer, error,
+                                              sizeof(error));
+
+    if (reason != NGX_GATE_OK) {
+        ngx_gate_check_http_error(state, reason, (char *) error);
+    }
 }
 
 
@@ -445,6 +450,14 @@ ngx_gate_check_http_verdict_json(ngx_gate_check_http_state_t *state,
 
     ngx_gate_check_http_json_evaluate(&state->conf->json, state->conf->match,
                                       body, result);
+
+    if (result->message_len
+        && ngx_gate_check_http_request_is_repeated(state->conf, body))
+    {
+        ngx_gate_check_http_result(result, result->verdict, result->reason,
+                                   "the body repeats a header of the request, "
+                                   "and is not shown");
+    }
 
 #endif
 }

@@ -1,6 +1,6 @@
 
 /*
- * An http check (or a trigger) as configured, its request written out.
+ * An http check (or a trigger) as configured.
  */
 
 
@@ -30,7 +30,10 @@ typedef struct {
     void                     *match;        /* ngx_regex_t */
     ngx_gate_check_http_json_t  json;
     ngx_str_t                 authorization;
-    ngx_str_t                 request;
+    ngx_str_t                 body;         /* of the request */
+    ngx_str_t                 body_file;
+    ngx_str_t                 token_file;
+    ngx_str_t                 request;      /* see ..._http_request.h */
     ngx_uint_t                head;
 } ngx_gate_check_http_conf_t;
 
