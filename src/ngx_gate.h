@@ -197,6 +197,7 @@ struct ngx_gate_check_type_s {
     char                   *(*parse)(ngx_conf_t *cf, ngx_gate_check_t *check);
     void                    (*start)(ngx_gate_probe_t *probe);
     void                    (*cancel)(ngx_gate_probe_t *probe);
+    ngx_uint_t                connects;     /* see ngx_gate_budget.h */
 };
 
 

@@ -72,7 +72,8 @@ ngx_gate_check_type_t  ngx_gate_check_http = {
     sizeof(ngx_gate_check_http_state_t),
     ngx_gate_check_http_conf_parse,
     ngx_gate_check_http_start,
-    ngx_gate_check_http_cancel
+    ngx_gate_check_http_cancel,
+    1
 };
 
 

@@ -119,7 +119,8 @@ ngx_gate_check_type_t  ngx_gate_check_postgres = {
     sizeof(ngx_gate_check_postgres_state_t),
     ngx_gate_check_postgres_conf_parse,
     ngx_gate_check_postgres_start,
-    ngx_gate_check_postgres_cancel
+    ngx_gate_check_postgres_cancel,
+    1
 };
 
 

@@ -10,6 +10,7 @@
 #include <ngx_event.h>
 #include <ngx_gate.h>
 #include <ngx_gate_addresses.h>
+#include <ngx_gate_connection.h>
 #include <ngx_gate_peer.h>
 #include <ngx_gate_peer_connect.h>
 
@@ -213,7 +214,7 @@ ngx_gate_peer_connect_get_connection(ngx_gate_peer_t *peer, ngx_socket_t s)
 {
     ngx_connection_t  *c;
 
-    c = ngx_get_connection(s, &peer->capture.log);
+    c = ngx_gate_connection_get(s, &peer->capture.log);
 
     if (c == NULL) {
         ngx_gate_peer_error(peer, NGX_GATE_NO_CONNECTIONS,
