@@ -95,7 +95,8 @@ $(CURDIR)/build-src:
 $(BUILD)/files: FORCE
 	@mkdir -p $(BUILD)
 	@{ echo '$(INIT_GATE_POSTGRES) $(INIT_GATE_REDIS)' \
-	    '$(INIT_GATE_GRPC) $(CC) $(CC_OPT) $(LD_OPT) $(src)'; \
+	    '$(INIT_GATE_GRPC) $(INIT_GATE_JSON)' \
+	    '$(CC) $(CC_OPT) $(LD_OPT) $(src)'; \
 	    printf '%s\n' "$$NGINX_OPTIONS"; \
 	    find src -type f | LC_ALL=C sort; } > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@

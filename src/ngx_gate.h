@@ -86,6 +86,7 @@ typedef enum {
     NGX_GATE_TOO_MANY_CONNECTIONS,
     NGX_GATE_OTHER_ROLE,      /* a standby where a primary is wanted, ... */
     NGX_GATE_PROTOCOL,
+    NGX_GATE_TOO_LARGE,       /* a body of more than is read */
     NGX_GATE_QUERY,           /* the server refused the question */
     NGX_GATE_UNIMPLEMENTED,   /* the server has no health service */
     NGX_GATE_IO,              /* the file system answered with an error */

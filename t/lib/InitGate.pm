@@ -1010,7 +1010,7 @@ sub learn {
         $text =~ m{://[^/\s"\@:]*:([^/\s"\@]+)\@}g,
         $text =~ /header=[\w-]*(?:Authorization|Token):[^"]*?(\S+)"/gi);
 
-    for ($text =~ /\bpass(?:word_)?file=([^\s";]+)/g) {
+    for ($text =~ /\b(?:pass(?:word_)?|token_)file=([^\s";]+)/g) {
         my $path = $self->path($self->fill($_));
         $self->{secret_files}{$path} = 1;
     }
