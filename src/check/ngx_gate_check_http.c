@@ -1,8 +1,8 @@
 
 /*
- * One request, one answer, and the connection is kept for the next probe
- * where the answer has been read to its end.  A gate's trigger is the same
- * with another method, done when the answer is a 2xx.
+ * One request, one response.  The connection is kept for the next probe if
+ * this one has passed and the response has been read to its end.  A gate's
+ * trigger is the same, and needs no connection after it.
  */
 
 
@@ -235,12 +235,6 @@ ngx_gate_check_http_read(ngx_gate_check_http_state_t *state)
         state->drained += piece.len;
     }
 
-    /*
-     * The verdict stands.  What is left of the body is read aside, and does
-     * not matter.
-     */
-
-    ngx_gate_check_http_drain(state);
     ngx_gate_check_http_evaluate(state);
 }
 
@@ -389,6 +383,19 @@ ngx_gate_check_http_evaluate(ngx_gate_check_http_state_t *state)
 
     ngx_gate_check_http_verdict(state, &result);
     ngx_gate_check_http_reset(state);
+
+    /*
+     * What is left of the body is read aside, and does not matter.  A server
+     * that has not passed may be replaced by one that will, behind the same
+     * name or address.
+     */
+
+    if (result.verdict != NGX_GATE_PASSED || probe->check->trigger) {
+        ngx_gate_peer_close(&state->peer);
+
+    } else if (ngx_gate_peer_is_open(&state->peer)) {
+        ngx_gate_check_http_drain(state);
+    }
 
     probe->result.observed = result.observed;
     probe->result.expected = result.expected;

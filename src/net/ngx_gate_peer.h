@@ -19,6 +19,7 @@
 
 
 #define NGX_GATE_PEER_IN_SIZE  16384
+#define NGX_GATE_PEER_KEEP     30000   /* see ngx_gate_peer_keep() */
 
 
 typedef enum {
@@ -64,6 +65,8 @@ struct ngx_gate_peer_s {
     ngx_event_t               timer;       /* of the one that is tried now */
     ngx_event_t               posted;
     ngx_event_t               confirm_timer;
+    ngx_event_t               expiry;      /* of the kept connection */
+    ngx_msec_t                established;
     ngx_uint_t                cert_requested;
     ngx_gate_log_capture_t    capture;     /* c->log */
     ngx_err_t                 err;         /* of recv(), behind some bytes */
@@ -90,7 +93,9 @@ void ngx_gate_peer_send(ngx_gate_peer_t *peer, u_char *data, size_t size);
 void ngx_gate_peer_close(ngx_gate_peer_t *peer);    /* idempotent */
 
 /*
- * Keeps the connection for a later exchange: until the next send() the handler
+ * Keeps the connection for a later exchange, as long as it is younger than
+ * NGX_GATE_PEER_KEEP: it stays with the server that it was made to, and others
+ * may be behind the same name or address by then.  Until the next send() the handler
  * is not called, and whatever arrives closes it.  So the next exchange begins
  * with send() if the peer is kept still, and with connect() if it is not.
  * With read_kept the handler is called for what arrives; where it sends, it
