@@ -52,6 +52,7 @@ static ngx_uint_t ngx_gate_check_http_status_matches(
 static void ngx_gate_check_http_evaluate(ngx_gate_check_http_state_t *state);
 static void ngx_gate_check_http_verdict(ngx_gate_check_http_state_t *state,
     ngx_gate_result_t *result);
+static ngx_uint_t ngx_gate_check_http_is_redirect(ngx_uint_t status);
 static void ngx_gate_check_http_verdict_json(
     ngx_gate_check_http_state_t *state, ngx_str_t *body,
     ngx_gate_result_t *result);
@@ -409,9 +410,8 @@ static void
 ngx_gate_check_http_verdict(ngx_gate_check_http_state_t *state,
     ngx_gate_result_t *result)
 {
-    ngx_str_t    body;
-    ngx_uint_t   status;
-    const char  *hint;
+    ngx_str_t   body;
+    ngx_uint_t  status;
 
     ngx_memzero(result, sizeof(ngx_gate_result_t));
 
@@ -421,11 +421,11 @@ ngx_gate_check_http_verdict(ngx_gate_check_http_state_t *state,
     status = state->parser.status;
 
     if (!ngx_gate_check_http_status_matches(state)) {
-        hint = (status / 100 == 3) ? ", a redirect, which is not followed" : "";
-
         ngx_gate_check_http_result(result, NGX_GATE_WAITING,
                                    NGX_GATE_BAD_STATUS, "HTTP %ui%s", status,
-                                   hint);
+                                   ngx_gate_check_http_is_redirect(status)
+                                   ? ", a redirect, which is not followed"
+                                   : "");
         return;
     }
 
@@ -441,6 +441,13 @@ ngx_gate_check_http_verdict(ngx_gate_check_http_state_t *state,
     } else {
         result->verdict = NGX_GATE_PASSED;
     }
+}
+
+
+static ngx_uint_t
+ngx_gate_check_http_is_redirect(ngx_uint_t status)
+{
+    return (status >= 301 && status <= 303) || status == 307 || status == 308;
 }
 
 
