@@ -30,6 +30,7 @@ typedef struct {
     size_t                       body_len;
     size_t                       body_size;
     size_t                       drained;
+    ngx_str_t                    token;     /* sent, of token_file= */
     ngx_uint_t                   running;
     ngx_uint_t                   reused;    /* the connection, by this run */
 } ngx_gate_check_http_state_t;
@@ -131,7 +132,8 @@ ngx_gate_check_http_send(ngx_gate_check_http_state_t *state)
     ngx_gate_http_parser_init(&state->parser, state->conf->head);
     state->drained = 0;
 
-    reason = ngx_gate_check_http_request_send(state->conf, &state->peer, error,
+    reason = ngx_gate_check_http_request_send(state->conf, &state->peer,
+                                              &state->token, error,
                                               sizeof(error));
 
     if (reason != NGX_GATE_OK) {
@@ -467,7 +469,8 @@ ngx_gate_check_http_verdict_json(ngx_gate_check_http_state_t *state,
                                       body, result);
 
     if (result->message_len
-        && ngx_gate_check_http_request_is_repeated(state->conf, body))
+        && ngx_gate_check_http_request_is_repeated(state->conf, &state->token,
+                                                   body))
     {
         ngx_gate_check_http_result(result, result->verdict, result->reason,
                                    "the body repeats a header of the request, "
@@ -540,6 +543,8 @@ static void
 ngx_gate_check_http_reset(ngx_gate_check_http_state_t *state)
 {
     state->running = 0;
+
+    ngx_gate_check_http_request_forget(&state->token);
 
     if (state->body) {
         ngx_free(state->body);
