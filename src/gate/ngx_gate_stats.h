@@ -1,8 +1,8 @@
 
 /*
  * Counters of requests, in shared memory that is kept over reloads.  Each gate
- * has a slot, found by its name, and each of the first processes has counters of
- * its own for every slot.
+ * has a slot, found by its name, and each of the first processes has counters
+ * of its own for every slot.
  */
 
 
