@@ -92,7 +92,7 @@ typedef struct {
     ngx_uint_t                address_fresh; /* "found" is fresh */
     ngx_uint_t                sentinels_tried; /* sentinels */
     ngx_uint_t                requests;
-    ngx_uint_t                redirected;
+    ngx_uint_t                redirects;
     ngx_uint_t                asking;
     ngx_uint_t                sentinel_asked;
 } ngx_gate_check_redis_state_t;

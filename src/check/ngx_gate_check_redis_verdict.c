@@ -8,8 +8,10 @@
 #include <ngx_gate_match.h>
 
 
+/* each byte may need an escape */
+
 #define NGX_GATE_CHECK_REDIS_VERDICT_BUF                                      \
-    (NGX_GATE_CHECK_REDIS_SHOW_MAX + sizeof("...") - 1)
+    (2 * NGX_GATE_CHECK_REDIS_SHOW_MAX + sizeof("...") - 1)
 
 
 typedef struct {
@@ -417,8 +419,8 @@ ngx_gate_check_redis_verdict_number(ngx_gate_check_redis_state_t *state,
 
         return ngx_gate_check_redis_verdict_end(state, NGX_GATE_WAITING,
                                                 NGX_GATE_MISMATCH,
-                                                "is \"%V\", which is no number",
-                                                &shown);
+                                                "is \"%V\", which is not a "
+                                                "number", &shown);
     }
 
     result->expected = conf->min;
@@ -437,17 +439,17 @@ ngx_gate_check_redis_verdict_number(ngx_gate_check_redis_state_t *state,
 
 
 /*
- * Blanks around it, as a newline from a shell, are cut off; a sign and a
- * fraction do not harm; what is below zero counts as zero, what is too large
- * as the largest.
+ * The integer part of a decimal number, with or without an exponent, as Redis
+ * accepts it.  Blanks around it, such as a newline from a shell, are removed
+ * from "text".  A negative number counts as zero.
  */
 
 static ngx_int_t
 ngx_gate_check_redis_verdict_parse_number(ngx_str_t *text, int64_t *number)
 {
-    u_char      *p, *last, *start;
-    int64_t      n;
-    ngx_uint_t   negative;
+    char         *end;
+    u_char       *p, *last;
+    long double   n;
 
     p = text->data;
     last = p + text->len;
@@ -460,39 +462,29 @@ ngx_gate_check_redis_verdict_parse_number(ngx_str_t *text, int64_t *number)
         last--;
     }
 
-    if (p < last) {
-        text->data = p;
-        text->len = last - p;
-    }
-
-    negative = (p < last && *p == '-');
-
-    if (p < last && (*p == '-' || *p == '+')) {
-        p++;
-    }
-
-    n = 0;
-
-    for (start = p; p < last && *p >= '0' && *p <= '9'; p++) {
-
-        n = (n > (INT64_MAX - (*p - '0')) / 10) ? INT64_MAX
-                                                : n * 10 + (*p - '0');
-    }
-
-    if (p == start) {
+    if (p == last) {
         return NGX_ERROR;
     }
 
-    if (p < last && *p == '.') {
+    text->data = p;
+    text->len = last - p;
 
-        for (p++; p < last && *p >= '0' && *p <= '9'; p++) { /* void */ }
+    /* strtold() would accept "inf" and "0x10", too */
+
+    for ( /* void */ ; p < last; p++) {
+        if (!(*p >= '0' && *p <= '9') && ngx_strchr("+-.eE", *p) == NULL) {
+            return NGX_ERROR;
+        }
     }
 
-    if (p < last) {
+    n = strtold((char *) text->data, &end);
+
+    if (end != (char *) last) {
         return NGX_ERROR;
     }
 
-    *number = negative ? 0 : n;
+    *number = (n < 0) ? 0
+              : (n >= (long double) INT64_MAX) ? INT64_MAX : (int64_t) n;
 
     return NGX_OK;
 }
@@ -576,16 +568,36 @@ ngx_gate_check_redis_verdict_end(ngx_gate_check_redis_state_t *state,
 static ngx_str_t
 ngx_gate_check_redis_verdict_show(u_char *buf, ngx_str_t *text)
 {
-    ngx_str_t  shown;
+    u_char     *p;
+    size_t      i, n;
+    ngx_str_t   shown;
 
-    if (text->len <= NGX_GATE_CHECK_REDIS_SHOW_MAX) {
-        return *text;
+    p = buf;
+    n = ngx_min(text->len, NGX_GATE_CHECK_REDIS_SHOW_MAX);
+
+    for (i = 0; i < n; i++) {
+
+        switch (text->data[i]) {
+
+        case CR:
+            p = ngx_cpymem(p, "\\r", 2);
+            break;
+
+        case LF:
+            p = ngx_cpymem(p, "\\n", 2);
+            break;
+
+        default:
+            *p++ = text->data[i];
+        }
+    }
+
+    if (n < text->len) {
+        p = ngx_cpymem(p, "...", 3);
     }
 
     shown.data = buf;
-    shown.len = ngx_sprintf(buf, "%*s...",
-                            (size_t) NGX_GATE_CHECK_REDIS_SHOW_MAX, text->data)
-                - buf;
+    shown.len = p - buf;
 
     return shown;
 }

@@ -12,6 +12,7 @@
 #define NGX_GATE_REDIS_CONNECTION_SELECT  0x0002
 
 #define NGX_GATE_REDIS_CONNECTION_POOL_SIZE  1024
+#define NGX_GATE_REDIS_CONNECTION_KEEP       30000
 
 #define NGX_GATE_REDIS_CONNECTION_ACTION  "waiting for an answer of Redis"
 
@@ -35,6 +36,7 @@ static void ngx_gate_redis_connection_login_reply(
     ngx_gate_redis_connection_t *conn, redisReply *reply);
 static void ngx_gate_redis_connection_reply(ngx_gate_redis_connection_t *conn,
     redisReply *reply);
+static void ngx_gate_redis_connection_expired(ngx_event_t *ev);
 static void ngx_gate_redis_connection_close(ngx_gate_redis_connection_t *conn);
 static void ngx_cdecl ngx_gate_redis_connection_error(
     ngx_gate_redis_connection_t *conn, ngx_gate_reason_e reason,
@@ -79,6 +81,9 @@ ngx_gate_redis_connection_create(ngx_gate_redis_server_t *server,
     conn->peer.handler = ngx_gate_redis_connection_handler;
 
     ngx_queue_init(&conn->requests);
+
+    ngx_gate_event_init(&conn->expiry, ngx_gate_redis_connection_expired,
+                        ngx_cycle->log);
 
     return conn;
 }
@@ -269,6 +274,8 @@ ngx_gate_redis_connection_login(ngx_gate_redis_connection_t *conn)
     ngx_gate_redis_request_t  *request;
 
     conn->connected = 1;
+
+    ngx_add_timer(&conn->expiry, NGX_GATE_REDIS_CONNECTION_KEEP);
 
     pool = ngx_create_pool(NGX_GATE_REDIS_CONNECTION_POOL_SIZE, ngx_cycle->log);
 
@@ -534,12 +541,37 @@ ngx_gate_redis_connection_reply(ngx_gate_redis_connection_t *conn,
     }
 
     ngx_gate_redis_connection_free_request(request);
+
+    if (conn->invalid && ngx_queue_empty(&conn->requests)) {
+        ngx_gate_redis_connection_close(conn);
+    }
+}
+
+
+/* the same address or name may lead to another server by now */
+
+static void
+ngx_gate_redis_connection_expired(ngx_event_t *ev)
+{
+    ngx_gate_redis_connection_t  *conn;
+
+    conn = ngx_queue_data(ev, ngx_gate_redis_connection_t, expiry);
+
+    ngx_gate_redis_connection_invalidate(conn);
+
+    if (ngx_queue_empty(&conn->requests)) {
+        ngx_gate_redis_connection_close(conn);
+    }
 }
 
 
 static void
 ngx_gate_redis_connection_close(ngx_gate_redis_connection_t *conn)
 {
+    if (conn->expiry.timer_set) {
+        ngx_del_timer(&conn->expiry);
+    }
+
     ngx_gate_peer_close(&conn->peer);
     ngx_gate_resp_reset(&conn->resp);
 

@@ -24,6 +24,7 @@ struct ngx_gate_redis_connection_s {
     ngx_gate_peer_t           peer;
     ngx_gate_resp_t           resp;
     ngx_queue_t               requests;
+    ngx_event_t               expiry;
     ngx_uint_t                login;       /* replies to come before theirs */
 
     ngx_pool_t               *pool;        /* where this object is, too */
