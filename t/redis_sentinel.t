@@ -158,7 +158,7 @@ $redis->select(0);
 settles($t, 'bare', 'passed');
 
 settles($t, 'unknown', 'error query',
-    qr/the sentinel knows no master of this name$/);
+    qr/the sentinel does not know this master$/);
 settles($t, 'dead', 'error refused');
 settles($t, 'lie', 'error other_role', qr/the server is not a master$/);
 settles($t, 'lies', 'passed');
@@ -166,7 +166,7 @@ settles($t, 'lock', 'passed');
 settles($t, 'nopass', 'error auth', qr/NOAUTH /);
 settles($t, 'hush', 'passed');
 settles($t, 'server', 'error query', qr/unknown command/);
-settles($t, $_, 'error protocol', qr/the sentinel tells no address$/)
+settles($t, $_, 'error protocol', qr/the sentinel sent an invalid address$/)
     for @names;
 
 # the sentinel is asked once, the master for each probe

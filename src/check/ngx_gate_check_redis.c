@@ -1,12 +1,11 @@
 
 /*
- * The redis check: what is asked of which server, and how the server is found
- * that has the key.  ngx_gate_check_redis_verdict.c evaluates the replies.
+ * The redis check: the commands, and the server that they are sent to.
+ * ngx_gate_check_redis_verdict.c evaluates the replies.
  *
- * The server is the configured one; or the one that it says has the key
- * (MOVED and ASK, of a cluster); or the one that a sentinel names.  An address
- * that was learned is used until it no longer serves, and then, once within a
- * run, looked for again.
+ * The server is the configured one, or the one to which a cluster redirects
+ * (MOVED and ASK), or the one that a sentinel names.  The last two are used
+ * until they fail, and then looked for again, once in a run.
  */
 
 
@@ -50,7 +49,7 @@ static void ngx_gate_check_redis_sentinel_error(
       offsetof(ngx_gate_check_redis_conf_t, field), values }
 
 
-/* "key" being taken, the one of the certificate is "cert_key" */
+/* "key" is the key in Redis, so that of the certificate is "cert_key" */
 
 static ngx_gate_param_t  ngx_gate_check_redis_params[] = {
 
@@ -511,7 +510,7 @@ ngx_gate_check_redis_sentinel_handler(ngx_gate_redis_session_t *session)
             && (conf->server.password.len || conf->server.password_file.len)
             && !(state->sentinels_auth & ((ngx_uint_t) 1 << i)))
         {
-            /* few sentinels want one, and then it is the same */
+            /* few sentinels require a password */
             state->sentinels_auth |= (ngx_uint_t) 1 << i;
             ngx_gate_check_redis_send_sentinel(state);
             return;
@@ -528,7 +527,7 @@ ngx_gate_check_redis_sentinel_handler(ngx_gate_redis_session_t *session)
 }
 
 
-/* the host and the port, or nothing where the name is not known */
+/* the host and the port, or null if the name is not known */
 
 static ngx_int_t
 ngx_gate_check_redis_sentinel_reply(ngx_gate_check_redis_state_t *state,
@@ -538,8 +537,8 @@ ngx_gate_check_redis_sentinel_reply(ngx_gate_check_redis_state_t *state,
     ngx_str_t                     host;
     ngx_gate_check_redis_conf_t  *conf;
 
-    static u_char  unknown[] = "the sentinel knows no master of this name";
-    static u_char  malformed[] = "the sentinel tells no address";
+    static u_char  unknown[] = "the sentinel does not know this master";
+    static u_char  malformed[] = "the sentinel sent an invalid address";
 
     conf = state->probe->check->conf;
 

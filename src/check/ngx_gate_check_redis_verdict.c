@@ -135,7 +135,7 @@ ngx_gate_check_redis_verdict_exists(ngx_gate_check_redis_state_t *state,
 }
 
 
-/* "reply" is NULL where the type had to be known first */
+/* "reply" is NULL if the type was not known */
 
 static ngx_int_t
 ngx_gate_check_redis_verdict_key(ngx_gate_check_redis_state_t *state,
@@ -187,7 +187,7 @@ ngx_gate_check_redis_verdict_key(ngx_gate_check_redis_state_t *state,
 }
 
 
-/* NGX_DECLINED: the type says nothing yet */
+/* NGX_DECLINED: the type is right, the verdict depends on the value */
 
 static ngx_int_t
 ngx_gate_check_redis_verdict_key_type(ngx_gate_check_redis_state_t *state,
@@ -284,7 +284,7 @@ ngx_gate_check_redis_verdict_count(ngx_gate_check_redis_state_t *state,
 }
 
 
-/* of a field nothing but the whole can be had */
+/* a field can only be read as a whole */
 
 static ngx_int_t
 ngx_gate_check_redis_verdict_size(ngx_gate_check_redis_state_t *state,
