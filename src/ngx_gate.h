@@ -88,6 +88,7 @@ typedef enum {
     NGX_GATE_TOO_MANY_CONNECTIONS,
     NGX_GATE_OTHER_ROLE,      /* a standby where a primary is wanted, ... */
     NGX_GATE_PROTOCOL,
+    NGX_GATE_TOO_LARGE,       /* a body of more than is read */
     NGX_GATE_QUERY,           /* the server refused the question */
     NGX_GATE_UNIMPLEMENTED,   /* the server has no health service */
     NGX_GATE_IO,              /* the file system answered with an error */
@@ -205,6 +206,7 @@ struct ngx_gate_check_type_s {
     char                   *(*parse)(ngx_conf_t *cf, ngx_gate_check_t *check);
     void                    (*start)(ngx_gate_probe_t *probe);
     void                    (*cancel)(ngx_gate_probe_t *probe);
+    ngx_uint_t                connects;     /* see ngx_gate_budget.h */
 };
 
 

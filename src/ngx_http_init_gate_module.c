@@ -477,6 +477,7 @@ ngx_http_init_gate_init_module(ngx_cycle_t *cycle)
 
     if (gmcf) {
         ngx_gate_wake_init(cycle->log);
+        ngx_http_gate_warn_connections(cycle, gmcf);
     }
 
     if (zone == NULL || ngx_process != NGX_PROCESS_SINGLE) {

@@ -91,7 +91,8 @@ ngx_gate_check_type_t  ngx_gate_check_grpc = {
     sizeof(ngx_gate_check_grpc_state_t),
     ngx_gate_check_grpc_parse,
     ngx_gate_check_grpc_start,
-    ngx_gate_check_grpc_cancel
+    ngx_gate_check_grpc_cancel,
+    1
 };
 
 

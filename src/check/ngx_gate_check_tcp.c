@@ -108,7 +108,8 @@ ngx_gate_check_type_t  ngx_gate_check_tcp = {
     sizeof(ngx_gate_check_tcp_state_t),
     ngx_gate_check_tcp_parse,
     ngx_gate_check_tcp_start,
-    ngx_gate_check_tcp_cancel
+    ngx_gate_check_tcp_cancel,
+    1
 };
 
 

@@ -215,8 +215,9 @@ ngx_gate_param_parse_word(ngx_conf_t *cf, ngx_gate_check_t *check,
                                         &name);
         }
 
-    } else if (value.len == 0
-               && (value.data || !(param->flags & NGX_GATE_PARAM_MAYBE)))
+    } else if (value.data ? value.len == 0
+                            && !(param->flags & NGX_GATE_PARAM_EMPTY)
+                          : !(param->flags & NGX_GATE_PARAM_MAYBE))
     {
         return ngx_gate_param_error(cf, check,
                                     "parameter \"%V\" needs a value: \"%V=\""

@@ -71,7 +71,6 @@ ngx_gate_prober_start(ngx_cycle_t *cycle, ngx_array_t *gates,
     }
 
     ngx_gate_timers_init(&prober->timers, prober->log);
-    ngx_queue_init(&prober->server_queue);
 
     prober->heartbeat_timer.handler = ngx_gate_prober_heartbeat_handler;
 

@@ -17,6 +17,7 @@
 #include <ngx_gate_stats.h>
 #include <ngx_gate_rate.h>
 #include <ngx_gate_timers.h>
+#include <ngx_gate_budget.h>
 #include <ngx_gate_servers.h>
 
 
@@ -37,12 +38,16 @@ struct ngx_gate_run_s {
     ngx_gate_rate_t           rate;
     ngx_gate_timer_t          timer;        /* the next run, or the timeout of
                                                the one under way */
+    ngx_gate_budget_use_t     budget;
     ngx_log_t                 log;
     uint64_t                  start_usec;   /* of a monotonic clock */
     uint32_t                  duration;     /* of the last one, us */
     ngx_uint_t                errors;       /* running, for the backoff */
     ngx_uint_t                busy;
     ngx_uint_t                due;          /* once more, after this one */
+    ngx_msec_t                log_msec;     /* the start of a minute */
+    ngx_uint_t                log_lines;    /* in this minute */
+    ngx_uint_t                log_skipped;  /* since the last line */
     ngx_msec_t              (*delay)(ngx_gate_run_t *run);
     void                    (*finish)(ngx_gate_run_t *run);
 };
@@ -58,6 +63,7 @@ struct ngx_gate_runner_s {
     ngx_gate_run_t           *runs;
     ngx_gate_server_runs_t  **servers;      /* NULL: not of this check */
     ngx_gate_run_t           *trigger;      /* NULL: none */
+    ngx_uint_t                passed;       /* requests, while it was closed */
     ngx_gate_timer_t          deadline_timer;
     ngx_uint_t                dirty;        /* to be published */
 
@@ -84,10 +90,6 @@ struct ngx_gate_prober_s {
 
     /* once in an iteration of the event loop */
     ngx_event_t               publish_event;
-
-    /* probes of servers, which are many: some wait until others end */
-    ngx_queue_t               server_queue;
-    ngx_uint_t                nserver_runs; /* under way */
 
     ngx_event_t               drain_event;  /* not cancelable: requests that
                                                wait keep us from exiting */

@@ -72,6 +72,7 @@ ngx_gate_record_add_result(ngx_gate_check_record_t *record,
     }
 
     changed |= before.up != record->status.up
+               || before.outdated != record->status.outdated
                || before.verdict != record->status.verdict
                || record->result.observed != result->observed
                || record->result.expected != result->expected;

@@ -16,6 +16,7 @@
 
 
 static void ngx_gate_run_timer_handler(ngx_gate_timer_t *timer);
+static void ngx_gate_run_budget_handler(ngx_gate_budget_use_t *use);
 static void ngx_gate_run_start(ngx_gate_run_t *run);
 static void ngx_gate_run_done(ngx_gate_probe_t *probe);
 static void ngx_gate_run_due(ngx_gate_probe_t *probe);
@@ -46,6 +47,7 @@ ngx_gate_run_init(ngx_gate_run_t *run, ngx_gate_runner_t *runner,
     run->probe.data = run;
 
     run->timer.handler = ngx_gate_run_timer_handler;
+    run->budget.handler = ngx_gate_run_budget_handler;
 }
 
 
@@ -60,6 +62,7 @@ void
 ngx_gate_run_cancel(ngx_gate_run_t *run)
 {
     ngx_gate_timers_del(&run->runner->prober->timers, &run->timer);
+    ngx_gate_budget_release(&run->budget);
 
     run->busy = 0;
     run->due = 0;
@@ -85,16 +88,25 @@ ngx_gate_run_timer_handler(ngx_gate_timer_t *timer)
 
     delay = run->delay ? run->delay(run) : 0;
 
-    if (delay == NGX_TIMER_INFINITE) {
-        return;
-    }
-
     if (delay) {
         ngx_gate_timers_add(&run->runner->prober->timers, timer, delay);
         return;
     }
 
+    if (run->probe.check->type->connects
+        && ngx_gate_budget_acquire(&run->budget) != NGX_OK)
+    {
+        return;
+    }
+
     ngx_gate_run_start(run);
+}
+
+
+static void
+ngx_gate_run_budget_handler(ngx_gate_budget_use_t *use)
+{
+    ngx_gate_run_start(ngx_queue_data(use, ngx_gate_run_t, budget));
 }
 
 
@@ -141,6 +153,7 @@ ngx_gate_run_done(ngx_gate_probe_t *probe)
     run = probe->data;
 
     ngx_gate_timers_del(&run->runner->prober->timers, &run->timer);
+    ngx_gate_budget_release(&run->budget);
 
     duration = ngx_gate_run_monotonic_usec() - run->start_usec;
 

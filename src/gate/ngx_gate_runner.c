@@ -16,11 +16,15 @@
 #define NGX_GATE_RUNNER_REMINDER_MAX    3600000
 #define NGX_GATE_RUNNER_REMINDER_CHECKS  5    /* each on a line */
 
+#define NGX_GATE_RUNNER_LOG_LINES       10    /* of a check in a period */
+#define NGX_GATE_RUNNER_LOG_PERIOD      60000
+
 
 static void ngx_gate_runner_check_done(ngx_gate_run_t *run);
 static ngx_uint_t ngx_gate_runner_add_result(ngx_gate_run_t *run);
 static ngx_msec_t ngx_gate_runner_next_delay(ngx_gate_run_t *run);
 static void ngx_gate_runner_reschedule(ngx_gate_runner_t *runner);
+static ngx_uint_t ngx_gate_runner_may_log(ngx_gate_run_t *run);
 static void ngx_gate_runner_log_check(ngx_gate_run_t *run);
 static ngx_uint_t ngx_gate_runner_needs_probe(ngx_gate_runner_t *runner,
     ngx_uint_t i);
@@ -271,7 +275,7 @@ ngx_gate_runner_check_done(ngx_gate_run_t *run)
         return;
     }
 
-    if (record->consecutive == 1) {
+    if (ngx_gate_runner_may_log(run)) {
         ngx_gate_runner_log_check(run);
     }
 
@@ -373,7 +377,10 @@ ngx_gate_runner_jitter(ngx_msec_t pause)
 }
 
 
-/* the gate has closed: from now on its checks run as before it opened */
+/*
+ * The gate has closed: from now on its checks run as before it opened, and
+ * those that had passed have to pass again.
+ */
 
 static void
 ngx_gate_runner_reschedule(ngx_gate_runner_t *runner)
@@ -390,29 +397,57 @@ ngx_gate_runner_reschedule(ngx_gate_runner_t *runner)
         run = &runner->runs[i];
         pause = ngx_gate_runner_jitter(run->probe.check->interval);
 
-        if (run->busy
-            || !run->timer.set
-            || (ngx_msec_int_t) (run->timer.node.key - ngx_current_msec
-                                 - pause) <= 0
-            || run->record->result.verdict == NGX_GATE_ERROR)
-        {
-            continue;
-        }
+        run->record->status.outdated = !run->probe.check->optional;
 
-        run->record->next_check = ngx_gate_record_now() + pause;
+        if (!run->busy
+            && run->timer.set
+            && (ngx_msec_int_t) (run->timer.node.key - ngx_current_msec
+                                 - pause) > 0
+            && run->record->result.verdict != NGX_GATE_ERROR)
+        {
+            run->record->next_check = ngx_gate_record_now() + pause;
+            ngx_gate_run_schedule(run, pause);
+        }
 
         ngx_gate_zone_publish_check(&runner->prober->writer,
                                     &run->shared->slots, run->record);
-        ngx_gate_run_schedule(run, pause);
     }
 
     (void) ngx_gate_prober_write_end(runner->prober);
 }
 
 
+/* a change of the verdict, and the last one of those that were not logged */
+
+static ngx_uint_t
+ngx_gate_runner_may_log(ngx_gate_run_t *run)
+{
+    if (run->record->consecutive != 1 && run->log_skipped == 0) {
+        return 0;
+    }
+
+    if (run->log_lines == 0
+        || ngx_current_msec - run->log_msec >= NGX_GATE_RUNNER_LOG_PERIOD)
+    {
+        run->log_msec = ngx_current_msec;
+        run->log_lines = 0;
+    }
+
+    if (run->log_lines == NGX_GATE_RUNNER_LOG_LINES) {
+        run->log_skipped += (run->record->consecutive == 1);
+        return 0;
+    }
+
+    run->log_lines++;
+
+    return 1;
+}
+
+
 static void
 ngx_gate_runner_log_check(ngx_gate_run_t *run)
 {
+    u_char             *last, skipped[64];
     ngx_str_t           message;
     ngx_uint_t          level;
     ngx_gate_result_t  *result;
@@ -426,16 +461,26 @@ ngx_gate_runner_log_check(ngx_gate_run_t *run)
         message = ngx_gate_reason_names[result->reason];
     }
 
+    last = skipped;
+
+    if (run->log_skipped) {
+        last = ngx_sprintf(skipped, " (%ui changes were not logged)",
+                           run->log_skipped);
+    }
+
     level = (result->verdict == NGX_GATE_FAILED
              || (result->verdict == NGX_GATE_ERROR
                  && ngx_gate_reason_is_permanent(result->reason)))
             ? NGX_LOG_ERR : NGX_LOG_NOTICE;
 
     ngx_log_error(level, run->runner->prober->log, 0,
-                  "init gate \"%V\": check \"%V\" %V%s%V",
+                  "init gate \"%V\": check \"%V\" %V%s%V%*s",
                   &run->runner->gate->name, &run->probe.check->name,
                   &ngx_gate_verdict_names[result->verdict],
-                  message.len ? ": " : "", &message);
+                  message.len ? ": " : "", &message,
+                  (size_t) (last - skipped), skipped);
+
+    run->log_skipped = 0;
 }
 
 

@@ -14,10 +14,6 @@
 #include <ngx_gate_wake.h>
 
 
-/* a part of the connections of the worker; other probes wait */
-
-#define NGX_GATE_SERVER_RUN_SHARE   4
-
 #define NGX_GATE_SERVER_RUN_POLL    50      /* no addresses yet */
 #define NGX_GATE_SERVER_RUN_MARGIN  1000    /* over the time of a probe */
 
@@ -29,11 +25,8 @@ typedef struct {
     ngx_uint_t                place;
     ngx_atomic_uint_t         state;        /* as this process stored it */
     ngx_gate_endpoint_t       endpoint;
-    ngx_queue_t               queue;
     u_char                    host[NGX_SOCKADDR_STRLEN];
-    unsigned                  used:1;
-    unsigned                  queued:1;
-    unsigned                  counted:1;    /* under way */
+    ngx_uint_t                used;
 } ngx_gate_server_run_t;
 
 
@@ -58,8 +51,6 @@ static void ngx_gate_server_run_set_endpoint(ngx_gate_server_run_t *server);
 static ngx_msec_t ngx_gate_server_run_time_left(ngx_gate_server_run_t *server);
 static void ngx_gate_server_run_restore(ngx_gate_server_runs_t *runs);
 static void ngx_gate_server_run_cancel(ngx_gate_server_run_t *server);
-static ngx_msec_t ngx_gate_server_run_delay(ngx_gate_run_t *run);
-static void ngx_gate_server_run_ended(ngx_gate_server_run_t *server);
 static void ngx_gate_server_run_done(ngx_gate_run_t *run);
 static void ngx_gate_server_run_add_result(ngx_gate_server_run_t *server);
 static void ngx_gate_server_run_store(ngx_gate_server_run_t *server);
@@ -239,7 +230,6 @@ ngx_gate_server_run_create(ngx_gate_server_runs_t *runs, ngx_uint_t i)
     ngx_gate_run_init(&server->run, runs->runner, runs->servers->check->inner,
                       ngx_gate_server_run_done);
 
-    server->run.delay = ngx_gate_server_run_delay;
     server->run.record = &server->record;
     server->run.probe.endpoint = &server->endpoint;
 
@@ -428,71 +418,6 @@ ngx_gate_server_run_cancel(ngx_gate_server_run_t *server)
     server->used = 0;
 
     ngx_gate_run_cancel(&server->run);
-
-    if (server->queued) {
-        server->queued = 0;
-        ngx_queue_remove(&server->queue);
-    }
-
-    ngx_gate_server_run_ended(server);
-}
-
-
-/* NGX_TIMER_INFINITE: until another one has ended */
-
-static ngx_msec_t
-ngx_gate_server_run_delay(ngx_gate_run_t *run)
-{
-    ngx_uint_t              max;
-    ngx_gate_prober_t      *prober;
-    ngx_gate_server_run_t  *server;
-
-    server = (ngx_gate_server_run_t *) run;
-    prober = run->runner->prober;
-
-    max = ngx_max(ngx_cycle->connection_n / NGX_GATE_SERVER_RUN_SHARE, 1);
-
-    if (prober->nserver_runs >= max) {
-        server->queued = 1;
-        ngx_queue_insert_tail(&prober->server_queue, &server->queue);
-
-        return NGX_TIMER_INFINITE;
-    }
-
-    prober->nserver_runs++;
-    server->counted = 1;
-
-    return 0;
-}
-
-
-static void
-ngx_gate_server_run_ended(ngx_gate_server_run_t *server)
-{
-    ngx_queue_t            *q;
-    ngx_gate_prober_t      *prober;
-    ngx_gate_server_run_t  *next;
-
-    if (!server->counted) {
-        return;
-    }
-
-    prober = server->runs->runner->prober;
-
-    server->counted = 0;
-    prober->nserver_runs--;
-
-    if (ngx_queue_empty(&prober->server_queue)) {
-        return;
-    }
-
-    q = ngx_queue_head(&prober->server_queue);
-    ngx_queue_remove(q);
-
-    next = ngx_queue_data(q, ngx_gate_server_run_t, queue);
-
-    next->queued = 0;
-    ngx_gate_run_schedule(&next->run, 0);
 }
 
 
@@ -510,8 +435,6 @@ ngx_gate_server_run_done(ngx_gate_run_t *run)
     runs = server->runs;
     prober = runs->runner->prober;
     zone = runs->servers->zone;
-
-    ngx_gate_server_run_ended(server);
 
     if (!ngx_gate_server_run_is_current(runs)
         || ngx_gate_prober_write_begin(prober) != NGX_OK)

@@ -76,6 +76,7 @@ struct ngx_gate_servers_s {
     ngx_gate_check_t         *check;
     ngx_uint_t                min;
     ngx_uint_t                all;          /* and not "min" */
+    ngx_uint_t                configured;   /* at the start */
     ngx_uint_t                capacity;
     ngx_uint_t                once;
     in_port_t                 port;         /* 0: that of each server */

@@ -349,7 +349,9 @@ ngx_gate_zone_publish(ngx_gate_writer_t *writer, ngx_gate_t *gate,
 
 /*
  * Asked after "published" has been read: if it is lost between this and the
- * swap, the new owner avoids the slot and counts "published" up.
+ * swap, the new owner avoids the slot and counts "published" up.  The barrier
+ * also orders the swap before the stores to the slot that it has made free: a
+ * reader that still copies from there sees "published" changed.
  */
 
 static ngx_uint_t

@@ -116,11 +116,6 @@ ngx_http_gate_response_format(ngx_http_request_t *r,
         return NGX_HTTP_GATE_FORMAT_JSON;
 
     case NGX_HTTP_GATE_RESPONSE_HTML:
-
-        if (ngx_http_gate_accept_is_poll(r)) {
-            return NGX_HTTP_GATE_FORMAT_POLL;
-        }
-
         format = NGX_HTTP_GATE_FORMAT_HTML;
         break;
 
@@ -134,21 +129,20 @@ ngx_http_gate_response_format(ngx_http_request_t *r,
             return NGX_HTTP_GATE_FORMAT_JSON;
         }
 
-        if (ngx_http_gate_accept_is_poll(r)) {
-            return NGX_HTTP_GATE_FORMAT_POLL;
-        }
-
         format = ngx_http_gate_accept_format(&r->headers_in.accept->value,
                                              NGX_HTTP_GATE_ACCEPT_REFUSAL);
     }
 
-    if (format == NGX_HTTP_GATE_FORMAT_HTML
-        && !ngx_http_gate_response_wants_page(r))
-    {
-        format = NGX_HTTP_GATE_FORMAT_JSON;
+    if (format != NGX_HTTP_GATE_FORMAT_HTML) {
+        return format;
     }
 
-    return format;
+    if (ngx_http_gate_accept_is_poll(r)) {
+        return NGX_HTTP_GATE_FORMAT_POLL;
+    }
+
+    return ngx_http_gate_response_wants_page(r) ? NGX_HTTP_GATE_FORMAT_HTML
+                                                : NGX_HTTP_GATE_FORMAT_JSON;
 }
 
 

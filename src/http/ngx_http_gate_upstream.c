@@ -143,7 +143,8 @@ ngx_gate_check_type_t  ngx_http_gate_upstream = {
     sizeof(ngx_uint_t),
     ngx_http_gate_upstream_parse,
     ngx_http_gate_upstream_start,
-    ngx_http_gate_upstream_cancel
+    ngx_http_gate_upstream_cancel,
+    0
 };
 
 
@@ -523,6 +524,7 @@ ngx_http_gate_upstream_bind_servers(ngx_conf_t *cf,
                                       &count);
 
     n = ngx_http_gate_upstream_count(&count);
+    servers->configured = n;
 
     if (servers->min > n && !servers->dynamic) {
         return ngx_http_gate_upstream_error(cf, servers->check,
