@@ -12,7 +12,7 @@
 
 #define NGX_GATE_GRPC_AGENT     "nginx-init-gate/" NGX_GATE_VERSION
 #define NGX_GATE_GRPC_TYPE      "application/grpc"
-#define NGX_GATE_GRPC_TIME_MAX  99999999    /* of eight digits */
+#define NGX_GATE_GRPC_TIME_MAX  99999999    /* eight digits at most */
 
 #define ngx_gate_grpc_eq(name, len, text)                                     \
     ((len) == sizeof(text) - 1 && ngx_memcmp(name, text, sizeof(text) - 1) == 0)
@@ -291,7 +291,7 @@ ngx_gate_grpc_unanswered(ngx_gate_grpc_t *grpc)
                                   "peer is closing the connection");
     }
 
-    /* libnghttp2 has reset the stream by itself */
+    /* libnghttp2 has already reset the stream */
 
     return ngx_gate_grpc_fail(grpc, NGX_ERROR, NGX_GATE_PROTOCOL,
                               "peer sent an invalid response");
@@ -402,7 +402,7 @@ ngx_gate_grpc_on_frame(nghttp2_session *session, const nghttp2_frame *frame,
 }
 
 
-/* what is not gRPC is not read to its end */
+/* if the response is not gRPC, the rest of it is not read */
 
 static void
 ngx_gate_grpc_end_block(ngx_gate_grpc_t *grpc)
@@ -535,7 +535,7 @@ ngx_gate_grpc_on_close(nghttp2_session *session, int32_t stream,
 }
 
 
-/* a byte that says whether it is compressed, four for its length */
+/* a compression flag of one byte, a length of four bytes */
 
 static ngx_int_t
 ngx_gate_grpc_message(ngx_gate_grpc_t *grpc)

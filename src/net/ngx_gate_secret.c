@@ -1,6 +1,6 @@
 
 /*
- * A password kept in a file.
+ * A password in a file; see ngx_gate_secret.h.
  */
 
 
@@ -22,7 +22,7 @@ ngx_gate_secret_read(ngx_str_t *path, ngx_str_t *secret, u_char *error,
 
     secret->len = 0;
 
-    /* a FIFO must not keep the worker waiting */
+    /* opening a FIFO must not block */
 
     fd = ngx_open_file(path->data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
                        NGX_FILE_OPEN, 0);
