@@ -10,8 +10,8 @@
 #include <ngx_gate_prober.h>
 
 
-#define NGX_GATE_RUN_DUE  10000    /* us, from the start of one run to that of
-                                      the next, if that has become due */
+#define NGX_GATE_RUN_DUE  10000    /* us, minimum between the starts of two
+                                      runs caused by events */
 
 
 static void ngx_gate_run_timer_handler(ngx_gate_timer_t *timer);
