@@ -1,7 +1,7 @@
 
 /*
- * The metrics of all gates in Prometheus' text format: one family after the
- * other, each with the samples of all gates.
+ * The metrics of all gates in the text format of Prometheus: one family after
+ * the other, each with the samples of all gates.
  */
 
 
@@ -447,7 +447,7 @@ ngx_gate_metrics_check_duration(u_char *p, ngx_gate_t *gate,
 }
 
 
-/* no probe ends as "pending" */
+/* no probe ends with "pending" */
 
 static u_char *
 ngx_gate_metrics_check_probes(u_char *p, ngx_gate_t *gate,
