@@ -1,6 +1,6 @@
 
 /*
- * What the row that a tool's query returns means.
+ * Verdicts from the row that a tool's query returns.
  */
 
 
@@ -137,8 +137,8 @@ ngx_gate_check_migrations_locked(ngx_gate_check_migrations_conf_t *conf,
     since = &row[NGX_GATE_CHECK_MIGRATIONS_SINCE];
 
     /*
-     * The time in the lock may be that of another time zone, so that only a
-     * long one says something.
+     * The time in the lock may be in another time zone, so only a long
+     * difference is meaningful.
      */
 
     stale = ngx_gate_check_migrations_is_true(
@@ -189,8 +189,9 @@ ngx_gate_check_migrations_is_running(ngx_str_t *row, ngx_msec_t held)
     }
 
     /*
-     * golang-migrate derives its lock from names, which ones depends on its
-     * age: "schema", "table", "database"; "schema", "database"; "database".
+     * golang-migrate computes the number of its lock from names, depending on
+     * its version: "schema", "table", "database"; "schema", "database";
+     * "database".
      */
 
     schema = &row[NGX_GATE_CHECK_MIGRATIONS_SCHEMA];
