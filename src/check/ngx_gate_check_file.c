@@ -313,7 +313,7 @@ ngx_gate_check_file_too_few(ngx_gate_check_file_ctx_t *ctx, ngx_int_t rc)
     }
 
     if (tree->denied) {
-        ngx_gate_check_file_result_add(ctx, "; closed to the worker, which "
+        ngx_gate_check_file_result_add(ctx, "; unreadable by the worker, which "
                                        "runs as uid %d: %*s",
                                        (int) geteuid(), tree->path_len,
                                        tree->path);
@@ -326,7 +326,8 @@ ngx_gate_check_file_too_few(ngx_gate_check_file_ctx_t *ctx, ngx_int_t rc)
 
     if (tree->too_deep) {
         ngx_gate_check_file_result_add(ctx,
-                                       "; below %d levels nothing is counted",
+                                       "; directories below level %d are not "
+                                       "counted",
                                        NGX_GATE_CHECK_FILE_TREE_DEPTH);
     }
 }

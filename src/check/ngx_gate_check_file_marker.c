@@ -169,7 +169,7 @@ ngx_gate_check_file_marker_newer(ngx_gate_check_file_ctx_t *ctx)
     }
 
     ngx_gate_check_file_result(ctx, NGX_GATE_WAITING, NGX_GATE_STALE,
-                               "left over from before: %V, written ",
+                               "stale: %V, written ",
                                &conf->path);
     ngx_gate_check_file_result_add_time(ctx, ngx_file_mtime(&ctx->marker));
 

@@ -145,13 +145,16 @@ ngx_gate_check_file_progress(ngx_gate_check_file_ctx_t *ctx)
     }
 
     if (rc == NGX_DECLINED) {
-        ngx_gate_check_file_result_add(ctx, "; no progress, this is a %V: %V",
+        ngx_gate_check_file_result_add(ctx,
+                                       "; progress is unknown, "
+                                       "this is a %V: %V",
                                        ngx_gate_check_file_io_type(&fi), path);
         return;
     }
 
     if (rc == NGX_ERROR) {
-        ngx_gate_check_file_result_add(ctx, "; no progress, %s() \"%V\" "
+        ngx_gate_check_file_result_add(ctx, "; progress is unknown, "
+                                       "%s() \"%V\" "
                                        "failed", call, path);
         ngx_gate_check_file_result_add_errno(ctx, err);
         return;

@@ -423,7 +423,7 @@ ngx_gate_check_postgres_lookup_handler(ngx_gate_check_postgres_state_t *state,
         || libpq.PQnfields(result) != 2)
     {
         ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, NGX_GATE_PROTOCOL,
-                           "unexpected answer");
+                           "unexpected reply");
         return NGX_DONE;
     }
 
@@ -478,7 +478,7 @@ ngx_gate_check_postgres_lookup_handler(ngx_gate_check_postgres_state_t *state,
 
     if (known && state->known) {
 
-        /* the other results belong to the same request */
+        /* the other statements were in the same request */
 
         return NGX_OK;
     }
@@ -681,8 +681,8 @@ ngx_gate_check_postgres_migrations_end(ngx_gate_check_postgres_state_t *state,
 
 /*
  * Most tools commit each migration separately, so between two of them the
- * table looks as after the last one.  A table that was complete when first
- * seen, and has not changed for that long, belongs to an earlier run.
+ * table looks as after the last one.  A table that is complete when first
+ * seen, and whose newest row is older than "settle", is from an earlier run.
  */
 
 static ngx_int_t
@@ -723,7 +723,7 @@ ngx_gate_check_postgres_changed_handler(ngx_gate_check_postgres_state_t *state,
     }
 
     ngx_gate_probe_end(state->probe, NGX_GATE_RUNNING, NGX_GATE_IN_PROGRESS,
-                       "%*s, changed %Lms ago, wants no change for %Mms",
+                       "%*s, changed %Lms ago, must be unchanged for %Mms",
                        state->message_len, state->message, age, conf->settle);
     return NGX_DONE;
 }
@@ -762,7 +762,7 @@ ngx_gate_check_postgres_count_handler(ngx_gate_check_postgres_state_t *state,
     }
 
     ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_TOO_FEW,
-                       "%L rows in %V, wants %L", n, &conf->table->text,
+                       "%L rows in %V, expected %L", n, &conf->table->text,
                        conf->limit);
     return NGX_DONE;
 }
@@ -805,7 +805,7 @@ ngx_gate_check_postgres_query_handler(ngx_gate_check_postgres_state_t *state,
         }
 
         ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_MISMATCH,
-                           "the query returns \"%V\", wants \"%V\"",
+                           "the query returns \"%V\", expected \"%V\"",
                            &value, &conf->expect);
         return NGX_DONE;
     }
@@ -841,7 +841,7 @@ ngx_gate_check_postgres_query_min(ngx_gate_check_postgres_state_t *state,
     if (end == text || *end != '\0' || n != n) {
         ngx_gate_probe_end(state->probe, NGX_GATE_WAITING,
                            NGX_GATE_WRONG_TYPE,
-                           "the query returns \"%s\", which is no number",
+                           "the query returns \"%s\", which is not a number",
                            text);
         return NGX_DONE;
     }
@@ -856,7 +856,7 @@ ngx_gate_check_postgres_query_min(ngx_gate_check_postgres_state_t *state,
     }
 
     ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_TOO_FEW,
-                       "the query returns %s, wants %L", text, conf->min);
+                       "the query returns %s, expected %L", text, conf->min);
     return NGX_DONE;
 }
 
@@ -896,7 +896,7 @@ ngx_gate_check_postgres_row(ngx_gate_check_postgres_state_t *state,
 
     if (libpq.PQntuples(result) != 1) {
         ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, NGX_GATE_PROTOCOL,
-                           "unexpected answer");
+                           "unexpected reply");
         return NGX_DONE;
     }
 

@@ -15,7 +15,7 @@
 #include <ngx_gate_tls.h>
 
 
-/* fields of the check's configuration; target is the first of them */
+/* part of the configuration of a check */
 
 typedef struct {
     ngx_gate_endpoint_t       endpoint;

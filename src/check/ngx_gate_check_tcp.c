@@ -155,7 +155,7 @@ ngx_gate_check_tcp_set_text(ngx_conf_t *cf, ngx_gate_check_t *check,
 }
 
 
-/* escape sequences that nginx itself does not handle */
+/* the character after a backslash; nginx has replaced some of them already */
 
 static u_char *
 ngx_gate_check_tcp_unescape(u_char *p, u_char *last, u_char *ch)

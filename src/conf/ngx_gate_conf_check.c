@@ -311,7 +311,7 @@ ngx_gate_conf_check_after(ngx_conf_t *cf, ngx_gate_t *gate)
             check = ngx_gate_check_at(gate, n);
 
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "check \"%V\" of init_checks \"%V\" would wait for "
+                          "check \"%V\" of init_checks \"%V\" depends on "
                           "itself by \"after=\" in %V:%ui", &check->name,
                           &gate->name, &check->file, check->line);
             return NGX_CONF_ERROR;

@@ -146,7 +146,7 @@ ngx_gate_match_init(void)
 }
 
 
-/* called with the first cycle, if a process has several */
+/* cleanup of the first cycle, if a process has several */
 
 static void
 ngx_gate_match_done(void *data)

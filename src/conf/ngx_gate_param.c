@@ -668,7 +668,7 @@ ngx_gate_param_set_path(ngx_conf_t *cf, ngx_gate_check_t *check,
 }
 
 
-/* as relative paths in nginx; no variables */
+/* neither "~" nor variables are expanded in a path */
 
 static void
 ngx_gate_param_warn_path(ngx_conf_t *cf, ngx_gate_check_t *check,

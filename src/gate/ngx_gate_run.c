@@ -224,13 +224,13 @@ ngx_gate_run_timeout(ngx_gate_run_t *run)
 
     if (action) {
         ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_TIMEOUT,
-                           "no answer within %Mms while %s",
+                           "no response within %Mms while %s",
                            probe->check->timeout, action);
         return;
     }
 
     ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_TIMEOUT,
-                       "no answer within %Mms", probe->check->timeout);
+                       "no response within %Mms", probe->check->timeout);
 }
 
 

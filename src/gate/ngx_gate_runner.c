@@ -698,7 +698,7 @@ ngx_gate_runner_log_state(ngx_gate_runner_t *runner)
                   &runner->gate->name,
                   &ngx_gate_state_names[record->latch.state],
                   record->latch.state != NGX_GATE_STATE_OVERDUE ? ""
-                  : runner->gate->deadline_open ? ", and open all the same"
+                  : runner->gate->deadline_open ? ", but open"
                                                 : "");
 }
 

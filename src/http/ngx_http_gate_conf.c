@@ -280,7 +280,7 @@ ngx_http_gate_conf_init_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_core_loc_conf_t  *clcf;
 
     if (glcf->status_list) {
-        return "is duplicate, or beside \"init_ready\"";
+        return "is duplicate, or conflicts with \"init_ready\"";
     }
 
     glcf->status_list = ngx_http_gate_conf_create_list(cf);
@@ -378,7 +378,7 @@ ngx_http_gate_conf_init_ready(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_core_loc_conf_t  *clcf;
 
     if (glcf->status_list) {
-        return "is duplicate, or beside \"init_status\"";
+        return "is duplicate, or conflicts with \"init_status\"";
     }
 
     glcf->status_list = ngx_http_gate_conf_create_list(cf);

@@ -187,7 +187,7 @@ ngx_http_gate_page_check(ngx_uint_t param, ngx_str_t *value)
 
     case NGX_HTTP_GATE_PAGE_COLOR:
         return ngx_http_gate_page_is_color(value)
-               ? NULL : "a colour of CSS, as in \"#0b5fff\" or \"teal\"";
+               ? NULL : "a CSS color, as in \"#0b5fff\" or \"teal\"";
 
     case NGX_HTTP_GATE_PAGE_DETAILS:
         return (ngx_strcmp(value->data, "on") == 0

@@ -59,7 +59,7 @@ static ngx_http_variable_t  ngx_http_gate_variables[] = {
     { ngx_string("init_gate_held"), NULL, ngx_http_gate_variables_held, 0,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    /* set by ngx_http_gate_handler_pass() */
+    /* set in ngx_http_gate_handler.c, _closed.c and _hold.c */
 
     { ngx_string("init_gate_decision"), NULL,
       ngx_http_gate_variables_decision, 0, 0, 0 },

@@ -69,8 +69,8 @@ ngx_http_gate_warn_unused(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf,
     }
 
     ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                  "no location has \"init_gate %V\" or \"init_ready %V\", so "
-                  "that init_checks \"%V\" holds nothing back in %V:%ui",
+                  "init_checks \"%V\" has no effect, since no location has "
+                  "\"init_gate %V\" or \"init_ready %V\" in %V:%ui",
                   &gate->name, &gate->name, &gate->name, &gate->file,
                   gate->line);
 }

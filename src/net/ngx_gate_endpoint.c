@@ -113,7 +113,7 @@ ngx_gate_endpoint_unix(ngx_gate_endpoint_t *endpoint, ngx_str_t *text)
 
 #else
 
-    return "names a unix socket, which this platform does not have";
+    return "is a Unix socket, which this platform does not have";
 
 #endif
 }

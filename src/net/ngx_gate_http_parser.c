@@ -141,10 +141,10 @@ ngx_gate_http_parser_eof(ngx_gate_http_parser_t *parser)
     }
 
     return ngx_gate_http_parser_error(parser, parser->begun
-                                      ? "peer closed the connection in the "
-                                      "middle of its answer"
-                                      : "peer closed the connection without an "
-                                        "answer");
+                                      ? "peer closed the connection during "
+                                        "the response"
+                                      : "peer closed the connection without a "
+                                        "response");
 }
 
 
@@ -199,7 +199,7 @@ ngx_gate_http_parser_line(ngx_gate_http_parser_t *parser, u_char **pos,
         if (parser->state == NGX_GATE_HTTP_PARSER_STATUS
             && !ngx_gate_http_parser_is_status(parser))
         {
-            return ngx_gate_http_parser_error(parser, "answer is not HTTP/1");
+            return ngx_gate_http_parser_error(parser, "response is not HTTP/1");
         }
     }
 
@@ -244,7 +244,7 @@ ngx_gate_http_parser_status_line(ngx_gate_http_parser_t *parser)
     /* everything except the length has been tested byte by byte */
 
     if (parser->line_len < sizeof("HTTP/1.1 200") - 1) {
-        return ngx_gate_http_parser_error(parser, "answer is not HTTP/1");
+        return ngx_gate_http_parser_error(parser, "response is not HTTP/1");
     }
 
     p = &parser->line[sizeof("HTTP/1.") - 1];

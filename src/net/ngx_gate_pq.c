@@ -269,7 +269,7 @@ ngx_gate_pq_timeout_handler(ngx_event_t *ev)
         return;
     }
 
-    p = ngx_slprintf(error, error + sizeof(error), "no answer from \"%V\"",
+    p = ngx_slprintf(error, error + sizeof(error), "no reply from \"%V\"",
                      &pq->conf->hosts[pq->attempt % pq->conf->nhosts].text);
 
     ngx_gate_pq_login_error(pq, NGX_GATE_TIMEOUT, error, p - error, 0);

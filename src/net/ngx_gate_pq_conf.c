@@ -386,14 +386,14 @@ ngx_gate_pq_conf_hosts(ngx_conf_t *cf, ngx_gate_check_t *check,
     pcf->nhosts = ngx_max(ngx_max(hosts->nelts, addrs->nelts), 1);
 
     if (hosts->nelts && addrs->nelts && hosts->nelts != addrs->nelts) {
-        return ngx_gate_param_error(cf, check, "%ui hosts do not go with %ui "
+        return ngx_gate_param_error(cf, check, "%ui hosts do not match %ui "
                                     "addresses in \"hostaddr\"",
                                     hosts->nelts, addrs->nelts);
     }
 
     if (ports->nelts > 1 && ports->nelts != pcf->nhosts) {
         return ngx_gate_param_error(cf, check,
-                                    "%ui ports do not go with %ui hosts",
+                                    "%ui ports do not match %ui hosts",
                                     ports->nelts, pcf->nhosts);
     }
 

@@ -232,7 +232,7 @@ ngx_gate_pq_error_line(u_char *error, const char *text, const char *state)
     size_t       len;
 
     if (*text == '\0') {
-        text = "unexpected answer";
+        text = "unexpected reply";
     }
 
     for (len = 0; text[len] && text[len] != LF && text[len] != CR; len++) {

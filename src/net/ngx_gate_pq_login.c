@@ -515,7 +515,7 @@ ngx_gate_pq_login_failed(ngx_gate_pq_t *pq)
     if (pq->tls != NGX_GATE_PQ_CONNECTION_TLS_OFF) {
         pq->tls = NGX_GATE_PQ_CONNECTION_TLS_OFF;
 
-        /* the refusal without TLS, unless a better error follows */
+        /* the refusal without TLS, if it is more relevant */
 
         reason = pq->reason;
         responded = pq->responded;
@@ -706,7 +706,7 @@ ngx_gate_pq_login_query_role(ngx_gate_pq_t *pq)
     pq->received = 0;
     pq->nresults = 0;
 
-    ngx_gate_pq_set_action(pq, "asking for the role of a PostgreSQL server");
+    ngx_gate_pq_set_action(pq, "querying the role of a PostgreSQL server");
 
     if (ngx_gate_pq_login_send_role(pq) != NGX_OK
         || !libpq.PQpipelineSync(pq->conn))

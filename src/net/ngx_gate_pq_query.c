@@ -45,7 +45,7 @@ ngx_gate_pq_query_send(ngx_gate_pq_t *pq)
     ngx_gate_pq_clear_results(pq->results, pq->nresults);
     pq->nresults = 0;
 
-    q->log->action = "waiting for the answer of PostgreSQL";
+    q->log->action = "waiting for the reply of PostgreSQL";
 
     rc = ngx_gate_pq_query_send_settings(pq, q);
     pq->nsettings = 1;
@@ -218,7 +218,7 @@ ngx_gate_pq_query_receive(ngx_gate_pq_t *pq)
             if (pq->nresults == NGX_GATE_PQ_CONNECTION_RESULTS) {
                 libpq.PQclear(result);
                 ngx_gate_pq_query_abort(pq, NGX_GATE_PROTOCOL,
-                                        "unexpected answer");
+                                        "unexpected reply");
                 return;
             }
 

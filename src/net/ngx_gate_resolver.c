@@ -516,7 +516,7 @@ ngx_gate_resolver_conclude(ngx_gate_resolver_ctx_t *ctx)
 
     case ARES_ETIMEOUT:
         return ngx_gate_resolver_fail(ctx, NGX_GATE_DNS,
-                                      "no answer from the name server");
+                                      "no response from the name server");
 
     case ARES_EBADNAME:
         return ngx_gate_resolver_fail(ctx, NGX_GATE_DNS, "invalid host name");

@@ -311,7 +311,7 @@ ngx_gate_resolver_channel_ask(ngx_gate_resolver_channel_t *channel,
 }
 
 
-/* a socket of c-ares was opened, changed, or is closed (both flags 0) */
+/* for each socket of c-ares; with both flags 0, c-ares is about to close it */
 
 static void
 ngx_gate_resolver_channel_socket(void *data, ares_socket_t fd, int readable,

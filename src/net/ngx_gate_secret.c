@@ -75,7 +75,7 @@ ngx_gate_secret_read_file(ngx_fd_t fd, ngx_str_t *path, ngx_str_t *secret,
     } while (n && size);
 
     if (size == 0) {
-        return ngx_slprintf(error, last, "\"%V\" holds more than a password",
+        return ngx_slprintf(error, last, "\"%V\" contains more than a password",
                             path);
     }
 

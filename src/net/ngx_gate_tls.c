@@ -17,7 +17,7 @@
 #define NGX_GATE_TLS_ALPN_MAX  8
 
 #define NGX_GATE_TLS_NO_ALPN                                                  \
-    "peer does not speak the protocol that is asked for by ALPN"
+    "peer does not support the ALPN protocol"
 
 
 static ngx_int_t ngx_gate_tls_offer_protocol(ngx_conf_t *cf,
@@ -582,7 +582,7 @@ ngx_gate_tls_reason(ngx_str_t *line, ngx_uint_t handshake, ngx_str_t *text)
     case SSL_R_UNKNOWN_PROTOCOL:
     case SSL_R_HTTP_REQUEST:
     case SSL_R_PACKET_LENGTH_TOO_LONG:
-        ngx_str_set(text, "peer does not speak TLS");
+        ngx_str_set(text, "peer does not use TLS");
     }
 
     return NGX_GATE_TLS;

@@ -47,7 +47,7 @@ const states = {
       check("file", "passed"),
       check("warm", "pending"),
       check("schema", "waiting", { reason: "behind",
-        message: "at 41, wants 42" }),
+        message: "at 41, expected 42" }),
       check("extra", "error", { required: false, reason: "refused",
         message: "connection refused" }),
       check("images", "running", { reason: "too_few",
@@ -56,7 +56,7 @@ const states = {
     gate("shop", "failed", [
       check("other", "waiting", { reason: "missing" }),
       check("schema", "failed", { reason: "dirty",
-        message: "migration 17 broke off" })
+        message: "migration 17 did not finish" })
     ]),
     gate("search", "initializing", [
       check("index", "error", { reason: "refused",
@@ -157,9 +157,9 @@ main(async (browser) => {
      .join()), "shop,late,search,app,again,fresh,partial,open",
      "gates: order");
   is(await text(page, "app", ".why"),
-     "waiting for schema: at 41, wants 42 (+2)", "waiting gate: reason");
+     "waiting for schema: at 41, expected 42 (+2)", "waiting gate: reason");
   is(await text(page, "shop", ".why"),
-     "failed: schema: migration 17 broke off (+1)", "failed gate: reason");
+     "failed: schema: migration 17 did not finish (+1)", "failed gate: reason");
   is(await text(page, "search", ".why"), "cannot ask index: connect() failed "
      + "(111: Connection refused) ", "gate with an error: reason");
   is(await text(page, "partial", ".why"),
@@ -190,7 +190,7 @@ main(async (browser) => {
 
   /* for those who hear it */
 
-  ok(/behind at 41, wants 42/.test(await page.locator("#rows tr",
+  ok(/behind at 41, expected 42/.test(await page.locator("#rows tr",
      { hasText: "at 41" }).locator(".c-text").evaluate((el) =>
      el.innerText.replace(/\s+/g, " "))),
          "check: space between reason and message");
