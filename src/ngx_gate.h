@@ -87,6 +87,7 @@ typedef enum {
     NGX_GATE_TOO_MANY_CONNECTIONS,
     NGX_GATE_OTHER_ROLE,      /* for example a standby, not a primary */
     NGX_GATE_PROTOCOL,
+    NGX_GATE_TOO_LARGE,       /* the body exceeds the limit */
     NGX_GATE_QUERY,           /* the server refused the query */
     NGX_GATE_UNIMPLEMENTED,   /* the server has no health service */
     NGX_GATE_IO,              /* an error of the file system */

@@ -6,6 +6,7 @@
 
 #include <ngx_gate_check_redis.h>
 #include <ngx_gate_match.h>
+#include <ngx_gate_number.h>
 
 
 #define NGX_GATE_CHECK_REDIS_VERDICT_BUF                                      \
@@ -39,8 +40,6 @@ static ngx_int_t ngx_gate_check_redis_verdict_value(
     ngx_gate_check_redis_state_t *state, ngx_str_t *text);
 static ngx_int_t ngx_gate_check_redis_verdict_number(
     ngx_gate_check_redis_state_t *state, ngx_str_t *text);
-static ngx_int_t ngx_gate_check_redis_verdict_parse_number(ngx_str_t *text,
-    int64_t *number);
 static ngx_int_t ngx_gate_check_redis_verdict_passed(
     ngx_gate_check_redis_state_t *state);
 static ngx_int_t ngx_gate_check_redis_verdict_missing(
@@ -410,9 +409,7 @@ ngx_gate_check_redis_verdict_number(ngx_gate_check_redis_state_t *state,
     conf = state->probe->check->conf;
     result = &state->probe->result;
 
-    if (ngx_gate_check_redis_verdict_parse_number(text, &result->observed)
-        != NGX_OK)
-    {
+    if (ngx_gate_number_parse(text, &result->observed) != NGX_OK) {
         shown = ngx_gate_check_redis_verdict_show(buf, text);
 
         return ngx_gate_check_redis_verdict_end(state, NGX_GATE_WAITING,
@@ -433,68 +430,6 @@ ngx_gate_check_redis_verdict_number(ngx_gate_check_redis_state_t *state,
                                             NGX_GATE_TOO_FEW,
                                             "is %V, not yet %L", &shown,
                                             conf->min);
-}
-
-
-/*
- * Blanks around it, as a newline from a shell, are cut off; a sign and a
- * fraction do not harm; what is below zero counts as zero, what is too large
- * as the largest.
- */
-
-static ngx_int_t
-ngx_gate_check_redis_verdict_parse_number(ngx_str_t *text, int64_t *number)
-{
-    u_char      *p, *last, *start;
-    int64_t      n;
-    ngx_uint_t   negative;
-
-    p = text->data;
-    last = p + text->len;
-
-    while (p < last && *p <= ' ') {
-        p++;
-    }
-
-    while (last > p && last[-1] <= ' ') {
-        last--;
-    }
-
-    if (p < last) {
-        text->data = p;
-        text->len = last - p;
-    }
-
-    negative = (p < last && *p == '-');
-
-    if (p < last && (*p == '-' || *p == '+')) {
-        p++;
-    }
-
-    n = 0;
-
-    for (start = p; p < last && *p >= '0' && *p <= '9'; p++) {
-
-        n = (n > (INT64_MAX - (*p - '0')) / 10) ? INT64_MAX
-                                                : n * 10 + (*p - '0');
-    }
-
-    if (p == start) {
-        return NGX_ERROR;
-    }
-
-    if (p < last && *p == '.') {
-
-        for (p++; p < last && *p >= '0' && *p <= '9'; p++) { /* void */ }
-    }
-
-    if (p < last) {
-        return NGX_ERROR;
-    }
-
-    *number = negative ? 0 : n;
-
-    return NGX_OK;
 }
 
 

@@ -190,7 +190,10 @@ ngx_gate_param_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
                                             &name);
             }
 
-        } else if (value.len == 0) {
+        } else if (value.data == NULL
+                   || (value.len == 0
+                       && !(param->flags & NGX_GATE_PARAM_EMPTY)))
+        {
             return ngx_gate_param_error(cf, check,
                                      "parameter \"%V\" needs a value: \"%V=\""
                                      " and %s", &name, &name,

@@ -17,6 +17,7 @@
 #define NGX_GATE_PARAM_CHECK  0x0004    /* only for checks, not for a trigger */
 #define NGX_GATE_PARAM_SECRET 0x0008    /* the value is not logged */
 #define NGX_GATE_PARAM_QUOTED 0x0010    /* quotes are part of the value */
+#define NGX_GATE_PARAM_EMPTY  0x0020    /* the value may be empty */
 
 
 /*

@@ -9,8 +9,7 @@
 
 
 #define NGX_GATE_BUDGET_MIN      4
-#define NGX_GATE_BUDGET_TIME     5    /* limit of the time in one iteration
-                                         of the event loop, ms */
+#define NGX_GATE_BUDGET_TIME     5    /* ms in an iteration of the event loop */
 
 #define NGX_GATE_BUDGET_WAITING  1
 #define NGX_GATE_BUDGET_IN_USE   2

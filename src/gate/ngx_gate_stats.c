@@ -451,10 +451,15 @@ ngx_gate_stats_waiting(ngx_gate_stats_t *stats, ngx_atomic_uint_t zone)
 
         process = &stats->processes[i];
 
-        if (process->waiting
-            && process->zone == zone
-            && ngx_gate_process_is_alive(process->pid))
-        {
+        if (process->waiting == 0) {
+            continue;
+        }
+
+        /* a process sets its zone first */
+
+        ngx_memory_barrier();
+
+        if (process->zone == zone && ngx_gate_process_is_alive(process->pid)) {
             waiting += process->waiting;
         }
     }

@@ -341,7 +341,9 @@ ngx_gate_zone_publish(ngx_gate_writer_t *writer, ngx_gate_t *gate,
 
 /*
  * Call after reading "published": if the zone is lost between this call and
- * the swap, the new owner avoids the slot and increments "published".
+ * the swap, the new owner avoids the slot and increments "published".  The
+ * barrier also orders the swap before the stores to the slot that it has
+ * freed: a reader that still copies from there sees that "published" changed.
  */
 
 static ngx_uint_t

@@ -168,8 +168,8 @@ ngx_http_gate_warn_connections(ngx_cycle_t *cycle,
     if (probes > limit) {
         ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
                       "%ui checks open connections, but at most %ui of %ui "
-                      "worker_connections are used for probes at the same time: "
-                      "the other probes wait", probes, limit,
+                      "worker_connections are used for probes at the same "
+                      "time: the other probes wait", probes, limit,
                       cycle->connection_n);
     }
 }

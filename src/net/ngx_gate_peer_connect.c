@@ -193,7 +193,7 @@ ngx_gate_peer_connect_socket(ngx_gate_peer_t *peer, struct sockaddr *sockaddr,
             || (rc == -1 && ngx_handle_write_event(c->write, 0) != NGX_OK)))
     {
         ngx_gate_peer_error(peer, NGX_GATE_NO_CONNECTIONS,
-                            "could not wait for an event");
+                            "cannot add an event");
         return NGX_ERROR;
     }
 
@@ -251,7 +251,7 @@ ngx_gate_peer_connect_get_connection(ngx_gate_peer_t *peer, ngx_socket_t s)
         || (ngx_add_conn && ngx_add_conn(c) != NGX_OK))
     {
         ngx_gate_peer_error(peer, NGX_GATE_NO_CONNECTIONS,
-                            "could not wait for an event");
+                            "cannot add an event");
         return NULL;
     }
 
@@ -311,7 +311,7 @@ ngx_gate_peer_connect_established(ngx_gate_peer_t *peer)
 
     c = peer->connection;
 
-    peer->log->action = "shaking hands in TLS";
+    peer->log->action = "performing the TLS handshake";
 
     c->read->handler = ngx_gate_peer_connect_handshake_handler;
     c->write->handler = ngx_gate_peer_connect_handshake_handler;
@@ -319,7 +319,7 @@ ngx_gate_peer_connect_established(ngx_gate_peer_t *peer)
     if (ngx_gate_tls_start(peer->endpoint->tls, c, &peer->cert_requested)
         != NGX_OK)
     {
-        ngx_gate_peer_error(peer, NGX_GATE_NO_MEMORY, "could not begin TLS");
+        ngx_gate_peer_error(peer, NGX_GATE_NO_MEMORY, "cannot start TLS");
         ngx_gate_peer_fail(peer);
         return;
     }
@@ -413,7 +413,7 @@ ngx_gate_peer_connect_confirm(ngx_gate_peer_t *peer)
 
         if (ngx_handle_read_event(peer->connection->read, 0) != NGX_OK) {
             ngx_gate_peer_error(peer, NGX_GATE_NO_CONNECTIONS,
-                                "could not wait for an event");
+                                "cannot add an event");
             ngx_gate_peer_fail(peer);
         }
 
