@@ -27,8 +27,8 @@ u_char *ngx_gate_secret_read(ngx_str_t *path, ngx_str_t *secret,
     u_char *error, u_char *last);
 
 /*
- * The same for a file that is taken as it is, of less than content->len bytes,
- * which are at content->data
+ * Reads the whole file as it is into content->data, which has content->len
+ * bytes; the file must be smaller.
  */
 
 u_char *ngx_gate_secret_load(ngx_str_t *path, ngx_str_t *content,
