@@ -28,9 +28,11 @@
 typedef struct ngx_gate_s             ngx_gate_t;
 typedef struct ngx_gate_check_s       ngx_gate_check_t;
 typedef struct ngx_gate_check_type_s  ngx_gate_check_type_t;
+typedef struct ngx_gate_endpoint_s    ngx_gate_endpoint_t;
 typedef struct ngx_gate_param_s       ngx_gate_param_t;
 typedef struct ngx_gate_probe_s       ngx_gate_probe_t;
 typedef struct ngx_gate_resolver_s    ngx_gate_resolver_t;
+typedef struct ngx_gate_servers_s     ngx_gate_servers_t;
 
 
 typedef enum {
@@ -137,6 +139,11 @@ struct ngx_gate_check_s {
     ngx_msec_t                interval_open;
     ngx_msec_t                timeout;
 
+    /* of a check of several servers: the check of each; "outer" of the latter */
+    ngx_gate_servers_t       *servers;
+    ngx_gate_check_t         *inner;
+    ngx_gate_check_t         *outer;
+
     u_char                    digest[16];   /* of the parameters that
                                                identify it */
 
@@ -155,6 +162,8 @@ struct ngx_gate_probe_s {
     ngx_gate_check_t         *check;
     void                     *state;        /* of the type, state_size bytes,
                                                zeroed before the first start */
+    ngx_gate_endpoint_t      *endpoint;     /* NULL: that of the check; of
+                                               another no connection is kept */
     ngx_gate_resolver_t      *resolver;     /* NULL: the host's name servers */
     ngx_pool_t               *pool;         /* lives as long as the probe */
     ngx_log_t                *log;          /* log->action is the current

@@ -203,9 +203,9 @@ check_refused('http http://x/ headers=a:b',
 check_refused('http http://x/ mathc=a',
     'unknown parameter "mathc" (did you mean "match"?)');
 check_refused('http http://x/ colour=blue',
-    'unknown parameter "colour", allowed are status= match= header= host='
-    . ' method= verify= ca= cert= key= sni= name= label= interval='
-    . ' timeout= optional after=');
+    'unknown parameter "colour", allowed are status= match= json= value='
+    . ' min= header= host= method= body= body_file= token_file= verify= ca='
+    . ' cert= key= sni= name= label= interval= timeout= optional after=');
 line_refused('trigger http://x/ methd=PUT;', 'unknown parameter "methd"'
     . ' (did you mean "method"?) in "trigger" directive in init_checks "app"');
 

@@ -237,7 +237,7 @@ ngx_gate_check_tcp_start(ngx_gate_probe_t *probe)
 
     ngx_gate_event_init(&state->timer, ngx_gate_check_tcp_timer, probe->log);
 
-    peer->endpoint = &conf->target.endpoint;
+    peer->endpoint = ngx_gate_endpoint_of(probe, &conf->target.endpoint);
     peer->resolver = probe->resolver;
     peer->log = probe->log;
     peer->deadline = probe->deadline;

@@ -8,6 +8,7 @@
 #include <ngx_gate.h>
 #include <ngx_gate_state.h>
 #include <ngx_gate_prober.h>
+#include <ngx_gate_endpoint.h>
 
 
 #define NGX_GATE_RUN_DUE  10000    /* us, minimum between the starts of two
@@ -246,6 +247,13 @@ ngx_gate_run_log_error(ngx_log_t *log, u_char *buf, size_t len)
     if (log->action) {
         p = ngx_snprintf(buf, len, " while %s", log->action);
         len -= p - buf;
+        buf = p;
+    }
+
+    if (run->probe.endpoint) {
+        p = ngx_snprintf(buf, len, ", server %V", &run->probe.endpoint->text);
+        len -= p - buf;
+        buf = p;
     }
 
     return ngx_snprintf(p, len, ", check \"%V\" of init gate \"%V\"",

@@ -26,7 +26,6 @@
 static void ngx_gate_runner_check_done(ngx_gate_run_t *run);
 static ngx_uint_t ngx_gate_runner_add_result(ngx_gate_run_t *run);
 static ngx_msec_t ngx_gate_runner_next_delay(ngx_gate_run_t *run);
-static ngx_msec_t ngx_gate_runner_jitter(ngx_msec_t pause);
 static void ngx_gate_runner_reschedule(ngx_gate_runner_t *runner);
 static ngx_uint_t ngx_gate_runner_may_log(ngx_gate_run_t *run);
 static void ngx_gate_runner_log_check(ngx_gate_run_t *run);
@@ -37,10 +36,12 @@ static void ngx_gate_runner_start_dependents(ngx_gate_runner_t *runner,
 static void ngx_gate_runner_cancel_unneeded(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_recompute(ngx_gate_runner_t *runner,
     ngx_uint_t notify);
+static void ngx_gate_runner_force_servers(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_estimate(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_log_state(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_set_timers(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_set_reminder(ngx_gate_runner_t *runner);
+static void ngx_gate_runner_log_reminder(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_log_unfinished(ngx_gate_run_t *run);
 static void ngx_gate_runner_deadline_handler(ngx_gate_timer_t *timer);
 
@@ -61,7 +62,12 @@ ngx_gate_runner_init(ngx_gate_runner_t *runner, ngx_gate_t *gate,
                                  n * sizeof(ngx_gate_check_record_t));
     runner->runs = ngx_pcalloc(prober->pool, n * sizeof(ngx_gate_run_t));
 
-    if (runner->checks == NULL || runner->runs == NULL) {
+    runner->servers = ngx_pcalloc(prober->pool,
+                                  n * sizeof(ngx_gate_server_runs_t *));
+
+    if (runner->checks == NULL || runner->runs == NULL
+        || runner->servers == NULL)
+    {
         return NGX_ERROR;
     }
 
@@ -73,6 +79,12 @@ ngx_gate_runner_init(ngx_gate_runner_t *runner, ngx_gate_t *gate,
 
         run->record = &runner->checks[i];
         run->shared = &gate->shared->checks[i];
+
+        if (run->probe.check->servers
+            && ngx_gate_server_run_init(runner, i) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
     if (gate->trigger) {
@@ -116,12 +128,12 @@ ngx_gate_runner_start(ngx_gate_runner_t *runner)
     for (i = 0; i < gate->checks.nelts; i++) {
         record = &runner->checks[i];
 
-        ngx_gate_zone_read_check(runner->runs[i].shared, record);
+        ngx_gate_zone_read_check(&runner->runs[i].shared->slots, record);
 
         if (runner->prober->writer.taken_over && record->attempts) {
             record->carried_over = 1;
             ngx_gate_zone_publish_check(&runner->prober->writer,
-                                        runner->runs[i].shared, record);
+                                        &runner->runs[i].shared->slots, record);
         }
     }
 
@@ -187,7 +199,7 @@ ngx_gate_runner_cancel_unneeded(ngx_gate_runner_t *runner)
         {
             runner->checks[i].next_check = 0;
             ngx_gate_zone_publish_check(&runner->prober->writer,
-                                        runner->runs[i].shared,
+                                        &runner->runs[i].shared->slots,
                                         &runner->checks[i]);
         }
     }
@@ -205,6 +217,10 @@ ngx_gate_runner_stop(ngx_gate_runner_t *runner)
 
     for (i = 0; i < runner->gate->checks.nelts; i++) {
         ngx_gate_run_cancel(&runner->runs[i]);
+
+        if (runner->servers[i]) {
+            ngx_gate_server_run_stop(runner->servers[i]);
+        }
     }
 
     ngx_gate_trigger_cancel(runner);
@@ -257,7 +273,8 @@ ngx_gate_runner_check_done(ngx_gate_run_t *run)
 
     record->next_check = record->last_checked + ngx_gate_runner_next_delay(run);
 
-    ngx_gate_zone_publish_check(&runner->prober->writer, run->shared, record);
+    ngx_gate_zone_publish_check(&runner->prober->writer, &run->shared->slots,
+                                record);
 
     if (ngx_gate_prober_write_end(runner->prober) != NGX_OK) {
         return;
@@ -289,50 +306,19 @@ ngx_gate_runner_check_done(ngx_gate_run_t *run)
 static ngx_uint_t
 ngx_gate_runner_add_result(ngx_gate_run_t *run)
 {
-    ngx_uint_t                changed;
+    ngx_uint_t                changed, rise, fall;
     ngx_gate_t               *gate;
     ngx_gate_result_t        *result;
-    ngx_gate_status_t         before;
     ngx_gate_check_record_t  *record;
 
     gate = run->runner->gate;
     record = run->record;
     result = &run->probe.result;
 
-    before = record->status;
+    /* of several servers each has its own */
 
-    if (!ngx_gate_reason_is_local(result->reason)) {
-        ngx_gate_state_update_status(&record->status, result->verdict,
-                                     gate->rise, gate->fall);
-    }
-
-    changed = record->result.verdict != result->verdict
-              || record->result.reason != result->reason;
-
-    if (changed) {
-        record->consecutive = 1;
-
-    } else {
-        record->consecutive++;
-    }
-
-    changed |= before.up != record->status.up
-               || before.outdated != record->status.outdated
-               || before.verdict != record->status.verdict
-               || record->result.observed != result->observed
-               || record->result.expected != result->expected;
-
-    record->result = *result;
-    record->carried_over = 0;
-    record->last_checked = ngx_gate_record_now();
-
-    if (result->verdict == NGX_GATE_PASSED
-        && before.verdict != NGX_GATE_PASSED)
-    {
-        record->passed_at = record->last_checked;
-    }
-
-    record->duration = run->duration;
+    rise = run->probe.check->servers ? 1 : gate->rise;
+    fall = run->probe.check->servers ? 1 : gate->fall;
 
     run->shared->recent[record->attempts % NGX_GATE_RECENT] =
                                         (run->duration << 3) | result->verdict;
@@ -344,7 +330,8 @@ ngx_gate_runner_add_result(ngx_gate_run_t *run)
         run->shared->failures[result->reason]++;
     }
 
-    record->attempts++;
+    changed = ngx_gate_record_add_result(record, result, run->duration, rise,
+                                         fall);
 
     ngx_gate_rate_add(&run->rate, ngx_current_msec, result->observed,
                       result->expected);
@@ -369,7 +356,7 @@ ngx_gate_runner_next_delay(ngx_gate_run_t *run)
 
     pause = check->interval;
 
-    if (!gate->latch
+    if ((!gate->latch || check->servers)
         && ngx_gate_state_is_open(gate, run->runner->record.latch.state))
     {
         pause = check->interval_open;
@@ -388,7 +375,7 @@ ngx_gate_runner_next_delay(ngx_gate_run_t *run)
 }
 
 
-static ngx_msec_t
+ngx_msec_t
 ngx_gate_runner_jitter(ngx_msec_t pause)
 {
     return pause - (ngx_msec_t) ngx_random() % (pause / 10 + 1);
@@ -427,8 +414,8 @@ ngx_gate_runner_reschedule(ngx_gate_runner_t *runner)
             ngx_gate_run_schedule(run, pause);
         }
 
-        ngx_gate_zone_publish_check(&runner->prober->writer, run->shared,
-                                    run->record);
+        ngx_gate_zone_publish_check(&runner->prober->writer,
+                                    &run->shared->slots, run->record);
     }
 
     (void) ngx_gate_prober_write_end(runner->prober);
@@ -512,7 +499,10 @@ ngx_gate_runner_needs_probe(ngx_gate_runner_t *runner, ngx_uint_t i)
 
     check = ngx_gate_check_at(runner->gate, i);
 
+    /* servers restart, whether the gate is latched or not */
+
     if (runner->record.latch.latched
+        && check->servers == NULL
         && (!check->optional || runner->checks[i].status.up))
     {
         return 0;
@@ -578,6 +568,8 @@ ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
     changed = ngx_gate_record_recompute(runner->gate, &runner->record,
                                         runner->checks);
 
+    ngx_gate_runner_force_servers(runner);
+
     ngx_gate_runner_estimate(runner);
     ngx_gate_zone_publish(&prober->writer, runner->gate, &runner->record,
                           runner->checks);
@@ -607,6 +599,25 @@ ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
 
     if (runner->record.latch.latched) {
         ngx_gate_runner_cancel_unneeded(runner);
+    }
+}
+
+
+/* before requests are let through */
+
+static void
+ngx_gate_runner_force_servers(ngx_gate_runner_t *runner)
+{
+    ngx_uint_t  i, forced;
+
+    forced = runner->record.latch.state == NGX_GATE_STATE_OVERDUE
+             && ngx_gate_state_is_open(runner->gate,
+                                       runner->record.latch.state);
+
+    for (i = 0; i < runner->gate->checks.nelts; i++) {
+        if (runner->servers[i]) {
+            ngx_gate_server_run_force(runner->servers[i], forced);
+        }
     }
 }
 
@@ -771,9 +782,26 @@ ngx_gate_runner_deadline_handler(ngx_gate_timer_t *timer)
 }
 
 
-/* with each heartbeat: logs repeatedly while the gate stays closed */
+/* with each heartbeat */
 
 void
+ngx_gate_runner_beat(ngx_gate_runner_t *runner)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < runner->gate->checks.nelts; i++) {
+        if (runner->servers[i]) {
+            ngx_gate_server_run_beat(runner->servers[i]);
+        }
+    }
+
+    ngx_gate_runner_log_reminder(runner);
+}
+
+
+/* a gate that stays closed is logged repeatedly */
+
+static void
 ngx_gate_runner_log_reminder(ngx_gate_runner_t *runner)
 {
     ngx_uint_t       i, n;

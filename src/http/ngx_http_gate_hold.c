@@ -7,7 +7,7 @@
  */
 
 
-#include <ngx_http_gate.h>
+#include <ngx_http_gate_upstream.h>
 
 
 /* polling time without eventfd; with it, in case a prober has died */
@@ -48,6 +48,13 @@ ngx_http_gate_hold_init(ngx_http_gate_main_conf_t *gmcf, ngx_log_t *log)
     ngx_queue_init(&gmcf->decided_queue);
     ngx_gate_event_init(&gmcf->poll_event, ngx_http_gate_hold_poll_handler,
                         log);
+
+    /* requests that are not held, too, may need a change of the servers */
+
+    if (gmcf->servers.nelts) {
+        gmcf->wake = ngx_gate_wake_listen(ngx_http_gate_hold_wake_handler,
+                                          gmcf, log);
+    }
 }
 
 
@@ -299,6 +306,8 @@ ngx_http_gate_hold_poll_handler(ngx_event_t *ev)
     ngx_http_gate_main_conf_t  *gmcf;
 
     gmcf = ngx_queue_data(ev, ngx_http_gate_main_conf_t, poll_event);
+
+    ngx_http_gate_upstream_follow(gmcf);
 
     zone = gmcf->zone->data;
 

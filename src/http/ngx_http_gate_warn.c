@@ -151,15 +151,19 @@ void
 ngx_http_gate_warn_connections(ngx_cycle_t *cycle,
     ngx_http_gate_main_conf_t *gmcf)
 {
-    ngx_uint_t   i, n, probes, limit;
-    ngx_gate_t  *gate;
+    ngx_uint_t         i, n, probes, limit;
+    ngx_gate_t        *gate;
+    ngx_gate_check_t  *check;
 
     probes = 0;
     gate = gmcf->gates.gates.elts;
 
     for (i = 0; i < gmcf->gates.gates.nelts; i++) {
         for (n = 0; n < gate[i].checks.nelts; n++) {
-            probes += ngx_gate_check_at(&gate[i], n)->type->connects;
+            check = ngx_gate_check_at(&gate[i], n);
+
+            probes += check->servers ? check->servers->configured
+                                     : check->type->connects;
         }
     }
 
@@ -167,7 +171,7 @@ ngx_http_gate_warn_connections(ngx_cycle_t *cycle,
 
     if (probes > limit) {
         ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
-                      "%ui checks open connections, but at most %ui of %ui "
+                      "%ui probes open connections, but at most %ui of %ui "
                       "worker_connections are used for probes at the same "
                       "time: the other probes wait", probes, limit,
                       cycle->connection_n);
