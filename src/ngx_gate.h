@@ -139,7 +139,7 @@ struct ngx_gate_check_s {
     ngx_msec_t                interval_open;
     ngx_msec_t                timeout;
 
-    /* of a check of several servers: the check of each; "outer" of the latter */
+    /* of a check of several servers: the check of each of them, its "inner" */
     ngx_gate_servers_t       *servers;
     ngx_gate_check_t         *inner;
     ngx_gate_check_t         *outer;
