@@ -175,14 +175,14 @@ block('server { init_checks a { check file /x; } }',
 block('init_checks a { check file /x after=no_such; }',
     qr/"after=no_such"/, qr/no such check/);
 block('init_checks a { check file /x after=file; }',
-    qr/"file"/, qr/wait for itself/);
+    qr/"file"/, qr/depends on itself/);
 block('init_checks a { check file /x name=x after=y;
                        check file /y name=y after=x; }',
-    qr/"[xy]"/, qr/wait for itself/);
+    qr/"[xy]"/, qr/depends on itself/);
 block('init_checks a { check file /x name=x after=y;
                        check file /y name=y after=z;
                        check file /z name=z after=y; }',
-    qr/"[yz]"/, qr/wait for itself/);
+    qr/"[yz]"/, qr/depends on itself/);
 
 # the line of the check, not that of the end of the block
 
