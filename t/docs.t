@@ -88,7 +88,7 @@ sub file_ok {
         "$page: contains $file");
 }
 
-file_ok('docs/getting-started.md', 'nginx', 'conf-examples/quick-start/nginx.conf');
+file_ok('docs/getting-started.md', 'nginx', 'conf-examples/quick-start/init-gate.conf');
 file_ok('docs/waiting-page.md', 'html', 'conf-examples/own-page/soon.html');
 
 

@@ -35,7 +35,7 @@ my $t = InitGate->new(workers => 1, events => 'worker_connections 128;',
 CONF
 
 $t->conf;
-like($t->nginx('-t'), qr/\[warn\] $n checks open connections, but at most $budget/,
+like($t->nginx('-t'), qr/\[warn\] $n probes open connections, but at most $budget/,
     'nginx -t: warning');
 
 $t->run;

@@ -100,7 +100,7 @@ ngx_gate_check_http_start(ngx_gate_probe_t *probe)
         return;
     }
 
-    peer->endpoint = &state->conf->url.endpoint;
+    peer->endpoint = ngx_gate_endpoint_of(probe, &state->conf->url.endpoint);
     peer->resolver = probe->resolver;
     peer->log = probe->log;
     peer->deadline = probe->deadline;
@@ -263,6 +263,11 @@ ngx_gate_check_http_drain(ngx_gate_check_http_state_t *state)
         }
 
     } while (rc == NGX_OK);
+
+    if (state->probe->endpoint) {
+        ngx_gate_peer_close(&state->peer);
+        return;
+    }
 
     if (rc == NGX_DONE && ngx_gate_http_parser_keepalive(parser)) {
         ngx_gate_peer_keep(&state->peer);

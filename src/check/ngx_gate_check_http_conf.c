@@ -348,7 +348,9 @@ ngx_gate_check_http_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
         err = ngx_gate_tls_init(cf, check, &conf->tls, &url->endpoint.host);
 
     } else {
-        err = ngx_gate_tls_reject(cf, check, &conf->tls, "an https:// URL");
+        err = ngx_gate_tls_reject(cf, check, &conf->tls,
+                                  check->outer ? "\"tls\""
+                                               : "an https:// URL");
     }
 
     if (err != NGX_CONF_OK) {

@@ -9,8 +9,10 @@
 #include <ngx_gate_number.h>
 
 
+/* each byte may need an escape */
+
 #define NGX_GATE_CHECK_REDIS_VERDICT_BUF                                      \
-    (NGX_GATE_CHECK_REDIS_SHOW_MAX + sizeof("...") - 1)
+    (2 * NGX_GATE_CHECK_REDIS_SHOW_MAX + sizeof("...") - 1)
 
 
 typedef struct {
@@ -132,7 +134,7 @@ ngx_gate_check_redis_verdict_exists(ngx_gate_check_redis_state_t *state,
 }
 
 
-/* "reply" is NULL where the type had to be known first */
+/* "reply" is NULL if the type was not known */
 
 static ngx_int_t
 ngx_gate_check_redis_verdict_key(ngx_gate_check_redis_state_t *state,
@@ -184,7 +186,7 @@ ngx_gate_check_redis_verdict_key(ngx_gate_check_redis_state_t *state,
 }
 
 
-/* NGX_DECLINED: the type says nothing yet */
+/* NGX_DECLINED: the type is right, the verdict depends on the value */
 
 static ngx_int_t
 ngx_gate_check_redis_verdict_key_type(ngx_gate_check_redis_state_t *state,
@@ -281,7 +283,7 @@ ngx_gate_check_redis_verdict_count(ngx_gate_check_redis_state_t *state,
 }
 
 
-/* of a field nothing but the whole can be had */
+/* a field can only be read as a whole */
 
 static ngx_int_t
 ngx_gate_check_redis_verdict_size(ngx_gate_check_redis_state_t *state,
@@ -414,8 +416,8 @@ ngx_gate_check_redis_verdict_number(ngx_gate_check_redis_state_t *state,
 
         return ngx_gate_check_redis_verdict_end(state, NGX_GATE_WAITING,
                                                 NGX_GATE_MISMATCH,
-                                                "is \"%V\", which is no number",
-                                                &shown);
+                                                "is \"%V\", which is not a "
+                                                "number", &shown);
     }
 
     result->expected = conf->min;
@@ -511,16 +513,36 @@ ngx_gate_check_redis_verdict_end(ngx_gate_check_redis_state_t *state,
 static ngx_str_t
 ngx_gate_check_redis_verdict_show(u_char *buf, ngx_str_t *text)
 {
-    ngx_str_t  shown;
+    u_char     *p;
+    size_t      i, n;
+    ngx_str_t   shown;
 
-    if (text->len <= NGX_GATE_CHECK_REDIS_SHOW_MAX) {
-        return *text;
+    p = buf;
+    n = ngx_min(text->len, NGX_GATE_CHECK_REDIS_SHOW_MAX);
+
+    for (i = 0; i < n; i++) {
+
+        switch (text->data[i]) {
+
+        case CR:
+            p = ngx_cpymem(p, "\\r", 2);
+            break;
+
+        case LF:
+            p = ngx_cpymem(p, "\\n", 2);
+            break;
+
+        default:
+            *p++ = text->data[i];
+        }
+    }
+
+    if (n < text->len) {
+        p = ngx_cpymem(p, "...", 3);
     }
 
     shown.data = buf;
-    shown.len = ngx_sprintf(buf, "%*s...",
-                            (size_t) NGX_GATE_CHECK_REDIS_SHOW_MAX, text->data)
-                - buf;
+    shown.len = p - buf;
 
     return shown;
 }

@@ -7,12 +7,15 @@
 #include <ngx_gate_number.h>
 
 
+#define NGX_GATE_NUMBER_MAX  128
+
+
 ngx_int_t
 ngx_gate_number_parse(ngx_str_t *text, int64_t *number)
 {
-    u_char      *p, *last, *start;
-    int64_t      n;
-    ngx_uint_t   negative;
+    char         *end, buf[NGX_GATE_NUMBER_MAX];
+    u_char       *p, *last;
+    long double   n;
 
     p = text->data;
     last = p + text->len;
@@ -25,39 +28,37 @@ ngx_gate_number_parse(ngx_str_t *text, int64_t *number)
         last--;
     }
 
-    if (p < last) {
-        text->data = p;
-        text->len = last - p;
-    }
-
-    negative = (p < last && *p == '-');
-
-    if (p < last && (*p == '-' || *p == '+')) {
-        p++;
-    }
-
-    n = 0;
-
-    for (start = p; p < last && *p >= '0' && *p <= '9'; p++) {
-
-        n = (n > (INT64_MAX - (*p - '0')) / 10) ? INT64_MAX
-                                                : n * 10 + (*p - '0');
-    }
-
-    if (p == start) {
+    if (p == last) {
         return NGX_ERROR;
     }
 
-    if (p < last && *p == '.') {
+    text->data = p;
+    text->len = last - p;
 
-        for (p++; p < last && *p >= '0' && *p <= '9'; p++) { /* void */ }
-    }
-
-    if (p < last) {
+    if (text->len >= sizeof(buf)) {
         return NGX_ERROR;
     }
 
-    *number = negative ? 0 : n;
+    /* strtold() would accept "inf" and "0x10", too */
+
+    for ( /* void */ ; p < last; p++) {
+        if (!(*p >= '0' && *p <= '9')
+            && (*p == '\0' || ngx_strchr("+-.eE", *p) == NULL))
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    *ngx_cpymem(buf, text->data, text->len) = '\0';
+
+    n = strtold(buf, &end);
+
+    if (*end != '\0') {
+        return NGX_ERROR;
+    }
+
+    *number = (n < 0) ? 0
+              : (n >= (long double) INT64_MAX) ? INT64_MAX : (int64_t) n;
 
     return NGX_OK;
 }

@@ -13,9 +13,10 @@
 
 
 /*
- * Blanks around the number, as a newline of a shell, are cut off from "text";
- * a sign and a fraction are allowed; a number below zero counts as zero, one
- * that is too large as the largest.  NGX_ERROR: it is not a number.
+ * The integer part of a decimal number, with or without an exponent.  Blanks
+ * around it, such as a newline from a shell, are removed from "text".  A
+ * negative number counts as zero, one that is too large as the largest.
+ * NGX_ERROR: it is not a number.
  */
 
 ngx_int_t ngx_gate_number_parse(ngx_str_t *text, int64_t *number);
