@@ -9,6 +9,7 @@ use InitGate;
 use InitGate::Latency;
 use InitGate::DNS;
 use InitGate::Fake;
+use Time::HiRes qw(sleep);
 
 my $t = InitGate->new(workers => 1);
 
@@ -37,6 +38,17 @@ my $header = faulty(sub { $_[0]->send($ok);
 my $body = faulty(sub { $_[0]->send("$ok\r\n");
     1 while $_[0]->send('y' x 65536) });
 
+# as JSON: 64 KiB that take much memory, more than that, and an end that does
+# not come
+
+my $objects = '[' . join(',', ('{}') x 21000) . ']';
+my $costly = faulty(sub { $_[0]->send("${ok}Content-Length: "
+    . length($objects) . "\r\n\r\n$objects") });
+my $endless_json = faulty(sub { $_[0]->send("$ok\r\n[");
+    sleep 0.01 while $_[0]->send('{},' x 20000) });
+my $half_json = faulty(sub { $_[0]->send("$ok\r\n{\"status\":");
+    $_[0]->hang });
+
 my $real = InitGate::Fake->http(200, keepalive => 1);
 
 my $silent = InitGate::Fake->silent(backlog => 1000)->port;
@@ -50,6 +62,11 @@ my $latency = latency_with_checks($t, 8,
     garbage => [$garbage, 'error', 'protocol'],
     endless => [$header, 'error', 'protocol'],
     body => ["$body match=never", 'waiting', 'mismatch'],
+    costly => ["$costly json= min=30000 interval=3s", 'waiting', 'too_few'],
+    endless_json => ["$endless_json json=/0 interval=3s", 'error', 'too_large'],
+    half_json => ["$half_json json=/status interval=3s", 'error', 'timeout'],
+    token => ["http http://127.0.0.1:@{[$real->port]}/"
+        . " token_file=/no/such/file interval=3s", 'error', 'no_secret'],
     resets => [$resets, 'error', 'reset'],
     hangs => [$hangs, 'error', 'timeout'],
     denied => [$denied, 'waiting', 'bad_status'],
