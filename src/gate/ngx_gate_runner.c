@@ -315,7 +315,7 @@ ngx_gate_runner_add_result(ngx_gate_run_t *run)
     record = run->record;
     result = &run->probe.result;
 
-    /* of several servers each has its own */
+    /* each of several servers has its own */
 
     rise = run->probe.check->servers ? 1 : gate->rise;
     fall = run->probe.check->servers ? 1 : gate->fall;
@@ -499,7 +499,7 @@ ngx_gate_runner_needs_probe(ngx_gate_runner_t *runner, ngx_uint_t i)
 
     check = ngx_gate_check_at(runner->gate, i);
 
-    /* servers restart, whether the gate is latched or not */
+    /* servers may restart although the gate is latched */
 
     if (runner->record.latch.latched
         && check->servers == NULL
@@ -603,7 +603,7 @@ ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
 }
 
 
-/* before requests are let through */
+/* call before requests can pass */
 
 static void
 ngx_gate_runner_force_servers(ngx_gate_runner_t *runner)

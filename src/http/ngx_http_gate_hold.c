@@ -49,7 +49,7 @@ ngx_http_gate_hold_init(ngx_http_gate_main_conf_t *gmcf, ngx_log_t *log)
     ngx_gate_event_init(&gmcf->poll_event, ngx_http_gate_hold_poll_handler,
                         log);
 
-    /* requests that are not held, too, may need a change of the servers */
+    /* changes of servers apply to requests that are not held, too */
 
     if (gmcf->servers.nelts) {
         gmcf->wake = ngx_gate_wake_listen(ngx_http_gate_hold_wake_handler,
