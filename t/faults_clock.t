@@ -2,7 +2,7 @@
 
 # The wall clock is set, forward and back: intervals, timeouts, deadlines and
 # holds are not affected, nor is the latency of ordinary requests; only the
-# times shown follow.
+# times shown change.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# grpc: servers that do what the protocol allows, and those that do not.
+# grpc: valid and invalid responses of servers.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# grpc: a connection that is kept after a probe has passed, and what the
-# server does with it meanwhile.
+# grpc: a connection that is kept after a probe has passed, and is used, closed
+# or reset by the server meanwhile.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

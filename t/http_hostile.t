@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# http: whatever the peer does, the probe ends with a verdict, memory is
+# http: with any behavior of the peer, the probe ends with a verdict, memory is
 # bounded, and other requests are not affected.
 
 use FindBin;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# http and the trigger: methods, bodies and tokens, which files may hold.
+# http and the trigger: methods, bodies and tokens, also from files.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -11,7 +11,7 @@ use InitGate::Fake;
 my $t = InitGate->new(quit => 2, workers => 1);
 my $dir = $t->dir;
 
-# answers with what it was sent, as JSON without quotes and newlines
+# returns the request as JSON, without quotes and newlines
 
 my $peer = InitGate::Fake->new(sub {
     my ($c) = @_;

@@ -11,7 +11,7 @@ use InitGate::Fake;
 use InitGate::Load;
 use Time::HiRes qw(time);
 
-# what it has responded, and when: "seconds URI status"
+# its responses, with their times: "seconds URI status"
 
 my $fake = InitGate::Fake->new(sub {
     my ($c) = @_;

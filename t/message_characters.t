@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Characters of messages that are not seen, or change how others are read, do
-# not reach JSON, the log and the status.
+# Invisible characters, and those that change the direction of text, are removed
+# from messages in JSON, the log and the status.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# The postgres check: what "nginx -t" refuses, and that it never says a password.
+# The postgres check: errors of "nginx -t", which never contain a password.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# The postgres check's connection: one for all who ask the same database, kept
-# between probes with "keepalive", closed when nobody asks any more; and none
-# suffers from another's slow question.
+# The connection of postgres checks: shared by all checks of a database, kept
+# between probes with "keepalive", closed when no check needs it; a slow query
+# of one check does not delay others.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The postgres check and several hosts: names, addresses, roles, and which of
-# them is asked in the end.
+# The postgres check with several hosts: names, addresses, roles, and the choice
+# among them.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# The postgres check: no session of it stays between two probes, so that a
-# database can be created, dropped and copied; with "keepalive" one stays, for 30
-# seconds at most, so that another server behind the same address is noticed.
+# The postgres check: no session remains between two probes, so that a database
+# can be created, dropped and copied; with "keepalive" it is kept for at most 30
+# seconds, so that another server with the same address is noticed.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The postgres check: logging in, by password, file and socket; what is told
-# apart when it fails; and that no password is ever to be read anywhere.
+# The postgres check: login by password, file and socket; the reasons of
+# failures; no password is revealed.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The postgres check: what migration tools leave behind, in every state
-# that the check tells apart.
+# The postgres check: the tables of migration tools, in every state that the
+# check distinguishes.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -12,8 +12,8 @@ my $t = InitGate->new;
 my $pg = $t->postgres;
 my $port = $pg->port;
 
-# Each state of a tool's tables is a schema of its own, which the checks are
-# pointed to by schema=, so that all are asked at once.
+# Each state of a tool's tables is in a schema of its own, selected by schema=,
+# so that all are probed at once.
 
 my (@checks, @expected);
 

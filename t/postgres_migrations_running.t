@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The postgres check while a migration runs: what it holds tells it from one
-# that broke off.
+# The postgres check while a migration runs: its locks distinguish it from an
+# interrupted one.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The postgres check: rows= and query=, what their answers mean, and that asking
-# changes nothing.
+# The postgres check: rows= and query=, and the verdicts of their results; the
+# queries modify nothing.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # The postgres check without "version": the gate does not open between two of
-# many migrations, and one that finds a complete table opens at once.
+# many migrations, and opens at once if the table is complete at the start.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -13,7 +13,7 @@ my $t = InitGate->new(workers => 1);
 my $pg = $t->postgres;
 my $port = $pg->port;
 
-# goose's times have no time zone: they are UTC, or the server's
+# times of goose have no time zone: they are UTC, or in the server's zone
 
 psql($pg, <<'SQL');
 CREATE SCHEMA complete;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# The postgres check: the tables that are there, and those that are missing.
+# The postgres check: tables that exist, and missing ones.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The postgres check over TLS, as libpq has it: up to verify-full, with the
-# client's certificates, and beside nginx's own TLS in the same process.
+# The postgres check over TLS by libpq: up to verify-full, with the client's
+# certificates, and together with TLS of nginx in the same process.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

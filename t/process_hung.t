@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# A prober that hangs without dying: the second worker process probes in its
-# place, once, until one of the two has ended.
+# A prober that hangs: the second worker process probes in its place, once,
+# until one of the two has ended.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -1,7 +1,6 @@
 #!/usr/bin/perl
 
-# The redis check: the nodes of a cluster, each of which has a part of the
-# keys.
+# The redis check: the nodes of a cluster, each with a part of the keys.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# Names, as the host would resolve them: /etc/hosts, then the name servers and
-# search domains of /etc/resolv.conf.  In a network of the test's own, so that
-# port 53 is free, and with these two files of its own.
+# Names, resolved as on the host: /etc/hosts, then the name servers and search
+# domains of /etc/resolv.conf.  In a private network, so that port 53 is free,
+# and with private copies of these two files.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

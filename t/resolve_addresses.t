@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# A name with two addresses, of which the first swallows connections: the time
-# of a probe is shared by them, and from then on the other one comes first.
+# A name with two addresses, the first of which does not respond: they share the
+# time of a probe, and from then on the other one is tried first.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# Thousands of names, found and not found, asked for and given up: no
-# descriptor, no connection of nginx's and no memory stays behind, whatever
-# becomes of the name servers meanwhile; and one in flight delays no end.
+# Thousands of names, found and not found, queried and canceled: no descriptor,
+# connection of nginx or memory is leaked, also if name servers stop and start
+# meanwhile; a query in flight does not delay the exit.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

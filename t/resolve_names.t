@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# What a name says to the server: the dot that ends an absolute name is part
-# neither of Host, nor of SNI, nor of a certificate.  And one name that means
-# different servers to different gates.
+# Names sent to the server: the trailing dot of an absolute name is removed in
+# Host, SNI and the name to verify.  One name with different servers in
+# different gates.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Name servers as they are: silent, failing, or wrong about one of the address
-# families; and other ones, by the directive "resolver" of a gate.
+# Name servers: silent, failing, or wrong for one of the address families; and
+# those of the "resolver" directive of a gate.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
 # Resource limits: no free descriptors, no free connections of the worker, a
-# full disk for the log.  Probes end as errors that count neither way, and go
-# on once there are resources again; an open gate stays open, and the latency
+# full disk for the log.  Probes end with errors ignored by rise and fall, and
+# continue when resources are available again; an open gate stays open, and the latency
 # of requests on open connections is not affected.
 
 use FindBin;

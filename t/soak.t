@@ -2,8 +2,9 @@
 
 # Everything at once, under load: gates open and close, PostgreSQL and Redis
 # are restarted, the same and changed configurations are reloaded, workers are
-# killed, and clients leave while their requests are held.  At the end the
-# resources are those of the begin, and every request is counted.
+# killed, and clients leave while their requests are held.  At the end
+# the same resources are in use as at the beginning, and every request is
+# counted.
 #
 # TEST_NGINX_SOAK is the duration in seconds (tools/soak MINUTES).
 

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# init_ready and init_status in a subrequest: the main response ends where it
-# should, and the next one on the connection begins there.
+# init_ready and init_status in a subrequest: the main response is complete, and
+# the next one on the connection follows.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

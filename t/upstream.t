@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# The servers of an upstream: each gets requests only while it takes part.
+# The servers of an upstream: each gets requests only while it is in.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

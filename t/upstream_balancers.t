@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# Every way of choosing a server respects which servers take part.
+# Every balancer uses only the servers that are in.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Which servers take part is kept over reloads and over the death of the worker
-# that probes; held requests of an old worker get to a server.
+# The servers that are in remain in over reloads and after the death of the
+# worker that probes; held requests of an old worker are passed to a server.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# worker_connections exhausted by clients: a probe without a connection ends as
-# an error that counts neither way, nothing crashes, and probes go on
+# worker_connections exhausted by clients: a probe without a connection ends with
+# an error ignored by rise and fall, no process crashes, and probes continue
 # afterwards.
 
 use FindBin;
