@@ -26,7 +26,7 @@ my $other = InitGate::DNS->new(sub {
 my ($cert, $key) = $t->certificate('db.example');
 my ($no, $no_key) = $t->certificate('no.example');
 
-# the right certificate is for those who ask for it only
+# the right certificate is sent only with the right SNI
 
 my $peer = InitGate->new(workers => 1);
 my ($s, $r) = ($peer->port('tls'), $t->port('redis'));
