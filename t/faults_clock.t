@@ -66,7 +66,7 @@ my $latency = InitGate::Latency->new($t);
 sub attempts { map { $t->check($_)->{attempts} } qw(steady silent) }
 sub today { substr $t->check('steady')->{last_checked}, 0, 10 }
 
-# probes go on, whatever the clock shows
+# probes continue, whatever the time
 
 sub goes_on {
     my ($name) = @_;

@@ -174,7 +174,7 @@ for my $name (sort keys %case) {
 
 $latency->more(100)->end('hostile peers');
 
-# never anything else, but for a reset that may come before the rest is read
+# no other verdict, except a reset before the rest is read
 
 my $checks = $checks_now->();
 
@@ -196,7 +196,7 @@ my $some = sub {
     my ($n) = @_;
     my $from = $checks_now->()->{file}{attempts};
 
-    # running probes have some; the minimum has only those that are left open
+    # running probes have some; the minimum has only leaked ones
     my $fewest;
 
     $t->wait_for(sub {

@@ -80,7 +80,7 @@ is($said, '', 'promtool: no output');
 my %metric = map { /^([^# ]\S*(?:\{.*\})?) (\S+)$/ ? ($1, $2) : () }
     split /\n/, $answer->{content};
 
-# family, labels: nothing more, nothing less
+# family, labels: exactly these
 
 my %labels;
 

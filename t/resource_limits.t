@@ -42,8 +42,8 @@ CONF
     return $t;
 }
 
-# As many clients as it takes, each with a request that is being served, since
-# idle connections would be closed.  While a probe has the last connection, one
+# As many clients as necessary, each with a request in progress, since idle
+# connections would be closed.  While a probe has the last connection, one
 # more client is closed, and tries again.
 
 sub fill {

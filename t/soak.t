@@ -134,7 +134,7 @@ sub switches {
 }
 
 
-# clients that leave
+# clients that close their connections
 
 sub leavers {
     my $parent = $$;
@@ -239,7 +239,7 @@ sub phase {
     kill 'TERM', $leavers;
     waitpid $leavers, 0;
 
-    # held requests are answered
+    # held requests get responses
     $t->write($_) for qw(app held);
 
     for my $load (@loads) {
@@ -257,7 +257,7 @@ $t->write('base');
 $t->write($_) for qw(app held);
 $t->run(http => http(0));
 
-# for allocations that are made once
+# margin for allocations that are made once
 
 phase('warming up', 2, reload => 1);
 $t->reload(http => http(0));

@@ -28,7 +28,7 @@ CONF
 $conf =~ s/FAKE/$fake->port/e;
 
 
-# The wait is three seconds long.  The requests are those that wait.
+# The wait is three seconds long.  All requests here wait.
 
 sub begin {
     my ($t) = @_;

@@ -46,7 +46,7 @@ CONF
 }
 
 
-# the server would see a connection
+# the server would get a connection
 
 my ($status, $said) = $t->conf_error(conf([$watched->port]));
 

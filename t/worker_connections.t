@@ -94,7 +94,7 @@ is_deeply([keys %count], [200],
     'connections exhausted: no request refused');
 counted_as_logged($t, 'app');
 
-# verdicts count again
+# verdicts are counted again
 
 $load = InitGate::Load->new($t, clients => 2);
 $load->more(20);
