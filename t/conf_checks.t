@@ -131,11 +131,11 @@ refused('trigger http://127.0.0.1:1/ optional;',
 refused('trigger http://127.0.0.1:1/ after=file;', qr/"after" is not allowed/);
 refused('trigger http://127.0.0.1:1/ name=other;', qr/"name" is not allowed/);
 refused('trigger http://127.0.0.1:1/ no_such=1;', qr/"no_such"/,
-    qr/allowed are header= host= .* timeout= on= in "trigger" directive/);
+    qr/allowed are status= .* timeout= on= in "trigger" directive/);
 refused('trigger http://127.0.0.1:1/ interval=1s;',
     qr/"interval" is not allowed/);
 refused('trigger http://127.0.0.1:1/ method=;', qr/"method"/,
-    qr/any method/);
+    qr/in capital letters/);
 refused('trigger http://127.0.0.1:1/; trigger http://127.0.0.1:1/;',
     qr/"trigger" directive is duplicate/);
 
