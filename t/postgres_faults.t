@@ -244,7 +244,7 @@ kill 'STOP', @frozen;
 
 # the first one ends soon
 
-$t->wait_log(qr/check "real" error: .* waiting for the answer of/);
+$t->wait_log(qr/check "real" error: .* waiting for the reply of/);
 settles($t, 'real', 'error timeout', qr/logging in/);
 kill 'CONT', @frozen;
 settles($t, 'real', 'passed');
