@@ -1,7 +1,7 @@
 
 /*
- * nginx-init-gate: holds requests back until what they need has been
- * initialised.  Directives, configuration, registration.
+ * nginx-init-gate: holds requests until initialization is complete.
+ * Directives, configuration, registration.
  */
 
 
@@ -285,7 +285,7 @@ ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         ngx_http_gate_warn_beside(cf, conf);
     }
 
-    /* an unknown name is told of wherever it stands, in force or not */
+    /* an unknown name is an error even if it is overridden */
 
     if (ngx_http_init_gate_resolve(cf, prev->gate_list) != NGX_OK
         || ngx_http_init_gate_resolve(cf, conf->gate_list) != NGX_OK)
@@ -335,8 +335,8 @@ ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
 
 /*
- * Under "if" and "limit_except" a request keeps the content handler of the
- * location, or gets it from here, but has the configuration of the block.
+ * In "if" and "limit_except", a request keeps the content handler of the
+ * location, or gets it here, but has the configuration of the block.
  */
 
 static void
@@ -399,7 +399,7 @@ ngx_http_init_gate_merge_post(ngx_conf_t *cf, ngx_http_gate_post_conf_t *post)
 }
 
 
-/* "off" has no names */
+/* "off" has no gates */
 
 static ngx_int_t
 ngx_http_init_gate_resolve(ngx_conf_t *cf, ngx_http_gate_list_t *list)
@@ -461,9 +461,9 @@ ngx_http_init_gate_postconfiguration(ngx_conf_t *cf)
 
 
 /*
- * The handlers of a phase run from the last one to the first.  Ours is put
- * first, so that limit_conn has counted a request before it is held, in
- * whatever order the modules were built or loaded.
+ * The handlers of a phase run from the last to the first.  This one is
+ * inserted at the beginning, so that limit_conn counts a request before it is
+ * held, independently of the order of modules.
  */
 
 static ngx_int_t
@@ -515,12 +515,12 @@ ngx_http_init_gate_old_notices(void)
 
 
 /*
- * The reload is committed, and the shared memory of the old cycle is still
- * there to inherit from.
+ * The reload is committed, and the shared memory of the old cycle still
+ * exists and can be inherited from.
  *
- * With "master_process off", the one process goes on after a reload, without
- * starting anew, and so do connections of the old configuration: they need
- * the memory of their gates.
+ * With "master_process off", the single process continues after a reload, and
+ * so do connections of the old configuration: they need the memory of their
+ * gates.
  */
 
 static ngx_int_t
@@ -588,8 +588,8 @@ ngx_http_init_gate_commit(ngx_cycle_t *cycle, ngx_http_gate_main_conf_t *gmcf,
     gates = &gmcf->gates.gates;
 
     /*
-     * Kept here, where a process inherits it by fork(): by the time it starts,
-     * the next reload may have counted on.
+     * Stored here and inherited by fork(): when a process starts, the next
+     * reload may have incremented it.
      */
 
     gmcf->generation = ngx_gate_stats_commit(gmcf->stats, stats, gates);
@@ -621,7 +621,7 @@ ngx_http_init_gate_init_process(ngx_cycle_t *cycle)
     ngx_gate_zone_t            *zone;
     ngx_http_gate_main_conf_t  *gmcf;
 
-    /* the cache manager and loader, too, have the number 0 */
+    /* the cache manager and loader have the number 0, too */
 
     if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
     {
@@ -716,7 +716,7 @@ ngx_http_init_gate_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
-    /* without a master, nobody waits until requests have ended */
+    /* without a master, the process does not wait for requests to end */
 
     if (ngx_process == NGX_PROCESS_SINGLE) {
         ngx_http_gate_hold_end_all(gmcf);

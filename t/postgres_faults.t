@@ -143,7 +143,7 @@ for (['no such database: x', 'no_database', 'waiting'],
 # the query
 
 fault('hangs', sub { login($_[0]); $_[0]->hang }, 'error', 'timeout',
-    qr/waiting for the answer of PostgreSQL/);
+    qr/waiting for the reply of PostgreSQL/);
 fault('goes', sub { login($_[0]); queries($_[0]) }, 'error', 'reset');
 fault('dies', sub { login($_[0]); queries($_[0]); $_[0]->reset }, 'error',
     'reset');

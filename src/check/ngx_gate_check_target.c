@@ -23,7 +23,7 @@ ngx_gate_check_target_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
 
     if (err) {
 
-        /* it may be a URL with a password, thus is not shown */
+        /* not logged: it may be a URL with a password */
 
         return ngx_gate_param_error(cf, check, "the target %s, it must be "
                                     "\"host:port\", \"[address]:port\" or "

@@ -42,7 +42,9 @@ ngx_gate_number_parse(ngx_str_t *text, int64_t *number)
     /* strtold() would accept "inf" and "0x10", too */
 
     for ( /* void */ ; p < last; p++) {
-        if (!(*p >= '0' && *p <= '9') && ngx_strchr("+-.eE", *p) == NULL) {
+        if (!(*p >= '0' && *p <= '9')
+            && (*p == '\0' || ngx_strchr("+-.eE", *p) == NULL))
+        {
             return NGX_ERROR;
         }
     }

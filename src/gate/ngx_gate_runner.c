@@ -1,7 +1,8 @@
 
 /*
- * The runner of a gate, in the worker that probes: schedules the probes of its
- * checks, takes their verdicts, publishes and logs what has changed.
+ * The runner of a gate, in the worker that probes: schedules the probes of
+ * its checks, adds their results to the record, and publishes and logs
+ * changes.
  */
 
 
@@ -14,9 +15,11 @@
 
 #define NGX_GATE_RUNNER_REMINDER_FIRST  60000
 #define NGX_GATE_RUNNER_REMINDER_MAX    3600000
-#define NGX_GATE_RUNNER_REMINDER_CHECKS  5    /* each on a line */
+#define NGX_GATE_RUNNER_REMINDER_CHECKS  5    /* limit of checks that are
+                                                 logged, each on a line */
 
-#define NGX_GATE_RUNNER_LOG_LINES       10    /* of a check in a period */
+#define NGX_GATE_RUNNER_LOG_LINES       10    /* limit of lines of a check in
+                                                 a period */
 #define NGX_GATE_RUNNER_LOG_PERIOD      60000
 
 
@@ -101,7 +104,7 @@ ngx_gate_runner_init(ngx_gate_runner_t *runner, ngx_gate_t *gate,
 }
 
 
-/* goes on from what is published, by this worker or another */
+/* continues from the published record */
 
 void
 ngx_gate_runner_start(ngx_gate_runner_t *runner)
@@ -148,14 +151,16 @@ ngx_gate_runner_start(ngx_gate_runner_t *runner)
 
     ngx_gate_runner_set_timers(runner);
 
-    /* a dead predecessor may have published without a notification */
+    /*
+     * a predecessor may have been killed between publication and notification
+     */
 
     ngx_gate_runner_recompute(runner, 1);
     ngx_gate_trigger_start(runner);
 }
 
 
-/* once in an iteration of the event loop, for all of its verdicts */
+/* once per iteration of the event loop, for all verdicts in it */
 
 void
 ngx_gate_runner_publish(ngx_gate_runner_t *runner)
@@ -164,14 +169,14 @@ ngx_gate_runner_publish(ngx_gate_runner_t *runner)
         ngx_gate_runner_recompute(runner, 0);
 
         if (runner->record.trigger.state == NGX_GATE_TRIGGER_SUCCEEDED) {
-            /* its connection is not needed any more */
+            /* the connection is no longer needed */
             ngx_gate_trigger_cancel(runner);
         }
     }
 }
 
 
-/* a latched gate is not probed any more */
+/* a latched gate is no longer probed */
 
 static void
 ngx_gate_runner_cancel_unneeded(ngx_gate_runner_t *runner)
@@ -226,7 +231,7 @@ ngx_gate_runner_stop(ngx_gate_runner_t *runner)
 }
 
 
-/* nothing is left to be probed or published */
+/* nothing left to probe or to publish */
 
 ngx_uint_t
 ngx_gate_runner_is_idle(ngx_gate_runner_t *runner)
@@ -299,7 +304,7 @@ ngx_gate_runner_check_done(ngx_gate_run_t *run)
 }
 
 
-/* returns whether anything has changed that the gate may care about */
+/* returns whether the result may change the gate */
 
 static ngx_uint_t
 ngx_gate_runner_add_result(ngx_gate_run_t *run)
@@ -340,7 +345,7 @@ ngx_gate_runner_add_result(ngx_gate_run_t *run)
 }
 
 
-/* jittered downward, so that many instances do not ask in step */
+/* jitter shortens the time, so that many instances do not probe in step */
 
 static ngx_msec_t
 ngx_gate_runner_next_delay(ngx_gate_run_t *run)
@@ -383,8 +388,8 @@ ngx_gate_runner_jitter(ngx_msec_t pause)
 
 
 /*
- * The gate has closed: from now on its checks run as before it opened, and
- * those that had passed have to pass again.
+ * The gate has closed: its checks run as before it opened, and those that had
+ * passed have to pass again.
  */
 
 static void
@@ -425,7 +430,7 @@ ngx_gate_runner_reschedule(ngx_gate_runner_t *runner)
 }
 
 
-/* a change of the verdict, and the last one of those that were not logged */
+/* a change of the verdict, and the last of the suppressed changes */
 
 static ngx_uint_t
 ngx_gate_runner_may_log(ngx_gate_run_t *run)
@@ -492,7 +497,7 @@ ngx_gate_runner_log_check(ngx_gate_run_t *run)
 }
 
 
-/* whether this check still has to be probed */
+/* whether this check has to be probed */
 
 static ngx_uint_t
 ngx_gate_runner_needs_probe(ngx_gate_runner_t *runner, ngx_uint_t i)
@@ -525,7 +530,7 @@ ngx_gate_runner_needs_probe(ngx_gate_runner_t *runner, ngx_uint_t i)
 }
 
 
-/* the checks with "after=" this one */
+/* the checks with "after=" this check */
 
 static void
 ngx_gate_runner_start_dependents(ngx_gate_runner_t *runner, ngx_uint_t passed)
@@ -551,7 +556,7 @@ ngx_gate_runner_start_dependents(ngx_gate_runner_t *runner, ngx_uint_t passed)
 }
 
 
-/* notify: held requests have to look, even if the state has not changed */
+/* notify: wakes held requests even if the state has not changed */
 
 static void
 ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
@@ -626,8 +631,8 @@ ngx_gate_runner_force_servers(ngx_gate_runner_t *runner)
 
 
 /*
- * When the slowest of those checks that count will be there, by its own rate,
- * and not before the last start had taken, where there has been one.
+ * The estimated time of the slowest check that counts, by its rate.  If the
+ * duration of the last start is known, its remainder is the minimum.
  */
 
 static void
@@ -648,7 +653,7 @@ ngx_gate_runner_estimate(ngx_gate_runner_t *runner)
         return;
     }
 
-    /* waiting will not help */
+    /* waiting does not help */
 
     if (record->latch.state == NGX_GATE_STATE_FAILED) {
         return;
@@ -712,7 +717,7 @@ ngx_gate_runner_log_state(ngx_gate_runner_t *runner)
                   &runner->gate->name,
                   &ngx_gate_state_names[record->latch.state],
                   record->latch.state != NGX_GATE_STATE_OVERDUE ? ""
-                  : runner->gate->deadline_open ? ", and open all the same"
+                  : runner->gate->deadline_open ? ", but open"
                                                 : "");
 }
 
@@ -745,7 +750,7 @@ ngx_gate_runner_set_timers(ngx_gate_runner_t *runner)
 }
 
 
-/* counted from when the gate closed, also by a worker that takes over */
+/* counted from when the gate closed, also after a change of the worker */
 
 static void
 ngx_gate_runner_set_reminder(ngx_gate_runner_t *runner)
@@ -785,7 +790,7 @@ ngx_gate_runner_deadline_handler(ngx_gate_timer_t *timer)
 }
 
 
-/* with every heartbeat */
+/* with each heartbeat */
 
 void
 ngx_gate_runner_beat(ngx_gate_runner_t *runner)
@@ -843,7 +848,7 @@ ngx_gate_runner_log_reminder(ngx_gate_runner_t *runner)
 }
 
 
-/* at the level of the default log, with what is awaited and where it stands */
+/* at the default log level, with the message of the check */
 
 static void
 ngx_gate_runner_log_unfinished(ngx_gate_run_t *run)

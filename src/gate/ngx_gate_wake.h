@@ -3,7 +3,7 @@
  * Wakes the workers in which requests wait, and the prober, by one eventfd of
  * the master that all processes inherit.  It is written to after a publication,
  * and after a mailbox was written to, and never read: with an edge-triggered
- * event every process that listens wakes at each write.
+ * event each write wakes every process that listens.
  */
 
 

@@ -1,6 +1,6 @@
 
 /*
- * What is asked of init_status and init_ready, and how they answer.
+ * The arguments and the responses of init_status and init_ready.
  */
 
 
@@ -149,7 +149,7 @@ ngx_http_gate_query_compare(const void *one, const void *two)
 }
 
 
-/* by NAME, or by GATE/NAME */
+/* NAME or GATE/NAME */
 
 ngx_uint_t
 ngx_http_gate_query_is_excluded(ngx_http_gate_query_t *query, ngx_gate_t *gate,
@@ -314,7 +314,7 @@ ngx_http_gate_query_read_gate(ngx_http_request_t *r, ngx_gate_t *gate,
 }
 
 
-/* the same gate, as if it had but this check */
+/* a copy of the gate with this check only */
 
 static ngx_gate_t *
 ngx_http_gate_query_narrow(ngx_http_request_t *r, ngx_gate_t *gate,

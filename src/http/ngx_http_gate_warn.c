@@ -1,6 +1,7 @@
 
 /*
- * Configurations of gates that are valid, but probably not meant.
+ * Warnings about configurations of gates that are valid, but probably
+ * mistakes.
  */
 
 
@@ -48,7 +49,7 @@ ngx_http_gate_warn(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf)
 }
 
 
-/* a status of all gates holds nothing back */
+/* a status of all gates does not use a gate */
 
 static void
 ngx_http_gate_warn_unused(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf,
@@ -74,8 +75,8 @@ ngx_http_gate_warn_unused(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf,
     }
 
     ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                  "no location has \"init_gate %V\" or \"init_ready %V\", so "
-                  "that init_checks \"%V\" holds nothing back in %V:%ui",
+                  "init_checks \"%V\" has no effect, since no location has "
+                  "\"init_gate %V\" or \"init_ready %V\" in %V:%ui",
                   &gate->name, &gate->name, &gate->name, &gate->file,
                   gate->line);
 }
@@ -118,7 +119,7 @@ ngx_http_gate_warn_upstream(ngx_conf_t *cf, ngx_gate_check_t *check)
 
     for (i = 0; i < umcf->upstreams.nelts; i++) {
 
-        /* not what proxy_pass names without an "upstream" block */
+        /* skips the implicit upstreams of proxy_pass */
 
         if (!(uscf[i]->flags & NGX_HTTP_UPSTREAM_CREATE)
             || !ngx_gate_str_eq(&uscf[i]->host, host))

@@ -1,6 +1,6 @@
 
 /*
- * JSON: the public account of one gate, and the detailed one.
+ * JSON: the public and the detailed report of a gate.
  */
 
 
@@ -11,7 +11,7 @@
 #include <ngx_gate_json.h>
 
 
-/* what stands around names, states, numbers and times, generously */
+/* room for names, states, numbers and times */
 
 #define NGX_GATE_JSON_GATE     320
 #define NGX_GATE_JSON_CHECK    100
@@ -486,8 +486,8 @@ ngx_gate_json_number(u_char *p, int64_t n)
 
 
 /*
- * A message has been made one line of valid UTF-8 without control characters,
- * so quotes and backslashes are all that ngx_escape_json() finds in it.
+ * A message is one line of valid UTF-8 without control characters, so
+ * ngx_escape_json() only escapes quotes and backslashes in it.
  */
 
 static u_char *
