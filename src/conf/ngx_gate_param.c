@@ -119,7 +119,10 @@ ngx_gate_param_parse_all(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_str_t   name, value;
     ngx_uint_t  i;
 
-    check->name = check->type->name;
+    /* the initializer has to know a notify check by its name */
+
+    check->name = (check->type == &ngx_gate_check_notify) ? check->target
+                                                          : check->type->name;
 
     if (ngx_gate_param_parse(cf, check, words, n, NGX_GATE_PARAM_FIRST)
         != NGX_CONF_OK

@@ -16,6 +16,7 @@
 #include <ngx_gate_stats.h>
 #include <ngx_gate_rate.h>
 #include <ngx_gate_timers.h>
+#include <ngx_gate_wake.h>
 #include <ngx_gate_budget.h>
 #include <ngx_gate_servers.h>
 
@@ -44,6 +45,9 @@ struct ngx_gate_run_s {
     ngx_uint_t                errors;       /* in a row, for the backoff */
     ngx_uint_t                busy;
     ngx_uint_t                due;          /* run again after this one */
+    ngx_atomic_uint_t         received;     /* count of the notice that a
+                                               notify check uses */
+    ngx_uint_t                store_failed;
     ngx_msec_t                log_msec;     /* start of the current minute */
     ngx_uint_t                log_lines;    /* in this minute */
     ngx_uint_t                log_skipped;  /* since the last line */
@@ -84,6 +88,12 @@ struct ngx_gate_prober_s {
     ngx_array_t              *gates;
     ngx_gate_runner_t        *runners;      /* NULL until probing starts */
     ngx_uint_t                nrunners;
+
+    ngx_array_t               notified;     /* of ngx_gate_run_t *, the runs of
+                                               notify checks */
+    ngx_gate_wake_t           wake;
+    ngx_gate_timer_t          store_timer;
+    ngx_msec_t                store_msec;   /* of the last write, or 0 */
 
     ngx_gate_timers_t         timers;       /* all timers of the prober */
     ngx_gate_timer_t          heartbeat_timer;
