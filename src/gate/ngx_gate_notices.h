@@ -38,7 +38,7 @@ void ngx_gate_notices_stop(ngx_gate_prober_t *prober);
 
 ngx_msec_t ngx_gate_notices_receive(ngx_gate_run_t *run);
 
-/* all that has been published since: it is in force */
+/* everything published since then is in force */
 
 void ngx_gate_notices_acknowledge(ngx_gate_prober_t *prober);
 
