@@ -1,11 +1,11 @@
 
 /*
- * nginx-init-gate: holds requests back until what they need has been
- * initialised.  Directives, configuration, registration.
+ * nginx-init-gate: holds requests until initialization is complete.
+ * Directives, configuration, registration.
  */
 
 
-#include <ngx_http_gate.h>
+#include <ngx_http_gate_upstream.h>
 #include <ngx_gate_record.h>
 #include <ngx_gate_resolver.h>
 
@@ -59,6 +59,12 @@ static ngx_gate_conf_type_t  ngx_http_init_gate_check_types[] = {
     { ngx_string("grpc"), &ngx_gate_check_grpc, "libnghttp2" },
 #else
     { ngx_string("grpc"), NULL, "libnghttp2" },
+#endif
+
+#if (NGX_HTTP_UPSTREAM_ZONE)
+    { ngx_string("upstream"), &ngx_http_gate_upstream, NULL },
+#else
+    { ngx_string("upstream"), NULL, "the zones of nginx's upstreams" },
 #endif
 
     { ngx_null_string, NULL, NULL }
@@ -182,6 +188,12 @@ ngx_http_init_gate_create_main_conf(ngx_conf_t *cf)
            != NGX_OK
         || ngx_array_init(&gmcf->holds, cf->pool, 2,
                           sizeof(ngx_http_gate_mark_t *))
+           != NGX_OK
+        || ngx_array_init(&gmcf->servers, cf->pool, 2,
+                          sizeof(ngx_gate_servers_t *))
+           != NGX_OK
+        || ngx_array_init(&gmcf->passes, cf->pool, 2,
+                          sizeof(ngx_http_gate_upstream_passes_t))
            != NGX_OK)
     {
         return NULL;
@@ -233,6 +245,10 @@ ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                              NGX_HTTP_GATE_RETRY_AUTO);
     ngx_http_gate_page_merge(prev, conf);
 
+    if (ngx_http_gate_upstream_add_location(cf, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     ngx_http_init_gate_merge_status_list(cf, prev, conf);
 
     if (conf->format == NGX_CONF_UNSET_UINT) {
@@ -250,7 +266,7 @@ ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         ngx_http_gate_warn_beside(cf, conf);
     }
 
-    /* an unknown name is told of wherever it stands, in force or not */
+    /* an unknown name is an error even if it is overridden */
 
     if (ngx_http_init_gate_resolve(cf, prev->gate_list) != NGX_OK
         || ngx_http_init_gate_resolve(cf, conf->gate_list) != NGX_OK)
@@ -296,8 +312,8 @@ ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
 
 /*
- * Under "if" and "limit_except" a request keeps the content handler of the
- * location, or gets it from here, but has the configuration of the block.
+ * In "if" and "limit_except", a request keeps the content handler of the
+ * location, or gets it here, but has the configuration of the block.
  */
 
 static void
@@ -330,7 +346,7 @@ ngx_http_init_gate_merge_status_list(ngx_conf_t *cf,
 }
 
 
-/* "off" has no names */
+/* "off" has no gates */
 
 static ngx_int_t
 ngx_http_init_gate_resolve(ngx_conf_t *cf, ngx_http_gate_list_t *list)
@@ -363,6 +379,11 @@ ngx_http_init_gate_postconfiguration(ngx_conf_t *cf)
         return NGX_OK;
     }
 
+    if (ngx_http_gate_upstream_bind(cf, gmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_gate_upstream_warn(cf, gmcf);
 
     ngx_md5_final(digest, &gmcf->gates.md5);
 
@@ -380,9 +401,9 @@ ngx_http_init_gate_postconfiguration(ngx_conf_t *cf)
 
 
 /*
- * The handlers of a phase run from the last one to the first.  Ours is put
- * first, so that limit_conn has counted a request before it is held, in
- * whatever order the modules were built or loaded.
+ * The handlers of a phase run from the last to the first.  This one is
+ * inserted at the beginning, so that limit_conn counts a request before it is
+ * held, independently of the order of modules.
  */
 
 static ngx_int_t
@@ -426,12 +447,12 @@ ngx_http_init_gate_old_stats(void)
 
 
 /*
- * The reload is committed, and the shared memory of the old cycle is still
- * there to inherit from.
+ * The reload is committed, and the shared memory of the old cycle still
+ * exists and can be inherited from.
  *
- * With "master_process off", the one process goes on after a reload, without
- * starting anew, and so do connections of the old configuration: they need
- * the memory of their gates.
+ * With "master_process off", the single process continues after a reload, and
+ * so do connections of the old configuration: they need the memory of their
+ * gates.
  */
 
 static ngx_int_t
@@ -456,6 +477,7 @@ ngx_http_init_gate_init_module(ngx_cycle_t *cycle)
 
     if (gmcf) {
         ngx_gate_wake_init(cycle->log);
+        ngx_http_gate_warn_connections(cycle, gmcf);
     }
 
     if (zone == NULL || ngx_process != NGX_PROCESS_SINGLE) {
@@ -498,11 +520,13 @@ ngx_http_init_gate_commit(ngx_cycle_t *cycle, ngx_http_gate_main_conf_t *gmcf,
     gates = &gmcf->gates.gates;
 
     /*
-     * Kept here, where a process inherits it by fork(): by the time it starts,
-     * the next reload may have counted on.
+     * Stored here and inherited by fork(): when a process starts, the next
+     * reload may have incremented it.
      */
 
     gmcf->generation = ngx_gate_stats_commit(gmcf->stats, stats, gates);
+
+    ngx_http_gate_upstream_commit(gmcf, (ngx_cycle_t *) ngx_cycle, cycle->log);
 
     if (zone && zone->shm.addr == gmcf->zone->shm.addr) {
         return NGX_OK;
@@ -520,7 +544,7 @@ ngx_http_init_gate_init_process(ngx_cycle_t *cycle)
     ngx_gate_zone_t            *zone;
     ngx_http_gate_main_conf_t  *gmcf;
 
-    /* the cache manager and loader, too, have the number 0 */
+    /* the cache manager and loader have the number 0, too */
 
     if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
     {
@@ -586,7 +610,7 @@ ngx_http_init_gate_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
-    /* without a master, nobody waits until requests have ended */
+    /* without a master, the process does not wait for requests to end */
 
     if (ngx_process == NGX_PROCESS_SINGLE) {
         ngx_http_gate_hold_end_all(gmcf);

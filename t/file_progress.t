@@ -63,8 +63,9 @@ my $check = verdict($t, 'm', 'waiting missing');
 is($check->{observed}, undef, 'm, no progress: no "observed"');
 
 verdict($t, 'dir', 'waiting missing',
-    qr{^not there: .*/m; no progress, this is a directory: \Q$dir\E/d$});
-verdict($t, 'loop', 'waiting missing', qr/; no progress, .*\(40: Too many/);
+    qr{^not there: .*/m; progress is unknown, this is a directory: \Q$dir/d\E$});
+verdict($t, 'loop', 'waiting missing',
+    qr/; progress is unknown, .*\(40: Too many/);
 
 # some formats (t/unit/progress.c has all of them)
 

@@ -91,7 +91,7 @@ settles($t, 'long_name', 'waiting not_serving', qr/NOT_FOUND/);
 
 settles($t, $_, 'passed') for qw(secure sni unverified);
 settles($t, 'untrusted', 'error tls', qr/self.signed certificate/);
-settles($t, 'plain', 'error tls', qr/does not speak TLS/);
+settles($t, 'plain', 'error tls', qr/does not use TLS/);
 settles($t, 'encrypted', qr/^error (?:protocol|reset)$/);
 
 # the server as a whole, then one of its services

@@ -89,7 +89,7 @@ my %says = (
         qr/invalid message/],
     no_prefix => [body("\0\0"), 'error protocol', qr/invalid message/],
     too_large => [$hello . $head . data(1, "\0\0\0\xff\xff" . 'x' x 5000),
-        'error protocol', qr/too large a message/],
+        'error protocol', qr/message is too large/],
     wire_type => [body(message("\x0a\x01x")), 'error protocol',
         qr/HealthCheckResponse/],
     group => [body(message("\x13\x14")), 'error protocol'],
@@ -117,10 +117,10 @@ my %says = (
         qr/closing the connection/],
 
     http_1 => ["HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
-        'error protocol', qr/does not speak HTTP\/2/],
+        'error protocol', qr/does not use HTTP\/2/],
     garbage => ['garbage' x 100, 'error protocol', qr/HTTP\/2/],
     no_settings => ["$head$serving$trailers", 'error protocol',
-        qr/does not speak HTTP\/2/],
+        qr/does not use HTTP\/2/],
     other_stream => [$hello . headers(3, @grpc), 'error protocol',
         qr/invalid HTTP\/2/],
     push => [$hello . settings_ack() . frame(5, 4, 1, pack('N', 2) . fields(':method', 'GET',
@@ -138,10 +138,10 @@ my %says = (
     # 4,000 bytes that are put into the table, and 60,000 references to them
     bomb => [$hello . frame(1, 0, 1, "\x40\x01x" . "\x7f\xa1\x1e" . 'y' x 4000)
         . frame(9, 0, 1, "\xbe" x 16000) x 3, 'error protocol',
-        qr/too large headers/],
+        qr/headers are too large/],
     large_headers => [$hello . frame(1, 0, 1, fields('x' => 'y' x 16000))
         . frame(9, 0, 1, fields('x' => 'y' x 16000)) x 5, 'error protocol',
-        qr/too large headers|too much|HTTP\/2/],
+        qr/headers are too large|too large|HTTP\/2/],
 
     silent => ['', 'error timeout', qr/waiting for the response/],
     hello_only => [$hello, 'error timeout'],
@@ -190,7 +190,7 @@ my %does = (
     closes_later => [sub { $_[0]->send("$hello$head") }, 'error reset',
         qr/without a response/],
     closes_short => [sub { $_[0]->send('no') }, 'error protocol',
-        qr/does not speak HTTP\/2/],
+        qr/does not use HTTP\/2/],
     closes_after => [sub { $_[0]->send("$hello$head$serving$trailers") },
         'passed'],
     resets => [sub { $_[0]->reset }, 'error reset'],
@@ -275,7 +275,7 @@ settles($t, $_, @{$does{$_}}[1, 2]) for sort keys %does;
 
 settles($t, 'no_alpn', 'error protocol', qr/ALPN/);
 settles($t, 'other_alpn', 'error protocol', qr/ALPN/);
-settles($t, 'web_1', 'error protocol', qr/does not speak HTTP\/2/);
+settles($t, 'web_1', 'error protocol', qr/does not use HTTP\/2/);
 settles($t, 'no_socket', 'error refused');
 
 # through nginx, over TCP and a Unix socket

@@ -41,7 +41,7 @@ my %case = (
 
     # a truncated or invalid response
 
-    close => [sub { }, @reset, qr/without an answer/],
+    close => [sub { }, @reset, qr/without a response/],
     reset => [sub { $_[0]->reset }, @reset, qr/reset/],
     half_header => [sub { $_[0]->send("${ok}X: y\r\n") }, @reset,
         qr/in the middle/],

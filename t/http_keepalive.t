@@ -205,7 +205,7 @@ for my $name (qw(closes resets crosses)) {
 
 my $got = $now->{refuses};
 is("$got->{verdict} $got->{reason}", 'error reset', 'refuses: error reset');
-like($got->{message}, qr/without an answer/, 'refuses: message');
+like($got->{message}, qr/without a response/, 'refuses: message');
 is($got->{recent}[0][0], 'passed', 'refuses, first probe: passed');
 
 my $connections = $fake{refuses}->connections;

@@ -27,7 +27,7 @@ my @checks = (
     'http http://localhost:%%PORT_1%%/',
     'http http://127.0.0.1:%%PORT_3%%/bad',
     'http http://127.0.0.1:%%PORT_3%%/body match=x',
-    'http http://127.0.0.1:%%PORT_3%%/gone',    # closed without an answer
+    'http http://127.0.0.1:%%PORT_3%%/gone',    # closed without a response
     'http https://localhost:%%PORT_2%%/bad verify=off',
     'http https://localhost:%%PORT_2%%/gone verify=off',
     'http http://127.0.0.1:%%PORT_2%%/',        # TLS

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# The waiting page in every state, in light, dark and forced colours, on a
+# The waiting page in every state, in light, dark and forced colors, on a
 # phone; in German, Chinese and Arabic; with a list of checks, a logo and a
 # color.
 

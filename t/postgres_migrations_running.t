@@ -65,7 +65,7 @@ my $dbh = DBI->connect($pg->dsn(dbname => 'test'), '', '',
 
 # golang-migrate: its lock, as its versions make it of names
 
-is_check($t, 'migrate', 'failed', 'dirty', qr/^migration 42 broke off/);
+is_check($t, 'migrate', 'failed', 'dirty', qr/^migration 42 did not finish/);
 
 for my $names ("public\0schema_migrations\0test", "public\0test", 'test') {
     my $id = (Compress::Zlib::crc32($names) * 1486364155) & 0xffffffff;
@@ -80,7 +80,7 @@ for my $names ("public\0schema_migrations\0test", "public\0test", 'test') {
 $dbh->do('SELECT pg_advisory_lock(42)');
 $dbh->do('UPDATE schema_migrations SET dirty = false');
 is_check($t, 'migrate', 'passed');
-is_check($t, 'next', 'waiting', 'behind', qr/^at 42, wants 43$/);
+is_check($t, 'next', 'waiting', 'behind', qr/^at 42, expected 43$/);
 
 my $id = (Compress::Zlib::crc32("public\0schema_migrations\0test")
     * 1486364155) & 0xffffffff;
@@ -105,7 +105,8 @@ is_check($t, 'goose', 'waiting', 'behind');
 # Prisma: a row without an end, and its lock; between two migrations, the lock
 
 $dbh->do('SELECT pg_advisory_unlock_all()');
-is_check($t, 'prisma', 'failed', 'dirty', qr/^migration 2_prices broke off/);
+is_check($t, 'prisma', 'failed', 'dirty',
+    qr/^migration 2_prices did not finish/);
 $dbh->do('SELECT pg_advisory_lock(72707369)');
 is_check($t, 'prisma', 'running', 'in_progress',
     qr/^migration 2_prices is running/);
@@ -121,7 +122,7 @@ is_check($t, 'prisma_next', 'waiting', 'other_revision');
 # Atlas: the number of its lock is FNV-1 of "atlas_migrate_execute", and that
 # of another name is not known
 
-is_check($t, 'atlas', 'failed', 'dirty', qr/^migration 2 broke off/);
+is_check($t, 'atlas', 'failed', 'dirty', qr/^migration 2 did not finish/);
 $dbh->do('SELECT pg_advisory_lock(2686470616)');
 is_check($t, 'atlas', 'running', 'in_progress', qr/^migration 2 is running/);
 $dbh->do('SELECT pg_advisory_unlock(2686470616)');
@@ -144,7 +145,7 @@ $dbh->do('LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE');
 $dbh->do("INSERT INTO alembic_version VALUES ('ae10')");
 is_check($t, 'alembic', 'running', 'locked');
 $dbh->commit;
-is_check($t, 'alembic', 'passed', undef, qr/^at ae10, wants ae10$/);
+is_check($t, 'alembic', 'passed', undef, qr/^at ae10, expected ae10$/);
 
 
 # a tool whose tables come one by one

@@ -95,7 +95,7 @@ is($t->check($_)->{recent}[-1][0], 'passed', "$_: by its first probe")
     for qw(complete old);
 
 is_check($t, $_, 'running', 'in_progress',
-    qr/^at .*, changed \d+ms ago, wants no change for 3600000ms$/)
+    qr/^at .*, changed \d+ms ago, must be unchanged for 3600000ms$/)
     for qw(young utc local);
 
 # step by step

@@ -190,7 +190,7 @@ unbroken('fickle', 'reset while waiting: no other verdicts');
 verdict($t, 'frozen', 'passed');
 $frozen->freeze;
 verdict($t, 'frozen', 'error timeout',
-    qr/^no answer within 300ms while waiting for a reply of Redis$/);
+    qr/^no response within 300ms while waiting for a reply of Redis$/);
 verdict($t, 'stiff', 'error timeout');
 $frozen->thaw;
 verdict($t, 'frozen', 'passed');

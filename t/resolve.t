@@ -58,7 +58,7 @@ my $limit = patience(1);
 # where that is longer than a name server is waited for
 
 my @quiet = $limit > 1
-    ? ('error dns', qr/no answer from the name server$/)
+    ? ('error dns', qr/no response from the name server$/)
     : ('error timeout', qr/while resolving$/);
 
 my $t = InitGate->new(quit => 2, workers => 1);

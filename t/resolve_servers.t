@@ -163,7 +163,7 @@ settles($t, 'deep', 'passed');
 etc('resolv.conf', "nameserver 127.0.0.5\n");
 load(['found.example'], '', 'timeout ' . patience(3) . 's;');
 settles($t, 'found.example', 'error dns',
-    qr/^cannot resolve "found\.example": no answer from the name server$/);
+    qr/^cannot resolve "found\.example": no response from the name server$/);
 
 # gone, and back
 

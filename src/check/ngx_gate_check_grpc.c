@@ -1,7 +1,7 @@
 
 /*
  * The grpc check: one call of grpc.health.v1.Health/Check.  The connection is
- * kept for the next probe where this one has passed.
+ * kept for the next probe if this one has passed.
  */
 
 
@@ -15,11 +15,11 @@
 #include <ngx_gate_peer.h>
 
 
-/* a connection keeps to the server that it was made to, others may follow */
+/* maximum age: other servers may have the same name or address meanwhile */
 
 #define NGX_GATE_CHECK_GRPC_KEEP   30000
 
-/* HealthCheckRequest: the key of "service", then its length */
+/* HealthCheckRequest: the key of "service"; its length follows */
 
 #define NGX_GATE_CHECK_GRPC_FIELD  0x0a
 #define NGX_GATE_CHECK_GRPC_HEAD   (NGX_GATE_GRPC_PREFIX + 1 + 5)
@@ -39,7 +39,8 @@ typedef struct {
     ngx_event_t               expiry;       /* of the kept connection */
     ngx_msec_t                connected;
     ngx_uint_t                running;
-    ngx_uint_t                reused;       /* the connection, by this run */
+    ngx_uint_t                reused;       /* this run uses a kept
+                                               connection */
 } ngx_gate_check_grpc_state_t;
 
 
@@ -91,7 +92,8 @@ ngx_gate_check_type_t  ngx_gate_check_grpc = {
     sizeof(ngx_gate_check_grpc_state_t),
     ngx_gate_check_grpc_parse,
     ngx_gate_check_grpc_start,
-    ngx_gate_check_grpc_cancel
+    ngx_gate_check_grpc_cancel,
+    1
 };
 
 
@@ -196,7 +198,7 @@ ngx_gate_check_grpc_start(ngx_gate_probe_t *probe)
         return;
     }
 
-    peer->endpoint = &conf->target.endpoint;
+    peer->endpoint = ngx_gate_endpoint_of(probe, &conf->target.endpoint);
     peer->resolver = probe->resolver;
     peer->log = probe->log;
     peer->data = state;
@@ -360,7 +362,7 @@ ngx_gate_check_grpc_unanswered(ngx_gate_check_grpc_state_t *state,
 }
 
 
-/* a PING has been answered, or the server wants to be left */
+/* a PING was acknowledged, or the server sent GOAWAY */
 
 static void
 ngx_gate_check_grpc_idle(ngx_gate_check_grpc_state_t *state, ngx_int_t rc)
@@ -383,7 +385,7 @@ ngx_gate_check_grpc_evaluate(ngx_gate_check_grpc_state_t *state)
 
     state->running = 0;
 
-    if (result.verdict == NGX_GATE_PASSED) {
+    if (result.verdict == NGX_GATE_PASSED && state->probe->endpoint == NULL) {
         ngx_gate_check_grpc_keep(state);
 
     } else {

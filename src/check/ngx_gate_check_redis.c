@@ -104,7 +104,8 @@ ngx_gate_check_type_t  ngx_gate_check_redis = {
     sizeof(ngx_gate_check_redis_state_t),
     ngx_gate_check_redis_conf_parse,
     ngx_gate_check_redis_start,
-    ngx_gate_check_redis_cancel
+    ngx_gate_check_redis_cancel,
+    1
 };
 
 

@@ -6,6 +6,7 @@
 
 #include <ngx_gate_check_redis.h>
 #include <ngx_gate_match.h>
+#include <ngx_gate_number.h>
 
 
 /* each byte may need an escape */
@@ -41,8 +42,6 @@ static ngx_int_t ngx_gate_check_redis_verdict_value(
     ngx_gate_check_redis_state_t *state, ngx_str_t *text);
 static ngx_int_t ngx_gate_check_redis_verdict_number(
     ngx_gate_check_redis_state_t *state, ngx_str_t *text);
-static ngx_int_t ngx_gate_check_redis_verdict_parse_number(ngx_str_t *text,
-    int64_t *number);
 static ngx_int_t ngx_gate_check_redis_verdict_passed(
     ngx_gate_check_redis_state_t *state);
 static ngx_int_t ngx_gate_check_redis_verdict_missing(
@@ -412,9 +411,7 @@ ngx_gate_check_redis_verdict_number(ngx_gate_check_redis_state_t *state,
     conf = state->probe->check->conf;
     result = &state->probe->result;
 
-    if (ngx_gate_check_redis_verdict_parse_number(text, &result->observed)
-        != NGX_OK)
-    {
+    if (ngx_gate_number_parse(text, &result->observed) != NGX_OK) {
         shown = ngx_gate_check_redis_verdict_show(buf, text);
 
         return ngx_gate_check_redis_verdict_end(state, NGX_GATE_WAITING,
@@ -435,58 +432,6 @@ ngx_gate_check_redis_verdict_number(ngx_gate_check_redis_state_t *state,
                                             NGX_GATE_TOO_FEW,
                                             "is %V, not yet %L", &shown,
                                             conf->min);
-}
-
-
-/*
- * The integer part of a decimal number, with or without an exponent, as Redis
- * accepts it.  Blanks around it, such as a newline from a shell, are removed
- * from "text".  A negative number counts as zero.
- */
-
-static ngx_int_t
-ngx_gate_check_redis_verdict_parse_number(ngx_str_t *text, int64_t *number)
-{
-    char         *end;
-    u_char       *p, *last;
-    long double   n;
-
-    p = text->data;
-    last = p + text->len;
-
-    while (p < last && *p <= ' ') {
-        p++;
-    }
-
-    while (last > p && last[-1] <= ' ') {
-        last--;
-    }
-
-    if (p == last) {
-        return NGX_ERROR;
-    }
-
-    text->data = p;
-    text->len = last - p;
-
-    /* strtold() would accept "inf" and "0x10", too */
-
-    for ( /* void */ ; p < last; p++) {
-        if (!(*p >= '0' && *p <= '9') && ngx_strchr("+-.eE", *p) == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
-    n = strtold((char *) text->data, &end);
-
-    if (end != (char *) last) {
-        return NGX_ERROR;
-    }
-
-    *number = (n < 0) ? 0
-              : (n >= (long double) INT64_MAX) ? INT64_MAX : (int64_t) n;
-
-    return NGX_OK;
 }
 
 

@@ -1,8 +1,8 @@
 
 /*
- * The trigger of a gate: one request that asks the backend to begin, sent
- * again until it is answered with success.  A gate that opens by its first
- * verdicts has nothing to be begun.
+ * The trigger of a gate: one request that starts the initialization in the
+ * backend, repeated until a response reports success.  A gate that opens with
+ * its first verdicts sends no trigger.
  */
 
 
@@ -16,6 +16,7 @@
 #define NGX_GATE_TRIGGER_POLL_OPEN  1000
 
 
+static ngx_uint_t ngx_gate_trigger_is_requested(ngx_gate_runner_t *runner);
 static void ngx_gate_trigger_log(ngx_gate_run_t *run);
 
 
@@ -31,7 +32,7 @@ ngx_gate_trigger_start(ngx_gate_runner_t *runner)
 }
 
 
-/* 0: now; otherwise when to look again */
+/* 0: send now; otherwise the time until the next test */
 
 ngx_msec_t
 ngx_gate_trigger_delay(ngx_gate_run_t *run)
@@ -44,7 +45,7 @@ ngx_gate_trigger_delay(ngx_gate_run_t *run)
     record = &run->runner->record;
     prober = run->runner->prober;
 
-    /* a gate that only its deadline has opened still waits for it */
+    /* a gate opened by its deadline still needs the trigger */
 
     if (record->latch.state == NGX_GATE_STATE_READY
         || record->latch.state == NGX_GATE_STATE_DEGRADED)
@@ -58,7 +59,9 @@ ngx_gate_trigger_delay(ngx_gate_run_t *run)
         return NGX_GATE_TRIGGER_POLL;
     }
 
-    if (gate->trigger_on_request && !gate->shared->requested) {
+    if (gate->trigger_on_request
+        && !ngx_gate_trigger_is_requested(run->runner))
+    {
         return NGX_GATE_TRIGGER_POLL;
     }
 
@@ -87,6 +90,31 @@ ngx_gate_trigger_delay(ngx_gate_run_t *run)
     }
 
     return 0;
+}
+
+
+/* requests that pass an overdue gate are counted but do not set the flag */
+
+static ngx_uint_t
+ngx_gate_trigger_is_requested(ngx_gate_runner_t *runner)
+{
+    ngx_gate_t           *gate;
+    ngx_gate_counters_t   sum;
+
+    gate = runner->gate;
+
+    if (gate->shared->requested) {
+        return 1;
+    }
+
+    ngx_gate_stats_sum(runner->prober->stats, gate, &sum);
+
+    if (!ngx_gate_state_is_open(gate, runner->record.latch.state)) {
+        runner->passed = sum.passed;
+        return 0;
+    }
+
+    return sum.passed != runner->passed;
 }
 
 

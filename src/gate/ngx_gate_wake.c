@@ -83,7 +83,7 @@ ngx_gate_wake_listen(ngx_event_handler_pt handler, void *data, ngx_log_t *log)
 }
 
 
-/* before ngx_close_connection(), which does so only for its own descriptors */
+/* call before ngx_close_connection(), which skips foreign descriptors */
 
 void
 ngx_gate_wake_stop(ngx_connection_t *c)

@@ -2,7 +2,7 @@
 /*
  * Wakes the workers in which requests are held, by one eventfd of the master
  * that all processes inherit.  It is written to after a publication and never
- * read: with an edge-triggered event every process wakes at each write.
+ * read: with an edge-triggered event, each write wakes every process.
  */
 
 

@@ -41,7 +41,7 @@ ngx_conf_enum_t  ngx_http_gate_conf_formats[] = {
 };
 
 
-/* so that the message is not "unknown directive" */
+/* a better message than "unknown directive" */
 
 char *
 ngx_http_gate_conf_check(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -195,7 +195,7 @@ ngx_http_gate_conf_add_mark(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *glcf)
 }
 
 
-/* as ngx_conf_set_enum_slot(), but says what is allowed */
+/* as ngx_conf_set_enum_slot(), but logs the allowed values */
 
 char *
 ngx_http_gate_conf_init_response(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -280,7 +280,7 @@ ngx_http_gate_conf_init_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_core_loc_conf_t  *clcf;
 
     if (glcf->status_list) {
-        return "is duplicate, or beside \"init_ready\"";
+        return "is duplicate, or conflicts with \"init_ready\"";
     }
 
     glcf->status_list = ngx_http_gate_conf_create_list(cf);
@@ -325,7 +325,7 @@ ngx_http_gate_conf_init_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* NGX_DECLINED: there is no such parameter, or it has been given before */
+/* NGX_DECLINED: unknown parameter, or already given */
 
 static ngx_int_t
 ngx_http_gate_conf_status_param(ngx_http_gate_loc_conf_t *glcf, ngx_str_t *word)
@@ -378,7 +378,7 @@ ngx_http_gate_conf_init_ready(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_core_loc_conf_t  *clcf;
 
     if (glcf->status_list) {
-        return "is duplicate, or beside \"init_status\"";
+        return "is duplicate, or conflicts with \"init_status\"";
     }
 
     glcf->status_list = ngx_http_gate_conf_create_list(cf);
@@ -459,7 +459,7 @@ ngx_http_gate_conf_add_name(ngx_http_gate_list_t *list, ngx_str_t *name)
 }
 
 
-/* names to gates, which may be defined further down; no name means all */
+/* resolves names of gates, which may be defined later; no name means all */
 
 ngx_int_t
 ngx_http_gate_conf_resolve_list(ngx_conf_t *cf, ngx_http_gate_list_t *list)

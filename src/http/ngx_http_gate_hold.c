@@ -1,21 +1,21 @@
 
 /*
  * Held requests.  Each is in a queue until ngx_http_gate_hold_dequeue(), and
- * has a timer, which keeps the worker from exiting as any active request does.
- * A change of a gate is noticed by an eventfd, see ngx_gate_wake.h, or without
- * it by reading one word of shared memory every few milliseconds.
+ * has a timer, which delays the exit of the worker as for any active request.
+ * A change of a gate is noticed by an eventfd, see ngx_gate_wake.h, or
+ * without it by polling one word of shared memory.
  */
 
 
-#include <ngx_http_gate.h>
+#include <ngx_http_gate_upstream.h>
 
 
-/* without eventfd; with it, for a prober that has died */
+/* polling time without eventfd; with it, in case a prober has died */
 
 #define NGX_HTTP_GATE_HOLD_POLL   10
 #define NGX_HTTP_GATE_HOLD_WATCH  100
 
-/* requests resumed in one iteration of the event loop */
+/* limit of requests resumed in one iteration of the event loop */
 
 #define NGX_HTTP_GATE_HOLD_BATCH  128
 
@@ -48,10 +48,17 @@ ngx_http_gate_hold_init(ngx_http_gate_main_conf_t *gmcf, ngx_log_t *log)
     ngx_queue_init(&gmcf->decided_queue);
     ngx_gate_event_init(&gmcf->poll_event, ngx_http_gate_hold_poll_handler,
                         log);
+
+    /* requests that are not held, too, may need a change of the servers */
+
+    if (gmcf->servers.nelts) {
+        gmcf->wake = ngx_gate_wake_listen(ngx_http_gate_hold_wake_handler,
+                                          gmcf, log);
+    }
 }
 
 
-/* all held requests are resumed or refused now */
+/* resumes or refuses all held requests */
 
 void
 ngx_http_gate_hold_end_all(ngx_http_gate_main_conf_t *gmcf)
@@ -72,9 +79,9 @@ ngx_http_gate_hold_end_all(ngx_http_gate_main_conf_t *gmcf)
 
 
 /*
- * How long the request may still wait: while the gate is starting, for the
- * first verdicts; otherwise for as long as init_hold says; at most for as long
- * as the client prefers.
+ * The time that the request may still wait: while the gate is starting, the
+ * time for the first verdicts; otherwise the time of init_hold; at most the
+ * time that the client prefers.
  */
 
 ngx_msec_int_t
@@ -115,7 +122,7 @@ ngx_http_gate_hold_time_left(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
 }
 
 
-/* NGX_DECLINED: there are too many already */
+/* NGX_DECLINED: too many requests are held */
 
 ngx_int_t
 ngx_http_gate_hold_request(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
@@ -149,7 +156,7 @@ ngx_http_gate_hold_request(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
 
     if (r->connection->read->ready) {
 
-        /* the client may have left, and no other event would come */
+        /* the client may have closed the connection; there is no other event */
 
         ngx_post_event(r->connection->read, &ngx_posted_events);
 
@@ -198,7 +205,7 @@ ngx_http_gate_hold_enqueue(ngx_http_gate_main_conf_t *gmcf,
 
     if (!gmcf->poll_event.timer_set && !gmcf->poll_event.posted) {
 
-        /* no request was held: the last change may be a fresh one */
+        /* no request was held until now: the last change may be unseen */
 
         gmcf->seen_changes = ((ngx_gate_zone_t *) gmcf->zone->data)->changes
                              - 1;
@@ -229,7 +236,7 @@ ngx_http_gate_hold_is_allowed(ngx_http_gate_main_conf_t *gmcf,
         return 0;
     }
 
-    /* probes need connections, too */
+    /* leaves connections for probes */
 
     if (ngx_cycle->free_connection_n < ngx_cycle->connection_n / 8) {
         return 0;
@@ -245,7 +252,7 @@ ngx_http_gate_hold_is_allowed(ngx_http_gate_main_conf_t *gmcf,
 }
 
 
-/* every held request ends here: the caller decides about it */
+/* every hold ends here; the caller resumes or refuses the request */
 
 static void
 ngx_http_gate_hold_dequeue(ngx_http_gate_ctx_t *ctx)
@@ -282,12 +289,12 @@ ngx_http_gate_hold_timeout_handler(ngx_event_t *ev)
 
 
 /*
- * After a change, those for whom it decides move to a list of their own,
- * which is worked off in batches: resuming one may end others, too.
+ * After a change, requests that are decided move to a separate list, which is
+ * processed in batches: resuming one request may end others.
  *
- * The gates of an old configuration are abandoned when the worker that probed
- * them has died, or was gone before it could know that somebody waits.  Then
- * waiting is of no use.
+ * The gates of an old configuration are abandoned if the worker that probed
+ * them has died, or has exited before it could notice that requests wait.
+ * Such requests are not held any longer.
  */
 
 static void
@@ -299,6 +306,8 @@ ngx_http_gate_hold_poll_handler(ngx_event_t *ev)
     ngx_http_gate_main_conf_t  *gmcf;
 
     gmcf = ngx_queue_data(ev, ngx_http_gate_main_conf_t, poll_event);
+
+    ngx_http_gate_upstream_follow(gmcf);
 
     zone = gmcf->zone->data;
 
@@ -333,7 +342,7 @@ ngx_http_gate_hold_wake_handler(ngx_event_t *ev)
     c = ev->data;
     gmcf = c->data;
 
-    /* by worker_shutdown_timeout */
+    /* closed by worker_shutdown_timeout */
 
     if (c->close || c->error) {
         ngx_http_gate_hold_stop(gmcf);
@@ -400,7 +409,7 @@ ngx_http_gate_hold_select_decided(ngx_http_gate_main_conf_t *gmcf,
 }
 
 
-/* one that is not has mostly waited for the first verdicts so far */
+/* a request that is not decided has waited for the first verdicts so far */
 
 static ngx_uint_t
 ngx_http_gate_hold_is_decided(ngx_http_gate_ctx_t *ctx)
@@ -458,7 +467,9 @@ ngx_http_gate_hold_end_request(ngx_http_gate_ctx_t *ctx)
 }
 
 
-/* the client of a held request has gone; runs before it is logged */
+/*
+ * the client of a held request has closed the connection; runs before logging
+ */
 
 static void
 ngx_http_gate_hold_cleanup(void *data)

@@ -1,6 +1,6 @@
 
 /*
- * What is asked of init_status and init_ready, and how they answer.
+ * The arguments and the responses of init_status and init_ready.
  */
 
 
@@ -149,7 +149,7 @@ ngx_http_gate_query_compare(const void *one, const void *two)
 }
 
 
-/* by NAME, or by GATE/NAME */
+/* NAME or GATE/NAME */
 
 ngx_uint_t
 ngx_http_gate_query_is_excluded(ngx_http_gate_query_t *query, ngx_gate_t *gate,
@@ -267,6 +267,7 @@ ngx_http_gate_query_read_gate(ngx_http_request_t *r, ngx_gate_t *gate,
 {
     ngx_uint_t                  i;
     ngx_gate_zone_t            *zone;
+    ngx_gate_servers_t         *servers;
     ngx_http_gate_main_conf_t  *gmcf;
 
     gmcf = ngx_http_get_module_main_conf(r, ngx_http_init_gate_module);
@@ -279,8 +280,11 @@ ngx_http_gate_query_read_gate(ngx_http_request_t *r, ngx_gate_t *gate,
     details->history = ngx_palloc(r->pool, NGX_GATE_HISTORY
                                            * sizeof(ngx_gate_zone_event_t));
 
+    details->nservers = ngx_pcalloc(r->pool, gate->checks.nelts
+                                             * sizeof(ngx_uint_t));
+
     if (report->record == NULL || report->checks == NULL
-        || details->history == NULL)
+        || details->history == NULL || details->nservers == NULL)
     {
         return NGX_ERROR;
     }
@@ -289,8 +293,14 @@ ngx_http_gate_query_read_gate(ngx_http_request_t *r, ngx_gate_t *gate,
 
     for (i = 0; i < gate->checks.nelts; i++) {
         ngx_gate_zone_read_check(
-                 &gate->shared->checks[ngx_gate_check_at(gate, i)->index],
-                 &report->checks[i]);
+             &gate->shared->checks[ngx_gate_check_at(gate, i)->index].slots,
+             &report->checks[i]);
+
+        servers = ngx_gate_check_at(gate, i)->servers;
+
+        if (servers) {
+            details->nservers[i] = servers->zone->nused;
+        }
     }
 
     ngx_gate_stats_sum(gmcf->stats->data, gate, &details->counters);
@@ -304,7 +314,7 @@ ngx_http_gate_query_read_gate(ngx_http_request_t *r, ngx_gate_t *gate,
 }
 
 
-/* the same gate, as if it had but this check */
+/* a copy of the gate with this check only */
 
 static ngx_gate_t *
 ngx_http_gate_query_narrow(ngx_http_request_t *r, ngx_gate_t *gate,
@@ -339,7 +349,8 @@ ngx_http_gate_query_json(ngx_http_request_t *r, ngx_http_gate_query_t *query,
     for (i = 0; i < query->n; i++) {
         gate = query->reports[i].gate;
 
-        size += 1 + (details ? ngx_gate_json_details_size(gate)
+        size += 1 + (details ? ngx_gate_json_details_size(gate,
+                                                          &query->details[i])
                              : ngx_gate_json_size(gate));
     }
 

@@ -1,6 +1,6 @@
 
 /*
- * init_ready: what probes ask.
+ * init_ready: a readiness endpoint for probes.
  */
 
 
@@ -76,7 +76,7 @@ ngx_http_gate_ready_handler(ngx_http_request_t *r)
 }
 
 
-/* the path alone names one check: its last part below that of the location */
+/* a check by the path: the last part after the path of the location */
 
 static void
 ngx_http_gate_ready_subpath(ngx_http_request_t *r,
@@ -134,8 +134,10 @@ ngx_http_gate_ready_all(ngx_http_gate_query_t *query)
 }
 
 
-/* of one check: whether it has passed; of a gate: whether it is open, or
-   would be without what is excluded */
+/*
+ * for a check: whether it has passed; for a gate: whether it is open, or
+ * would be without the excluded checks
+ */
 
 static ngx_uint_t
 ngx_http_gate_ready_gate(ngx_http_gate_query_t *query,

@@ -1,11 +1,13 @@
 
 /*
- * Configurations of gates that are valid, but probably not meant.
+ * Warnings about configurations of gates that are valid, but probably
+ * mistakes.
  */
 
 
 #include <ngx_http_gate.h>
 #include <ngx_gate_check_http.h>
+#include <ngx_gate_budget.h>
 
 
 static void ngx_http_gate_warn_unused(ngx_conf_t *cf,
@@ -41,7 +43,7 @@ ngx_http_gate_warn(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf)
 }
 
 
-/* a status of all gates holds nothing back */
+/* a status of all gates does not use a gate */
 
 static void
 ngx_http_gate_warn_unused(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf,
@@ -67,8 +69,8 @@ ngx_http_gate_warn_unused(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf,
     }
 
     ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                  "no location has \"init_gate %V\" or \"init_ready %V\", so "
-                  "that init_checks \"%V\" holds nothing back in %V:%ui",
+                  "init_checks \"%V\" has no effect, since no location has "
+                  "\"init_gate %V\" or \"init_ready %V\" in %V:%ui",
                   &gate->name, &gate->name, &gate->name, &gate->file,
                   gate->line);
 }
@@ -111,7 +113,7 @@ ngx_http_gate_warn_upstream(ngx_conf_t *cf, ngx_gate_check_t *check)
 
     for (i = 0; i < umcf->upstreams.nelts; i++) {
 
-        /* not what proxy_pass names without an "upstream" block */
+        /* skips the implicit upstreams of proxy_pass */
 
         if (!(uscf[i]->flags & NGX_HTTP_UPSTREAM_CREATE)
             || !ngx_gate_str_eq(&uscf[i]->host, host))
@@ -140,4 +142,38 @@ ngx_http_gate_warn_beside(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *glcf)
                   "\"init_gate\" has no effect beside \"%s\" in %V:%ui",
                   glcf->status_list->shows ? "init_status" : "init_ready",
                   &glcf->gate_list->file, glcf->gate_list->line);
+}
+
+
+/* worker_connections is known only after the whole configuration */
+
+void
+ngx_http_gate_warn_connections(ngx_cycle_t *cycle,
+    ngx_http_gate_main_conf_t *gmcf)
+{
+    ngx_uint_t         i, n, probes, limit;
+    ngx_gate_t        *gate;
+    ngx_gate_check_t  *check;
+
+    probes = 0;
+    gate = gmcf->gates.gates.elts;
+
+    for (i = 0; i < gmcf->gates.gates.nelts; i++) {
+        for (n = 0; n < gate[i].checks.nelts; n++) {
+            check = ngx_gate_check_at(&gate[i], n);
+
+            probes += check->servers ? check->servers->configured
+                                     : check->type->connects;
+        }
+    }
+
+    limit = ngx_gate_budget_limit(cycle->connection_n);
+
+    if (probes > limit) {
+        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                      "%ui probes open connections, but at most %ui of %ui "
+                      "worker_connections are used for probes at the same "
+                      "time: the other probes wait", probes, limit,
+                      cycle->connection_n);
+    }
 }

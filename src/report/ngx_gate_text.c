@@ -1,6 +1,6 @@
 
 /*
- * Text in the shape of Kubernetes' /readyz?verbose.
+ * Text in the format of /readyz?verbose of Kubernetes.
  */
 
 
