@@ -45,6 +45,8 @@ my %trigger = map { $_ => InitGate::Fake->new(sub {
         . length($said) . "\r\n\r\n$said");
 }) } qw(body token);
 
+$trigger{kept} = InitGate::Fake->http(200, keepalive => 1);
+
 $t->write('body.json', "{\"a\": \"b\"}\n");
 $t->write('empty', '');
 $t->write('large', 'x' x 65536);
@@ -152,6 +154,11 @@ $checks
         backoff 100ms;
     }
 
+    init_checks kept {
+        check file /no/such/file;
+        trigger http://127.0.0.1:@{[$trigger{kept}->port]}/begin;
+    }
+
     server {
         listen 127.0.0.1:%%PORT_8080%%;
         location = /init { init_status details=on; }
@@ -205,6 +212,11 @@ ok($t->wait_for(sub {
     'trigger, no errors in the body: succeeded');
 like($trigger{body}->received, qr/\r\n\r\n\{"a": "b"\}\n/,
     'trigger, body: sent');
+
+$t->wait_for(sub { $t->gate('kept')->{trigger}{state} eq 'succeeded' },
+    'the trigger without a body');
+ok($t->wait_for(sub { $trigger{kept}->established == 0 }, 'no connection'),
+    'trigger, succeeded: connection closed');
 
 # invalid configurations
 

@@ -65,6 +65,8 @@ $t->conf(http => <<"CONF");
                                                          interval=1h;
         check redis redis://127.0.0.1:@{[$slow->port]}   name=slow     key=k
                                                          interval=1h;
+        check redis redis://127.0.0.1:@{[$old->port]}    name=tracked  key=t
+                                                         interval=1h;
         interval 100ms;
         backoff 100ms;
         timeout 1h;
@@ -101,13 +103,18 @@ verdict($t, $_, 'waiting missing') for qw(address name);
 settles($t, 'idle', 'passed');
 $t->wait_for(sub { $slow->connections }, 'the slow server to be asked');
 
+$t->wait_for(sub { $old->client->info('stats')->{tracking_total_items} == 2 },
+    'the keys to be tracked');
+
 my $connections = $proxy->connections;
 
 later(10);
 probed($t, 'address') for 1 .. 5;
 cmp_ok($proxy->connections, '<=', $connections + 1, 'after 10 s: kept');
 
-# moved, while the old servers still reply
+my $attempts = $t->check('tracked')->{attempts};
+
+# moved, while the old servers still answer
 
 $proxy->set(':1');
 $dns->set('127.0.0.2');
@@ -120,6 +127,13 @@ settles($t, 'name', 'passed');
 $t->wait_for(sub { -e $t->path('closed') },
     'the idle connection to be closed');
 is($t->check('idle')->{attempts}, 1, 'idle: one probe');
+
+# reports of changes continue over new connections
+
+$t->wait_for(sub { $t->check('tracked')->{attempts} >= $attempts + 2 },
+    'a probe by each of the new connections');
+$old->client->set(t => 1);
+settles($t, 'tracked', 'passed');
 
 # a connection in use is closed after the reply
 
