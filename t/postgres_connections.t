@@ -141,7 +141,7 @@ is_check($t, 'third_hangs', 'passed');
 for my $name (qw(second third_hangs)) {
     my @recent = @{$t->check($name)->{recent}};
     is_deeply([grep { $_->[0] ne 'passed' } @recent], [],
-        "$name: not once without an answer");
+        "$name: no probe without a reply");
     cmp_ok($recent[0][1], '>', 300, "$name: though it waited in the queue");
 }
 
