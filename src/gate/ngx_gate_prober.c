@@ -10,6 +10,7 @@
 #include <ngx_gate_state.h>
 #include <ngx_gate_record.h>
 #include <ngx_gate_prober.h>
+#include <ngx_gate_notices.h>
 
 
 #define NGX_GATE_PROBER_RETRY_WRITING  10
@@ -118,6 +119,12 @@ ngx_gate_prober_init_runners(ngx_gate_prober_t *prober)
     }
 
     prober->nrunners = prober->gates->nelts;
+
+    if (ngx_gate_notices_init(prober) != NGX_OK) {
+        prober->nrunners = 0;
+        prober->runners = NULL;
+        return NGX_ERROR;
+    }
 
     ngx_gate_prober_watch_exit(prober);
 
@@ -258,6 +265,8 @@ ngx_gate_prober_activate(ngx_gate_prober_t *prober)
     ngx_gate_zone_fence(&prober->writer);
     ngx_gate_writer_touch(&prober->writer, 0);
 
+    ngx_gate_notices_start(prober);
+
     for (i = 0; i < prober->nrunners; i++) {
         ngx_gate_runner_start(&prober->runners[i]);
     }
@@ -348,6 +357,10 @@ ngx_gate_prober_deactivate(ngx_gate_prober_t *prober)
 {
     ngx_uint_t  i;
 
+    if (prober->active) {
+        ngx_gate_notices_stop(prober);
+    }
+
     prober->active = 0;
 
     for (i = 0; i < prober->nrunners; i++) {
@@ -378,6 +391,8 @@ ngx_gate_prober_publish_handler(ngx_event_t *ev)
     for (i = 0; i < prober->nrunners; i++) {
         ngx_gate_runner_publish(&prober->runners[i]);
     }
+
+    ngx_gate_notices_acknowledge(prober);
 }
 
 

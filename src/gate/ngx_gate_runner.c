@@ -293,6 +293,9 @@ ngx_gate_runner_check_done(ngx_gate_run_t *run)
 
     if (changed) {
         ngx_gate_runner_set_dirty(runner);
+
+    } else if (run->received) {
+        ngx_post_event(&runner->prober->publish_event, &ngx_posted_events);
     }
 
     if (record->status.up && !counted) {
@@ -308,17 +311,19 @@ ngx_gate_runner_add_result(ngx_gate_run_t *run)
 {
     ngx_uint_t                changed, rise, fall;
     ngx_gate_t               *gate;
+    ngx_gate_check_t         *check;
     ngx_gate_result_t        *result;
     ngx_gate_check_record_t  *record;
 
     gate = run->runner->gate;
+    check = run->probe.check;
     record = run->record;
     result = &run->probe.result;
 
-    /* of several servers each has its own */
+    /* each of several servers has its own; each notice counts */
 
-    rise = run->probe.check->servers ? 1 : gate->rise;
-    fall = run->probe.check->servers ? 1 : gate->fall;
+    rise = check->servers || check->mailbox ? 1 : gate->rise;
+    fall = check->servers || check->mailbox ? 1 : gate->fall;
 
     run->shared->recent[record->attempts % NGX_GATE_RECENT] =
                                         (run->duration << 3) | result->verdict;
@@ -402,7 +407,10 @@ ngx_gate_runner_reschedule(ngx_gate_runner_t *runner)
         run = &runner->runs[i];
         pause = ngx_gate_runner_jitter(run->probe.check->interval);
 
-        run->record->status.outdated = !run->probe.check->optional;
+        /* a notice stays valid */
+
+        run->record->status.outdated = !run->probe.check->optional
+                                       && run->probe.check->mailbox == NULL;
 
         if (!run->busy
             && run->timer.set
@@ -499,7 +507,7 @@ ngx_gate_runner_needs_probe(ngx_gate_runner_t *runner, ngx_uint_t i)
 
     check = ngx_gate_check_at(runner->gate, i);
 
-    /* servers restart, whether the gate is latched or not */
+    /* servers may restart although the gate is latched */
 
     if (runner->record.latch.latched
         && check->servers == NULL
@@ -603,7 +611,7 @@ ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
 }
 
 
-/* before requests are let through */
+/* call before requests can pass */
 
 static void
 ngx_gate_runner_force_servers(ngx_gate_runner_t *runner)
