@@ -148,7 +148,7 @@ settles($t, $_, 'passed') for qw(ufile uall uurl);
 settles($t, 'unone', 'error refused',
     qr{connect\(\) to unix:/nonexistent/redis\.sock failed \(2: No such});
 
-# rotated: the old password holds as long as the connection
+# rotated: the old password is valid as long as the connection
 
 $redis->config(qw(SET requirepass hunter-4));
 verdict($t, 'password', 'passed');

@@ -169,7 +169,7 @@ is(join(' ', grep { !/client|config|info/ }
     map { s/^cmdstat_//r } sort keys %{$redis->info('commandstats')}),
     'exists llen ping type', 'more probes: no other commands');
 
-# closed by the server again and again
+# closed by the server repeatedly
 
 probed($t, 'one') for 1 .. 10;
 

@@ -16,7 +16,7 @@ plan(skip_all => 'the module has to be loaded, without valgrind')
 
 my $t = InitGate->new(workers => 1, main => 'env LATER;');
 
-# behind an address: a connection stays with the server of its beginning
+# an address that forwards to a server: a connection stays with its server
 
 my $proxy = InitGate::Fake->new(sub {
     my ($c) = @_;
@@ -30,7 +30,7 @@ my $idle = InitGate::Fake->new(sub {
     $t->write('closed');
 });
 
-# a request that is not answered before the connection is too old
+# a request without a reply before the connection is too old
 
 my $slow = InitGate::Fake->new(sub {
     my ($c) = @_;
