@@ -1,7 +1,7 @@
 
 /*
- * The notify check: the initializer reports its own state.  The notice is
- * delivered by the process that probes, before a run.
+ * The notify check: the initializer reports its own state.  The prober passes
+ * the notice to the check before a run.
  */
 
 
@@ -179,5 +179,5 @@ ngx_gate_check_notify_is_stale(ngx_gate_check_notify_conf_t *conf)
 static void
 ngx_gate_check_notify_cancel(ngx_gate_probe_t *probe)
 {
-    /* a run ends at once */
+    /* a run ends immediately */
 }

@@ -1,6 +1,6 @@
 
 /*
- * The notify check, and the notice that it goes by.
+ * The notify check, and the notice that determines its verdict.
  */
 
 
@@ -11,10 +11,10 @@
 #include <ngx_gate.h>
 
 
-/* the last notice; times are those when it came */
+/* the last notice, with its times of arrival */
 
 typedef struct {
-    ngx_gate_verdict_e        verdict;      /* PENDING: there is no notice */
+    ngx_gate_verdict_e        verdict;      /* PENDING: no notice */
     int64_t                   observed;     /* -1: not given */
     int64_t                   expected;
     int64_t                   at;           /* ms since the epoch */
@@ -28,11 +28,12 @@ typedef struct {
     ngx_msec_t                ttl;          /* 0: none */
     ngx_str_t                 store;        /* or empty */
     ngx_uint_t                boot;         /* newer_than=boot */
-    ngx_gate_notice_t        *notice;       /* in the process that probes */
+    ngx_gate_notice_t        *notice;       /* used in the process that
+                                               probes */
 } ngx_gate_check_notify_conf_t;
 
 
-/* the next run goes by this notice */
+/* the verdict of the next run is that of this notice */
 
 void ngx_gate_check_notify_deliver(ngx_gate_check_t *check,
     ngx_gate_notice_t *notice);

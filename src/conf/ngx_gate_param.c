@@ -228,7 +228,7 @@ ngx_gate_param_parse_word(ngx_conf_t *cf, ngx_gate_check_t *check,
                                     param->values ? param->values : "a text");
     }
 
-    /* a parameter of what each server is asked */
+    /* a parameter of the inner check */
 
     if (check->inner
         && ngx_gate_param_find_in(check->inner->type->params, &name) == param)

@@ -11,9 +11,10 @@
 #include <ngx_gate_mailbox.h>
 
 
-#define NGX_GATE_MAILBOX_MIN     8      /* mailboxes in a zone */
+#define NGX_GATE_MAILBOX_MIN     8      /* maximum number of mailboxes in a
+                                           zone */
 #define NGX_GATE_MAILBOX_SHIFT   2
-#define NGX_GATE_MAILBOX_ROUNDS  100    /* in search of a free cell */
+#define NGX_GATE_MAILBOX_ROUNDS  100    /* attempts to find a free cell */
 
 
 static ngx_uint_t ngx_gate_mailbox_capacity(ngx_array_t *names,
@@ -41,8 +42,8 @@ static ngx_gate_mailbox_prober_t *ngx_gate_mailbox_find_prober(
 
 
 /*
- * The capacity stands in the name, so that the memory is handed on from one
- * configuration to the next as long as there is room.
+ * The capacity is part of the name, so that the next configuration uses the
+ * same memory unless it needs a larger capacity.
  */
 
 ngx_shm_zone_t *
@@ -83,8 +84,8 @@ ngx_gate_mailbox_add_zone(ngx_conf_t *cf, const char *prefix,
 
 
 /*
- * A mailbox keeps its place for good: old workers know it, too.  A zone that is
- * full is followed by a larger one.
+ * A mailbox keeps its index permanently, since old workers use it, too.  A
+ * full zone is followed by a larger one.
  */
 
 static ngx_uint_t
@@ -122,7 +123,7 @@ ngx_gate_mailbox_zone_size(ngx_gate_mailboxes_t *model)
 }
 
 
-/* the reload is not committed yet: what is there already is left alone */
+/* the reload is not committed yet: existing memory is not modified */
 
 static ngx_int_t
 ngx_gate_mailbox_init_zone(ngx_shm_zone_t *shm_zone, void *data)
@@ -179,7 +180,7 @@ ngx_gate_mailbox_commit(ngx_shm_zone_t *shm_zone, ngx_shm_zone_t *old,
 
         mailboxes->generation = m->generation;
 
-        /* without it, all mailboxes are empty */
+        /* on failure, all mailboxes are empty */
 
         if (ngx_gate_zone_keep_memory(old) == NGX_OK) {
             mailboxes->older = m;
@@ -200,7 +201,7 @@ ngx_gate_mailbox_commit(ngx_shm_zone_t *shm_zone, ngx_shm_zone_t *old,
 }
 
 
-/* a name that was not configured for some time has a new meaning */
+/* a name that was not configured for some time starts empty */
 
 static void
 ngx_gate_mailbox_keep(ngx_gate_mailboxes_t *mailboxes, ngx_str_t *name,
@@ -298,8 +299,10 @@ ngx_gate_mailbox_write(ngx_gate_mailbox_t *box, ngx_atomic_uint_t *count,
 }
 
 
-/* one of the cells is the current one: the others are enough for as many
-   processes at the same instant, and then one has to wait for its turn */
+/*
+ * One of the cells is the current one: the others are sufficient for that
+ * many processes at the same time; further ones have to wait.
+ */
 
 static ngx_uint_t
 ngx_gate_mailbox_own_cell(ngx_gate_mailbox_t *box)
@@ -321,8 +324,10 @@ ngx_gate_mailbox_own_cell(ngx_gate_mailbox_t *box)
 }
 
 
-/* a cell that has become the current one in the meantime has no owner, either,
-   and only its owner can make it the current one */
+/*
+ * A cell that has become the current one meanwhile has no owner, either; only
+ * its owner can make it the current one.
+ */
 
 static ngx_uint_t
 ngx_gate_mailbox_try_cell(ngx_gate_mailbox_t *box, ngx_uint_t i)
@@ -411,7 +416,7 @@ ngx_gate_mailbox_attach(ngx_gate_mailbox_t *box, ngx_atomic_uint_t zone)
 }
 
 
-/* the next prober of this zone goes on from the count */
+/* the next prober of this zone continues from the count */
 
 void
 ngx_gate_mailbox_detach(ngx_gate_mailbox_t *box, ngx_atomic_uint_t zone)

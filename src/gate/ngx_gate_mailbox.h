@@ -1,13 +1,13 @@
 
 /*
- * Mailboxes in shared memory that is kept over reloads.  A mailbox has a name
- * and one current item; any process may put another item, or copy the current
- * one.
+ * Mailboxes in shared memory that persists over reloads.  A mailbox has a
+ * name and one current item; any process may put another item, or copy the
+ * current one.
  *
  * An item is written to a cell that the process owns, and becomes the current
- * one by a swap of one word.  So a process that is killed at any instruction
- * leaves the old item or the new one, and a process that is stopped keeps one
- * cell and delays no other process.  Cells of dead processes are used again.
+ * one by a swap of one word.  A process that is killed at any time leaves the
+ * old item or the new one, and a process that is stopped keeps one cell and
+ * delays no other process.  Cells of dead processes are reused.
  */
 
 
@@ -27,13 +27,13 @@
 typedef struct ngx_gate_mailboxes_s  ngx_gate_mailboxes_t;
 
 /*
- * The prober of a zone of gates, and the count of the last item that is in
- * force there.  During a reload, the workers of an old configuration may have
+ * The prober of a zone of gates, and the count of the last item in force
+ * there.  During a reload, the workers of an old configuration may use
  * another zone than those of the new one.
  */
 
 typedef struct {
-    ngx_atomic_t              process;      /* 0: none probes at present */
+    ngx_atomic_t              process;      /* 0: not probed at present */
     ngx_atomic_t              zone;
     ngx_atomic_t              count;
 } ngx_gate_mailbox_prober_t;
@@ -76,9 +76,9 @@ ngx_shm_zone_t *ngx_gate_mailbox_add_zone(ngx_conf_t *cf, const char *prefix,
     ngx_array_t *names, size_t size, ngx_shm_zone_t *old, void *tag);
 
 /*
- * The reload is committed: the zone replaces the old one, if there is one, and
- * "gates" is the id of the zone of the gates.  A mailbox that was not in the
- * previous configuration is empty.
+ * Called when the reload is committed: the zone replaces the old one, if any,
+ * and "gates" is the id of the zone of the gates.  A mailbox that was not in
+ * the previous configuration is empty.
  */
 
 void ngx_gate_mailbox_commit(ngx_shm_zone_t *shm_zone, ngx_shm_zone_t *old,
@@ -88,8 +88,8 @@ ngx_gate_mailbox_t *ngx_gate_mailbox_find(ngx_gate_mailboxes_t *mailboxes,
     ngx_str_t *name);
 
 /*
- * Return the count of the item, or 0: all cells are being written by living
- * processes, or, of the second one, the current item is not the one with this
+ * Returns the count of the item, or 0: all cells are being written by living
+ * processes, or, for the second function, the current item does not have this
  * count any more.
  */
 
@@ -103,14 +103,14 @@ ngx_atomic_uint_t ngx_gate_mailbox_read(ngx_gate_mailbox_t *box, void *item);
 
 ngx_atomic_uint_t ngx_gate_mailbox_count(ngx_gate_mailbox_t *box);
 
-/* a process probes the gates of this zone, or ends doing so */
+/* the process starts or stops to probe the gates of this zone */
 
 void ngx_gate_mailbox_attach(ngx_gate_mailbox_t *box, ngx_atomic_uint_t zone);
 void ngx_gate_mailbox_detach(ngx_gate_mailbox_t *box, ngx_atomic_uint_t zone);
 
 /*
- * By the prober of a zone: all items up to this count are in force there.
- * Returns whether that is news.
+ * Called by the prober of a zone: all items up to this count are in force
+ * there.  Returns whether this is a change.
  */
 
 ngx_uint_t ngx_gate_mailbox_acknowledge(ngx_gate_mailbox_t *box,

@@ -444,7 +444,7 @@ ngx_gate_notices_acknowledge_run(ngx_gate_run_t *run)
 }
 
 
-/* a notice that has come in the meantime is newer */
+/* a notice that has arrived meanwhile is newer */
 
 static void
 ngx_gate_notices_load(ngx_gate_run_t *run)
@@ -545,7 +545,7 @@ ngx_gate_notices_store_handler(ngx_gate_timer_t *timer)
 }
 
 
-/* of the newest configuration; returns how many could not be stored */
+/* of the newest configuration; returns the number that could not be stored */
 
 static ngx_uint_t
 ngx_gate_notices_store_all(ngx_gate_prober_t *prober)

@@ -143,19 +143,19 @@ void ngx_gate_run_cancel(ngx_gate_run_t *run);
 
 
 /*
- * The probes of the servers of a check: ngx_gate_server_run.c.  They begin by
- * the first run of the check itself, which compares how many servers take part
- * with how many are needed, and is due when that changes.
+ * The probes of the servers of a check: ngx_gate_server_run.c.  They begin
+ * with the first run of the check itself, which compares the number of servers
+ * that are in with the number required; it runs again when these change.
  */
 
 ngx_int_t ngx_gate_server_run_init(ngx_gate_runner_t *runner, ngx_uint_t i);
 void ngx_gate_server_run_stop(ngx_gate_server_runs_t *runs);
 
-/* with every heartbeat */
+/* with each heartbeat */
 
 void ngx_gate_server_run_beat(ngx_gate_server_runs_t *runs);
 
-/* a gate that is open by force has all of its servers take part */
+/* in a gate opened by its deadline, all servers are in */
 
 void ngx_gate_server_run_force(ngx_gate_server_runs_t *runs,
     ngx_uint_t forced);

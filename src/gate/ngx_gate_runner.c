@@ -329,7 +329,7 @@ ngx_gate_runner_add_result(ngx_gate_run_t *run)
     record = run->record;
     result = &run->probe.result;
 
-    /* of several servers each has its own; a notice counts by itself */
+    /* each of several servers has its own; each notice counts */
 
     rise = check->servers || check->mailbox ? 1 : gate->rise;
     fall = check->servers || check->mailbox ? 1 : gate->fall;
@@ -520,7 +520,7 @@ ngx_gate_runner_needs_probe(ngx_gate_runner_t *runner, ngx_uint_t i)
         return 1;
     }
 
-    /* servers restart, whether the gate is latched or not */
+    /* servers may restart although the gate is latched */
 
     if (runner->record.latch.latched
         && check->servers == NULL
@@ -627,7 +627,7 @@ ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
 }
 
 
-/* before requests are let through */
+/* call before requests can pass */
 
 static void
 ngx_gate_runner_force_servers(ngx_gate_runner_t *runner)

@@ -2,8 +2,8 @@
 /*
  * The last notice of a check in a file; see ngx_gate_store.h.
  *
- * The file is a line with a checksum of the rest, as after a power failure it
- * may be there without its contents, and a line with the notice: verdict,
+ * The file has a line with a checksum of the rest, since after a power
+ * failure its contents may be missing, and a line with the notice: verdict,
  * observed, expected, time, message.
  */
 
@@ -277,8 +277,8 @@ ngx_gate_store_test(ngx_str_t *path, u_char *error, u_char *last)
 
 
 /*
- * A new file beside the one that it will replace.  One process writes; what one
- * that was killed has left behind is removed.
+ * Creates a new file beside the one that it will replace.  Only one process
+ * writes; remains of a killed one are removed.
  */
 
 static ngx_fd_t
@@ -314,7 +314,7 @@ ngx_gate_store_create(ngx_str_t *path, u_char *name, u_char *error,
 }
 
 
-/* a link, or the file of another user, is neither read nor replaced */
+/* a link or a file of another user is neither read nor replaced */
 
 static u_char *
 ngx_gate_store_examine(ngx_str_t *path, u_char *error, u_char *last)

@@ -1,7 +1,7 @@
 
 /*
- * The last notice of a check in a file, for the time after a restart.  The file
- * is replaced as a whole: it has the old notice or the new one.
+ * The last notice of a check in a file, used after a restart.  The file is
+ * replaced as a whole: it contains the old notice or the new one.
  */
 
 
@@ -14,11 +14,11 @@
 
 
 /*
- * "path" ends with a zero.  These return NULL, or the end of what they wrote to
- * "error": the reason, with the path.
+ * "path" ends with a zero.  Both return NULL, or the end of the text written
+ * to "error": the reason, with the path.
  */
 
-/* notice->verdict is PENDING if there is no file, or it is not to be used */
+/* notice->verdict is PENDING if there is no file, or it must not be used */
 
 u_char *ngx_gate_store_read(ngx_str_t *path, ngx_gate_notice_t *notice,
     u_char *error, u_char *last);

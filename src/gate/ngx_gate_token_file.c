@@ -1,6 +1,6 @@
 
 /*
- * A token kept in a file; see ngx_gate_token_file.h.
+ * A token in a file; see ngx_gate_token_file.h.
  */
 
 

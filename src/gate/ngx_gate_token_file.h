@@ -1,7 +1,7 @@
 
 /*
- * A token kept in a file.  The file is read each time it is needed, so that a
- * new token is used without a reload.
+ * A token in a file.  The file is read for each use, so that a new token is
+ * used without a reload.
  */
 
 
@@ -14,9 +14,9 @@
 
 
 /*
- * The path ends with a zero.  NGX_OK: "given" is the token; NGX_DECLINED: it is
- * another one; NGX_ERROR: there is no token, which is logged.  The time that
- * this takes does not depend on how much of "given" is right.
+ * The path ends with a zero.  NGX_OK: "given" is the token; NGX_DECLINED: it
+ * is not; NGX_ERROR: there is no token, which is logged.  The time of the
+ * comparison does not depend on the number of correct bytes.
  */
 
 ngx_int_t ngx_gate_token_file_compare(ngx_str_t *path, ngx_str_t *given,

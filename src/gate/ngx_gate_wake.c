@@ -15,7 +15,7 @@ static void ngx_gate_wake_handler(ngx_event_t *ev);
 
 static ngx_fd_t           ngx_gate_wake_fd = NGX_INVALID_FILE;
 
-/* of this process, while one of its parts listens */
+/* listeners of this process */
 
 static ngx_connection_t  *ngx_gate_wake_connection;
 static ngx_queue_t        ngx_gate_wake_listeners;
@@ -115,7 +115,7 @@ ngx_gate_wake_open(ngx_log_t *log)
 }
 
 
-/* a handler may end its own listening and that of others */
+/* a handler may stop any listener, including its own */
 
 static void
 ngx_gate_wake_handler(ngx_event_t *ev)
@@ -162,8 +162,8 @@ ngx_gate_wake_stop(ngx_gate_wake_t *wake)
 
 
 /*
- * Before ngx_close_connection(), which deletes events only of descriptors that
- * are not shared.
+ * Call before ngx_close_connection(), which deletes only events of
+ * descriptors that are not shared.
  */
 
 void

@@ -1,9 +1,9 @@
 
 /*
  * Wakes the workers in which requests wait, and the prober, by one eventfd of
- * the master that all processes inherit.  It is written to after a publication,
- * and after a mailbox was written to, and never read: with an edge-triggered
- * event each write wakes every process that listens.
+ * the master that all processes inherit.  It is written to after a
+ * publication and after a write to a mailbox, and is never read: with an
+ * edge-triggered event, each write wakes every process that listens.
  */
 
 
@@ -32,9 +32,10 @@ void ngx_gate_wake_init(ngx_log_t *log);
 void ngx_gate_wake_send(ngx_log_t *log);
 
 /*
- * The handler is called after each write, until ngx_gate_wake_stop(), or until
- * worker_shutdown_timeout is over: then "listening" is reset.  Several parts of
- * a process may listen.  NGX_DECLINED: the caller has to poll.
+ * The handler is called after each write, until ngx_gate_wake_stop(), or
+ * until the end of worker_shutdown_timeout, when "listening" is reset.
+ * Several parts of a process may listen.  NGX_DECLINED: the caller has to
+ * poll.
  */
 
 ngx_int_t ngx_gate_wake_listen(ngx_gate_wake_t *wake, ngx_log_t *log);

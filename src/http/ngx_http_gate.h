@@ -144,7 +144,7 @@ typedef struct {
 } ngx_http_gate_upstream_passes_t;
 
 
-/* a value of $init_gate_decision that tells which location was passed */
+/* a value of $init_gate_decision that identifies the location passed */
 
 typedef struct {
     u_char                      text[8];

@@ -1,7 +1,7 @@
 
 /*
- * Requests that wait until what they have put into a mailbox is in force: until
- * the prober acknowledges it.
+ * Requests that wait until their item in a mailbox is in force, which the
+ * prober acknowledges.
  */
 
 
@@ -9,7 +9,7 @@
 
 
 #define NGX_HTTP_GATE_AWAIT_TIME  2000
-#define NGX_HTTP_GATE_AWAIT_POLL  10      /* without eventfd */
+#define NGX_HTTP_GATE_AWAIT_POLL  10      /* polling time without eventfd */
 
 #define NGX_HTTP_GATE_AWAIT_ACCEPTED  202
 
@@ -81,7 +81,7 @@ ngx_http_gate_await_begin(ngx_http_gate_post_t *post, ngx_gate_mailbox_t *box,
 
     if (c->read->ready) {
 
-        /* the client may have left, and no other event would come */
+        /* the client may have closed the connection; there is no other event */
 
         ngx_post_event(c->read, &ngx_posted_events);
 
@@ -149,7 +149,7 @@ ngx_http_gate_await_poll(ngx_http_gate_main_conf_t *gmcf)
 }
 
 
-/* answering one request may end others */
+/* finalizing one request may end others */
 
 static void
 ngx_http_gate_await_look(ngx_http_gate_main_conf_t *gmcf)

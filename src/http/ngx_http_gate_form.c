@@ -100,7 +100,10 @@ ngx_http_gate_form_arg(ngx_pool_t *pool, u_char *p, u_char *last,
 }
 
 
-/* stricter than ngx_unescape_uri(): a broken or zero byte is refused */
+/*
+ * stricter than ngx_unescape_uri(): invalid escapes and zero bytes are
+ * refused
+ */
 
 static ngx_int_t
 ngx_http_gate_form_decode(ngx_pool_t *pool, u_char *p, u_char *last,
@@ -148,7 +151,7 @@ ngx_http_gate_form_decode(ngx_pool_t *pool, u_char *p, u_char *last,
 }
 
 
-/* the name may be anything: what is shown of it is one short line */
+/* the name is arbitrary: it is shortened to one line */
 
 static void
 ngx_http_gate_form_error(u_char *error, const char *reason, ngx_str_t *name)

@@ -51,7 +51,7 @@ ngx_http_gate_hold_init(ngx_http_gate_main_conf_t *gmcf, ngx_log_t *log)
 
     gmcf->wake.handler = ngx_http_gate_hold_wake_handler;
 
-    /* requests that are not held, too, may need a change of the servers */
+    /* changes of servers apply to requests that are not held, too */
 
     if (gmcf->servers.nelts) {
         (void) ngx_gate_wake_listen(&gmcf->wake, log);

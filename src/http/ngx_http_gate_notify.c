@@ -1,6 +1,6 @@
 
 /*
- * init_notify: what initializers send.
+ * init_notify: receives the notices of initializers.
  */
 
 
@@ -123,7 +123,7 @@ ngx_http_gate_notify_done(ngx_http_gate_post_t *post)
 }
 
 
-/* returns what is wrong */
+/* returns the error, or NULL */
 
 static const char *
 ngx_http_gate_notify_parse(ngx_http_gate_form_arg_t *args,

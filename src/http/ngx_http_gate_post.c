@@ -1,6 +1,6 @@
 
 /*
- * Requests that change something; see ngx_http_gate_post.h.
+ * POST requests that change the state; see ngx_http_gate_post.h.
  */
 
 
@@ -65,7 +65,7 @@ ngx_http_gate_post_begin(ngx_http_request_t *r, ngx_http_gate_post_find_pt find,
 
     post->done = done;
 
-    /* by itself, nginx would read a chunked body of any size */
+    /* nginx itself would read a chunked body of any size */
 
     r->request_body_no_buffering = 1;
 
@@ -75,7 +75,7 @@ ngx_http_gate_post_begin(ngx_http_request_t *r, ngx_http_gate_post_find_pt find,
 }
 
 
-/* NGX_DECLINED: it is not refused */
+/* NGX_DECLINED: not refused */
 
 static ngx_int_t
 ngx_http_gate_post_examine(ngx_http_request_t *r, ngx_http_gate_post_t *post,
@@ -173,7 +173,7 @@ ngx_http_gate_post_authorize(ngx_http_request_t *r)
 }
 
 
-/* below that of the location */
+/* the part of the path after that of the location */
 
 static void
 ngx_http_gate_post_path(ngx_http_request_t *r, ngx_str_t *path)
@@ -229,8 +229,8 @@ ngx_http_gate_post_is_form(ngx_http_request_t *r)
 
 
 /*
- * Found by its cleanup: the context of the module belongs to gates, and an
- * event has nothing but the request.
+ * Found by its cleanup handler: the context of the module is used by gates,
+ * and an event has only the request.
  */
 
 static ngx_http_gate_post_t *
@@ -370,7 +370,9 @@ ngx_http_gate_post_append(ngx_http_gate_post_t *post)
 }
 
 
-/* client_body_timeout is the time between two reads, and here that of all */
+/*
+ * client_body_timeout limits the time between two reads; here, the total time
+ */
 
 static ngx_uint_t
 ngx_http_gate_post_is_late(ngx_http_gate_post_t *post)
@@ -426,7 +428,7 @@ ngx_http_gate_post_invalid(ngx_http_gate_post_t *post, const char *detail)
 
     r = post->request;
 
-    /* it may quote an argument */
+    /* may quote an argument */
 
     text.data = (u_char *) detail;
     text.len = ngx_strlen(detail);
@@ -456,7 +458,7 @@ ngx_http_gate_post_unavailable(ngx_http_gate_post_t *post)
 }
 
 
-/* before the body is read; a larger one than allowed is not read at all */
+/* called before the body is read; a body above the limit is not read */
 
 static ngx_int_t
 ngx_http_gate_post_refuse(ngx_http_request_t *r, ngx_uint_t status,

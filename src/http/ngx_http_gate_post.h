@@ -1,7 +1,7 @@
 
 /*
- * Requests that change something: POST, with a token, and with arguments in the
- * query or in a form.  What is refused gets problem details.
+ * POST requests that change the state, with a token, and with arguments in
+ * the query or in a form.  Refusals are problem details.
  */
 
 
@@ -19,7 +19,7 @@
 
 typedef struct ngx_http_gate_post_s  ngx_http_gate_post_t;
 
-/* decides about the path, before the body is read: NGX_OK or NGX_DECLINED */
+/* decides about the path before the body is read: NGX_OK or NGX_DECLINED */
 
 typedef ngx_int_t (*ngx_http_gate_post_find_pt)(ngx_http_gate_post_t *post,
     ngx_str_t *path);
@@ -40,7 +40,7 @@ struct ngx_http_gate_post_s {
     size_t                      len;
     u_char                     *form;       /* NGX_HTTP_GATE_POST_MAX bytes */
 
-    /* while it waits for the item to come into force */
+    /* while waiting for the item to be in force */
     ngx_queue_t                 queue;
     ngx_event_t                 timer;
     ngx_gate_mailbox_t         *box;
@@ -64,8 +64,8 @@ void ngx_http_gate_post_invalid(ngx_http_gate_post_t *post,
 void ngx_http_gate_post_unavailable(ngx_http_gate_post_t *post);
 
 /*
- * Answers 204 when the item is in force, or 202 after two seconds: in
- * ngx_http_gate_await.c.
+ * Responds with 204 when the item is in force, or with 202 after two seconds;
+ * see ngx_http_gate_await.c.
  */
 
 void ngx_http_gate_await_begin(ngx_http_gate_post_t *post,

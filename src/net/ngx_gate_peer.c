@@ -34,6 +34,7 @@ static void ngx_gate_peer_send_failed(ngx_gate_peer_t *peer, ngx_err_t err);
 static ngx_uint_t ngx_gate_peer_reconnect(ngx_gate_peer_t *peer);
 
 static void ngx_gate_peer_post_handler(ngx_event_t *ev);
+static void ngx_gate_peer_expiry_handler(ngx_event_t *ev);
 
 
 void
@@ -156,6 +157,7 @@ ngx_gate_peer_connected(ngx_gate_peer_t *peer)
     ngx_gate_peer_answered(peer);
 
     peer->connected = 1;
+    peer->established = ngx_current_msec;
     peer->log->action = "talking";
 
     c->read->handler = ngx_gate_peer_read_handler;
@@ -198,6 +200,7 @@ ngx_gate_peer_send(ngx_gate_peer_t *peer, u_char *data, size_t size)
         peer->kept = 0;
         peer->reused = 1;
         peer->connection->idle = 0;
+        ngx_del_timer(&peer->expiry);
     }
 
     if (ngx_tcp_nodelay(peer->connection) != NGX_OK) {
@@ -231,7 +234,12 @@ ngx_gate_peer_send(ngx_gate_peer_t *peer, u_char *data, size_t size)
 void
 ngx_gate_peer_keep(ngx_gate_peer_t *peer)
 {
+    ngx_msec_t  age;
+
+    age = ngx_current_msec - peer->established;
+
     if (!peer->connected
+        || age >= NGX_GATE_PEER_KEEP
         || peer->eof
         || peer->send_failed
         || peer->in->pos != peer->in->last
@@ -244,6 +252,12 @@ ngx_gate_peer_keep(ngx_gate_peer_t *peer)
     peer->kept = 1;
     peer->reused = 0;
     peer->connection->idle = 1;
+
+    if (!peer->expiry.timer_set) {
+        ngx_gate_event_init(&peer->expiry, ngx_gate_peer_expiry_handler,
+                            peer->log);
+        ngx_add_timer(&peer->expiry, NGX_GATE_PEER_KEEP - age);
+    }
 }
 
 
@@ -609,6 +623,17 @@ ngx_gate_peer_post_handler(ngx_event_t *ev)
 }
 
 
+static void
+ngx_gate_peer_expiry_handler(ngx_event_t *ev)
+{
+    ngx_gate_peer_t  *peer;
+
+    peer = ngx_queue_data(ev, ngx_gate_peer_t, expiry);
+
+    ngx_gate_peer_close(peer);
+}
+
+
 /* worker_shutdown_timeout has passed, or a kept connection is reclaimed */
 
 ngx_uint_t
@@ -721,6 +746,10 @@ ngx_gate_peer_disconnect(ngx_gate_peer_t *peer)
 
     if (peer->confirm_timer.timer_set) {
         ngx_del_timer(&peer->confirm_timer);
+    }
+
+    if (peer->expiry.timer_set) {
+        ngx_del_timer(&peer->expiry);
     }
 
     if (c) {

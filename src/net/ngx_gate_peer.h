@@ -19,6 +19,7 @@
 
 
 #define NGX_GATE_PEER_IN_SIZE  16384
+#define NGX_GATE_PEER_KEEP     30000   /* see ngx_gate_peer_keep() */
 
 
 typedef enum {
@@ -64,6 +65,8 @@ struct ngx_gate_peer_s {
     ngx_event_t               timer;       /* index of the current one */
     ngx_event_t               posted;
     ngx_event_t               confirm_timer;
+    ngx_event_t               expiry;      /* of the kept connection */
+    ngx_msec_t                established;
     ngx_uint_t                cert_requested;
     ngx_gate_log_capture_t    capture;     /* c->log */
     ngx_err_t                 err;         /* of recv(), after the last bytes */
@@ -92,11 +95,12 @@ void ngx_gate_peer_send(ngx_gate_peer_t *peer, u_char *data, size_t size);
 void ngx_gate_peer_close(ngx_gate_peer_t *peer);    /* idempotent */
 
 /*
- * Keeps the connection for a later exchange: until the next send(), the
- * handler is not called, and the connection is closed if data arrive.  The
- * next exchange begins with send() if the peer is still kept, otherwise with
- * connect().  With read_kept, the handler is called for data that arrive; if
- * it sends, it calls keep() again.
+ * Keeps the connection for a later exchange, as long as it is younger than
+ * NGX_GATE_PEER_KEEP, since other servers may have the same name or address
+ * meanwhile.  Until the next send(), the handler is not called, and the
+ * connection is closed if data arrive.  The next exchange begins with send()
+ * if the peer is still kept, otherwise with connect().  With read_kept, the
+ * handler is called for data that arrive; if it sends, it calls keep() again.
  *
  * The peer may close at the same time: if a kept connection ends before a
  * byte of the response, it is opened again, once.  The handler is called with
