@@ -29,6 +29,7 @@ typedef struct ngx_gate_s             ngx_gate_t;
 typedef struct ngx_gate_check_s       ngx_gate_check_t;
 typedef struct ngx_gate_check_type_s  ngx_gate_check_type_t;
 typedef struct ngx_gate_endpoint_s    ngx_gate_endpoint_t;
+typedef struct ngx_gate_mailbox_s     ngx_gate_mailbox_t;
 typedef struct ngx_gate_param_s       ngx_gate_param_t;
 typedef struct ngx_gate_probe_s       ngx_gate_probe_t;
 typedef struct ngx_gate_resolver_s    ngx_gate_resolver_t;
@@ -74,6 +75,7 @@ typedef enum {
     NGX_GATE_LOADING,
     NGX_GATE_REPORTED,        /* the initializer reported failure */
     NGX_GATE_NOT_SERVING,     /* reported by the gRPC health service */
+    NGX_GATE_NOT_NOTIFIED,    /* no notice has been received */
 
     /* error: the peer */
 
@@ -138,6 +140,8 @@ struct ngx_gate_check_s {
     ngx_msec_t                interval;
     ngx_msec_t                interval_open;
     ngx_msec_t                timeout;
+
+    ngx_gate_mailbox_t       *mailbox;      /* of notices, or NULL */
 
     /* of a check of several servers: the check of each of them, its "inner" */
     ngx_gate_servers_t       *servers;
@@ -269,6 +273,7 @@ extern ngx_gate_check_type_t  ngx_gate_check_redis;
 extern ngx_gate_check_type_t  ngx_gate_check_http;
 extern ngx_gate_check_type_t  ngx_gate_check_tcp;
 extern ngx_gate_check_type_t  ngx_gate_check_grpc;
+extern ngx_gate_check_type_t  ngx_gate_check_notify;
 
 
 #endif /* _NGX_GATE_H_INCLUDED_ */

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Common mistakes in configurations, each with its message: what nginx -t
-# refuses, with the check and the gate, and what it warns of.
+# Common mistakes in configurations, with the errors and warnings of nginx -t,
+# which name the check and the gate.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

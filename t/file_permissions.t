@@ -88,8 +88,7 @@ cmp_ok($part->{observed}, '>=', 3, 'part: readable directories counted');
 first('failed', 'error denied', $shut);
 first('newer', 'error denied', $shut);
 
-# a failure file that exists counts even if it cannot be read; a progress file
-# that cannot be read is like none
+# an unreadable failure file is valid; an unreadable progress file is ignored
 
 first('secret', 'failed reported',
     qr{^reported by \Q$dir\E/secret, open\(\) failed \(13: Permission denied\)});

@@ -154,7 +154,7 @@ my $all = join '', $t->log, map { $t->get($_)->{content} }
 
 ok($all !~ /p%40s|p\@s:s|t0ken|dXNlcjpw/, 'log and status: no secret');
 
-# many probes over few connections, except where much would have to be read
+# many probes over few connections, except if the rest of a body is large
 
 my $before = $t->check('mismatch')->{attempts};
 $t->write('access.log', '');

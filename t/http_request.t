@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# http and the trigger: methods, bodies and tokens, which files may hold.
+# http and the trigger: methods, bodies and tokens, also from files.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -11,7 +11,7 @@ use InitGate::Fake;
 my $t = InitGate->new(quit => 2, workers => 1);
 my $dir = $t->dir;
 
-# answers with what it was sent, as JSON without quotes and newlines
+# returns the request as JSON, without quotes and newlines
 
 my $peer = InitGate::Fake->new(sub {
     my ($c) = @_;
@@ -63,7 +63,7 @@ $t->write('v1/token', 'bound-one');
 symlink 'v1', "$dir/data" or die $!;
 symlink 'data/token', "$dir/mounted" or die $!;
 
-# what the peer has seen; verdict; message
+# the request at the peer; verdict; message
 
 my %case = (
     get => ['', 'GET / HTTP/1.1|none|none||none'],
@@ -170,7 +170,7 @@ verdicts($t, (map { [$_, 'passed'] } sort keys %case), ['largest', 'passed'],
 
 unlike($peer->received, qr/X-Injected/, 'token with lines: not sent');
 
-# what the files hold now is used by the next request, over a kept connection
+# changed files are used by the next request, over a kept connection
 
 my $connections = $peer->connections;
 

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Thousands of http, tcp and grpc probes that fail, in all ways: no descriptor, no
-# connection of the worker and no memory is left, and requests are not delayed.
+# Thousands of http, tcp and grpc probes that fail in all ways: no descriptor,
+# connection of the worker or memory is leaked, and requests are not delayed.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The postgres check: what migration tools leave behind, in every state
-# that the check tells apart.
+# The postgres check: the tables of migration tools, in every state that the
+# check distinguishes.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -12,8 +12,8 @@ my $t = InitGate->new;
 my $pg = $t->postgres;
 my $port = $pg->port;
 
-# Each state of a tool's tables is a schema of its own, which the checks are
-# pointed to by schema=, so that all are asked at once.
+# Each state of a tool's tables is in a schema of its own, selected by schema=,
+# so that all are probed at once.
 
 my (@checks, @expected);
 
@@ -24,7 +24,7 @@ sub tool {
         my ($rows, @wants) = @$state;
         my $schema = 's' . @checks;
 
-        # the tables may end within an INSERT
+        # the dump of tables may end within an INSERT
         my $link = $tables =~ /[,S] ?$/ ? ' ' : ';';
 
         psql($pg, "CREATE SCHEMA $schema; SET search_path = $schema;"
@@ -160,7 +160,7 @@ tool('liquibase', $liquibase,
     ["$changes (1, true, now() - interval '1 day', 'host (10.0.0.1)')",
         ['version=v1', @stale, qr/locked by host .*, for too long$/]]);
 
-# a lock before there is anything else
+# a lock before any table exists
 
 psql($pg, 'CREATE SCHEMA first; SET search_path = first;'
     . 'CREATE TABLE databasechangeloglock (id int PRIMARY KEY,'
@@ -227,7 +227,7 @@ for (['rails', 'schema_migrations', 'varchar'],
             ['version=11', @behind]]);
 }
 
-# golang-migrate's table, which has the same name
+# the table of golang-migrate, which has the same name
 
 tool($_, 'CREATE TABLE schema_migrations (version bigint, dirty boolean)',
     ['INSERT INTO schema_migrations VALUES (20240101000000, true)',
@@ -394,7 +394,7 @@ tool('drizzle', $drizzle,
         ['version=1706745600000 exact', @passed],
         ['version=1709251200000', @behind]]);
 
-# typeorm, laravel and db-migrate call their tables the same
+# typeorm, laravel and db-migrate use the same table name
 
 my %own = (typeorm => 'id serial, "timestamp" bigint, name text',
     laravel => 'id serial, migration text, batch int',
@@ -407,7 +407,7 @@ for my $owner (sort keys %own) {
         for grep { $_ ne $owner } sort keys %own;
 }
 
-# a table of another name
+# a table with another name
 
 tool('golang-migrate', 'CREATE TABLE mine (version bigint, dirty boolean)',
     ['INSERT INTO mine VALUES (42, false)',
@@ -518,7 +518,7 @@ for (@expected) {
     like($check->{message} // '', $message, "$name: message") if $message;
 }
 
-is(scalar @expected, scalar @checks, 'no check forgotten');
+is(scalar @expected, scalar @checks, 'all checks were compared');
 
 my ($connections) = psql($pg, "SELECT count(*) FROM pg_stat_activity"
     . " WHERE application_name = 'nginx-init-gate'");

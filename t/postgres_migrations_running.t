@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The postgres check while a migration runs: what it holds tells it from one
-# that broke off.
+# The postgres check while a migration runs: its locks distinguish it from an
+# interrupted one.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -63,7 +63,7 @@ my $dbh = DBI->connect($pg->dsn(dbname => 'test'), '', '',
     { RaiseError => 1 });
 
 
-# golang-migrate: its lock, as its versions make it of names
+# golang-migrate: its lock, computed from names as in its versions
 
 is_check($t, 'migrate', 'failed', 'dirty', qr/^migration 42 did not finish/);
 
@@ -102,7 +102,7 @@ $dbh->do('SELECT pg_advisory_unlock(4097083626)');
 is_check($t, 'goose', 'waiting', 'behind');
 
 
-# Prisma: a row without an end, and its lock; between two migrations, the lock
+# Prisma: an unfinished row, and its lock; between two migrations, the lock
 
 $dbh->do('SELECT pg_advisory_unlock_all()');
 is_check($t, 'prisma', 'failed', 'dirty',
@@ -148,7 +148,7 @@ $dbh->commit;
 is_check($t, 'alembic', 'passed', undef, qr/^at ae10, expected ae10$/);
 
 
-# a tool whose tables come one by one
+# a tool that creates its tables one by one
 
 is_check($t, 'liquibase', 'waiting', 'uninitialized');
 $dbh->do("INSERT INTO databasechangeloglock VALUES (1, true, now(), 'me')");
@@ -161,7 +161,7 @@ is_check($t, 'liquibase', 'waiting', 'uninitialized');
 $dbh->do("INSERT INTO databasechangelog VALUES ('a', 'b', 'c', 'v1')");
 is_check($t, 'liquibase', 'passed');
 
-# and that are gone again
+# and drops them again
 
 $dbh->do('DROP TABLE databasechangelog');
 is_check($t, 'liquibase', 'waiting', 'uninitialized');
@@ -169,7 +169,7 @@ $dbh->do('DROP TABLE alembic_version');
 is_check($t, 'alembic', 'waiting', 'uninitialized');
 
 
-# another tool's table under the same name is no answer
+# a table of another tool with the same name is an error
 
 $dbh->do('DROP TABLE schema_migrations');
 is_check($t, 'migrate', 'waiting', 'uninitialized');

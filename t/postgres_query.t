@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The postgres check: rows= and query=, what their answers mean, and that asking
-# changes nothing.
+# The postgres check: rows= and query=, and the verdicts of their results; the
+# queries modify nothing.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -81,7 +81,7 @@ asks('"query=SELECT word FROM status" min=1', 'waiting', 'wrong_type',
 asks('"query=SELECT sum(i) FROM few WHERE i > 3" min=1', 'waiting',
     'missing', qr/NULL/, 0, 1);
 
-# what is not there yet, and what will never do
+# missing objects, and invalid queries
 
 asks('"query=SELECT 1 FROM none"', 'waiting', 'missing',
     qr/relation "none" does not exist \(42P01\)/);
@@ -156,8 +156,8 @@ is_check($t, 'denied_query', 'error', 'denied');
 
 is_deeply([psql($pg, 'SELECT count(*) FROM few')], [[3]], 'nothing changed');
 
-# nothing of this broke the connection that all share
+# the shared connection still works
 
-is($check{c1}{verdict}, 'passed', 'and nothing stopped the others');
+is($check{c1}{verdict}, 'passed', 'other checks: not affected');
 
 done_testing;

@@ -16,7 +16,7 @@ ngx_gate_check_target_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
 
     endpoint = &target->endpoint;
 
-    /* the addresses of servers come with their probes */
+    /* an inner check gets the address of the server with each probe */
 
     err = ngx_gate_endpoint_parse(cf, endpoint, &check->target,
                                   check->outer ? 1 : 0);

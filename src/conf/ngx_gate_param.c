@@ -119,7 +119,10 @@ ngx_gate_param_parse_all(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_str_t   name, value;
     ngx_uint_t  i;
 
-    check->name = check->type->name;
+    /* the initializer has to know a notify check by its name */
+
+    check->name = (check->type == &ngx_gate_check_notify) ? check->target
+                                                          : check->type->name;
 
     if (ngx_gate_param_parse(cf, check, words, n, NGX_GATE_PARAM_FIRST)
         != NGX_CONF_OK
@@ -225,7 +228,7 @@ ngx_gate_param_parse_word(ngx_conf_t *cf, ngx_gate_check_t *check,
                                     param->values ? param->values : "a text");
     }
 
-    /* a parameter of what each server is asked */
+    /* a parameter of the inner check */
 
     if (check->inner
         && ngx_gate_param_find_in(check->inner->type->params, &name) == param)

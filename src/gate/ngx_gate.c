@@ -51,6 +51,7 @@ ngx_str_t  ngx_gate_reason_names[] = {
     ngx_string("loading"),
     ngx_string("reported"),
     ngx_string("not_serving"),
+    ngx_string("not_notified"),
     ngx_string("refused"),
     ngx_string("reset"),
     ngx_string("unreachable"),

@@ -16,6 +16,7 @@
 #include <ngx_gate_stats.h>
 #include <ngx_gate_rate.h>
 #include <ngx_gate_timers.h>
+#include <ngx_gate_wake.h>
 #include <ngx_gate_budget.h>
 #include <ngx_gate_servers.h>
 
@@ -44,6 +45,10 @@ struct ngx_gate_run_s {
     ngx_uint_t                errors;       /* in a row, for the backoff */
     ngx_uint_t                busy;
     ngx_uint_t                due;          /* run again after this one */
+    ngx_atomic_uint_t         received;     /* count of the notice that a
+                                               notify check uses */
+    ngx_uint_t                store_failed;
+    ngx_uint_t                extra;        /* ordered, and not needed */
     ngx_msec_t                log_msec;     /* start of the current minute */
     ngx_uint_t                log_lines;    /* in this minute */
     ngx_uint_t                log_skipped;  /* since the last line */
@@ -65,6 +70,13 @@ struct ngx_gate_runner_s {
     ngx_uint_t                passed;       /* requests while the gate is
                                                closed */
     ngx_gate_timer_t          deadline_timer;
+
+    /* of overrides */
+    ngx_gate_timer_t          override_timer;
+    ngx_msec_t                override_msec;     /* when it was set */
+    ngx_atomic_uint_t         ordered;      /* count of those received */
+    ngx_uint_t                rechecks;     /* ordered so far */
+
     ngx_uint_t                dirty;        /* has to be published */
 
     /* while the gate is closed; 0 while it is open */
@@ -84,6 +96,12 @@ struct ngx_gate_prober_s {
     ngx_array_t              *gates;
     ngx_gate_runner_t        *runners;      /* NULL until probing starts */
     ngx_uint_t                nrunners;
+
+    ngx_array_t               notified;     /* of ngx_gate_run_t *, the runs of
+                                               notify checks */
+    ngx_gate_wake_t           wake;
+    ngx_gate_timer_t          store_timer;
+    ngx_msec_t                store_msec;   /* of the last write, or 0 */
 
     ngx_gate_timers_t         timers;       /* all timers of the prober */
     ngx_gate_timer_t          heartbeat_timer;
@@ -125,19 +143,19 @@ void ngx_gate_run_cancel(ngx_gate_run_t *run);
 
 
 /*
- * The probes of the servers of a check: ngx_gate_server_run.c.  They begin by
- * the first run of the check itself, which compares how many servers take part
- * with how many are needed, and is due when that changes.
+ * The probes of the servers of a check: ngx_gate_server_run.c.  They begin
+ * with the first run of the check itself, which compares the number of servers
+ * that are in with the number required; it runs again when these change.
  */
 
 ngx_int_t ngx_gate_server_run_init(ngx_gate_runner_t *runner, ngx_uint_t i);
 void ngx_gate_server_run_stop(ngx_gate_server_runs_t *runs);
 
-/* with every heartbeat */
+/* with each heartbeat */
 
 void ngx_gate_server_run_beat(ngx_gate_server_runs_t *runs);
 
-/* a gate that is open by force has all of its servers take part */
+/* in a gate opened by its deadline, all servers are in */
 
 void ngx_gate_server_run_force(ngx_gate_server_runs_t *runs,
     ngx_uint_t forced);
@@ -161,6 +179,7 @@ ngx_uint_t ngx_gate_runner_is_idle(ngx_gate_runner_t *runner);
 void ngx_gate_trigger_start(ngx_gate_runner_t *runner);
 void ngx_gate_trigger_cancel(ngx_gate_runner_t *runner);
 ngx_msec_t ngx_gate_trigger_delay(ngx_gate_run_t *run);
+void ngx_gate_trigger_wake(ngx_gate_prober_t *prober);
 void ngx_gate_trigger_done(ngx_gate_run_t *run);
 
 

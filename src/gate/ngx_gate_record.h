@@ -18,7 +18,7 @@ int64_t ngx_gate_record_now(void); /* ms since the epoch */
 
 void ngx_gate_record_init_check(ngx_gate_check_record_t *record);
 
-/* returns whether anything has changed that the gate may care about */
+/* returns whether the result may change the gate */
 
 ngx_uint_t ngx_gate_record_add_result(ngx_gate_check_record_t *record,
     ngx_gate_result_t *result, uint32_t duration, ngx_uint_t rise,

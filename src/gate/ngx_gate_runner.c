@@ -256,6 +256,7 @@ static void
 ngx_gate_runner_check_done(ngx_gate_run_t *run)
 {
     ngx_uint_t                i, changed, counted;
+    ngx_gate_status_t         status;
     ngx_gate_runner_t        *runner;
     ngx_gate_check_record_t  *record;
 
@@ -269,7 +270,15 @@ ngx_gate_runner_check_done(ngx_gate_run_t *run)
         return;
     }
 
+    status = record->status;
     changed = ngx_gate_runner_add_result(run);
+
+    /* it is shown, and has no effect */
+
+    if (run->extra) {
+        run->extra = 0;
+        record->status = status;
+    }
 
     record->next_check = record->last_checked + ngx_gate_runner_next_delay(run);
 
@@ -293,6 +302,9 @@ ngx_gate_runner_check_done(ngx_gate_run_t *run)
 
     if (changed) {
         ngx_gate_runner_set_dirty(runner);
+
+    } else if (run->received) {
+        ngx_post_event(&runner->prober->publish_event, &ngx_posted_events);
     }
 
     if (record->status.up && !counted) {
@@ -308,17 +320,19 @@ ngx_gate_runner_add_result(ngx_gate_run_t *run)
 {
     ngx_uint_t                changed, rise, fall;
     ngx_gate_t               *gate;
+    ngx_gate_check_t         *check;
     ngx_gate_result_t        *result;
     ngx_gate_check_record_t  *record;
 
     gate = run->runner->gate;
+    check = run->probe.check;
     record = run->record;
     result = &run->probe.result;
 
-    /* of several servers each has its own */
+    /* each of several servers has its own; each notice counts */
 
-    rise = run->probe.check->servers ? 1 : gate->rise;
-    fall = run->probe.check->servers ? 1 : gate->fall;
+    rise = check->servers || check->mailbox ? 1 : gate->rise;
+    fall = check->servers || check->mailbox ? 1 : gate->fall;
 
     run->shared->recent[record->attempts % NGX_GATE_RECENT] =
                                         (run->duration << 3) | result->verdict;
@@ -402,7 +416,10 @@ ngx_gate_runner_reschedule(ngx_gate_runner_t *runner)
         run = &runner->runs[i];
         pause = ngx_gate_runner_jitter(run->probe.check->interval);
 
-        run->record->status.outdated = !run->probe.check->optional;
+        /* a notice stays valid */
+
+        run->record->status.outdated = !run->probe.check->optional
+                                       && run->probe.check->mailbox == NULL;
 
         if (!run->busy
             && run->timer.set
@@ -499,7 +516,11 @@ ngx_gate_runner_needs_probe(ngx_gate_runner_t *runner, ngx_uint_t i)
 
     check = ngx_gate_check_at(runner->gate, i);
 
-    /* servers restart, whether the gate is latched or not */
+    if (runner->runs[i].extra) {
+        return 1;
+    }
+
+    /* servers may restart although the gate is latched */
 
     if (runner->record.latch.latched
         && check->servers == NULL
@@ -553,7 +574,7 @@ ngx_gate_runner_start_dependents(ngx_gate_runner_t *runner, ngx_uint_t passed)
 static void
 ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
 {
-    ngx_uint_t          open, changed;
+    ngx_uint_t          open, ready, changed;
     ngx_gate_prober_t  *prober;
 
     prober = runner->prober;
@@ -563,10 +584,13 @@ ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
     }
 
     runner->dirty = 0;
+    ready = runner->record.ready;
 
     open = ngx_gate_state_is_open(runner->gate, runner->record.latch.state);
     changed = ngx_gate_record_recompute(runner->gate, &runner->record,
                                         runner->checks);
+
+    notify |= (runner->record.ready != ready);
 
     ngx_gate_runner_force_servers(runner);
 
@@ -603,16 +627,16 @@ ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
 }
 
 
-/* before requests are let through */
+/* call before requests can pass */
 
 static void
 ngx_gate_runner_force_servers(ngx_gate_runner_t *runner)
 {
     ngx_uint_t  i, forced;
 
-    forced = runner->record.latch.state == NGX_GATE_STATE_OVERDUE
-             && ngx_gate_state_is_open(runner->gate,
-                                       runner->record.latch.state);
+    forced = runner->record.ready
+             && runner->record.latch.state != NGX_GATE_STATE_READY
+             && runner->record.latch.state != NGX_GATE_STATE_DEGRADED;
 
     for (i = 0; i < runner->gate->checks.nelts; i++) {
         if (runner->servers[i]) {
@@ -639,9 +663,15 @@ ngx_gate_runner_estimate(ngx_gate_runner_t *runner)
     record->eta = -1;
     record->retry_after = ngx_gate_state_retry_after(record->latch.state, -1);
 
-    if (ngx_gate_state_is_open(runner->gate, record->latch.state)) {
+    if (record->ready) {
         record->eta = 0;
         record->retry_after = 0;
+        return;
+    }
+
+    /* closed by an operator */
+
+    if (ngx_gate_state_is_open(runner->gate, record->latch.state)) {
         return;
     }
 

@@ -258,7 +258,7 @@ ngx_gate_writer_is_alive(ngx_gate_zone_t *zone)
 }
 
 
-/* before the times of the last heartbeat are read, see above */
+/* call before reading the times of the last heartbeat, see above */
 
 static ngx_uint_t
 ngx_gate_writer_is_idle(ngx_gate_zone_t *zone)

@@ -65,9 +65,12 @@ typedef struct {
     ngx_gate_conf_t             gates;
     ngx_shm_zone_t             *zone;
     ngx_shm_zone_t             *stats;
+    ngx_shm_zone_t             *notices;    /* NULL: no notify checks */
+    ngx_shm_zone_t             *overrides;  /* NULL: no init_control */
     ngx_uint_t                  used;       /* by at least one location */
     ngx_array_t                 lists;      /* of ngx_http_gate_list_t * */
     ngx_array_t                 holds;      /* of ngx_http_gate_mark_t * */
+    ngx_array_t                 posts;      /* of ngx_http_gate_post_conf_t * */
     ngx_array_t                 servers;    /* of ngx_gate_servers_t * */
     ngx_array_t                 passes;     /* of ..._upstream_passes_t */
     ngx_uint_t                  generation; /* of this configuration */
@@ -80,8 +83,11 @@ typedef struct {
     ngx_uint_t                  nheld;
     ngx_event_t                 poll_event; /* while requests are held */
     ngx_atomic_uint_t           seen_changes;
-    ngx_connection_t           *wake;       /* NULL: polling by the timer
-                                               only */
+    ngx_gate_wake_t             wake;
+
+    ngx_queue_t                 awaiting_queue;
+    ngx_gate_wake_t             await_wake;
+    ngx_event_t                 await_event;
 } ngx_http_gate_main_conf_t;
 
 
@@ -117,6 +123,16 @@ typedef struct {
 } ngx_http_gate_mark_t;
 
 
+/* init_notify or init_control */
+
+typedef struct {
+    const char                 *directive;
+    ngx_str_t                   token_file;
+    ngx_str_t                   file;
+    ngx_uint_t                  line;
+} ngx_http_gate_post_conf_t;
+
+
 /* a location that passes requests to an upstream group */
 
 typedef struct ngx_http_gate_loc_conf_s  ngx_http_gate_loc_conf_t;
@@ -128,7 +144,7 @@ typedef struct {
 } ngx_http_gate_upstream_passes_t;
 
 
-/* a value of $init_gate_decision that tells which location was passed */
+/* a value of $init_gate_decision that identifies the location passed */
 
 typedef struct {
     u_char                      text[8];
@@ -144,7 +160,8 @@ struct ngx_http_gate_loc_conf_s {
 
     ngx_http_gate_list_t       *gate_list;       /* of init_gate */
     ngx_http_gate_list_t       *status_list;     /* init_status, init_ready */
-    ngx_http_handler_pt         handler;    /* of the one or the other */
+    ngx_http_gate_post_conf_t  *post;       /* init_notify, init_control */
+    ngx_http_handler_pt         handler;    /* of one of these */
     ngx_flag_t                  subpaths;   /* the URI may contain the name
                                                of a check */
 
@@ -209,6 +226,12 @@ char *ngx_http_gate_conf_init_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_gate_conf_init_ready(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_gate_conf_init_notify(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_gate_conf_init_control(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_uint_t ngx_http_gate_conf_has_post(ngx_http_gate_main_conf_t *gmcf,
+    const char *directive);
 ngx_int_t ngx_http_gate_conf_resolve_list(ngx_conf_t *cf,
     ngx_http_gate_list_t *list);
 
@@ -235,7 +258,6 @@ void ngx_http_gate_closed_resume(ngx_http_gate_ctx_t *ctx);
 /* hold */
 
 void ngx_http_gate_hold_init(ngx_http_gate_main_conf_t *gmcf, ngx_log_t *log);
-void ngx_http_gate_hold_stop(ngx_http_gate_main_conf_t *gmcf);
 void ngx_http_gate_hold_end_all(ngx_http_gate_main_conf_t *gmcf);
 ngx_msec_int_t ngx_http_gate_hold_time_left(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx, ngx_gate_t *gate);
@@ -312,6 +334,16 @@ ngx_int_t ngx_http_gate_status_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_gate_ready_handler(ngx_http_request_t *r);
 
 extern ngx_conf_enum_t  ngx_http_gate_conf_formats[];
+
+/* notices and control: content handlers, and requests that wait for the
+   prober */
+
+ngx_int_t ngx_http_gate_notify_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_gate_control_handler(ngx_http_request_t *r);
+
+void ngx_http_gate_await_init(ngx_http_gate_main_conf_t *gmcf,
+    ngx_log_t *log);
+void ngx_http_gate_await_exit(ngx_http_gate_main_conf_t *gmcf);
 
 /* variables */
 

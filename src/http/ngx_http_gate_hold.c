@@ -28,7 +28,7 @@ static void ngx_http_gate_hold_enqueue(ngx_http_gate_main_conf_t *gmcf,
 static void ngx_http_gate_hold_dequeue(ngx_http_gate_ctx_t *ctx);
 static void ngx_http_gate_hold_timeout_handler(ngx_event_t *ev);
 static void ngx_http_gate_hold_poll_handler(ngx_event_t *ev);
-static void ngx_http_gate_hold_wake_handler(ngx_event_t *ev);
+static void ngx_http_gate_hold_wake_handler(ngx_gate_wake_t *wake);
 static void ngx_http_gate_hold_end_decided(ngx_http_gate_main_conf_t *gmcf);
 static void ngx_http_gate_hold_select_decided(ngx_http_gate_main_conf_t *gmcf,
     ngx_uint_t all);
@@ -49,11 +49,12 @@ ngx_http_gate_hold_init(ngx_http_gate_main_conf_t *gmcf, ngx_log_t *log)
     ngx_gate_event_init(&gmcf->poll_event, ngx_http_gate_hold_poll_handler,
                         log);
 
-    /* requests that are not held, too, may need a change of the servers */
+    gmcf->wake.handler = ngx_http_gate_hold_wake_handler;
+
+    /* changes of servers apply to requests that are not held, too */
 
     if (gmcf->servers.nelts) {
-        gmcf->wake = ngx_gate_wake_listen(ngx_http_gate_hold_wake_handler,
-                                          gmcf, log);
+        (void) ngx_gate_wake_listen(&gmcf->wake, log);
     }
 }
 
@@ -210,10 +211,7 @@ ngx_http_gate_hold_enqueue(ngx_http_gate_main_conf_t *gmcf,
         gmcf->seen_changes = ((ngx_gate_zone_t *) gmcf->zone->data)->changes
                              - 1;
 
-        if (gmcf->wake == NULL) {
-            gmcf->wake = ngx_gate_wake_listen(ngx_http_gate_hold_wake_handler,
-                                              gmcf, gmcf->poll_event.log);
-        }
+        (void) ngx_gate_wake_listen(&gmcf->wake, gmcf->poll_event.log);
 
         ngx_post_event(&gmcf->poll_event, &ngx_posted_events);
     }
@@ -327,43 +325,24 @@ ngx_http_gate_hold_poll_handler(ngx_event_t *ev)
         ngx_post_event(ev, &ngx_posted_next_events);
 
     } else if (!ngx_queue_empty(&gmcf->held_queue)) {
-        ngx_add_timer(ev, gmcf->wake ? NGX_HTTP_GATE_HOLD_WATCH
-                                     : NGX_HTTP_GATE_HOLD_POLL);
+        ngx_add_timer(ev, gmcf->wake.listening ? NGX_HTTP_GATE_HOLD_WATCH
+                                               : NGX_HTTP_GATE_HOLD_POLL);
     }
 }
 
 
 static void
-ngx_http_gate_hold_wake_handler(ngx_event_t *ev)
+ngx_http_gate_hold_wake_handler(ngx_gate_wake_t *wake)
 {
-    ngx_connection_t           *c;
     ngx_http_gate_main_conf_t  *gmcf;
 
-    c = ev->data;
-    gmcf = c->data;
-
-    /* closed by worker_shutdown_timeout */
-
-    if (c->close || c->error) {
-        ngx_http_gate_hold_stop(gmcf);
-        return;
-    }
+    gmcf = ngx_queue_data(wake, ngx_http_gate_main_conf_t, wake);
 
     if (gmcf->poll_event.timer_set) {
         ngx_del_timer(&gmcf->poll_event);
     }
 
     ngx_http_gate_hold_poll_handler(&gmcf->poll_event);
-}
-
-
-void
-ngx_http_gate_hold_stop(ngx_http_gate_main_conf_t *gmcf)
-{
-    if (gmcf->wake) {
-        ngx_gate_wake_stop(gmcf->wake);
-        gmcf->wake = NULL;
-    }
 }
 
 

@@ -16,6 +16,8 @@ static void ngx_http_gate_warn_holds(ngx_conf_t *cf,
     ngx_http_gate_main_conf_t *gmcf);
 static void ngx_http_gate_warn_upstream(ngx_conf_t *cf,
     ngx_gate_check_t *check);
+static void ngx_http_gate_warn_notify(ngx_conf_t *cf,
+    ngx_http_gate_main_conf_t *gmcf, ngx_gate_check_t *check);
 
 
 void
@@ -35,6 +37,10 @@ ngx_http_gate_warn(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf)
 
             if (check->type == &ngx_gate_check_http) {
                 ngx_http_gate_warn_upstream(cf, check);
+            }
+
+            if (check->type == &ngx_gate_check_notify) {
+                ngx_http_gate_warn_notify(cf, gmcf, check);
             }
         }
     }
@@ -131,6 +137,22 @@ ngx_http_gate_warn_upstream(ngx_conf_t *cf, ngx_gate_check_t *check)
 }
 
 
+static void
+ngx_http_gate_warn_notify(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf,
+    ngx_gate_check_t *check)
+{
+    if (ngx_http_gate_conf_has_post(gmcf, "init_notify")) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "no location has \"init_notify\", so that check \"%V\" of "
+                  "init_checks \"%V\" gets no notices in %V:%ui",
+                  &check->name, &check->gate->name, &check->file,
+                  check->line);
+}
+
+
 void
 ngx_http_gate_warn_beside(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *glcf)
 {
@@ -140,7 +162,8 @@ ngx_http_gate_warn_beside(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *glcf)
 
     ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                   "\"init_gate\" has no effect beside \"%s\" in %V:%ui",
-                  glcf->status_list->shows ? "init_status" : "init_ready",
+                  glcf->post ? glcf->post->directive
+                  : glcf->status_list->shows ? "init_status" : "init_ready",
                   &glcf->gate_list->file, glcf->gate_list->line);
 }
 
