@@ -19,6 +19,8 @@ my %tools = (
     'db-migrate' => ['20240101000000-init', '20240201000000-prices',
         'other_revision'],
     drizzle => [1704067200000, 1706745600000, 'behind'],
+    # its lock is a row of the transaction of the migrations: not visible
+    knex => ['20240101_init', '20240201_prices', 'other_revision'],
     kysely => ['2024_01_init', '2024_02_prices', 'other_revision', 1],
     mikroorm => ['Migration20240101', 'Migration20240201', 'other_revision'],
     'node-pg-migrate' => ['1704067200000_init', '1706745600000_prices',

@@ -10,6 +10,7 @@ const n = Number(count);
 const names = {
     'db-migrate': ['20240101000000-init', '20240201000000-prices'],
     drizzle: ['0000_init', '0001_prices'],
+    knex: ['20240101_init', '20240201_prices'],
     kysely: ['2024_01_init', '2024_02_prices'],
     mikroorm: ['Migration20240101', 'Migration20240201'],
     'node-pg-migrate': ['1704067200000_init', '1706745600000_prices'],
@@ -55,6 +56,18 @@ const tools = {
 
         await migrate(drizzle(new pg.Pool({ connectionString: url })),
             { migrationsFolder: 'drizzle' });
+    },
+
+    async knex() {
+        const { default: knex } = await import('knex');
+
+        await knex({ client: 'pg', connection: url }).migrate.latest({
+            migrationSource: {
+                getMigrations: async () => names,
+                getMigrationName: name => name,
+                getMigration: async name => ({
+                    up: db => db.raw(sql(names.indexOf(name))),
+                    down: async () => {} }) } });
     },
 
     async kysely() {
