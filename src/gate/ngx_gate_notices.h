@@ -42,7 +42,7 @@ void ngx_gate_notices_wake(ngx_gate_prober_t *prober);
 
 ngx_msec_t ngx_gate_notices_receive(ngx_gate_run_t *run);
 
-/* everything published since then is in force; returns how many are news */
+/* everything published since then is in force; returns how many are new */
 
 ngx_uint_t ngx_gate_notices_acknowledge(ngx_gate_prober_t *prober);
 
