@@ -31,6 +31,9 @@ static char *ngx_http_init_gate_checks(ngx_conf_t *cf, ngx_command_t *cmd,
 
 static ngx_shm_zone_t *ngx_http_init_gate_old_stats(void);
 static ngx_shm_zone_t *ngx_http_init_gate_old_notices(void);
+static ngx_shm_zone_t *ngx_http_init_gate_old_overrides(void);
+static ngx_int_t ngx_http_init_gate_add_overrides(ngx_conf_t *cf,
+    ngx_http_gate_main_conf_t *gmcf);
 static ngx_int_t ngx_http_init_gate_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_init_gate_commit(ngx_cycle_t *cycle,
     ngx_http_gate_main_conf_t *gmcf, ngx_shm_zone_t *zone,
@@ -148,6 +151,13 @@ static ngx_command_t  ngx_http_init_gate_commands[] = {
     { ngx_string("init_notify"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_gate_conf_init_notify,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("init_control"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_gate_conf_init_control,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -438,6 +448,10 @@ ngx_http_init_gate_postconfiguration(ngx_conf_t *cf)
 
     ngx_http_gate_upstream_warn(cf, gmcf);
 
+    if (ngx_http_init_gate_add_overrides(cf, gmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     ngx_md5_final(digest, &gmcf->gates.md5);
 
     gmcf->zone = ngx_gate_zone_add(cf, gates, digest,
@@ -514,6 +528,40 @@ ngx_http_init_gate_old_notices(void)
 }
 
 
+static ngx_shm_zone_t *
+ngx_http_init_gate_old_overrides(void)
+{
+    return ngx_gate_overrides_find_zone((ngx_cycle_t *) ngx_cycle,
+                                        &ngx_http_init_gate_module);
+}
+
+
+/* with init_control, every gate has overrides */
+
+static ngx_int_t
+ngx_http_init_gate_add_overrides(ngx_conf_t *cf,
+    ngx_http_gate_main_conf_t *gmcf)
+{
+    ngx_uint_t   i;
+    ngx_gate_t  *gate;
+
+    if (!ngx_http_gate_conf_has_post(gmcf, "init_control")) {
+        return NGX_OK;
+    }
+
+    gate = gmcf->gates.gates.elts;
+
+    for (i = 0; i < gmcf->gates.gates.nelts; i++) {
+        gate[i].controlled = 1;
+    }
+
+    return ngx_gate_overrides_add_zone(cf, &gmcf->gates.gates,
+                                       ngx_http_init_gate_old_overrides(),
+                                       &ngx_http_init_gate_module,
+                                       &gmcf->overrides);
+}
+
+
 /*
  * The reload is committed, and the shared memory of the old cycle still
  * exists and can be inherited from.
@@ -583,7 +631,8 @@ static ngx_int_t
 ngx_http_init_gate_commit(ngx_cycle_t *cycle, ngx_http_gate_main_conf_t *gmcf,
     ngx_shm_zone_t *zone, ngx_shm_zone_t *stats)
 {
-    ngx_array_t  *gates;
+    ngx_array_t        *gates;
+    ngx_atomic_uint_t   id;
 
     gates = &gmcf->gates.gates;
 
@@ -594,11 +643,18 @@ ngx_http_init_gate_commit(ngx_cycle_t *cycle, ngx_http_gate_main_conf_t *gmcf,
 
     gmcf->generation = ngx_gate_stats_commit(gmcf->stats, stats, gates);
 
-    if (gmcf->notices
-        && ngx_gate_notices_commit(cycle, gmcf->notices,
-                                   ngx_http_init_gate_old_notices(), gates,
-                                   ((ngx_gate_zone_t *) gmcf->zone->data)->id)
-           != NGX_OK)
+    id = ((ngx_gate_zone_t *) gmcf->zone->data)->id;
+
+    if ((gmcf->notices
+         && ngx_gate_notices_commit(cycle, gmcf->notices,
+                                    ngx_http_init_gate_old_notices(), gates,
+                                    id)
+            != NGX_OK)
+        || (gmcf->overrides
+            && ngx_gate_overrides_commit(cycle, gmcf->overrides,
+                                         ngx_http_init_gate_old_overrides(),
+                                         gates, id)
+               != NGX_OK))
     {
         return NGX_ERROR;
     }

@@ -27,7 +27,6 @@ static ngx_int_t ngx_gate_notices_test_store(ngx_conf_t *cf,
 static ngx_int_t ngx_gate_notices_add_name(ngx_pool_t *pool,
     ngx_array_t *names, ngx_gate_t *gate, ngx_gate_check_t *check);
 
-static void ngx_gate_notices_wake_handler(ngx_gate_wake_t *wake);
 static ngx_uint_t ngx_gate_notices_is_new(ngx_gate_run_t *run);
 static ngx_uint_t ngx_gate_notices_acknowledge_run(ngx_gate_run_t *run);
 
@@ -255,7 +254,6 @@ ngx_gate_notices_init(ngx_gate_prober_t *prober)
     }
 
     prober->store_timer.handler = ngx_gate_notices_store_handler;
-    prober->wake.handler = ngx_gate_notices_wake_handler;
 
     for (n = 0; n < prober->nrunners; n++) {
 
@@ -312,10 +310,6 @@ ngx_gate_notices_start(ngx_gate_prober_t *prober)
         }
     }
 
-    if (prober->notified.nelts) {
-        (void) ngx_gate_wake_listen(&prober->wake, prober->log);
-        ngx_post_event(&prober->publish_event, &ngx_posted_events);
-    }
 }
 
 
@@ -332,8 +326,6 @@ ngx_gate_notices_stop(ngx_gate_prober_t *prober)
                                 prober->zone->id);
     }
 
-    ngx_gate_wake_stop(&prober->wake);
-
     if (prober->store_timer.set) {
         ngx_gate_timers_del(&prober->timers, &prober->store_timer);
 
@@ -344,19 +336,12 @@ ngx_gate_notices_stop(ngx_gate_prober_t *prober)
 }
 
 
-/*
- * Something was put into a mailbox, or published.  Without this event, a
- * notice is received at the next run of its check.
- */
-
-static void
-ngx_gate_notices_wake_handler(ngx_gate_wake_t *wake)
+void
+ngx_gate_notices_wake(ngx_gate_prober_t *prober)
 {
-    ngx_uint_t           i, n;
-    ngx_gate_run_t     **run;
-    ngx_gate_prober_t   *prober;
+    ngx_uint_t        i, n;
+    ngx_gate_run_t  **run;
 
-    prober = ngx_queue_data(wake, ngx_gate_prober_t, wake);
     run = prober->notified.elts;
     n = 0;
 
@@ -407,15 +392,11 @@ ngx_gate_notices_receive(ngx_gate_run_t *run)
 }
 
 
-void
+ngx_uint_t
 ngx_gate_notices_acknowledge(ngx_gate_prober_t *prober)
 {
     ngx_uint_t        i, n;
     ngx_gate_run_t  **run;
-
-    if (prober->notified.nelts == 0) {
-        return;
-    }
 
     run = prober->notified.elts;
     n = 0;
@@ -424,9 +405,7 @@ ngx_gate_notices_acknowledge(ngx_gate_prober_t *prober)
         n += ngx_gate_notices_acknowledge_run(run[i]);
     }
 
-    if (n) {
-        ngx_gate_wake_send(prober->log);
-    }
+    return n;
 }
 
 

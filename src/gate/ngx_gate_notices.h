@@ -34,13 +34,17 @@ ngx_int_t ngx_gate_notices_init(ngx_gate_prober_t *prober);
 void ngx_gate_notices_start(ngx_gate_prober_t *prober);
 void ngx_gate_notices_stop(ngx_gate_prober_t *prober);
 
+/* something may have been put into a mailbox */
+
+void ngx_gate_notices_wake(ngx_gate_prober_t *prober);
+
 /* before a run of a notify check */
 
 ngx_msec_t ngx_gate_notices_receive(ngx_gate_run_t *run);
 
-/* everything published since then is in force */
+/* everything published since then is in force; returns how many are new */
 
-void ngx_gate_notices_acknowledge(ngx_gate_prober_t *prober);
+ngx_uint_t ngx_gate_notices_acknowledge(ngx_gate_prober_t *prober);
 
 
 #endif /* _NGX_GATE_NOTICES_H_INCLUDED_ */

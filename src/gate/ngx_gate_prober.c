@@ -11,6 +11,7 @@
 #include <ngx_gate_record.h>
 #include <ngx_gate_prober.h>
 #include <ngx_gate_notices.h>
+#include <ngx_gate_orders.h>
 
 
 #define NGX_GATE_PROBER_RETRY_WRITING  10
@@ -32,6 +33,8 @@ static ngx_int_t ngx_gate_prober_activate(ngx_gate_prober_t *prober);
 static void ngx_gate_prober_lost_zone(ngx_gate_prober_t *prober);
 static void ngx_gate_prober_deactivate(ngx_gate_prober_t *prober);
 static void ngx_gate_prober_publish_handler(ngx_event_t *ev);
+static void ngx_gate_prober_wake_handler(ngx_gate_wake_t *wake);
+static ngx_uint_t ngx_gate_prober_has_events(ngx_gate_prober_t *prober);
 static void ngx_gate_prober_watch_exit(ngx_gate_prober_t *prober);
 static void ngx_gate_prober_exit_handler(ngx_event_t *ev);
 static void ngx_gate_prober_unwatch_exit(ngx_gate_prober_t *prober);
@@ -120,6 +123,8 @@ ngx_gate_prober_init_runners(ngx_gate_prober_t *prober)
 
     prober->nrunners = prober->gates->nelts;
 
+    prober->wake.handler = ngx_gate_prober_wake_handler;
+
     if (ngx_gate_notices_init(prober) != NGX_OK) {
         prober->nrunners = 0;
         prober->runners = NULL;
@@ -174,6 +179,10 @@ ngx_gate_prober_heartbeat_handler(ngx_gate_timer_t *timer)
 
     for (i = 0; i < prober->nrunners; i++) {
         ngx_gate_runner_beat(&prober->runners[i]);
+    }
+
+    if (!prober->wake.listening) {
+        ngx_gate_orders_receive(prober);
     }
 
     ngx_gate_writer_touch(&prober->writer, ngx_gate_prober_is_idle(prober));
@@ -271,6 +280,13 @@ ngx_gate_prober_activate(ngx_gate_prober_t *prober)
         ngx_gate_runner_start(&prober->runners[i]);
     }
 
+    ngx_gate_orders_start(prober);
+
+    if (ngx_gate_prober_has_events(prober)) {
+        (void) ngx_gate_wake_listen(&prober->wake, prober->log);
+        ngx_post_event(&prober->publish_event, &ngx_posted_events);
+    }
+
     return NGX_OK;
 }
 
@@ -358,7 +374,9 @@ ngx_gate_prober_deactivate(ngx_gate_prober_t *prober)
     ngx_uint_t  i;
 
     if (prober->active) {
+        ngx_gate_wake_stop(&prober->wake);
         ngx_gate_notices_stop(prober);
+        ngx_gate_orders_stop(prober);
     }
 
     prober->active = 0;
@@ -392,7 +410,47 @@ ngx_gate_prober_publish_handler(ngx_event_t *ev)
         ngx_gate_runner_publish(&prober->runners[i]);
     }
 
-    ngx_gate_notices_acknowledge(prober);
+    if (ngx_gate_notices_acknowledge(prober)
+        + ngx_gate_orders_acknowledge(prober))
+    {
+        ngx_gate_wake_send(prober->log);
+    }
+}
+
+
+/*
+ * Something was put into a mailbox, published, or requested.  Without this
+ * event, it is received with the next heartbeat, and a notice with the next run
+ * of its check.
+ */
+
+static void
+ngx_gate_prober_wake_handler(ngx_gate_wake_t *wake)
+{
+    ngx_gate_prober_t  *prober;
+
+    prober = ngx_queue_data(wake, ngx_gate_prober_t, wake);
+
+    ngx_gate_notices_wake(prober);
+    ngx_gate_orders_receive(prober);
+    ngx_gate_trigger_wake(prober);
+}
+
+
+static ngx_uint_t
+ngx_gate_prober_has_events(ngx_gate_prober_t *prober)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < prober->nrunners; i++) {
+        if (prober->runners[i].gate->overrides
+            || prober->runners[i].gate->trigger_on_request)
+        {
+            return 1;
+        }
+    }
+
+    return prober->notified.nelts != 0;
 }
 
 

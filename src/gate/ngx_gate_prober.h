@@ -48,6 +48,7 @@ struct ngx_gate_run_s {
     ngx_atomic_uint_t         received;     /* count of the notice that a
                                                notify check uses */
     ngx_uint_t                store_failed;
+    ngx_uint_t                extra;        /* ordered, and not needed */
     ngx_msec_t                log_msec;     /* start of the current minute */
     ngx_uint_t                log_lines;    /* in this minute */
     ngx_uint_t                log_skipped;  /* since the last line */
@@ -69,6 +70,13 @@ struct ngx_gate_runner_s {
     ngx_uint_t                passed;       /* requests while the gate is
                                                closed */
     ngx_gate_timer_t          deadline_timer;
+
+    /* of overrides */
+    ngx_gate_timer_t          override_timer;
+    ngx_msec_t                override_msec;     /* when it was set */
+    ngx_atomic_uint_t         ordered;      /* count of those received */
+    ngx_uint_t                rechecks;     /* ordered so far */
+
     ngx_uint_t                dirty;        /* has to be published */
 
     /* while the gate is closed; 0 while it is open */
@@ -171,6 +179,7 @@ ngx_uint_t ngx_gate_runner_is_idle(ngx_gate_runner_t *runner);
 void ngx_gate_trigger_start(ngx_gate_runner_t *runner);
 void ngx_gate_trigger_cancel(ngx_gate_runner_t *runner);
 ngx_msec_t ngx_gate_trigger_delay(ngx_gate_run_t *run);
+void ngx_gate_trigger_wake(ngx_gate_prober_t *prober);
 void ngx_gate_trigger_done(ngx_gate_run_t *run);
 
 

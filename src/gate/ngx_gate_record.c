@@ -98,8 +98,9 @@ ngx_uint_t
 ngx_gate_record_recompute(ngx_gate_t *gate, ngx_gate_record_t *record,
     ngx_gate_check_record_t *checks)
 {
-    ngx_uint_t        open, was_open, past_deadline;
-    ngx_gate_state_e  before;
+    ngx_uint_t            open, was_open, past_deadline;
+    ngx_gate_state_e      before;
+    ngx_gate_overrides_t  overrides;
 
     before = record->latch.state;
     was_open = ngx_gate_state_is_open(gate, before);
@@ -111,6 +112,11 @@ ngx_gate_record_recompute(ngx_gate_t *gate, ngx_gate_record_t *record,
     ngx_gate_state_compute(gate, checks, &record->latch, past_deadline);
 
     open = ngx_gate_state_is_open(gate, record->latch.state);
+
+    (void) ngx_gate_overrides_read(gate, &overrides);
+
+    record->ready = ngx_gate_overrides_apply(gate, record->latch.state, checks,
+                                             &overrides, &record->override);
 
     ngx_gate_state_progress(gate, checks, &record->progress);
 

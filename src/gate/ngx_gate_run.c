@@ -66,6 +66,7 @@ ngx_gate_run_cancel(ngx_gate_run_t *run)
 
     run->busy = 0;
     run->due = 0;
+    run->extra = 0;
 
     if (run->probe.state) {
         run->probe.check->type->cancel(&run->probe);

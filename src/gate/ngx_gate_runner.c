@@ -256,6 +256,7 @@ static void
 ngx_gate_runner_check_done(ngx_gate_run_t *run)
 {
     ngx_uint_t                i, changed, counted;
+    ngx_gate_status_t         status;
     ngx_gate_runner_t        *runner;
     ngx_gate_check_record_t  *record;
 
@@ -269,7 +270,15 @@ ngx_gate_runner_check_done(ngx_gate_run_t *run)
         return;
     }
 
+    status = record->status;
     changed = ngx_gate_runner_add_result(run);
+
+    /* it is shown, and has no effect */
+
+    if (run->extra) {
+        run->extra = 0;
+        record->status = status;
+    }
 
     record->next_check = record->last_checked + ngx_gate_runner_next_delay(run);
 
@@ -507,6 +516,10 @@ ngx_gate_runner_needs_probe(ngx_gate_runner_t *runner, ngx_uint_t i)
 
     check = ngx_gate_check_at(runner->gate, i);
 
+    if (runner->runs[i].extra) {
+        return 1;
+    }
+
     /* servers may restart although the gate is latched */
 
     if (runner->record.latch.latched
@@ -561,7 +574,7 @@ ngx_gate_runner_start_dependents(ngx_gate_runner_t *runner, ngx_uint_t passed)
 static void
 ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
 {
-    ngx_uint_t          open, changed;
+    ngx_uint_t          open, ready, changed;
     ngx_gate_prober_t  *prober;
 
     prober = runner->prober;
@@ -571,10 +584,13 @@ ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
     }
 
     runner->dirty = 0;
+    ready = runner->record.ready;
 
     open = ngx_gate_state_is_open(runner->gate, runner->record.latch.state);
     changed = ngx_gate_record_recompute(runner->gate, &runner->record,
                                         runner->checks);
+
+    notify |= (runner->record.ready != ready);
 
     ngx_gate_runner_force_servers(runner);
 
@@ -618,9 +634,9 @@ ngx_gate_runner_force_servers(ngx_gate_runner_t *runner)
 {
     ngx_uint_t  i, forced;
 
-    forced = runner->record.latch.state == NGX_GATE_STATE_OVERDUE
-             && ngx_gate_state_is_open(runner->gate,
-                                       runner->record.latch.state);
+    forced = runner->record.ready
+             && runner->record.latch.state != NGX_GATE_STATE_READY
+             && runner->record.latch.state != NGX_GATE_STATE_DEGRADED;
 
     for (i = 0; i < runner->gate->checks.nelts; i++) {
         if (runner->servers[i]) {
@@ -647,9 +663,15 @@ ngx_gate_runner_estimate(ngx_gate_runner_t *runner)
     record->eta = -1;
     record->retry_after = ngx_gate_state_retry_after(record->latch.state, -1);
 
-    if (ngx_gate_state_is_open(runner->gate, record->latch.state)) {
+    if (record->ready) {
         record->eta = 0;
         record->retry_after = 0;
+        return;
+    }
+
+    /* closed by an operator */
+
+    if (ngx_gate_state_is_open(runner->gate, record->latch.state)) {
         return;
     }
 

@@ -62,6 +62,8 @@ struct ngx_gate_s {
     /* set when the shared memory is available; used by requests */
     ngx_gate_shared_t        *shared;
     ngx_gate_counters_t      *counters;
+    ngx_gate_mailbox_t       *overrides;    /* NULL: no init_control */
+    ngx_uint_t                controlled;   /* there is an init_control */
     ngx_uint_t                slot;         /* index in the stats */
 };
 

@@ -314,6 +314,7 @@ ngx_gate_zone_publish(ngx_gate_writer_t *writer, ngx_gate_t *gate,
     ngx_uint_t          slot;
     ngx_atomic_uint_t   n;
     ngx_gate_report_t   report;
+    ngx_gate_overrides_t  overrides;
     ngx_gate_shared_t  *shared;
 
     shared = gate->shared;
@@ -321,6 +322,12 @@ ngx_gate_zone_publish(ngx_gate_writer_t *writer, ngx_gate_t *gate,
     report.gate = gate;
     report.record = record;
     report.checks = checks;
+    report.overrides = NULL;
+
+    if (record->override) {
+        (void) ngx_gate_overrides_read(gate, &overrides);
+        report.overrides = &overrides;
+    }
 
     n = shared->published;
 
@@ -337,12 +344,18 @@ ngx_gate_zone_publish(ngx_gate_writer_t *writer, ngx_gate_t *gate,
     start = p;
     p = ngx_snprintf(start, NGX_GATE_HEADER_MAX, "%V; state=%V", &gate->name,
                      &ngx_gate_state_names[record->latch.state]);
+
+    if (record->override) {
+        p = ngx_sprintf(p, "; override=%V",
+                        &ngx_gate_override_names[record->override]);
+    }
+
     record->header_len = p - start;
 
     ngx_memcpy(&shared->records[slot], record, sizeof(ngx_gate_record_t));
 
     ngx_gate_zone_swap(&shared->published, n,
-                       ngx_gate_state_is_open(gate, record->latch.state));
+                       record->ready);
 }
 
 

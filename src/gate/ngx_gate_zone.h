@@ -23,11 +23,12 @@
 
 #include <ngx_gate.h>
 #include <ngx_gate_state.h>
+#include <ngx_gate_overrides.h>
 
 
 #define NGX_GATE_HISTORY       64
 #define NGX_GATE_RECENT        32
-#define NGX_GATE_HEADER_MAX    (NGX_GATE_NAME_MAX + 32)
+#define NGX_GATE_HEADER_MAX    (NGX_GATE_NAME_MAX + 64)
 #define NGX_GATE_TRIGGER_MAX   128           /* of the message of a trigger */
 #define NGX_GATE_DURATION_MAX  0x1fffffff    /* us, stored in one word with
                                                 the verdict */
@@ -95,6 +96,9 @@ typedef struct {
 
 typedef struct {
     ngx_gate_latch_t          latch;
+    ngx_uint_t                ready;        /* requests pass: by the state, or
+                                               by an override */
+    ngx_gate_override_e       override;     /* the one in force, if any */
 
     ngx_gate_state_progress_t  progress;
     int64_t                   eta;          /* ms, or -1 */

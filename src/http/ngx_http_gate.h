@@ -66,6 +66,7 @@ typedef struct {
     ngx_shm_zone_t             *zone;
     ngx_shm_zone_t             *stats;
     ngx_shm_zone_t             *notices;    /* NULL: no notify checks */
+    ngx_shm_zone_t             *overrides;  /* NULL: no init_control */
     ngx_uint_t                  used;       /* by at least one location */
     ngx_array_t                 lists;      /* of ngx_http_gate_list_t * */
     ngx_array_t                 holds;      /* of ngx_http_gate_mark_t * */
@@ -122,7 +123,7 @@ typedef struct {
 } ngx_http_gate_mark_t;
 
 
-/* init_notify */
+/* init_notify or init_control */
 
 typedef struct {
     const char                 *directive;
@@ -159,7 +160,7 @@ struct ngx_http_gate_loc_conf_s {
 
     ngx_http_gate_list_t       *gate_list;       /* of init_gate */
     ngx_http_gate_list_t       *status_list;     /* init_status, init_ready */
-    ngx_http_gate_post_conf_t  *post;       /* init_notify */
+    ngx_http_gate_post_conf_t  *post;       /* init_notify, init_control */
     ngx_http_handler_pt         handler;    /* of one of these */
     ngx_flag_t                  subpaths;   /* the URI may contain the name
                                                of a check */
@@ -227,6 +228,10 @@ char *ngx_http_gate_conf_init_ready(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_gate_conf_init_notify(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_gate_conf_init_control(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_uint_t ngx_http_gate_conf_has_post(ngx_http_gate_main_conf_t *gmcf,
+    const char *directive);
 ngx_int_t ngx_http_gate_conf_resolve_list(ngx_conf_t *cf,
     ngx_http_gate_list_t *list);
 
@@ -330,9 +335,11 @@ ngx_int_t ngx_http_gate_ready_handler(ngx_http_request_t *r);
 
 extern ngx_conf_enum_t  ngx_http_gate_conf_formats[];
 
-/* notices: a content handler, and requests that wait for the prober */
+/* notices and control: content handlers, and requests that wait for the
+   prober */
 
 ngx_int_t ngx_http_gate_notify_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_gate_control_handler(ngx_http_request_t *r);
 
 void ngx_http_gate_await_init(ngx_http_gate_main_conf_t *gmcf,
     ngx_log_t *log);

@@ -41,6 +41,7 @@ ngx_http_gate_closed_handler(ngx_http_request_t *r,
 {
     ngx_int_t             rc;
     ngx_gate_state_e      state;
+    ngx_gate_record_t    *record;
     ngx_msec_int_t        time_left;
     ngx_http_gate_ctx_t  *ctx;
 
@@ -68,9 +69,10 @@ ngx_http_gate_closed_handler(ngx_http_request_t *r,
     }
 
     for ( ;; ) {
-        state = ngx_gate_zone_published(gate->shared)->latch.state;
+        record = ngx_gate_zone_published(gate->shared);
+        state = record->latch.state;
 
-        if (!ngx_gate_state_is_open(gate, state)) {
+        if (!record->ready) {
             break;
         }
 
@@ -86,6 +88,10 @@ ngx_http_gate_closed_handler(ngx_http_request_t *r,
 
     if (gate->trigger && !gate->shared->requested) {
         gate->shared->requested = 1;
+
+        if (gate->trigger_on_request) {
+            ngx_gate_wake_send(r->connection->log);
+        }
     }
 
     if ((glcf->hold || state == NGX_GATE_STATE_STARTING)

@@ -287,7 +287,7 @@ ngx_http_gate_conf_init_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (glcf->post) {
-        return "is beside \"init_notify\"";
+        return "is beside \"init_notify\" or \"init_control\"";
     }
 
     glcf->status_list = ngx_http_gate_conf_create_list(cf);
@@ -389,7 +389,7 @@ ngx_http_gate_conf_init_ready(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (glcf->post) {
-        return "is beside \"init_notify\"";
+        return "is beside \"init_notify\" or \"init_control\"";
     }
 
     glcf->status_list = ngx_http_gate_conf_create_list(cf);
@@ -430,6 +430,33 @@ ngx_http_gate_conf_init_notify(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     return ngx_http_gate_conf_post(cf, conf, "init_notify",
                                    ngx_http_gate_notify_handler);
+}
+
+
+char *
+ngx_http_gate_conf_init_control(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    return ngx_http_gate_conf_post(cf, conf, "init_control",
+                                   ngx_http_gate_control_handler);
+}
+
+
+ngx_uint_t
+ngx_http_gate_conf_has_post(ngx_http_gate_main_conf_t *gmcf,
+    const char *directive)
+{
+    ngx_uint_t                   i;
+    ngx_http_gate_post_conf_t  **post;
+
+    post = gmcf->posts.elts;
+
+    for (i = 0; i < gmcf->posts.nelts; i++) {
+        if (ngx_strcmp(post[i]->directive, directive) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -150,8 +150,12 @@ ngx_http_gate_ready_gate(ngx_http_gate_query_t *query,
         return report->checks[0].status.up;
     }
 
-    if (ngx_gate_state_is_open(report->gate, report->record->latch.state)) {
+    if (report->record->ready) {
         return 1;
+    }
+
+    if (report->record->override == NGX_GATE_OVERRIDE_CLOSE) {
+        return 0;
     }
 
     for (i = 0; i < report->gate->checks.nelts; i++) {
@@ -188,6 +192,8 @@ ngx_http_gate_ready_text(ngx_http_request_t *r, ngx_http_gate_query_t *query,
         for (i = 0; i < gate->checks.nelts; i++) {
             size += ngx_gate_text_check_size(gate, ngx_gate_check_at(gate, i));
         }
+
+        size += ngx_gate_text_overrides_size(&query->reports[n]);
     }
 
     p = ngx_pnalloc(r->pool, size);
@@ -199,6 +205,10 @@ ngx_http_gate_ready_text(ngx_http_request_t *r, ngx_http_gate_query_t *query,
 
     for (n = 0; n < query->n; n++) {
         report = &query->reports[n];
+
+        if (query->check.len == 0) {
+            p = ngx_gate_text_overrides(p, report);
+        }
 
         for (i = 0; i < report->gate->checks.nelts; i++) {
             check = ngx_gate_check_at(report->gate, i);

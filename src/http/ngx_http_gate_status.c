@@ -152,9 +152,7 @@ ngx_http_gate_status_ready(ngx_http_gate_query_t *query)
     for (i = 0; i < query->n; i++) {
         report = &query->reports[i];
 
-        if (!ngx_gate_state_is_open(report->gate,
-                                    report->record->latch.state))
-        {
+        if (!report->record->ready) {
             return 0;
         }
     }

@@ -141,15 +141,8 @@ static void
 ngx_http_gate_warn_notify(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf,
     ngx_gate_check_t *check)
 {
-    ngx_uint_t                   i;
-    ngx_http_gate_post_conf_t  **post;
-
-    post = gmcf->posts.elts;
-
-    for (i = 0; i < gmcf->posts.nelts; i++) {
-        if (ngx_strcmp(post[i]->directive, "init_notify") == 0) {
-            return;
-        }
+    if (ngx_http_gate_conf_has_post(gmcf, "init_notify")) {
+        return;
     }
 
     ngx_log_error(NGX_LOG_WARN, cf->log, 0,

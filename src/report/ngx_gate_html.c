@@ -23,6 +23,7 @@
 #define NGX_GATE_HTML_TIME      64
 
 
+static ngx_gate_state_e ngx_gate_html_page_state(ngx_gate_record_t *record);
 static void ngx_gate_html_page_add_progress(ngx_gate_html_page_t *page,
     ngx_gate_state_progress_t *progress);
 static u_char *ngx_gate_html_tag(u_char *p, u_char *last,
@@ -70,6 +71,17 @@ ngx_str_t  ngx_gate_html_dashboard_tail =
     ngx_string(NGX_GATE_PAGES_DASHBOARD_TAIL);
 
 
+/* a gate that an operator has closed may be ready otherwise */
+
+static ngx_gate_state_e
+ngx_gate_html_page_state(ngx_gate_record_t *record)
+{
+    return (record->latch.state == NGX_GATE_STATE_READY
+            || record->latch.state == NGX_GATE_STATE_DEGRADED)
+           ? NGX_GATE_STATE_INITIALIZING : record->latch.state;
+}
+
+
 /* adds a gate; all are shown as one: the worst state, the longest time */
 
 void
@@ -82,12 +94,13 @@ ngx_gate_html_page_add(ngx_gate_html_page_t *page, ngx_gate_record_t *record,
         elapsed = now - record->closed_msec;
 
         if (page->nclosed++ == 0) {
-            page->state = record->latch.state;
+            page->state = ngx_gate_html_page_state(record);
             page->elapsed = elapsed;
             page->eta = record->eta;
 
         } else {
-            page->state = ngx_max(page->state, record->latch.state);
+            page->state = ngx_max(page->state,
+                                  ngx_gate_html_page_state(record));
             page->elapsed = ngx_max(page->elapsed, elapsed);
             page->eta = (page->eta < 0 || record->eta < 0)
                         ? -1 : ngx_max(page->eta, record->eta);

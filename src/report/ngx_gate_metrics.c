@@ -45,6 +45,12 @@ static u_char *ngx_gate_metrics_duration(u_char *p,
     const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
 static u_char *ngx_gate_metrics_requests(u_char *p,
     const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
+static u_char *ngx_gate_metrics_override(u_char *p,
+    const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
+static u_char *ngx_gate_metrics_override_until(u_char *p,
+    const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
+static u_char *ngx_gate_metrics_override_labels(u_char *p, ngx_gate_t *gate,
+    ngx_gate_override_e action, ngx_gate_override_t *override);
 static u_char *ngx_gate_metrics_polls(u_char *p,
     const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
 static u_char *ngx_gate_metrics_held(u_char *p,
@@ -111,6 +117,14 @@ static ngx_gate_metrics_family_t  ngx_gate_metrics_families[] = {
       "1 for the state of the trigger, 0 for the others.",
       ngx_gate_metrics_trigger, NULL },
 
+    { "nginx_init_gate_override_active", "gauge",
+      "Whether an override of this kind is in force.",
+      ngx_gate_metrics_override, NULL },
+
+    { "nginx_init_gate_override_until_timestamp_seconds", "gauge",
+      "When the override ends.",
+      ngx_gate_metrics_override_until, NULL },
+
     { "nginx_init_gate_check_info", "gauge",
       "The type of the check, and whether it is required.",
       NULL, ngx_gate_metrics_check_info },
@@ -171,6 +185,12 @@ ngx_gate_metrics_size(const ngx_gate_report_t *reports, ngx_uint_t n)
 
         size += (NGX_GATE_METRICS_SAMPLE + gate->name.len)
                 * (6 + NGX_GATE_STATES + 5 + NGX_GATE_TRIGGER_STATES);
+
+        if (gate->controlled) {
+            size += (NGX_GATE_METRICS_SAMPLE + gate->name.len
+                     + NGX_GATE_NAME_MAX)
+                    * (2 * NGX_GATE_OVERRIDES_MAX + 1);
+        }
 
         for (i = 0; i < gate->checks.nelts; i++) {
             names = gate->name.len + ngx_gate_check_at(gate, i)->name.len;
@@ -243,8 +263,7 @@ ngx_gate_metrics_ready(u_char *p, const ngx_gate_report_t *report,
 {
     return ngx_sprintf(p, "nginx_init_gate_ready{gate=\"%V\"} %ui\n",
                        &report->gate->name,
-                       ngx_gate_state_is_open(report->gate,
-                                              report->record->latch.state));
+                       report->record->ready);
 }
 
 
@@ -376,6 +395,84 @@ ngx_gate_metrics_trigger(u_char *p, const ngx_gate_report_t *report,
     }
 
     return p;
+}
+
+
+/* of the gate there is always a sample, of checks while it is in force */
+
+static u_char *
+ngx_gate_metrics_override(u_char *p, const ngx_gate_report_t *report,
+    const ngx_gate_report_details_t *details)
+{
+    ngx_uint_t            i;
+    ngx_gate_override_e   action, current;
+    ngx_gate_override_t  *override;
+
+    if (!report->gate->controlled) {
+        return p;
+    }
+
+    current = report->overrides ? report->overrides->list[0].action
+                                : NGX_GATE_OVERRIDE_NONE;
+
+    for (action = NGX_GATE_OVERRIDE_OPEN; action <= NGX_GATE_OVERRIDE_CLOSE;
+         action++)
+    {
+        p = ngx_sprintf(p, "nginx_init_gate_override_active");
+        p = ngx_gate_metrics_override_labels(p, report->gate, action, NULL);
+        p = ngx_sprintf(p, "%d\n", action == current ? 1 : 0);
+    }
+
+    for (i = 1; report->overrides && i < NGX_GATE_OVERRIDES_MAX; i++) {
+        override = &report->overrides->list[i];
+
+        if (override->action != NGX_GATE_OVERRIDE_NONE) {
+            p = ngx_sprintf(p, "nginx_init_gate_override_active");
+            p = ngx_gate_metrics_override_labels(p, report->gate,
+                                                 override->action, override);
+            p = ngx_sprintf(p, "1\n");
+        }
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_gate_metrics_override_until(u_char *p, const ngx_gate_report_t *report,
+    const ngx_gate_report_details_t *details)
+{
+    int64_t               until;
+    ngx_uint_t            i;
+    ngx_gate_override_t  *override;
+
+    for (i = 0; report->overrides && i < NGX_GATE_OVERRIDES_MAX; i++) {
+        override = &report->overrides->list[i];
+
+        if (override->action == NGX_GATE_OVERRIDE_NONE) {
+            continue;
+        }
+
+        until = ngx_gate_overrides_time(override->until);
+
+        p = ngx_sprintf(p, "nginx_init_gate_override_until_timestamp_seconds");
+        p = ngx_gate_metrics_override_labels(p, report->gate,
+                                             override->action, override);
+        p = ngx_sprintf(p, "%L.%03L\n", until / 1000, until % 1000);
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_gate_metrics_override_labels(u_char *p, ngx_gate_t *gate,
+    ngx_gate_override_e action, ngx_gate_override_t *override)
+{
+    return ngx_sprintf(p, "{gate=\"%V\",check=\"%*s\",action=\"%V\"} ",
+                       &gate->name, override ? override->check_len : 0,
+                       override ? override->check : (u_char *) "",
+                       &ngx_gate_override_names[action]);
 }
 
 

@@ -22,6 +22,7 @@ typedef struct {
     ngx_gate_t               *gate;
     ngx_gate_record_t        *record;    /* latch.state, progress, eta, ... */
     ngx_gate_check_record_t  *checks;    /* in the order of gate->checks */
+    ngx_gate_overrides_t     *overrides; /* NULL: none is in force */
 } ngx_gate_report_t;
 
 

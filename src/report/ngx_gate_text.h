@@ -11,6 +11,11 @@
 #include <ngx_gate_report.h>
 
 
+/* a line for each override in force */
+
+size_t ngx_gate_text_overrides_size(const ngx_gate_report_t *report);
+u_char *ngx_gate_text_overrides(u_char *p, const ngx_gate_report_t *report);
+
 size_t ngx_gate_text_check_size(ngx_gate_t *gate, ngx_gate_check_t *check);
 
 /* one line; the gate's name precedes the check's if it is given */
