@@ -92,11 +92,14 @@ for my $name (sort keys %group) {
             : "proxy_pass http://$name; }\n");
 }
 
+$t->write('token', 'control-token');
+chmod 0644, $t->path('token');
 $t->run(http => $conf . <<"CONF");
     server {
         listen 127.0.0.1:%%PORT_8080%%;
 $locations
         location = /init { init_status details=on; }
+        location /control/ { init_control token_file=%%DIR%%/token; }
     }
 CONF
 
@@ -204,5 +207,19 @@ is($t->get('/forced')->{status}, 200, 'passed after all: open');
 unready('forced');
 wait_in('forced', '0');
 is($t->get('/forced')->{status}, 502, 'no longer forced: the server is out');
+
+# an order of the operator, to a gate that is latched
+
+my $order = sub {
+    my ($form) = @_;
+    return $t->post('/control/forced', content => $form, headers => {
+        authorization => 'Bearer control-token',
+        'content-type' => 'application/x-www-form-urlencoded' })->{status};
+};
+like($order->('action=open&for=5m&reason=test'), qr/^20/, 'order to open');
+wait_in('forced', '1');
+is($t->get('/forced')->{status}, 503, 'order to open: the server responds');
+like($order->('action=clear&reason=test'), qr/^20/, 'order to clear');
+wait_in('forced', '0');
 
 done_testing;

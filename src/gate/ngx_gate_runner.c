@@ -635,8 +635,10 @@ ngx_gate_runner_force_servers(ngx_gate_runner_t *runner)
     ngx_uint_t  i, forced;
 
     forced = runner->record.ready
-             && runner->record.latch.state != NGX_GATE_STATE_READY
-             && runner->record.latch.state != NGX_GATE_STATE_DEGRADED;
+             && (runner->record.override == NGX_GATE_OVERRIDE_OPEN
+                 || (runner->record.latch.state != NGX_GATE_STATE_READY
+                     && runner->record.latch.state
+                        != NGX_GATE_STATE_DEGRADED));
 
     for (i = 0; i < runner->gate->checks.nelts; i++) {
         if (runner->servers[i]) {

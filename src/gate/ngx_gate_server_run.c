@@ -452,6 +452,14 @@ ngx_gate_server_run_done(ngx_gate_run_t *run)
     server->record.next_check = server->record.last_checked + delay;
 
     ngx_gate_server_run_store(server);
+
+    /* a server is not shown as out before it is */
+
+    if ((before ^ server->state) & NGX_GATE_SERVERS_IN) {
+        runs->servers->apply(runs->servers);
+        ngx_gate_wake_send(prober->log);
+    }
+
     ngx_gate_zone_publish_check(&prober->writer,
                                 &zone->servers[server->place].slots,
                                 &server->record);
@@ -461,8 +469,6 @@ ngx_gate_server_run_done(ngx_gate_run_t *run)
     }
 
     if ((before ^ server->state) & NGX_GATE_SERVERS_IN) {
-        runs->servers->apply(runs->servers);
-        ngx_gate_wake_send(prober->log);
         ngx_gate_server_run_log(server);
     }
 

@@ -502,7 +502,6 @@ ngx_gate_servers_read(ngx_gate_servers_zone_t *zone, ngx_uint_t i,
             return NGX_DECLINED;
         }
 
-        report->in = ngx_gate_servers_is_in(zone, i) ? 1 : 0;
         report->since = server->since;
 
         report->address.data = p;
@@ -514,6 +513,11 @@ ngx_gate_servers_read(ngx_gate_servers_zone_t *zone, ngx_uint_t i,
         ngx_memcpy(report->name.data, server->name, report->name.len);
 
         ngx_gate_zone_read_check(&server->slots, &report->record);
+
+        report->in = report->record.attempts ? report->record.status.up
+                                             : (state & NGX_GATE_SERVERS_IN)
+                                               != 0;
+        report->in |= zone->forced;
 
         ngx_memory_barrier();
 

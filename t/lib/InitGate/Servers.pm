@@ -104,15 +104,15 @@ sub lines {
 
 
 sub lines_of { split /\n/, $_[0]->server($_[1])->read('access.log') }
-sub requests { scalar grep { !m{ /ready } } $_[0]->lines_of($_[1]) }
-sub probes { scalar grep { m{ /ready } } $_[0]->lines_of($_[1]) }
+sub requests { scalar grep { !m{ /ready[ ?]} } $_[0]->lines_of($_[1]) }
+sub probes { scalar grep { m{ /ready[ ?]} } $_[0]->lines_of($_[1]) }
 sub all_requests { my $s = shift; map { $s->requests($_) } 0 .. $#{$s->{servers}} }
 
 
 sub last {
     my ($self, $i) = @_;
 
-    my @lines = grep { !m{ /ready } } $self->lines_of($i);
+    my @lines = grep { !m{ /ready[ ?]} } $self->lines_of($i);
 
     return @lines && $lines[-1] =~ /^([\d.]+)/ ? $1 : 0;
 }
