@@ -53,7 +53,7 @@ $t->run(http => <<"CONF");
         check redis redis://:hunter-1\@$at  name=password;
         check redis redis://default:hunter-1\@$at  name=default;
         check redis redis://:hunter-0\@$at  name=wrong;
-        check redis redis://nobody:hunter-1\@$at  name=nobody;
+        check redis redis://unknown:hunter-1\@$at  name=unknown;
         check redis redis://off:hunter-3\@$at  name=off;
 
         check redis redis://$encoded\@$at  name=user;
@@ -114,7 +114,7 @@ settles($t, 'none', 'error auth', qr/NOAUTH /);
 settles($t, 'password', 'passed');
 settles($t, 'default', 'passed');
 settles($t, 'wrong', 'error auth', qr/AUTH was refused: WRONGPASS$/);
-settles($t, 'nobody', 'error auth');
+settles($t, 'unknown', 'error auth');
 settles($t, 'off', 'error auth');
 
 settles($t, 'user', 'passed');

@@ -93,7 +93,7 @@ my @odd = map {
 
 my $silent = InitGate::Fake->silent;
 
-my ($lie, $lock, $bolt, $hush, $guided, $muted, $refused)
+my ($lie, $lock, $bolt, $mutes, $guided, $muted, $refused)
     = map { '127.0.0.1:' . $_->port }
       $liar, $strict, $stern, $silent, $guide, $other, $third;
 
@@ -124,7 +124,7 @@ $t->run(http => <<"CONF");
         check redis redis://$lie,$one        name=lies     sentinel=main;
         check redis redis://gate:word\@$lock name=lock     sentinel=main;
         check redis redis://$bolt            name=nopass   sentinel=main;
-        check redis redis://$hush,$one       name=hush     sentinel=main
+        check redis redis://$mutes,$one      name=silent   sentinel=main
                                              timeout=200ms;
         check redis redis://$b               name=server   sentinel=main;
         check redis redis://$guided          name=guided   sentinel=main
@@ -164,7 +164,7 @@ settles($t, 'lie', 'error other_role', qr/the server is not a master$/);
 settles($t, 'lies', 'passed');
 settles($t, 'lock', 'passed');
 settles($t, 'nopass', 'error auth', qr/NOAUTH /);
-settles($t, 'hush', 'passed');
+settles($t, 'silent', 'passed');
 settles($t, 'server', 'error query', qr/unknown command/);
 settles($t, $_, 'error protocol', qr/the sentinel sent an invalid address$/)
     for @names;
@@ -225,6 +225,6 @@ is_info($second, role => 'master');
 $second->client->del('k');
 settles($t, 'key', 'waiting missing');
 $second->client->set(k => 1);
-settles($t, $_, 'passed') for qw(key ping hush lie);
+settles($t, $_, 'passed') for qw(key ping silent lie);
 
 done_testing;

@@ -66,7 +66,7 @@ verdict($t, 'key', 'passed');
 # a replica without its master
 
 verdict($t, 'replica', 'waiting missing');
-$second->replicaof('127.0.0.1', $t->port('nobody'));
+$second->replicaof('127.0.0.1', $t->port('closed'));
 verdict($t, 'replica', 'running loading', qr/^MASTERDOWN /);
 $second->replicaof('127.0.0.1', $server->port);
 

@@ -152,7 +152,7 @@ is($t->check('ping')->{attempts}, 1, 'no key: not probed');
 
 is($t->check($_)->{attempts}, 1, "$_: one probe")
     for qw(key nochannel noredirect);
-$t->wait_log(qr/does not report changes of keys, they are polled: "NOPERM/, 3);
+$t->wait_log(qr/does not report changes of keys, they are polled: NOPERM/, 3);
 
 is(scalar clients(qr/ user=(?:key|nochannel|noredirect) .*sub=1 /), 0,
     'refused: no subscriber');

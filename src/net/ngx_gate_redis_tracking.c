@@ -226,8 +226,12 @@ ngx_gate_redis_tracking_refused(ngx_gate_redis_session_t *session)
 
     conn = session->data;
 
-    text.len = session->error_len;
-    text.data = session->error;
+    ngx_str_set(&text, "unexpected reply");
+
+    if (session->error_len) {
+        text.len = session->error_len;
+        text.data = session->error;
+    }
 
     for (i = 0; i < session->nreplies; i++) {
         if (session->replies[i]->type == REDIS_REPLY_ERROR) {
@@ -240,7 +244,7 @@ ngx_gate_redis_tracking_refused(ngx_gate_redis_session_t *session)
 
     ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
                   "redis at \"%V\" does not report changes of keys, they are "
-                  "polled: \"%V\"", &conn->server.endpoint.text, &text);
+                  "polled: %V", &conn->server.endpoint.text, &text);
 
     ngx_gate_redis_tracking_close(&conn->tracking);
 
