@@ -1,5 +1,5 @@
 # make            build/ngx_http_init_gate_module.so
-# make debug      the same without optimisation, in build-debug/
+# make debug      the same without optimization, in build-debug/
 # make coverage   the same for gcov, in build-coverage/
 # make sanitize   an nginx with ASAN and UBSAN and the module linked in:
 #                 build-sanitize/nginx/nginx
@@ -10,7 +10,7 @@
 # make test       the whole suite (unit too); T=t/foo.t for one file
 # make unit       the C unit tests
 # make fuzz       every fuzz target for FUZZ_SECONDS
-# make lint       compilers' warnings, analysers, style
+# make lint       compilers' warnings, analyzers, style
 # make clean
 #
 # NGINX_SRC is Debian's nginx-dev, or any nginx source tree; NGINX_OPTIONS are
@@ -100,7 +100,8 @@ $(CURDIR)/build-src:
 $(BUILD)/files: FORCE
 	@mkdir -p $(BUILD)
 	@{ echo '$(INIT_GATE_POSTGRES) $(INIT_GATE_REDIS)' \
-	    '$(INIT_GATE_GRPC) $(CC) $(CC_OPT) $(LD_OPT) $(src)'; \
+	    '$(INIT_GATE_GRPC) $(INIT_GATE_JSON)' \
+	    '$(CC) $(CC_OPT) $(LD_OPT) $(src)'; \
 	    printf '%s\n' "$$NGINX_OPTIONS"; \
 	    find src -type f | LC_ALL=C sort; } > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@

@@ -24,12 +24,13 @@ my @flags = split ' ', $t->read(Cwd::abs_path('build/flags'));
 my $config = $t->read(Cwd::abs_path('build/nginx/ngx_auto_config.h'));
 
 my $tls = 'NGX_OPENSSL|NGX_SSL|NGX_HTTP_SSL|NGX_QUIC\w*|NGX_HTTP_V3|NGX_COMPAT';
-my $checks = 'NGX_GATE_(?:POSTGRES|REDIS|GRPC)';
+my $checks = 'NGX_GATE_(?:POSTGRES|REDIS|GRPC|JSON)';
 
 my %sources = (
     POSTGRES => qr/ngx_gate_(?:check_(?:postgres|migrations|sql)|pq)/,
     REDIS => qr/ngx_gate_(?:check_redis|redis|resp)/,
     GRPC => qr/ngx_gate_(?:check_)?grpc/,
+    JSON => qr/ngx_gate_check_http_json/,
 );
 
 my %variants = (
@@ -45,6 +46,7 @@ my %variants = (
     'no libpq' => 'NGX_GATE_POSTGRES',
     'no hiredis' => 'NGX_GATE_REDIS',
     'no nghttp2' => 'NGX_GATE_GRPC',
+    'no jansson' => 'NGX_GATE_JSON',
     'nothing' => "NGX_PCRE2?|$tls|NGX_HTTP_V2|NGX_DEBUG|$checks",
 );
 
@@ -130,7 +132,7 @@ sub error_of {
 }
 
 SKIP: {
-    skip 'the module is linked in', 7 if InitGate::is_linked_in();
+    skip 'the module is linked in', 8 if InitGate::is_linked_in();
 
     like(error_of('check file /there'), qr/test is successful/,
         'left out: a check of a file is valid');
@@ -139,6 +141,7 @@ SKIP: {
         for ['check postgres dbname=app', 'without libpq'],
             ['check redis redis://cache', 'without hiredis'],
             ['check grpc app:50051', 'without libnghttp2'],
+            ['check http http://app/ json=/a', 'without jansson'],
             ['check http https://app/', 'without TLS'],
             ['check tcp app:443 tls', 'without TLS'],
             ['check file /there match=a', 'PCRE'];

@@ -69,7 +69,7 @@ $t->run;
 
 counted('tree', 'waiting missing', 0, qr{^not there: \Q$dir\E/tree$});
 is($t->check('tree')->{expected}, 10, 'tree: expected');
-counted('to', 'waiting missing', 0, qr/\(a link to nowhere\)$/);
+counted('to', 'waiting missing', 0, qr/\(a dangling symbolic link\)$/);
 
 # filling
 
@@ -121,7 +121,8 @@ my $deep = join '/', 'deep', (1 .. 63);
 
 make_path("$dir/$deep/64/65");
 create("$deep/x", "$deep/64/y");
-counted('deep', 'waiting too_few', 1, qr/; below 64 levels nothing is counted$/);
+counted('deep', 'waiting too_few', 1,
+    qr/; directories below level 64 are not counted$/);
 
 create('deep/2');
 counted('deep', 'passed', 2);

@@ -98,7 +98,7 @@ for my $accept ('text/html', 'text/html;part=init-gat',
 is(gate()->{refused} - $after->{refused}, 4, 'similar Accept: refused');
 is(gate()->{polled}, $after->{polled}, 'similar Accept: not polled');
 
-# once the gate is open, the application answers
+# when the gate is open, the application responds
 
 $t->write('marker');
 $t->write("tree/$_") for 31 .. 100;

@@ -87,10 +87,10 @@ fault('notices', sub {
     $c->send(authentication(0));
     my $notices = error('00000', 'x' x 5000, 'NOTICE') =~ s/^E/N/r x 20;
     1 while $c->send($notices);
-}, 'error', 'protocol', qr/more than any answer/);
+}, 'error', 'protocol', qr/response is too large/);
 fault('krb', greets(authentication(2)), 'error', 'auth');
-fault('gss', greets(authentication(7)), 'error', 'auth', qr/wants Kerberos/);
-fault('sspi', greets(authentication(9)), 'error', 'auth', qr/wants Kerberos/);
+fault('gss', greets(authentication(7)), 'error', 'auth', qr/Kerberos authentication is not/);
+fault('sspi', greets(authentication(9)), 'error', 'auth', qr/Kerberos authentication is not/);
 fault('scram', sub {
     my ($c) = @_;
     startup($c) or return;
@@ -120,7 +120,7 @@ for (['28P01', 'error', 'auth'], ['28000', 'error', 'auth'],
 fault('spoof', greets(error('3D000', "FATAL:  28P01: no\nnot this line")),
     'waiting', 'no_database', qr/^FATAL:  ?28P01: no \(3D000\)$/);
 
-# PgBouncer has one SQLSTATE for everything
+# PgBouncer has one SQLSTATE for all errors
 
 for (['no such database: x', 'no_database', 'waiting'],
     ['database "x" does not exist', 'no_database', 'waiting'],
@@ -143,7 +143,7 @@ for (['no such database: x', 'no_database', 'waiting'],
 # the query
 
 fault('hangs', sub { login($_[0]); $_[0]->hang }, 'error', 'timeout',
-    qr/waiting for the answer of PostgreSQL/);
+    qr/waiting for the reply of PostgreSQL/);
 fault('goes', sub { login($_[0]); queries($_[0]) }, 'error', 'reset');
 fault('dies', sub { login($_[0]); queries($_[0]); $_[0]->reset }, 'error',
     'reset');
@@ -168,7 +168,7 @@ fault('endless', sub {
         . pack('NnNnNn', 0, 0, 25, -1 & 0xffff, -1 & 0xffffffff, 0));
     my $rows = ('D' . pack('NnN', 1010, 1, 1000) . 'x' x 1000) x 64;
     1 while $c->send($rows);
-}, 'error', 'protocol', qr/more than any answer/);
+}, 'error', 'protocol', qr/response is too large/);
 fault('giant', sub {
     my ($c) = @_;
     login($c) && queries($c) or return;
@@ -177,7 +177,7 @@ fault('giant', sub {
         . 'D' . pack('NnN', 0x3fffffff, 1, 0x3ffffff0));
     my $bytes = 'x' x 65536;
     1 while $c->send($bytes);
-}, 'error', 'protocol', qr/more than any answer/);
+}, 'error', 'protocol', qr/response is too large/);
 
 for (['42501', 'error', 'denied'], ['55P03', 'running', 'locked'],
     ['57014', 'error', 'timeout'], ['25006', 'error', 'query'],
@@ -242,9 +242,9 @@ settles($t, 'real', 'passed');
 my @frozen = (postmaster(), backends());
 kill 'STOP', @frozen;
 
-# the first one is over soon
+# the first one ends soon
 
-$t->wait_log(qr/check "real" error: .* waiting for the answer of/);
+$t->wait_log(qr/check "real" error: .* waiting for the reply of/);
 settles($t, 'real', 'error timeout', qr/logging in/);
 kill 'CONT', @frozen;
 settles($t, 'real', 'passed');

@@ -35,7 +35,7 @@ my $t = InitGate->new(workers => 1, events => 'worker_connections 128;',
 CONF
 
 $t->conf;
-like($t->nginx('-t'), qr/\[warn\] $n checks open connections, but at most $budget/,
+like($t->nginx('-t'), qr/\[warn\] $n probes open connections, but at most $budget/,
     'nginx -t: warning');
 
 $t->run;
@@ -52,7 +52,7 @@ $t->wait_for(sub { $t->check('marker')->{verdict} eq 'passed' },
     'a check of a file');
 is($fake->connections, $budget, 'probes in flight: a quarter of connections');
 
-# the others follow
+# the other probes follow
 
 $fake->set(200);
 $t->wait_ready;

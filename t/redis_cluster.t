@@ -1,7 +1,6 @@
 #!/usr/bin/perl
 
-# The redis check: the nodes of a cluster, each of which has a part of the
-# keys.
+# The redis check: the nodes of a cluster, each with a part of the keys.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -45,6 +44,29 @@ my ($no_host, $unknown_host) = map {
 
 $_->set($nodes[0]->port) for $no_host, $unknown_host;
 
+# each redirects to the next one; the last one replies
+
+my @chain;
+
+for my $n (1 .. 7) {
+    my $next = @chain && $chain[-1]->port;
+    push @chain, InitGate::Fake->new(sub {
+        my ($c) = @_;
+        $c->send($next ? "-MOVED 15495 127.0.0.1:$next\r\n" : ":1\r\n")
+            while $c->read_until(qr/EXISTS.*?\r\na\r\n/s);
+    });
+}
+
+# a node that replies with an error; the target redirects to another one
+
+my ($guide, $lost, $found) = map { InitGate::Fake->new(sub {
+    my ($c) = @_;
+    $c->send(($c->word || ':1') . "\r\n")
+        while $c->read_until(qr/EXISTS.*\r\na\r\n/s);
+}) } 1 .. 3;
+
+$guide->set('-MOVED 15495 127.0.0.1:' . $lost->port);
+
 $t->run(http => <<"CONF");
 
     init_checks app {
@@ -59,6 +81,9 @@ $t->run(http => <<"CONF");
         check redis redis://127.0.0.1:@{[$no_host->port]}  name=no_host  key=a;
         check redis redis://127.0.0.1:@{[$unknown_host->port]}  key=a
                                                             name=unknown_host;
+        check redis redis://127.0.0.1:@{[$chain[4]->port]}  key=a  name=four;
+        check redis redis://127.0.0.1:@{[$chain[5]->port]}  key=a  name=five;
+        check redis redis://127.0.0.1:@{[$guide->port]}     key=a  name=lost;
         $checks
     }
 
@@ -75,7 +100,29 @@ settles($t, 'a0', 'running starting', qr/CLUSTERDOWN /);
 my $said = `redis-cli --cluster create @at --cluster-yes 2>&1`;
 is($?, 0, 'redis-cli --cluster create') or diag($said);
 
-# whichever node is the target, the one that has the key is asked
+# redirected repeatedly, within a probe
+
+settles($t, 'four', 'passed');
+settles($t, 'five', 'error query', qr/^MOVED /);
+
+# a known node replies with an error: the target is queried again
+
+settles($t, 'lost', 'passed');
+my $asked = $guide->received;
+probed($t, 'lost') for 1 .. 3;
+is($guide->received, $asked, 'learned node: target not asked again');
+
+$lost->set('-CLUSTERDOWN Hash slot not served');
+settles($t, 'lost', 'running starting', qr/^CLUSTERDOWN /);
+$lost->set(':1');
+settles($t, 'lost', 'passed');
+
+$guide->set('-MOVED 15495 127.0.0.1:' . $found->port);
+$lost->set('-CLUSTERDOWN Hash slot not served');
+$t->wait_for(sub { $found->received }, 'the other node to be asked');
+settles($t, 'lost', 'passed');
+
+# the node that has the key is queried, whatever node is the target
 
 settles($t, $_, 'waiting missing') for map { ("a$_", "b$_", "c$_") } 0 .. 2;
 
@@ -86,7 +133,7 @@ settles($t, $_, 'passed') for map { ("a$_", "b$_", "c$_") } 0 .. 2;
 
 settles($t, 'socket', 'passed');
 
-# further probes ask that node first
+# further probes query that node first
 
 my %has;
 for my $node (0 .. 2) {
@@ -142,5 +189,24 @@ verdict($t, "c$alive", 'passed') if $has{c} != $dead;
 
 $nodes[$dead]->run;
 settles($t, "b$alive", qr/^(?:waiting|passed)/);
+
+# a node that has left the cluster, and still replies
+
+my ($left, $other) = grep { $_ != $to } @nodes;
+
+# it may be the one that has just been restarted, without its keys
+$to->client->del('a');
+$to->client->rpush(a => 1 .. 3);
+settles($t, "a$_", 'passed') for 0 .. 2;
+
+$to->client->flushall;
+$to->client->cluster('reset', 'hard');
+$_->client->cluster('delslots', $slot) for $left, $other;
+$left->client->cluster('addslots', $slot);
+
+for (0 .. 2) {
+    settles($t, "a$_", $nodes[$_] == $to ? 'running starting'
+        : 'waiting missing');
+}
 
 done_testing;

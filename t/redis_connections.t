@@ -46,7 +46,7 @@ my $chatty = InitGate::Fake->new(sub {
     my ($c) = @_;
     $c->read_until($exists) or return;
     $c->send(":1\r\n");
-    $c->read_bytes(1, 0.1);
+    $c->read_bytes(1, 0.01);
     $c->send("+hello\r\n");
     $c->hang;
 });
@@ -126,7 +126,9 @@ CONF
 sub clients {
     my ($regex) = @_;
 
-    return grep { !/cmd=(?:client|NULL)/ && $_ =~ $regex }
+    # without subscribers, which redis_tracking.t tests
+
+    return grep { !/cmd=(?:client|NULL)| sub=1 / && $_ =~ $regex }
         split /\n/, $redis->client_list;
 }
 
@@ -148,10 +150,18 @@ $redis->config('RESETSTAT');
 
 probed($t, $_) for qw(one two three one two three);
 
-is(scalar clients(qr/ db=0 /), 1, 'three checks of a database: one connection');
-is(scalar clients(qr/ db=1 /), 1, 'another database: another connection');
-is($redis->info->{total_connections_received}, 0,
-    'more probes: connections kept');
+# connections are renewed after 30 seconds, and may be so just now
+
+for ([qr/ db=0 /, 'three checks of a database: one connection'],
+    [qr/ db=1 /, 'another database: another connection'])
+{
+    my ($regex, $label) = @$_;
+    $t->wait_for(sub { clients($regex) == 1 }, $label);
+    is(scalar clients($regex), 1, $label);
+}
+
+cmp_ok($redis->info->{total_connections_received}, '<=', 4 * int((time - $^T)
+    / 29), 'more probes: connections kept');
 
 # the commands
 
@@ -159,7 +169,7 @@ is(join(' ', grep { !/client|config|info/ }
     map { s/^cmdstat_//r } sort keys %{$redis->info('commandstats')}),
     'exists llen ping type', 'more probes: no other commands');
 
-# closed by the server again and again
+# closed by the server repeatedly
 
 probed($t, 'one') for 1 .. 10;
 
@@ -188,14 +198,14 @@ unbroken('fickle', 'reset while waiting: no other verdicts');
 verdict($t, 'frozen', 'passed');
 $frozen->freeze;
 verdict($t, 'frozen', 'error timeout',
-    qr/^no answer within 300ms while waiting for an answer of Redis$/);
+    qr/^no response within 300ms while waiting for a reply of Redis$/);
 verdict($t, 'stiff', 'error timeout');
 $frozen->thaw;
 verdict($t, 'frozen', 'passed');
 verdict($t, 'stiff', 'waiting missing');
 verdict($t, 'patient', 'passed');
 
-my @left = grep { !/cmd=client/ } split /\n/, $frozen->client->client_list;
+my @left = grep { !/cmd=client| sub=1 / } split /\n/, $frozen->client->client_list;
 is(scalar @left, 1, 'thawed: one connection again') or diag(join "\n", @left);
 
 # AUTH, SELECT and the command are sent together
@@ -207,7 +217,7 @@ unbroken('late', 'reply byte by byte: no other verdicts');
 
 verdict($t, 'chatty', 'passed');
 unbroken('chatty', 'reply without a command: no other verdicts');
-$t->wait_log(qr/redis at "127\.0\.0\.1:\d+" answered without a question/);
+$t->wait_log(qr/unexpected reply of redis at "127\.0\.0\.1:\d+"/);
 
 # a value that becomes too long
 
@@ -221,7 +231,8 @@ unbroken('beside', 'value becomes too long, another check: no other verdicts');
 # a connection with a reply of the wrong type is closed
 
 verdict($t, 'muddled', 'passed');
-is($muddled->connections, 2, 'reply of the wrong type: another connection');
+like($muddled->received(2), qr/EXISTS/,
+    'reply of the wrong type: another connection');
 
 # once the gate is open, its connection is closed
 

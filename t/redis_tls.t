@@ -142,13 +142,19 @@ verdict($t, 'all', 'passed');
 my $reason = probed($t, 'clear')->{reason};
 like($reason, qr/^(?:reset|protocol)$/, 'clear: error');
 
-verdict($t, 'deaf', 'error timeout', qr/while shaking hands in TLS$/);
+verdict($t, 'deaf', 'error timeout', qr/while performing the TLS handshake$/);
 
 # connections are kept
 
-my @clients = grep { / addr=127.* laddr=127\.0\.0\.1:$ports[0] .*cmd=\w/
-                     && !/cmd=NULL/ }
-    split /\n/, $redis->client_list;
+my @clients;
+
+$t->wait_for(sub {
+    @clients = grep { / addr=127.* laddr=127\.0\.0\.1:$ports[0] .*cmd=\w/
+                      && !/cmd=NULL| sub=1 / }
+        split /\n/, $redis->client_list;
+    return @clients == 4;
+}, 'four connections');
+
 is(scalar @clients, 4, 'TLS parameters: one connection for each set')
     or diag(join "\n", @clients);
 

@@ -1,7 +1,9 @@
 
 /*
- * No value is shown unless its parameter is known: what is in the wrong place
- * may be a part of a password.
+ * Detection of quoting mistakes; see ngx_gate_mistake.h.
+ *
+ * A value is not logged unless its parameter is known: a word in the wrong
+ * place may be part of a password.
  */
 
 
@@ -44,7 +46,7 @@ ngx_gate_mistake_find(ngx_conf_t *cf, ngx_gate_check_t *check,
 }
 
 
-/* nginx takes quotes off whole arguments only */
+/* ngx_conf_read_token() removes quotes only around whole arguments */
 
 static char *
 ngx_gate_mistake_quotes(ngx_conf_t *cf, ngx_gate_check_t *check,
@@ -74,7 +76,7 @@ ngx_gate_mistake_quotes(ngx_conf_t *cf, ngx_gate_check_t *check,
                                     "%V=\"%V\"", &name, &value, &name, &value);
     }
 
-    /* a regular expression, or JSON, may begin with a quote */
+    /* a regular expression or JSON may begin with a quote */
 
     for (k = i; k < n; k++) {
 
@@ -105,7 +107,7 @@ ngx_gate_mistake_is_quoted(ngx_str_t *value)
     quote = value->data[0];
     last = value->data + value->len - 1;
 
-    /* "status":"green" is a value with quotes in it */
+    /* in "status":"green", quotes are part of the value */
 
     return (quote == '"' || quote == '\'')
            && *last == quote
@@ -117,9 +119,17 @@ static char *
 ngx_gate_mistake_spaces(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_str_t *words, ngx_uint_t n, ngx_uint_t i)
 {
-    ngx_str_t  name, value, *next;
+    ngx_str_t          name, value, *next;
+    ngx_gate_param_t  *param;
 
     ngx_gate_param_split(&words[i], &name, &value);
+    param = ngx_gate_param_find(check, &name);
+
+    if (param && (param->flags & NGX_GATE_PARAM_EMPTY) && value.data
+        && value.len == 0)
+    {
+        return NGX_CONF_OK;
+    }
 
     if ((name.len == 0 && value.data)
         || (value.data == NULL && i + 1 < n && words[i + 1].len

@@ -1,6 +1,6 @@
 
 /*
- * The record of a gate over time; see ngx_gate_record.h.
+ * The record of a gate; see ngx_gate_record.h.
  */
 
 
@@ -47,11 +47,60 @@ ngx_gate_record_init_check(ngx_gate_check_record_t *record)
 
 
 ngx_uint_t
+ngx_gate_record_add_result(ngx_gate_check_record_t *record,
+    ngx_gate_result_t *result, uint32_t duration, ngx_uint_t rise,
+    ngx_uint_t fall)
+{
+    ngx_uint_t         changed;
+    ngx_gate_status_t  before;
+
+    before = record->status;
+
+    if (!ngx_gate_reason_is_local(result->reason)) {
+        ngx_gate_state_update_status(&record->status, result->verdict, rise,
+                                     fall);
+    }
+
+    changed = record->result.verdict != result->verdict
+              || record->result.reason != result->reason;
+
+    if (changed) {
+        record->consecutive = 1;
+
+    } else {
+        record->consecutive++;
+    }
+
+    changed |= before.up != record->status.up
+               || before.outdated != record->status.outdated
+               || before.verdict != record->status.verdict
+               || record->result.observed != result->observed
+               || record->result.expected != result->expected;
+
+    record->result = *result;
+    record->carried_over = 0;
+    record->last_checked = ngx_gate_record_now();
+
+    if (result->verdict == NGX_GATE_PASSED
+        && before.verdict != NGX_GATE_PASSED)
+    {
+        record->passed_at = record->last_checked;
+    }
+
+    record->duration = duration;
+    record->attempts++;
+
+    return changed;
+}
+
+
+ngx_uint_t
 ngx_gate_record_recompute(ngx_gate_t *gate, ngx_gate_record_t *record,
     ngx_gate_check_record_t *checks)
 {
-    ngx_uint_t        open, was_open, past_deadline;
-    ngx_gate_state_e  before;
+    ngx_uint_t            open, was_open, past_deadline;
+    ngx_gate_state_e      before;
+    ngx_gate_overrides_t  overrides;
 
     before = record->latch.state;
     was_open = ngx_gate_state_is_open(gate, before);
@@ -63,6 +112,11 @@ ngx_gate_record_recompute(ngx_gate_t *gate, ngx_gate_record_t *record,
     ngx_gate_state_compute(gate, checks, &record->latch, past_deadline);
 
     open = ngx_gate_state_is_open(gate, record->latch.state);
+
+    (void) ngx_gate_overrides_read(gate, &overrides);
+
+    record->ready = ngx_gate_overrides_apply(gate, record->latch.state, checks,
+                                             &overrides, &record->override);
 
     ngx_gate_state_progress(gate, checks, &record->progress);
 
@@ -102,7 +156,7 @@ ngx_gate_record_init_zone(ngx_array_t *gates, ngx_gate_zone_t *zone,
     ngx_gate_shared_t        *from;
     ngx_gate_check_record_t  *checks;
 
-    /* reading the configuration may have taken long */
+    /* parsing the configuration may have taken long */
 
     ngx_time_update();
 
@@ -136,7 +190,7 @@ ngx_gate_record_init_zone(ngx_array_t *gates, ngx_gate_zone_t *zone,
         ngx_gate_record_compute_first(&gate[n], &record, checks, from);
 
         for (i = 0; i < gate[n].checks.nelts; i++) {
-            ngx_gate_zone_publish_check(NULL, &gate[n].shared->checks[i],
+            ngx_gate_zone_publish_check(NULL, &gate[n].shared->checks[i].slots,
                                         &checks[i]);
         }
 
@@ -173,8 +227,10 @@ ngx_gate_record_begin(ngx_gate_t *gate, ngx_gate_record_t *record,
 }
 
 
-/* a gate that was open and is open has been so all the time, and one that was
-   closed by the old rules may be open by the new ones */
+/*
+ * A gate that was open and is open has not changed; one that was closed by
+ * the old configuration may be open by the new one.
+ */
 
 static void
 ngx_gate_record_compute_first(ngx_gate_t *gate, ngx_gate_record_t *record,
@@ -220,11 +276,11 @@ ngx_gate_record_init(ngx_gate_t *gate, ngx_gate_record_t *record)
 
 
 /*
- * The gate of an earlier configuration with the same name hands on its age,
- * its history, and its trigger where that is the same; if all its checks are,
- * too, then it is the same gate, and hands on its state and its latch.  One
- * that has been open has met its deadline: with a changed check it begins anew,
- * and so does the time until the deadline.
+ * A gate with the same name in the old configuration passes on its age and
+ * its history, and its trigger if that is unchanged.  If all checks are
+ * unchanged, too, it passes on its state and its latch.  A gate that has been
+ * open has met its deadline: with a changed check, it starts again, and so
+ * does its deadline.
  */
 
 static void
@@ -271,7 +327,7 @@ ngx_gate_record_inherit(ngx_gate_t *gate, ngx_gate_record_t *record,
 }
 
 
-/* returns whether all checks, and only these, were there before */
+/* whether the checks are the same as before, without others */
 
 static ngx_uint_t
 ngx_gate_record_inherit_checks(ngx_gate_t *gate,
@@ -293,7 +349,7 @@ ngx_gate_record_inherit_checks(ngx_gate_t *gate,
                 continue;
             }
 
-            ngx_gate_zone_read_check(from, &checks[i]);
+            ngx_gate_zone_read_check(&from->slots, &checks[i]);
             checks[i].carried_over = (checks[i].attempts != 0);
 
             ngx_memcpy((void *) to->probes, (void *) from->probes,
@@ -324,8 +380,8 @@ ngx_gate_record_set_deadline(ngx_gate_t *gate, ngx_gate_record_t *record)
     record->deadline_msec = record->created_msec + gate->deadline;
 
     /*
-     * A gate that was reloaded long after its deadline, with a changed check,
-     * still gets the time in which requests wait for the first verdicts.
+     * A gate that is reloaded long after its deadline, with a changed check,
+     * still has the time in which requests wait for the first verdicts.
      */
 
     if (record->latch.state == NGX_GATE_STATE_STARTING

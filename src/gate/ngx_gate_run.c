@@ -8,10 +8,11 @@
 #include <ngx_gate.h>
 #include <ngx_gate_state.h>
 #include <ngx_gate_prober.h>
+#include <ngx_gate_endpoint.h>
 
 
-#define NGX_GATE_RUN_DUE  10000    /* us, from the start of one run to that of
-                                      the next, if that has become due */
+#define NGX_GATE_RUN_DUE  10000    /* us, minimum between the starts of two
+                                      runs caused by events */
 
 
 static void ngx_gate_run_timer_handler(ngx_gate_timer_t *timer);
@@ -65,6 +66,7 @@ ngx_gate_run_cancel(ngx_gate_run_t *run)
 
     run->busy = 0;
     run->due = 0;
+    run->extra = 0;
 
     if (run->probe.state) {
         run->probe.check->type->cancel(&run->probe);
@@ -224,13 +226,13 @@ ngx_gate_run_timeout(ngx_gate_run_t *run)
 
     if (action) {
         ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_TIMEOUT,
-                           "no answer within %Mms while %s",
+                           "no response within %Mms while %s",
                            probe->check->timeout, action);
         return;
     }
 
     ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_TIMEOUT,
-                       "no answer within %Mms", probe->check->timeout);
+                       "no response within %Mms", probe->check->timeout);
 }
 
 
@@ -246,6 +248,13 @@ ngx_gate_run_log_error(ngx_log_t *log, u_char *buf, size_t len)
     if (log->action) {
         p = ngx_snprintf(buf, len, " while %s", log->action);
         len -= p - buf;
+        buf = p;
+    }
+
+    if (run->probe.endpoint) {
+        p = ngx_snprintf(buf, len, ", server %V", &run->probe.endpoint->text);
+        len -= p - buf;
+        buf = p;
     }
 
     return ngx_snprintf(p, len, ", check \"%V\" of init gate \"%V\"",

@@ -1,7 +1,8 @@
 
 /*
- * The runner of a gate, in the worker that probes: schedules the probes of its
- * checks, takes their verdicts, publishes and logs what has changed.
+ * The runner of a gate, in the worker that probes: schedules the probes of
+ * its checks, adds their results to the record, and publishes and logs
+ * changes.
  */
 
 
@@ -14,16 +15,17 @@
 
 #define NGX_GATE_RUNNER_REMINDER_FIRST  60000
 #define NGX_GATE_RUNNER_REMINDER_MAX    3600000
-#define NGX_GATE_RUNNER_REMINDER_CHECKS  5    /* each on a line */
+#define NGX_GATE_RUNNER_REMINDER_CHECKS  5    /* limit of checks that are
+                                                 logged, each on a line */
 
-#define NGX_GATE_RUNNER_LOG_LINES       10    /* of a check in a period */
+#define NGX_GATE_RUNNER_LOG_LINES       10    /* limit of lines of a check in
+                                                 a period */
 #define NGX_GATE_RUNNER_LOG_PERIOD      60000
 
 
 static void ngx_gate_runner_check_done(ngx_gate_run_t *run);
 static ngx_uint_t ngx_gate_runner_add_result(ngx_gate_run_t *run);
 static ngx_msec_t ngx_gate_runner_next_delay(ngx_gate_run_t *run);
-static ngx_msec_t ngx_gate_runner_jitter(ngx_msec_t pause);
 static void ngx_gate_runner_reschedule(ngx_gate_runner_t *runner);
 static ngx_uint_t ngx_gate_runner_may_log(ngx_gate_run_t *run);
 static void ngx_gate_runner_log_check(ngx_gate_run_t *run);
@@ -34,10 +36,12 @@ static void ngx_gate_runner_start_dependents(ngx_gate_runner_t *runner,
 static void ngx_gate_runner_cancel_unneeded(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_recompute(ngx_gate_runner_t *runner,
     ngx_uint_t notify);
+static void ngx_gate_runner_force_servers(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_estimate(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_log_state(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_set_timers(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_set_reminder(ngx_gate_runner_t *runner);
+static void ngx_gate_runner_log_reminder(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_log_unfinished(ngx_gate_run_t *run);
 static void ngx_gate_runner_deadline_handler(ngx_gate_timer_t *timer);
 
@@ -58,7 +62,12 @@ ngx_gate_runner_init(ngx_gate_runner_t *runner, ngx_gate_t *gate,
                                  n * sizeof(ngx_gate_check_record_t));
     runner->runs = ngx_pcalloc(prober->pool, n * sizeof(ngx_gate_run_t));
 
-    if (runner->checks == NULL || runner->runs == NULL) {
+    runner->servers = ngx_pcalloc(prober->pool,
+                                  n * sizeof(ngx_gate_server_runs_t *));
+
+    if (runner->checks == NULL || runner->runs == NULL
+        || runner->servers == NULL)
+    {
         return NGX_ERROR;
     }
 
@@ -70,6 +79,12 @@ ngx_gate_runner_init(ngx_gate_runner_t *runner, ngx_gate_t *gate,
 
         run->record = &runner->checks[i];
         run->shared = &gate->shared->checks[i];
+
+        if (run->probe.check->servers
+            && ngx_gate_server_run_init(runner, i) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
     if (gate->trigger) {
@@ -89,7 +104,7 @@ ngx_gate_runner_init(ngx_gate_runner_t *runner, ngx_gate_t *gate,
 }
 
 
-/* goes on from what is published, by this worker or another */
+/* continues from the published record */
 
 void
 ngx_gate_runner_start(ngx_gate_runner_t *runner)
@@ -113,12 +128,12 @@ ngx_gate_runner_start(ngx_gate_runner_t *runner)
     for (i = 0; i < gate->checks.nelts; i++) {
         record = &runner->checks[i];
 
-        ngx_gate_zone_read_check(runner->runs[i].shared, record);
+        ngx_gate_zone_read_check(&runner->runs[i].shared->slots, record);
 
         if (runner->prober->writer.taken_over && record->attempts) {
             record->carried_over = 1;
             ngx_gate_zone_publish_check(&runner->prober->writer,
-                                        runner->runs[i].shared, record);
+                                        &runner->runs[i].shared->slots, record);
         }
     }
 
@@ -136,14 +151,16 @@ ngx_gate_runner_start(ngx_gate_runner_t *runner)
 
     ngx_gate_runner_set_timers(runner);
 
-    /* a dead predecessor may have published without a notification */
+    /*
+     * a predecessor may have been killed between publication and notification
+     */
 
     ngx_gate_runner_recompute(runner, 1);
     ngx_gate_trigger_start(runner);
 }
 
 
-/* once in an iteration of the event loop, for all of its verdicts */
+/* once per iteration of the event loop, for all verdicts in it */
 
 void
 ngx_gate_runner_publish(ngx_gate_runner_t *runner)
@@ -152,14 +169,14 @@ ngx_gate_runner_publish(ngx_gate_runner_t *runner)
         ngx_gate_runner_recompute(runner, 0);
 
         if (runner->record.trigger.state == NGX_GATE_TRIGGER_SUCCEEDED) {
-            /* its connection is not needed any more */
+            /* the connection is no longer needed */
             ngx_gate_trigger_cancel(runner);
         }
     }
 }
 
 
-/* a latched gate is not probed any more */
+/* a latched gate is no longer probed */
 
 static void
 ngx_gate_runner_cancel_unneeded(ngx_gate_runner_t *runner)
@@ -182,7 +199,7 @@ ngx_gate_runner_cancel_unneeded(ngx_gate_runner_t *runner)
         {
             runner->checks[i].next_check = 0;
             ngx_gate_zone_publish_check(&runner->prober->writer,
-                                        runner->runs[i].shared,
+                                        &runner->runs[i].shared->slots,
                                         &runner->checks[i]);
         }
     }
@@ -200,6 +217,10 @@ ngx_gate_runner_stop(ngx_gate_runner_t *runner)
 
     for (i = 0; i < runner->gate->checks.nelts; i++) {
         ngx_gate_run_cancel(&runner->runs[i]);
+
+        if (runner->servers[i]) {
+            ngx_gate_server_run_stop(runner->servers[i]);
+        }
     }
 
     ngx_gate_trigger_cancel(runner);
@@ -210,7 +231,7 @@ ngx_gate_runner_stop(ngx_gate_runner_t *runner)
 }
 
 
-/* nothing is left to be probed or published */
+/* nothing left to probe or to publish */
 
 ngx_uint_t
 ngx_gate_runner_is_idle(ngx_gate_runner_t *runner)
@@ -235,6 +256,7 @@ static void
 ngx_gate_runner_check_done(ngx_gate_run_t *run)
 {
     ngx_uint_t                i, changed, counted;
+    ngx_gate_status_t         status;
     ngx_gate_runner_t        *runner;
     ngx_gate_check_record_t  *record;
 
@@ -248,11 +270,20 @@ ngx_gate_runner_check_done(ngx_gate_run_t *run)
         return;
     }
 
+    status = record->status;
     changed = ngx_gate_runner_add_result(run);
+
+    /* it is shown, and has no effect */
+
+    if (run->extra) {
+        run->extra = 0;
+        record->status = status;
+    }
 
     record->next_check = record->last_checked + ngx_gate_runner_next_delay(run);
 
-    ngx_gate_zone_publish_check(&runner->prober->writer, run->shared, record);
+    ngx_gate_zone_publish_check(&runner->prober->writer, &run->shared->slots,
+                                record);
 
     if (ngx_gate_prober_write_end(runner->prober) != NGX_OK) {
         return;
@@ -271,6 +302,9 @@ ngx_gate_runner_check_done(ngx_gate_run_t *run)
 
     if (changed) {
         ngx_gate_runner_set_dirty(runner);
+
+    } else if (run->received) {
+        ngx_post_event(&runner->prober->publish_event, &ngx_posted_events);
     }
 
     if (record->status.up && !counted) {
@@ -279,55 +313,26 @@ ngx_gate_runner_check_done(ngx_gate_run_t *run)
 }
 
 
-/* returns whether anything has changed that the gate may care about */
+/* returns whether the result may change the gate */
 
 static ngx_uint_t
 ngx_gate_runner_add_result(ngx_gate_run_t *run)
 {
-    ngx_uint_t                changed;
+    ngx_uint_t                changed, rise, fall;
     ngx_gate_t               *gate;
+    ngx_gate_check_t         *check;
     ngx_gate_result_t        *result;
-    ngx_gate_status_t         before;
     ngx_gate_check_record_t  *record;
 
     gate = run->runner->gate;
+    check = run->probe.check;
     record = run->record;
     result = &run->probe.result;
 
-    before = record->status;
+    /* each of several servers has its own; each notice counts */
 
-    if (!ngx_gate_reason_is_local(result->reason)) {
-        ngx_gate_state_update_status(&record->status, result->verdict,
-                                     gate->rise, gate->fall);
-    }
-
-    changed = record->result.verdict != result->verdict
-              || record->result.reason != result->reason;
-
-    if (changed) {
-        record->consecutive = 1;
-
-    } else {
-        record->consecutive++;
-    }
-
-    changed |= before.up != record->status.up
-               || before.outdated != record->status.outdated
-               || before.verdict != record->status.verdict
-               || record->result.observed != result->observed
-               || record->result.expected != result->expected;
-
-    record->result = *result;
-    record->carried_over = 0;
-    record->last_checked = ngx_gate_record_now();
-
-    if (result->verdict == NGX_GATE_PASSED
-        && before.verdict != NGX_GATE_PASSED)
-    {
-        record->passed_at = record->last_checked;
-    }
-
-    record->duration = run->duration;
+    rise = check->servers || check->mailbox ? 1 : gate->rise;
+    fall = check->servers || check->mailbox ? 1 : gate->fall;
 
     run->shared->recent[record->attempts % NGX_GATE_RECENT] =
                                         (run->duration << 3) | result->verdict;
@@ -339,7 +344,8 @@ ngx_gate_runner_add_result(ngx_gate_run_t *run)
         run->shared->failures[result->reason]++;
     }
 
-    record->attempts++;
+    changed = ngx_gate_record_add_result(record, result, run->duration, rise,
+                                         fall);
 
     ngx_gate_rate_add(&run->rate, ngx_current_msec, result->observed,
                       result->expected);
@@ -348,7 +354,7 @@ ngx_gate_runner_add_result(ngx_gate_run_t *run)
 }
 
 
-/* jittered downward, so that many instances do not ask in step */
+/* jitter shortens the time, so that many instances do not probe in step */
 
 static ngx_msec_t
 ngx_gate_runner_next_delay(ngx_gate_run_t *run)
@@ -364,7 +370,7 @@ ngx_gate_runner_next_delay(ngx_gate_run_t *run)
 
     pause = check->interval;
 
-    if (!gate->latch
+    if ((!gate->latch || check->servers)
         && ngx_gate_state_is_open(gate, run->runner->record.latch.state))
     {
         pause = check->interval_open;
@@ -383,7 +389,7 @@ ngx_gate_runner_next_delay(ngx_gate_run_t *run)
 }
 
 
-static ngx_msec_t
+ngx_msec_t
 ngx_gate_runner_jitter(ngx_msec_t pause)
 {
     return pause - (ngx_msec_t) ngx_random() % (pause / 10 + 1);
@@ -391,8 +397,8 @@ ngx_gate_runner_jitter(ngx_msec_t pause)
 
 
 /*
- * The gate has closed: from now on its checks run as before it opened, and
- * those that had passed have to pass again.
+ * The gate has closed: its checks run as before it opened, and those that had
+ * passed have to pass again.
  */
 
 static void
@@ -410,7 +416,10 @@ ngx_gate_runner_reschedule(ngx_gate_runner_t *runner)
         run = &runner->runs[i];
         pause = ngx_gate_runner_jitter(run->probe.check->interval);
 
-        run->record->status.outdated = !run->probe.check->optional;
+        /* a notice stays valid */
+
+        run->record->status.outdated = !run->probe.check->optional
+                                       && run->probe.check->mailbox == NULL;
 
         if (!run->busy
             && run->timer.set
@@ -422,15 +431,15 @@ ngx_gate_runner_reschedule(ngx_gate_runner_t *runner)
             ngx_gate_run_schedule(run, pause);
         }
 
-        ngx_gate_zone_publish_check(&runner->prober->writer, run->shared,
-                                    run->record);
+        ngx_gate_zone_publish_check(&runner->prober->writer,
+                                    &run->shared->slots, run->record);
     }
 
     (void) ngx_gate_prober_write_end(runner->prober);
 }
 
 
-/* a change of the verdict, and the last one of those that were not logged */
+/* a change of the verdict, and the last of the suppressed changes */
 
 static ngx_uint_t
 ngx_gate_runner_may_log(ngx_gate_run_t *run)
@@ -497,7 +506,7 @@ ngx_gate_runner_log_check(ngx_gate_run_t *run)
 }
 
 
-/* whether this check still has to be probed */
+/* whether this check has to be probed */
 
 static ngx_uint_t
 ngx_gate_runner_needs_probe(ngx_gate_runner_t *runner, ngx_uint_t i)
@@ -507,7 +516,14 @@ ngx_gate_runner_needs_probe(ngx_gate_runner_t *runner, ngx_uint_t i)
 
     check = ngx_gate_check_at(runner->gate, i);
 
+    if (runner->runs[i].extra) {
+        return 1;
+    }
+
+    /* servers may restart although the gate is latched */
+
     if (runner->record.latch.latched
+        && check->servers == NULL
         && (!check->optional || runner->checks[i].status.up))
     {
         return 0;
@@ -527,7 +543,7 @@ ngx_gate_runner_needs_probe(ngx_gate_runner_t *runner, ngx_uint_t i)
 }
 
 
-/* the checks with "after=" this one */
+/* the checks with "after=" this check */
 
 static void
 ngx_gate_runner_start_dependents(ngx_gate_runner_t *runner, ngx_uint_t passed)
@@ -553,12 +569,12 @@ ngx_gate_runner_start_dependents(ngx_gate_runner_t *runner, ngx_uint_t passed)
 }
 
 
-/* notify: held requests have to look, even if the state has not changed */
+/* notify: wakes held requests even if the state has not changed */
 
 static void
 ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
 {
-    ngx_uint_t          open, changed;
+    ngx_uint_t          open, ready, changed;
     ngx_gate_prober_t  *prober;
 
     prober = runner->prober;
@@ -568,10 +584,15 @@ ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
     }
 
     runner->dirty = 0;
+    ready = runner->record.ready;
 
     open = ngx_gate_state_is_open(runner->gate, runner->record.latch.state);
     changed = ngx_gate_record_recompute(runner->gate, &runner->record,
                                         runner->checks);
+
+    notify |= (runner->record.ready != ready);
+
+    ngx_gate_runner_force_servers(runner);
 
     ngx_gate_runner_estimate(runner);
     ngx_gate_zone_publish(&prober->writer, runner->gate, &runner->record,
@@ -606,9 +627,28 @@ ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
 }
 
 
+/* call before requests can pass */
+
+static void
+ngx_gate_runner_force_servers(ngx_gate_runner_t *runner)
+{
+    ngx_uint_t  i, forced;
+
+    forced = runner->record.ready
+             && runner->record.latch.state != NGX_GATE_STATE_READY
+             && runner->record.latch.state != NGX_GATE_STATE_DEGRADED;
+
+    for (i = 0; i < runner->gate->checks.nelts; i++) {
+        if (runner->servers[i]) {
+            ngx_gate_server_run_force(runner->servers[i], forced);
+        }
+    }
+}
+
+
 /*
- * When the slowest of those checks that count will be there, by its own rate,
- * and not before the last start had taken, where there has been one.
+ * The estimated time of the slowest check that counts, by its rate.  If the
+ * duration of the last start is known, its remainder is the minimum.
  */
 
 static void
@@ -623,13 +663,19 @@ ngx_gate_runner_estimate(ngx_gate_runner_t *runner)
     record->eta = -1;
     record->retry_after = ngx_gate_state_retry_after(record->latch.state, -1);
 
-    if (ngx_gate_state_is_open(runner->gate, record->latch.state)) {
+    if (record->ready) {
         record->eta = 0;
         record->retry_after = 0;
         return;
     }
 
-    /* waiting will not help */
+    /* closed by an operator */
+
+    if (ngx_gate_state_is_open(runner->gate, record->latch.state)) {
+        return;
+    }
+
+    /* waiting does not help */
 
     if (record->latch.state == NGX_GATE_STATE_FAILED) {
         return;
@@ -693,7 +739,7 @@ ngx_gate_runner_log_state(ngx_gate_runner_t *runner)
                   &runner->gate->name,
                   &ngx_gate_state_names[record->latch.state],
                   record->latch.state != NGX_GATE_STATE_OVERDUE ? ""
-                  : runner->gate->deadline_open ? ", and open all the same"
+                  : runner->gate->deadline_open ? ", but open"
                                                 : "");
 }
 
@@ -726,7 +772,7 @@ ngx_gate_runner_set_timers(ngx_gate_runner_t *runner)
 }
 
 
-/* counted from when the gate closed, also by a worker that takes over */
+/* counted from when the gate closed, also after a change of the worker */
 
 static void
 ngx_gate_runner_set_reminder(ngx_gate_runner_t *runner)
@@ -766,9 +812,26 @@ ngx_gate_runner_deadline_handler(ngx_gate_timer_t *timer)
 }
 
 
-/* with every heartbeat: a gate that stays closed is logged repeatedly */
+/* with each heartbeat */
 
 void
+ngx_gate_runner_beat(ngx_gate_runner_t *runner)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < runner->gate->checks.nelts; i++) {
+        if (runner->servers[i]) {
+            ngx_gate_server_run_beat(runner->servers[i]);
+        }
+    }
+
+    ngx_gate_runner_log_reminder(runner);
+}
+
+
+/* a gate that stays closed is logged repeatedly */
+
+static void
 ngx_gate_runner_log_reminder(ngx_gate_runner_t *runner)
 {
     ngx_uint_t       i, n;
@@ -807,7 +870,7 @@ ngx_gate_runner_log_reminder(ngx_gate_runner_t *runner)
 }
 
 
-/* at the level of the default log, with what is awaited and where it stands */
+/* at the default log level, with the message of the check */
 
 static void
 ngx_gate_runner_log_unfinished(ngx_gate_run_t *run)

@@ -1,8 +1,8 @@
 
 /*
- * The trigger of a gate: one request that asks the backend to begin, sent
- * again until it is answered with success.  A gate that opens by its first
- * verdicts has nothing to be begun.
+ * The trigger of a gate: one request that starts the initialization in the
+ * backend, repeated until a response reports success.  A gate that opens with
+ * its first verdicts sends no trigger.
  */
 
 
@@ -32,7 +32,7 @@ ngx_gate_trigger_start(ngx_gate_runner_t *runner)
 }
 
 
-/* 0: now; otherwise when to look again */
+/* 0: send now; otherwise the time until the next test */
 
 ngx_msec_t
 ngx_gate_trigger_delay(ngx_gate_run_t *run)
@@ -45,7 +45,7 @@ ngx_gate_trigger_delay(ngx_gate_run_t *run)
     record = &run->runner->record;
     prober = run->runner->prober;
 
-    /* a gate that only its deadline has opened still waits for it */
+    /* a gate opened by its deadline still needs the trigger */
 
     if (record->latch.state == NGX_GATE_STATE_READY
         || record->latch.state == NGX_GATE_STATE_DEGRADED)
@@ -62,7 +62,8 @@ ngx_gate_trigger_delay(ngx_gate_run_t *run)
     if (gate->trigger_on_request
         && !ngx_gate_trigger_is_requested(run->runner))
     {
-        return NGX_GATE_TRIGGER_POLL;
+        return prober->wake.listening ? NGX_GATE_TRIGGER_POLL_OPEN
+                                      : NGX_GATE_TRIGGER_POLL;
     }
 
     if (ngx_gate_stats_lock_trigger(prober->stats, gate, prober->zone->deposed)
@@ -93,7 +94,31 @@ ngx_gate_trigger_delay(ngx_gate_run_t *run)
 }
 
 
-/* requests that pass an overdue gate do not set the flag, but are counted */
+/* the first request has met the closed gate, in any worker */
+
+void
+ngx_gate_trigger_wake(ngx_gate_prober_t *prober)
+{
+    ngx_uint_t       i;
+    ngx_gate_run_t  *run;
+
+    for (i = 0; i < prober->nrunners; i++) {
+        run = prober->runners[i].trigger;
+
+        if (run
+            && run->timer.set
+            && !run->busy
+            && prober->runners[i].gate->trigger_on_request
+            && prober->runners[i].gate->shared->requested
+            && prober->runners[i].record.trigger.attempts == 0)
+        {
+            ngx_gate_run_schedule(run, 0);
+        }
+    }
+}
+
+
+/* requests that pass an overdue gate are counted but do not set the flag */
 
 static ngx_uint_t
 ngx_gate_trigger_is_requested(ngx_gate_runner_t *runner)

@@ -1,7 +1,7 @@
 
 /*
- * The request path in front of a closed gate: a request is held or refused,
- * or goes on if that has been decided before.
+ * The request path at a closed gate: a request is held or refused, or
+ * continues if that was decided before.
  */
 
 
@@ -41,6 +41,7 @@ ngx_http_gate_closed_handler(ngx_http_request_t *r,
 {
     ngx_int_t             rc;
     ngx_gate_state_e      state;
+    ngx_gate_record_t    *record;
     ngx_msec_int_t        time_left;
     ngx_http_gate_ctx_t  *ctx;
 
@@ -61,20 +62,21 @@ ngx_http_gate_closed_handler(ngx_http_request_t *r,
         }
     }
 
-    /* the page of error_page for our own 503, or a gate that closed again */
+    /* an error_page for this 503, or a gate that has closed again */
 
     if (ctx->refused || ctx->passed_conf == glcf) {
         return NGX_DECLINED;
     }
 
     for ( ;; ) {
-        state = ngx_gate_zone_published(gate->shared)->latch.state;
+        record = ngx_gate_zone_published(gate->shared);
+        state = record->latch.state;
 
-        if (!ngx_gate_state_is_open(gate, state)) {
+        if (!record->ready) {
             break;
         }
 
-        /* it has opened just now */
+        /* the gate has just opened */
 
         gate = ngx_http_gate_closed_find(glcf->gates);
         if (gate == NULL) {
@@ -86,6 +88,10 @@ ngx_http_gate_closed_handler(ngx_http_request_t *r,
 
     if (gate->trigger && !gate->shared->requested) {
         gate->shared->requested = 1;
+
+        if (gate->trigger_on_request) {
+            ngx_gate_wake_send(r->connection->log);
+        }
     }
 
     if ((glcf->hold || state == NGX_GATE_STATE_STARTING)
@@ -109,7 +115,7 @@ ngx_http_gate_closed_handler(ngx_http_request_t *r,
 }
 
 
-/* a request that was held goes on through the phases, or is refused */
+/* a request that was held continues through the phases, or is refused */
 
 void
 ngx_http_gate_closed_resume(ngx_http_gate_ctx_t *ctx)
@@ -170,7 +176,7 @@ ngx_http_gate_closed_refuse(ngx_http_request_t *r,
                    "init gate \"%V\" refuses after %M ms",
                    &ctx->gate->name, ctx->held_msec);
 
-    /* an error page that leads here must not lend us its status */
+    /* reset the status that an error_page redirect has set */
 
     r->err_status = 0;
 

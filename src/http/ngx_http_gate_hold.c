@@ -1,21 +1,21 @@
 
 /*
  * Held requests.  Each is in a queue until ngx_http_gate_hold_dequeue(), and
- * has a timer, which keeps the worker from exiting as any active request does.
- * A change of a gate is noticed by an eventfd, see ngx_gate_wake.h, or without
- * it by reading one word of shared memory every few milliseconds.
+ * has a timer, which delays the exit of the worker as for any active request.
+ * A change of a gate is noticed by an eventfd, see ngx_gate_wake.h, or
+ * without it by polling one word of shared memory.
  */
 
 
-#include <ngx_http_gate.h>
+#include <ngx_http_gate_upstream.h>
 
 
-/* without eventfd; with it, for a prober that has died */
+/* polling time without eventfd; with it, in case a prober has died */
 
 #define NGX_HTTP_GATE_HOLD_POLL   10
 #define NGX_HTTP_GATE_HOLD_WATCH  100
 
-/* requests resumed in one iteration of the event loop */
+/* limit of requests resumed in one iteration of the event loop */
 
 #define NGX_HTTP_GATE_HOLD_BATCH  128
 
@@ -28,7 +28,7 @@ static void ngx_http_gate_hold_enqueue(ngx_http_gate_main_conf_t *gmcf,
 static void ngx_http_gate_hold_dequeue(ngx_http_gate_ctx_t *ctx);
 static void ngx_http_gate_hold_timeout_handler(ngx_event_t *ev);
 static void ngx_http_gate_hold_poll_handler(ngx_event_t *ev);
-static void ngx_http_gate_hold_wake_handler(ngx_event_t *ev);
+static void ngx_http_gate_hold_wake_handler(ngx_gate_wake_t *wake);
 static void ngx_http_gate_hold_end_decided(ngx_http_gate_main_conf_t *gmcf);
 static void ngx_http_gate_hold_select_decided(ngx_http_gate_main_conf_t *gmcf,
     ngx_uint_t all);
@@ -48,10 +48,18 @@ ngx_http_gate_hold_init(ngx_http_gate_main_conf_t *gmcf, ngx_log_t *log)
     ngx_queue_init(&gmcf->decided_queue);
     ngx_gate_event_init(&gmcf->poll_event, ngx_http_gate_hold_poll_handler,
                         log);
+
+    gmcf->wake.handler = ngx_http_gate_hold_wake_handler;
+
+    /* changes of servers apply to requests that are not held, too */
+
+    if (gmcf->servers.nelts) {
+        (void) ngx_gate_wake_listen(&gmcf->wake, log);
+    }
 }
 
 
-/* all held requests are resumed or refused now */
+/* resumes or refuses all held requests */
 
 void
 ngx_http_gate_hold_end_all(ngx_http_gate_main_conf_t *gmcf)
@@ -72,9 +80,9 @@ ngx_http_gate_hold_end_all(ngx_http_gate_main_conf_t *gmcf)
 
 
 /*
- * How long the request may still wait: while the gate is starting, for the
- * first verdicts; otherwise for as long as init_hold says; at most for as long
- * as the client prefers.
+ * The time that the request may still wait: while the gate is starting, the
+ * time for the first verdicts; otherwise the time of init_hold; at most the
+ * time that the client prefers.
  */
 
 ngx_msec_int_t
@@ -115,7 +123,7 @@ ngx_http_gate_hold_time_left(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
 }
 
 
-/* NGX_DECLINED: there are too many already */
+/* NGX_DECLINED: too many requests are held */
 
 ngx_int_t
 ngx_http_gate_hold_request(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
@@ -149,7 +157,7 @@ ngx_http_gate_hold_request(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
 
     if (r->connection->read->ready) {
 
-        /* the client may have left, and no other event would come */
+        /* the client may have closed the connection; there is no other event */
 
         ngx_post_event(r->connection->read, &ngx_posted_events);
 
@@ -198,15 +206,12 @@ ngx_http_gate_hold_enqueue(ngx_http_gate_main_conf_t *gmcf,
 
     if (!gmcf->poll_event.timer_set && !gmcf->poll_event.posted) {
 
-        /* no request was held: the last change may be a fresh one */
+        /* no request was held until now: the last change may be unseen */
 
         gmcf->seen_changes = ((ngx_gate_zone_t *) gmcf->zone->data)->changes
                              - 1;
 
-        if (gmcf->wake == NULL) {
-            gmcf->wake = ngx_gate_wake_listen(ngx_http_gate_hold_wake_handler,
-                                              gmcf, gmcf->poll_event.log);
-        }
+        (void) ngx_gate_wake_listen(&gmcf->wake, gmcf->poll_event.log);
 
         ngx_post_event(&gmcf->poll_event, &ngx_posted_events);
     }
@@ -229,7 +234,7 @@ ngx_http_gate_hold_is_allowed(ngx_http_gate_main_conf_t *gmcf,
         return 0;
     }
 
-    /* probes need connections, too */
+    /* leaves connections for probes */
 
     if (ngx_cycle->free_connection_n < ngx_cycle->connection_n / 8) {
         return 0;
@@ -245,7 +250,7 @@ ngx_http_gate_hold_is_allowed(ngx_http_gate_main_conf_t *gmcf,
 }
 
 
-/* every held request ends here: the caller decides about it */
+/* every hold ends here; the caller resumes or refuses the request */
 
 static void
 ngx_http_gate_hold_dequeue(ngx_http_gate_ctx_t *ctx)
@@ -282,12 +287,12 @@ ngx_http_gate_hold_timeout_handler(ngx_event_t *ev)
 
 
 /*
- * After a change, those for whom it decides move to a list of their own,
- * which is worked off in batches: resuming one may end others, too.
+ * After a change, requests that are decided move to a separate list, which is
+ * processed in batches: resuming one request may end others.
  *
- * The gates of an old configuration are abandoned when the worker that probed
- * them has died, or was gone before it could know that somebody waits.  Then
- * waiting is of no use.
+ * The gates of an old configuration are abandoned if the worker that probed
+ * them has died, or has exited before it could notice that requests wait.
+ * Such requests are not held any longer.
  */
 
 static void
@@ -299,6 +304,8 @@ ngx_http_gate_hold_poll_handler(ngx_event_t *ev)
     ngx_http_gate_main_conf_t  *gmcf;
 
     gmcf = ngx_queue_data(ev, ngx_http_gate_main_conf_t, poll_event);
+
+    ngx_http_gate_upstream_follow(gmcf);
 
     zone = gmcf->zone->data;
 
@@ -318,43 +325,24 @@ ngx_http_gate_hold_poll_handler(ngx_event_t *ev)
         ngx_post_event(ev, &ngx_posted_next_events);
 
     } else if (!ngx_queue_empty(&gmcf->held_queue)) {
-        ngx_add_timer(ev, gmcf->wake ? NGX_HTTP_GATE_HOLD_WATCH
-                                     : NGX_HTTP_GATE_HOLD_POLL);
+        ngx_add_timer(ev, gmcf->wake.listening ? NGX_HTTP_GATE_HOLD_WATCH
+                                               : NGX_HTTP_GATE_HOLD_POLL);
     }
 }
 
 
 static void
-ngx_http_gate_hold_wake_handler(ngx_event_t *ev)
+ngx_http_gate_hold_wake_handler(ngx_gate_wake_t *wake)
 {
-    ngx_connection_t           *c;
     ngx_http_gate_main_conf_t  *gmcf;
 
-    c = ev->data;
-    gmcf = c->data;
-
-    /* by worker_shutdown_timeout */
-
-    if (c->close || c->error) {
-        ngx_http_gate_hold_stop(gmcf);
-        return;
-    }
+    gmcf = ngx_queue_data(wake, ngx_http_gate_main_conf_t, wake);
 
     if (gmcf->poll_event.timer_set) {
         ngx_del_timer(&gmcf->poll_event);
     }
 
     ngx_http_gate_hold_poll_handler(&gmcf->poll_event);
-}
-
-
-void
-ngx_http_gate_hold_stop(ngx_http_gate_main_conf_t *gmcf)
-{
-    if (gmcf->wake) {
-        ngx_gate_wake_stop(gmcf->wake);
-        gmcf->wake = NULL;
-    }
 }
 
 
@@ -400,7 +388,7 @@ ngx_http_gate_hold_select_decided(ngx_http_gate_main_conf_t *gmcf,
 }
 
 
-/* one that is not has mostly waited for the first verdicts so far */
+/* a request that is not decided has waited for the first verdicts so far */
 
 static ngx_uint_t
 ngx_http_gate_hold_is_decided(ngx_http_gate_ctx_t *ctx)
@@ -458,7 +446,9 @@ ngx_http_gate_hold_end_request(ngx_http_gate_ctx_t *ctx)
 }
 
 
-/* the client of a held request has gone; runs before it is logged */
+/*
+ * the client of a held request has closed the connection; runs before logging
+ */
 
 static void
 ngx_http_gate_hold_cleanup(void *data)

@@ -1,6 +1,6 @@
 
 /*
- * Reading targets, and writing them for people; see ngx_gate_endpoint.h.
+ * Parsing and formatting of targets; see ngx_gate_endpoint.h.
  */
 
 
@@ -113,7 +113,7 @@ ngx_gate_endpoint_unix(ngx_gate_endpoint_t *endpoint, ngx_str_t *text)
 
 #else
 
-    return "names a unix socket, which this platform does not have";
+    return "is a Unix socket, which this platform does not have";
 
 #endif
 }
@@ -193,6 +193,19 @@ ngx_gate_endpoint_port(u_char *p, u_char *last, in_port_t *port)
 }
 
 
+ngx_gate_endpoint_t *
+ngx_gate_endpoint_of(ngx_gate_probe_t *probe, ngx_gate_endpoint_t *endpoint)
+{
+    if (probe->endpoint == NULL) {
+        return endpoint;
+    }
+
+    probe->endpoint->tls = endpoint->tls;
+
+    return probe->endpoint;
+}
+
+
 ngx_int_t
 ngx_gate_endpoint_parse_address(ngx_str_t *text, in_port_t port,
     ngx_sockaddr_t *sa, socklen_t *socklen)
@@ -209,7 +222,7 @@ ngx_gate_endpoint_parse_address(ngx_str_t *text, in_port_t port,
         len -= 2;
     }
 
-    /* inet_pton() would take what stands before a zero byte */
+    /* inet_pton() would ignore everything after a zero byte */
 
     if (len == 0 || len >= sizeof(buf) || ngx_strlchr(p, p + len, '\0')) {
         return NGX_DECLINED;

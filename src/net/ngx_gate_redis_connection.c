@@ -1,7 +1,7 @@
 
 /*
- * A connection to Redis: it is opened, logs in, sends what waits, and gives
- * each request the replies that are its own.
+ * A connection to Redis: connects, logs in, sends the queued requests, and
+ * assigns the replies to them.
  */
 
 
@@ -12,10 +12,13 @@
 #define NGX_GATE_REDIS_CONNECTION_SELECT  0x0002
 
 #define NGX_GATE_REDIS_CONNECTION_POOL_SIZE  1024
+#define NGX_GATE_REDIS_CONNECTION_KEEP       30000
 
-#define NGX_GATE_REDIS_CONNECTION_ACTION  "waiting for an answer of Redis"
+#define NGX_GATE_REDIS_CONNECTION_ACTION  "waiting for a reply of Redis"
 
 
+static ngx_gate_redis_request_t *ngx_gate_redis_connection_create_request(
+    ngx_str_t **commands, ngx_uint_t n);
 static void ngx_gate_redis_connection_connect(
     ngx_gate_redis_connection_t *conn);
 static void ngx_gate_redis_connection_handler(ngx_gate_peer_t *peer,
@@ -29,12 +32,15 @@ static void ngx_gate_redis_connection_login(ngx_gate_redis_connection_t *conn);
 static ngx_int_t ngx_gate_redis_connection_send(
     ngx_gate_redis_connection_t *conn, ngx_pool_t *pool);
 static void ngx_gate_redis_connection_read(ngx_gate_redis_connection_t *conn);
+static void ngx_gate_redis_connection_push(ngx_gate_redis_connection_t *conn,
+    redisReply *reply);
 static void ngx_gate_redis_connection_protocol_error(
     ngx_gate_redis_connection_t *conn);
 static void ngx_gate_redis_connection_login_reply(
     ngx_gate_redis_connection_t *conn, redisReply *reply);
 static void ngx_gate_redis_connection_reply(ngx_gate_redis_connection_t *conn,
     redisReply *reply);
+static void ngx_gate_redis_connection_expired(ngx_event_t *ev);
 static void ngx_gate_redis_connection_close(ngx_gate_redis_connection_t *conn);
 static void ngx_cdecl ngx_gate_redis_connection_error(
     ngx_gate_redis_connection_t *conn, ngx_gate_reason_e reason,
@@ -78,19 +84,34 @@ ngx_gate_redis_connection_create(ngx_gate_redis_server_t *server,
     conn->peer.data = conn;
     conn->peer.handler = ngx_gate_redis_connection_handler;
 
+    ngx_queue_init(&conn->queue);
+    ngx_queue_init(&conn->sessions);
     ngx_queue_init(&conn->requests);
+
+    ngx_gate_event_init(&conn->expiry, ngx_gate_redis_connection_expired,
+                        ngx_cycle->log);
 
     return conn;
 }
 
 
-void
+ngx_int_t
 ngx_gate_redis_connection_enqueue(ngx_gate_redis_connection_t *conn,
-    ngx_gate_redis_request_t *request)
+    ngx_gate_redis_session_t *session, ngx_str_t **commands, ngx_uint_t n)
 {
-    ngx_log_t  *log;
+    ngx_log_t                 *log;
+    ngx_gate_redis_request_t  *request;
 
-    log = request->session->log;
+    request = ngx_gate_redis_connection_create_request(commands, n);
+
+    if (request == NULL) {
+        return NGX_ERROR;
+    }
+
+    request->session = session;
+    session->request = request;
+
+    log = session->log;
 
     ngx_queue_insert_tail(&conn->requests, &request->queue);
 
@@ -105,11 +126,48 @@ ngx_gate_redis_connection_enqueue(ngx_gate_redis_connection_t *conn,
         ngx_gate_redis_connection_connect(conn);
     }
 
-    /* otherwise it has failed, of which an event will tell */
+    /* otherwise it has failed, and NGX_GATE_PEER_FAILED follows */
+
+    return NGX_OK;
 }
 
 
-/* the first who waits: the log tells how far it got, and time is shared */
+static ngx_gate_redis_request_t *
+ngx_gate_redis_connection_create_request(ngx_str_t **commands, ngx_uint_t n)
+{
+    size_t                     size;
+    u_char                    *p;
+    ngx_uint_t                 i;
+    ngx_gate_redis_request_t  *request;
+
+    size = 0;
+
+    for (i = 0; i < n; i++) {
+        size += commands[i]->len;
+    }
+
+    request = ngx_alloc(sizeof(ngx_gate_redis_request_t) + size,
+                        ngx_cycle->log);
+
+    if (request == NULL) {
+        return NULL;
+    }
+
+    request->nreplies = 0;
+    request->ncommands = n;
+    request->size = size;
+
+    p = request->data;
+
+    for (i = 0; i < n; i++) {
+        p = ngx_cpymem(p, commands[i]->data, commands[i]->len);
+    }
+
+    return request;
+}
+
+
+/* with the log and the deadline of the first request */
 
 static void
 ngx_gate_redis_connection_connect(ngx_gate_redis_connection_t *conn)
@@ -135,7 +193,7 @@ ngx_gate_redis_connection_handler(ngx_gate_peer_t *peer,
 
     conn = peer->data;
 
-    /* the sessions may all leave meanwhile */
+    /* all sessions may be detached by their handlers */
     conn->users++;
 
     switch (event) {
@@ -165,9 +223,8 @@ ngx_gate_redis_connection_handler(ngx_gate_peer_t *peer,
 
 
 /*
- * A kept connection that the server gives up when it is used again: nobody
- * learns of it.  One that was not good for a single answer does not count,
- * nor does what we ourselves are in want of.
+ * If the server closes a connection that has worked, the requests are sent
+ * again over a new one, unless nginx itself lacks memory or connections.
  */
 
 static void
@@ -178,6 +235,7 @@ ngx_gate_redis_connection_lost(ngx_gate_redis_connection_t *conn,
     redisReply  *reply;
 
     if (!conn->replied
+        || conn->subscribed
         || reason == NGX_GATE_NO_CONNECTIONS
         || reason == NGX_GATE_NO_MEMORY)
     {
@@ -199,7 +257,7 @@ ngx_gate_redis_connection_lost(ngx_gate_redis_connection_t *conn,
 }
 
 
-/* those who wait get another connection */
+/* over a new connection */
 
 static void
 ngx_gate_redis_connection_retry(ngx_gate_redis_connection_t *conn)
@@ -234,7 +292,7 @@ ngx_gate_redis_connection_retry(ngx_gate_redis_connection_t *conn)
 }
 
 
-/* "max number of clients reached", and then it hangs up */
+/* "max number of clients reached", sent before the connection is closed */
 
 static redisReply *
 ngx_gate_redis_connection_last_error(ngx_gate_redis_connection_t *conn)
@@ -270,6 +328,8 @@ ngx_gate_redis_connection_login(ngx_gate_redis_connection_t *conn)
 
     conn->connected = 1;
 
+    ngx_add_timer(&conn->expiry, NGX_GATE_REDIS_CONNECTION_KEEP);
+
     pool = ngx_create_pool(NGX_GATE_REDIS_CONNECTION_POOL_SIZE, ngx_cycle->log);
 
     if (pool == NULL) {
@@ -282,7 +342,7 @@ ngx_gate_redis_connection_login(ngx_gate_redis_connection_t *conn)
     ngx_destroy_pool(pool);
 
     if (rc != NGX_OK) {
-        /* the sessions know already */
+        /* the handlers have been called */
         return;
     }
 
@@ -299,7 +359,7 @@ ngx_gate_redis_connection_login(ngx_gate_redis_connection_t *conn)
 }
 
 
-/* everything that waits goes out in one piece */
+/* the login and all queued requests at once */
 
 static ngx_int_t
 ngx_gate_redis_connection_send(ngx_gate_redis_connection_t *conn,
@@ -364,14 +424,15 @@ ngx_gate_redis_connection_read(ngx_gate_redis_connection_t *conn)
     ngx_int_t    rc;
     redisReply  *reply;
 
-    while (conn->connected && conn->peer.in->pos < conn->peer.in->last) {
-
-        if (ngx_queue_empty(&conn->requests)) {
-
-            /* nobody waits, so nobody needs to hear of it */
-
+    while (conn->connected
+           && (conn->peer.in->pos < conn->peer.in->last
+               || ngx_gate_resp_is_pending(&conn->resp)))
+    {
+        if (ngx_queue_empty(&conn->requests)
+            && !conn->subscribed)
+        {
             ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
-                          "redis at \"%V\" answered without a question",
+                          "unexpected reply of redis at \"%V\"",
                           &conn->server.endpoint.text);
 
             ngx_gate_redis_connection_close(conn);
@@ -392,6 +453,10 @@ ngx_gate_redis_connection_read(ngx_gate_redis_connection_t *conn)
         if (conn->login) {
             ngx_gate_redis_connection_login_reply(conn, reply);
 
+        } else if (ngx_queue_empty(&conn->requests)) {
+            ngx_gate_redis_connection_push(conn, reply);
+            freeReplyObject(reply);
+
         } else {
             ngx_gate_redis_connection_reply(conn, reply);
         }
@@ -399,9 +464,30 @@ ngx_gate_redis_connection_read(ngx_gate_redis_connection_t *conn)
 }
 
 
+static void
+ngx_gate_redis_connection_push(ngx_gate_redis_connection_t *conn,
+    redisReply *reply)
+{
+    ngx_queue_t               *q;
+    ngx_gate_redis_session_t  *session;
+
+    if (ngx_queue_empty(&conn->sessions)) {
+        return;
+    }
+
+    q = ngx_queue_head(&conn->sessions);
+    session = ngx_queue_data(q, ngx_gate_redis_session_t, queue);
+
+    session->nreplies = 0;
+    session->error_len = 0;
+
+    session->push(session, reply);
+}
+
+
 /*
- * A reply that cannot be read, such as a value that has become too long.  On
- * a connection that has worked so far only its request fails.
+ * A reply that cannot be read, such as a value that has become too large.  On
+ * a connection that has worked, only its request fails.
  */
 
 static void
@@ -434,8 +520,8 @@ ngx_gate_redis_connection_protocol_error(ngx_gate_redis_connection_t *conn)
 
 
 /*
- * What the server says about AUTH is not passed on: where that command is not
- * known, its answer repeats the password.
+ * The error in reply to AUTH is not shown: a server that does not know this
+ * command repeats the password.
  */
 
 static void
@@ -496,6 +582,7 @@ static void
 ngx_gate_redis_connection_reply(ngx_gate_redis_connection_t *conn,
     redisReply *reply)
 {
+    ngx_uint_t                 key_read;
     ngx_queue_t               *q;
     ngx_gate_redis_request_t  *request;
     ngx_gate_redis_session_t  *session;
@@ -510,9 +597,10 @@ ngx_gate_redis_connection_reply(ngx_gate_redis_connection_t *conn,
     }
 
     if (q == ngx_queue_last(&conn->requests)
-        && conn->peer.in->pos < conn->peer.in->last)
+        && ngx_gate_resp_is_pending(&conn->resp)
+        && !conn->subscribed)
     {
-        /* whose answer is whose? */
+        /* which reply is that of which command is not known */
 
         ngx_gate_redis_connection_error(conn, NGX_GATE_PROTOCOL,
                                         "more replies than commands");
@@ -530,22 +618,55 @@ ngx_gate_redis_connection_reply(ngx_gate_redis_connection_t *conn,
         session->replies = request->replies;
         session->nreplies = request->nreplies;
 
+        key_read = session->key.len;
+
         session->handler(session);
+
+        if (key_read) {
+            ngx_gate_redis_tracking_read(conn);
+        }
     }
 
     ngx_gate_redis_connection_free_request(request);
+
+    if (conn->invalid && ngx_queue_empty(&conn->requests)) {
+        ngx_gate_redis_connection_close(conn);
+    }
+}
+
+
+/* the same address or name may lead to another server by now */
+
+static void
+ngx_gate_redis_connection_expired(ngx_event_t *ev)
+{
+    ngx_gate_redis_connection_t  *conn;
+
+    conn = ngx_queue_data(ev, ngx_gate_redis_connection_t, expiry);
+
+    ngx_gate_redis_connection_invalidate(conn);
+
+    if (ngx_queue_empty(&conn->requests)) {
+        ngx_gate_redis_connection_close(conn);
+    }
 }
 
 
 static void
 ngx_gate_redis_connection_close(ngx_gate_redis_connection_t *conn)
 {
+    if (conn->expiry.timer_set) {
+        ngx_del_timer(&conn->expiry);
+    }
+
     ngx_gate_peer_close(&conn->peer);
     ngx_gate_resp_reset(&conn->resp);
 
     conn->connected = 0;
     conn->replied = 0;
     conn->login = 0;
+
+    ngx_gate_redis_tracking_stop(conn);
 }
 
 
@@ -567,10 +688,15 @@ ngx_gate_redis_connection_error(ngx_gate_redis_connection_t *conn,
     ngx_gate_redis_connection_close(conn);
 
     if (ngx_queue_empty(&conn->requests)) {
+
+        if (conn->subscribed) {
+            ngx_gate_redis_connection_push(conn, NULL);
+        }
+
         return;
     }
 
-    /* the handlers may ask again, over the same object */
+    /* the handlers may send further requests */
 
     ngx_queue_init(&requests);
     ngx_queue_add(&requests, &conn->requests);
@@ -629,7 +755,7 @@ ngx_gate_redis_connection_invalidate(ngx_gate_redis_connection_t *conn)
 }
 
 
-/* the last one closes the door, maybe from within the peer's handler */
+/* the last user frees it, possibly in the handler of the peer */
 
 void
 ngx_gate_redis_connection_release(ngx_gate_redis_connection_t *conn)

@@ -1,6 +1,6 @@
 
 /*
- * JSON: the public account of one gate, and the detailed one.
+ * JSON: the public and the detailed report of a gate.
  */
 
 
@@ -15,7 +15,8 @@ size_t ngx_gate_json_size(ngx_gate_t *gate);
 u_char *ngx_gate_json_gate(u_char *p, u_char *last,
     const ngx_gate_report_t *report);
 
-size_t ngx_gate_json_details_size(ngx_gate_t *gate);
+size_t ngx_gate_json_details_size(ngx_gate_t *gate,
+    const ngx_gate_report_details_t *details);
 u_char *ngx_gate_json_details(u_char *p, u_char *last,
     const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
 
@@ -25,7 +26,7 @@ u_char *ngx_gate_json_details(u_char *p, u_char *last,
 
 u_char *ngx_gate_json_format_time(u_char *p, int64_t ms);
 
-/* from 1/10000 to "0.42", at most 6 characters; nothing while unknown */
+/* from 1/10000 to "0.42", at most 6 characters; empty if unknown */
 
 u_char *ngx_gate_json_format_progress(u_char *p, ngx_int_t progress);
 
