@@ -260,6 +260,10 @@ ngx_gate_zone_keep_memory(ngx_shm_zone_t *old)
 
     shm = old->shm;
 
+    /* Angie would allocate at this address */
+
+    shm.addr = NULL;
+
     if (ngx_shm_alloc(&shm) != NGX_OK) {
         return NGX_ERROR;
     }
