@@ -539,9 +539,9 @@ ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
         return;
     }
 
-    if (changed || notify) {
-        ngx_gate_wake_send(prober->log);
-    }
+    /* held requests wait for a change of state, others for any change */
+
+    ngx_gate_wake_send(prober->log);
 
     if (changed) {
         ngx_gate_runner_log_state(runner);

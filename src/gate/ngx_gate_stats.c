@@ -538,6 +538,7 @@ ngx_gate_stats_sum_slot(ngx_gate_stats_t *stats, ngx_uint_t slot,
         sum->refused += counters->refused;
         sum->gone += counters->gone;
         sum->polled += counters->polled;
+        sum->waited += counters->waited;
 
         if (counters->held && ngx_gate_process_is_alive(process->pid)) {
             sum->held += counters->held;

@@ -46,6 +46,8 @@ ngx_http_gate_hold_init(ngx_http_gate_main_conf_t *gmcf, ngx_log_t *log)
 {
     ngx_queue_init(&gmcf->held_queue);
     ngx_queue_init(&gmcf->decided_queue);
+    ngx_queue_init(&gmcf->wait_queue);
+    ngx_queue_init(&gmcf->over_queue);
     ngx_gate_event_init(&gmcf->poll_event, ngx_http_gate_hold_poll_handler,
                         log);
 }
@@ -60,6 +62,8 @@ ngx_http_gate_hold_end_all(ngx_http_gate_main_conf_t *gmcf)
         ngx_http_gate_hold_select_decided(gmcf, 1);
         ngx_http_gate_hold_end_decided(gmcf);
     }
+
+    ngx_http_gate_wait_end_all(gmcf);
 
     if (gmcf->poll_event.timer_set) {
         ngx_del_timer(&gmcf->poll_event);
@@ -196,20 +200,35 @@ ngx_http_gate_hold_enqueue(ngx_http_gate_main_conf_t *gmcf,
     (void) ngx_atomic_fetch_add(&ctx->gate->counters->held, 1);
     (void) ngx_atomic_fetch_add(&gmcf->process->waiting, 1);
 
-    if (!gmcf->poll_event.timer_set && !gmcf->poll_event.posted) {
+    ngx_http_gate_hold_watch(gmcf);
+}
 
-        /* no request was held: the last change may be a fresh one */
 
-        gmcf->seen_changes = ((ngx_gate_zone_t *) gmcf->zone->data)->changes
-                             - 1;
+/* there is a request that is held, or waits */
 
-        if (gmcf->wake == NULL) {
-            gmcf->wake = ngx_gate_wake_listen(ngx_http_gate_hold_wake_handler,
-                                              gmcf, gmcf->poll_event.log);
-        }
-
-        ngx_post_event(&gmcf->poll_event, &ngx_posted_events);
+void
+ngx_http_gate_hold_watch(ngx_http_gate_main_conf_t *gmcf)
+{
+    if (gmcf->poll_event.timer_set || gmcf->poll_event.posted) {
+        return;
     }
+
+    /* there was none: the last change may be a fresh one */
+
+    gmcf->seen_changes = ((ngx_gate_zone_t *) gmcf->zone->data)->changes - 1;
+
+    if (gmcf->wake == NULL) {
+        gmcf->wake = ngx_gate_wake_listen(ngx_http_gate_hold_wake_handler,
+                                          gmcf, gmcf->poll_event.log);
+        if (gmcf->wake) {
+
+            /* nginx notifies it first of all when the worker is to exit */
+
+            gmcf->wake->idle = 1;
+        }
+    }
+
+    ngx_post_event(&gmcf->poll_event, &ngx_posted_events);
 }
 
 
@@ -293,7 +312,7 @@ ngx_http_gate_hold_timeout_handler(ngx_event_t *ev)
 static void
 ngx_http_gate_hold_poll_handler(ngx_event_t *ev)
 {
-    ngx_uint_t                  abandoned;
+    ngx_uint_t                  more, abandoned;
     ngx_gate_zone_t            *zone;
     ngx_atomic_uint_t           changes;
     ngx_http_gate_main_conf_t  *gmcf;
@@ -314,10 +333,12 @@ ngx_http_gate_hold_poll_handler(ngx_event_t *ev)
 
     ngx_http_gate_hold_end_decided(gmcf);
 
-    if (!ngx_queue_empty(&gmcf->decided_queue)) {
+    more = ngx_http_gate_wait_look(gmcf);
+
+    if (more || !ngx_queue_empty(&gmcf->decided_queue)) {
         ngx_post_event(ev, &ngx_posted_next_events);
 
-    } else if (!ngx_queue_empty(&gmcf->held_queue)) {
+    } else if (gmcf->nheld || gmcf->nwaits) {
         ngx_add_timer(ev, gmcf->wake ? NGX_HTTP_GATE_HOLD_WATCH
                                      : NGX_HTTP_GATE_HOLD_POLL);
     }
@@ -335,10 +356,14 @@ ngx_http_gate_hold_wake_handler(ngx_event_t *ev)
 
     /* by worker_shutdown_timeout */
 
-    if (c->close || c->error) {
+    if (c->error) {
         ngx_http_gate_hold_stop(gmcf);
         return;
     }
+
+    /* the worker is about to exit, and requests that wait are answered */
+
+    c->close = 0;
 
     if (gmcf->poll_event.timer_set) {
         ngx_del_timer(&gmcf->poll_event);

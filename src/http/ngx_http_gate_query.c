@@ -21,6 +21,7 @@ static ngx_int_t ngx_http_gate_query_add_gate(ngx_http_request_t *r,
 static ngx_int_t ngx_http_gate_query_read_gate(ngx_http_request_t *r,
     ngx_gate_t *gate, ngx_gate_report_t *report,
     ngx_gate_report_details_t *details);
+static void ngx_http_gate_query_read_report(ngx_gate_report_t *report);
 static ngx_gate_t *ngx_http_gate_query_narrow(ngx_http_request_t *r,
     ngx_gate_t *gate, ngx_uint_t i);
 
@@ -265,7 +266,6 @@ static ngx_int_t
 ngx_http_gate_query_read_gate(ngx_http_request_t *r, ngx_gate_t *gate,
     ngx_gate_report_t *report, ngx_gate_report_details_t *details)
 {
-    ngx_uint_t                  i;
     ngx_gate_zone_t            *zone;
     ngx_http_gate_main_conf_t  *gmcf;
 
@@ -285,13 +285,7 @@ ngx_http_gate_query_read_gate(ngx_http_request_t *r, ngx_gate_t *gate,
         return NGX_ERROR;
     }
 
-    ngx_gate_zone_read(gate->shared, report->record);
-
-    for (i = 0; i < gate->checks.nelts; i++) {
-        ngx_gate_zone_read_check(
-                 &gate->shared->checks[ngx_gate_check_at(gate, i)->index],
-                 &report->checks[i]);
-    }
+    ngx_http_gate_query_read_report(report);
 
     ngx_gate_stats_sum(gmcf->stats->data, gate, &details->counters);
 
@@ -301,6 +295,35 @@ ngx_http_gate_query_read_gate(ngx_http_request_t *r, ngx_gate_t *gate,
     details->heartbeat = ngx_gate_writer_heartbeat(zone);
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_gate_query_read_report(ngx_gate_report_t *report)
+{
+    ngx_uint_t   i;
+    ngx_gate_t  *gate;
+
+    gate = report->gate;
+
+    ngx_gate_zone_read(gate->shared, report->record);
+
+    for (i = 0; i < gate->checks.nelts; i++) {
+        ngx_gate_zone_read_check(
+                 &gate->shared->checks[ngx_gate_check_at(gate, i)->index],
+                 &report->checks[i]);
+    }
+}
+
+
+void
+ngx_http_gate_query_read_again(ngx_http_gate_query_t *query)
+{
+    ngx_uint_t  n;
+
+    for (n = 0; n < query->n; n++) {
+        ngx_http_gate_query_read_report(&query->reports[n]);
+    }
 }
 
 

@@ -47,6 +47,8 @@ static u_char *ngx_gate_metrics_requests(u_char *p,
     const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
 static u_char *ngx_gate_metrics_polls(u_char *p,
     const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
+static u_char *ngx_gate_metrics_waits(u_char *p,
+    const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
 static u_char *ngx_gate_metrics_held(u_char *p,
     const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
 static u_char *ngx_gate_metrics_progress(u_char *p,
@@ -92,6 +94,10 @@ static ngx_gate_metrics_family_t  ngx_gate_metrics_families[] = {
     { "nginx_init_gate_polls_total", "counter",
       "Requests by which open waiting pages asked again.",
       ngx_gate_metrics_polls, NULL },
+
+    { "nginx_init_gate_waits_total", "counter",
+      "Requests that waited for a change because their client asked for it.",
+      ngx_gate_metrics_waits, NULL },
 
     { "nginx_init_gate_held_requests", "gauge",
       "Requests that are waiting for the gate.",
@@ -164,7 +170,7 @@ ngx_gate_metrics_size(const ngx_gate_report_t *reports, ngx_uint_t n)
         gate = reports[k].gate;
 
         size += (NGX_GATE_METRICS_SAMPLE + gate->name.len)
-                * (6 + NGX_GATE_STATES + 5 + NGX_GATE_TRIGGER_STATES);
+                * (7 + NGX_GATE_STATES + 5 + NGX_GATE_TRIGGER_STATES);
 
         for (i = 0; i < gate->checks.nelts; i++) {
             names = gate->name.len + ngx_gate_check_at(gate, i)->name.len;
@@ -302,6 +308,15 @@ ngx_gate_metrics_polls(u_char *p, const ngx_gate_report_t *report,
 {
     return ngx_sprintf(p, "nginx_init_gate_polls_total{gate=\"%V\"} %uA\n",
                        &report->gate->name, details->counters.polled);
+}
+
+
+static u_char *
+ngx_gate_metrics_waits(u_char *p, const ngx_gate_report_t *report,
+    const ngx_gate_report_details_t *details)
+{
+    return ngx_sprintf(p, "nginx_init_gate_waits_total{gate=\"%V\"} %uA\n",
+                       &report->gate->name, details->counters.waited);
 }
 
 
