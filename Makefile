@@ -11,7 +11,8 @@
 # make lint       compilers' warnings, analysers, style
 # make clean
 #
-# NGINX_SRC is Debian's nginx-dev, or any nginx source tree.
+# NGINX_SRC is Debian's nginx-dev, or any nginx source tree; NGINX_OPTIONS are
+# the options of its configure, in place of the packaged ones.
 
 FLAVOUR ?= release
 NGINX_SRC ?= /usr/share/nginx/src
@@ -24,9 +25,9 @@ build := $(abspath $(BUILD))
 name := ngx_http_init_gate_module.so
 comma := ,
 
-# these two are a whole nginx, for which nginx-dev has not enough
+# these are a whole nginx, for which nginx-dev has not enough
 
-linked := $(filter sanitize fuzz,$(FLAVOUR))
+linked := $(filter sanitize fuzz static,$(FLAVOUR))
 headers_only := $(if $(wildcard $(NGINX_SRC)/src/core/nginx.c),,yes)
 src := $(abspath $(if $(and $(linked),$(headers_only)),build-src,$(NGINX_SRC)))
 goal := $(if $(linked),binary,modules)
@@ -35,6 +36,8 @@ hardened = $(shell dpkg-buildflags --get CFLAGS; dpkg-buildflags --get CPPFLAGS)
 
 cc_release = -Wextra $(hardened)
 ld_release = $(shell dpkg-buildflags --get LDFLAGS)
+cc_static = $(cc_release)
+ld_static = $(ld_release)
 cc_debug = -Wextra -O0 -g3
 cc_coverage = -Wextra -O0 -g --coverage -fprofile-update=atomic
 ld_coverage = --coverage
@@ -46,8 +49,8 @@ cc_fuzz = -O1 -g -fno-omit-frame-pointer -DNGX_DEBUG_PALLOC=1 \
 	-fsanitize=fuzzer-no-link,address
 ld_fuzz = -fsanitize=address
 
-options = --with-cc-opt="$(cc_$(FLAVOUR)) -Wno-unused-parameter" \
-	--with-ld-opt="$(ld_$(FLAVOUR))" --builddir=$(build)/nginx
+options = --with-cc-opt="$(cc_$(FLAVOUR)) -Wno-unused-parameter $(CC_OPT)" \
+	--with-ld-opt="$(ld_$(FLAVOUR)) $(LD_OPT)" --builddir=$(build)/nginx
 
 # what Debian's nginx has, as far as the tests ask for it
 
@@ -75,8 +78,8 @@ debug coverage sanitize:
 
 $(BUILD)/nginx/Makefile: config config.make Makefile $(BUILD)/files | $(src)
 	@echo "configuring $(BUILD) with nginx from $(src)"
-	@cd $(src) && bash -c 'set -- $(modules); \
-	    if [ -e conf_flags ]; then \
+	@cd $(src) && bash -c 'eval "set -- $${NGINX_OPTIONS:-$(modules)}"; \
+	    if [ -z "$$NGINX_OPTIONS" ] && [ -e conf_flags ]; then \
 	        . ./conf_flags; set -- "$${NGX_CONF_FLAGS[@]}"; \
 	    fi; \
 	    configure=./configure; \
@@ -92,7 +95,9 @@ $(CURDIR)/build-src:
 $(BUILD)/files: FORCE
 	@mkdir -p $(BUILD)
 	@{ echo '$(INIT_GATE_POSTGRES) $(INIT_GATE_REDIS)' \
-	    '$(INIT_GATE_GRPC) $(CC)'; \
+	    '$(INIT_GATE_GRPC) $(INIT_GATE_JSON)' \
+	    '$(CC) $(CC_OPT) $(LD_OPT) $(src)'; \
+	    printf '%s\n' "$$NGINX_OPTIONS"; \
 	    find src -type f | LC_ALL=C sort; } > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 

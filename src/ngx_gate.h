@@ -27,9 +27,11 @@
 typedef struct ngx_gate_s             ngx_gate_t;
 typedef struct ngx_gate_check_s       ngx_gate_check_t;
 typedef struct ngx_gate_check_type_s  ngx_gate_check_type_t;
+typedef struct ngx_gate_endpoint_s    ngx_gate_endpoint_t;
 typedef struct ngx_gate_param_s       ngx_gate_param_t;
 typedef struct ngx_gate_probe_s       ngx_gate_probe_t;
 typedef struct ngx_gate_resolver_s    ngx_gate_resolver_t;
+typedef struct ngx_gate_servers_s     ngx_gate_servers_t;
 
 
 typedef enum {
@@ -86,6 +88,7 @@ typedef enum {
     NGX_GATE_TOO_MANY_CONNECTIONS,
     NGX_GATE_OTHER_ROLE,      /* a standby where a primary is wanted, ... */
     NGX_GATE_PROTOCOL,
+    NGX_GATE_TOO_LARGE,       /* a body of more than is read */
     NGX_GATE_QUERY,           /* the server refused the question */
     NGX_GATE_UNIMPLEMENTED,   /* the server has no health service */
     NGX_GATE_IO,              /* the file system answered with an error */
@@ -135,6 +138,11 @@ struct ngx_gate_check_s {
     ngx_msec_t                interval_open;
     ngx_msec_t                timeout;
 
+    /* of a check of several servers: what each is asked; see "outer" there */
+    ngx_gate_servers_t       *servers;
+    ngx_gate_check_t         *inner;
+    ngx_gate_check_t         *outer;
+
     u_char                    digest[16];   /* of what makes it this check */
 
     unsigned                  optional:1;
@@ -152,6 +160,8 @@ struct ngx_gate_probe_s {
     ngx_gate_check_t         *check;
     void                     *state;        /* of the type, state_size bytes,
                                                zeroed before the first start */
+    ngx_gate_endpoint_t      *endpoint;     /* NULL: that of the check; of
+                                               another no connection is kept */
     ngx_gate_resolver_t      *resolver;     /* NULL: the host's name servers */
     ngx_pool_t               *pool;         /* as long-lived as the probe */
     ngx_log_t                *log;          /* set log->action to the step */
@@ -196,6 +206,7 @@ struct ngx_gate_check_type_s {
     char                   *(*parse)(ngx_conf_t *cf, ngx_gate_check_t *check);
     void                    (*start)(ngx_gate_probe_t *probe);
     void                    (*cancel)(ngx_gate_probe_t *probe);
+    ngx_uint_t                connects;     /* see ngx_gate_budget.h */
 };
 
 

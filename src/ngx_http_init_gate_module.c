@@ -5,7 +5,7 @@
  */
 
 
-#include <ngx_http_gate.h>
+#include <ngx_http_gate_upstream.h>
 #include <ngx_gate_record.h>
 #include <ngx_gate_resolver.h>
 
@@ -59,6 +59,12 @@ static ngx_gate_conf_type_t  ngx_http_init_gate_check_types[] = {
     { ngx_string("grpc"), &ngx_gate_check_grpc, "libnghttp2" },
 #else
     { ngx_string("grpc"), NULL, "libnghttp2" },
+#endif
+
+#if (NGX_HTTP_UPSTREAM_ZONE)
+    { ngx_string("upstream"), &ngx_http_gate_upstream, NULL },
+#else
+    { ngx_string("upstream"), NULL, "the zones of nginx's upstreams" },
 #endif
 
     { ngx_null_string, NULL, NULL }
@@ -182,6 +188,12 @@ ngx_http_init_gate_create_main_conf(ngx_conf_t *cf)
            != NGX_OK
         || ngx_array_init(&gmcf->holds, cf->pool, 2,
                           sizeof(ngx_http_gate_mark_t *))
+           != NGX_OK
+        || ngx_array_init(&gmcf->servers, cf->pool, 2,
+                          sizeof(ngx_gate_servers_t *))
+           != NGX_OK
+        || ngx_array_init(&gmcf->passes, cf->pool, 2,
+                          sizeof(ngx_http_gate_upstream_passes_t))
            != NGX_OK)
     {
         return NULL;
@@ -232,6 +244,10 @@ ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_sec_value(conf->retry_after, prev->retry_after,
                              NGX_HTTP_GATE_RETRY_AUTO);
     ngx_http_gate_page_merge(prev, conf);
+
+    if (ngx_http_gate_upstream_add_location(cf, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     ngx_http_init_gate_merge_status_list(cf, prev, conf);
 
@@ -363,6 +379,11 @@ ngx_http_init_gate_postconfiguration(ngx_conf_t *cf)
         return NGX_OK;
     }
 
+    if (ngx_http_gate_upstream_bind(cf, gmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_gate_upstream_warn(cf, gmcf);
 
     ngx_md5_final(digest, &gmcf->gates.md5);
 
@@ -456,6 +477,7 @@ ngx_http_init_gate_init_module(ngx_cycle_t *cycle)
 
     if (gmcf) {
         ngx_gate_wake_init(cycle->log);
+        ngx_http_gate_warn_connections(cycle, gmcf);
     }
 
     if (zone == NULL || ngx_process != NGX_PROCESS_SINGLE) {
@@ -503,6 +525,8 @@ ngx_http_init_gate_commit(ngx_cycle_t *cycle, ngx_http_gate_main_conf_t *gmcf,
      */
 
     gmcf->generation = ngx_gate_stats_commit(gmcf->stats, stats, gates);
+
+    ngx_http_gate_upstream_commit(gmcf, (ngx_cycle_t *) ngx_cycle, cycle->log);
 
     if (zone && zone->shm.addr == gmcf->zone->shm.addr) {
         return NGX_OK;

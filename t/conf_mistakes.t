@@ -203,9 +203,9 @@ check_refused('http http://x/ headers=a:b',
 check_refused('http http://x/ mathc=a',
     'unknown parameter "mathc" (did you mean "match"?)');
 check_refused('http http://x/ colour=blue',
-    'unknown parameter "colour", allowed are status= match= header= host='
-    . ' method= verify= ca= cert= key= sni= name= interval= timeout='
-    . ' optional after=');
+    'unknown parameter "colour", allowed are status= match= json= value='
+    . ' min= header= host= method= body= body_file= token_file= verify= ca='
+    . ' cert= key= sni= name= label= interval= timeout= optional after=');
 line_refused('trigger http://x/ methd=PUT;', 'unknown parameter "methd"'
     . ' (did you mean "method"?) in "trigger" directive in init_checks "app"');
 
@@ -268,8 +268,8 @@ refused('init_ready app verbose', 'init_checks app { check file /m; }
     'unknown init gate "verbose", which is an argument of requests, as in'
     . ' "/ready?verbose",');
 refused('quotes in init_page', 'init_page title="Back";',
-    'invalid parameter "title="Back"" in "init_page" directive: the quotes go'
-    . ' around the whole argument, as in "title=TEXT"');
+    'invalid parameter in "init_page" directive: write "title=Back", not'
+    . ' title="Back"');
 line_refused('check file;', 'invalid number of arguments in "check" directive'
     . ' of init_checks "app", it is "check TYPE TARGET [parameter ...]"');
 line_refused('interval 1s 2s 3s;', 'invalid number of arguments in "interval"'

@@ -44,7 +44,7 @@ my ($certificate) = $t->certificate('localhost');
 sub complete {
     my ($text) = @_;
 
-    $text =~ s{\bca=\S+\.pem}{ca=$certificate}g;
+    $text =~ s{\bca=\S+\.(?:pem|crt)}{ca=$certificate}g;
     $text =~ s{^error_log .*}{error_log $t->{dir}/other.log notice;}mg;
 
     return $1 if $text =~ /^http \{\n(.*)^\}$/ms;
@@ -53,7 +53,8 @@ sub complete {
 
     if ($text =~ /^check /m) {
         my $n = 0;
-        return $text =~ s/^(check .*?;)$/"init_checks app@{[$n++]} { $1 }"/gmser;
+        return $text =~ s/^(check .*?;(?:\ntrigger .*?;)?)$/
+            "init_checks app@{[$n++]} { $1 }"/gmsexr;
     }
 
     $text = "server {\n$text\n}" if $text =~ /^location /m;
@@ -87,7 +88,7 @@ sub file_ok {
         "$page: contains $file");
 }
 
-file_ok('docs/getting-started.md', 'nginx', 'conf-examples/quick-start/nginx.conf');
+file_ok('docs/getting-started.md', 'nginx', 'conf-examples/quick-start/init-gate.conf');
 file_ok('docs/waiting-page.md', 'html', 'conf-examples/own-page/soon.html');
 
 

@@ -13,7 +13,7 @@ my $app = InitGate::Fake->http(200, body => 'hello');
 my $t = InitGate::Example->new('init-container/nginx.conf',
     '/shared' => '%%DIR%%/shared',
     'http://127.0.0.1:8000' => 'http://127.0.0.1:' . $app->port,
-    'listen 80;' => 'listen 127.0.0.1:%%PORT_8080%%;');
+    'listen 8080;' => 'listen 127.0.0.1:%%PORT_8080%%;');
 
 my $run = $t->file('run-init');
 my $shared = $t->path('shared');

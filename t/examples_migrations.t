@@ -18,7 +18,7 @@ my $t = InitGate::Example->new('migrations/nginx.conf',
     'http://127.0.0.1:8002' => 'http://127.0.0.1:' . $app->port,
     'interval 1s;' => 'interval 100ms;',
     'backoff 10s;' => 'backoff 500ms;',
-    'listen 80;' => 'listen 127.0.0.1:%%PORT_8080%%;');
+    'listen 8080;' => 'listen 127.0.0.1:%%PORT_8080%%;');
 
 sub schema { $t->gate($_[0])->{checks}[0] }
 

@@ -12,7 +12,7 @@ my $t = InitGate::Example->new('model-load/nginx.conf',
     'interval 1s 5s;' => 'interval 100ms;',
     'timeout 2s;' => 'timeout 1s;',
     'backoff 2s;' => 'backoff 300ms;',
-    'listen 80;' => 'listen 127.0.0.1:%%PORT_8080%%;');
+    'listen 8080;' => 'listen 127.0.0.1:%%PORT_8080%%;');
 
 my @server = ($t->file('server.py'), $t->port(8081));
 

@@ -10,7 +10,7 @@ use InitGate::Example;
 my $t = InitGate::Example->new('on-demand/nginx.conf',
     '/var/lib/app' => '%%DIR%%/app',
     '127.0.0.1:8000' => '127.0.0.1:%%PORT_8081%%',
-    'listen 80;' => 'listen 127.0.0.1:%%PORT_8080%%;');
+    'listen 8080;' => 'listen 127.0.0.1:%%PORT_8080%%;');
 
 mkdir $t->path('app');
 chmod 0777, $t->path('app');

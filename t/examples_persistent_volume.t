@@ -9,7 +9,7 @@ use InitGate::Example;
 
 my $t = InitGate::Example->new('persistent-volume/nginx.conf',
     '/data' => '%%DIR%%/data',
-    'listen 80;' => 'listen 127.0.0.1:%%PORT_8080%%;');
+    'listen 8080;' => 'listen 127.0.0.1:%%PORT_8080%%;');
 
 my $initialize = $t->file('initialize');
 my $data = $t->path('data');

@@ -13,7 +13,7 @@ my $app = InitGate::Fake->http(200, body => 'hello');
 my $t = InitGate::Example->new('quick-start/nginx.conf',
     '/var/lib/app' => '%%DIR%%/app',
     'http://127.0.0.1:8000' => 'http://127.0.0.1:' . $app->port,
-    'listen 80;' => 'listen 127.0.0.1:%%PORT_8080%%;');
+    'listen 8080;' => 'listen 127.0.0.1:%%PORT_8080%%;');
 
 mkdir $t->path('app');
 $t->run;

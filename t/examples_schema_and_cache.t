@@ -17,7 +17,7 @@ my $t = InitGate::Example->new('schema-and-cache/nginx.conf',
     '/run/secrets' => '%%DIR%%/secrets',
     'http://127.0.0.1:8000' => 'http://127.0.0.1:' . $app->port,
     'interval 500ms 5s;' => 'interval 100ms;',
-    'listen 80;' => 'listen 127.0.0.1:%%PORT_8080%%;');
+    'listen 8080;' => 'listen 127.0.0.1:%%PORT_8080%%;');
 
 my $server = $t->postgres(port => $t->port(5432));
 

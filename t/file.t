@@ -67,7 +67,7 @@ ok($t->wait_for(sub { $t->get('/')->{status} == 200 }, 'the gate to open'),
 
 verdict($t, 'marker', 'waiting missing', qr{^not there: \Q$dir/d/marker\E$});
 verdict($t, 'prefix', 'waiting missing', qr{^not there: \Q$dir/d/marker\E$});
-verdict($t, 'to', 'waiting missing', qr{/to \(a link to nowhere\)$});
+verdict($t, 'to', 'waiting missing', qr{/to \(a dangling symbolic link\)$});
 verdict($t, 'under', 'waiting missing');
 verdict($t, 'gone', 'passed');
 verdict($t, 'no_dir', 'passed');

@@ -42,7 +42,7 @@ valid('/boot newer_than=boot');
 refused('""', 'the path is empty');
 refused('/m colour=blue', 'unknown parameter "colour", allowed are absent'
     . ' contains= match= min_size= max_age= newer_than= files= glob= failed='
-    . ' progress= name= interval= timeout= optional after=');
+    . ' progress= name= label= interval= timeout= optional after=');
 refused('/m Max-Age=5', 'unknown parameter "Max-Age" (did you mean "max_age"');
 refused('/m contains=a b"', 'unknown parameter "..." (an argument with spaces'
     . ' is quoted whole, as in "name=a b"), allowed are absent');

@@ -74,8 +74,8 @@ verdict($t, 'text', 'passed');
 # another file to compare with
 
 verdict($t, 'path', 'waiting missing',
-    qr{^not there to compare with: \Q$dir\E/stamp$});
-verdict($t, 'prefix', 'waiting missing', qr{compare with: \Q$dir\E/./boot$});
+    qr{^file to compare with is missing: \Q$dir\E/stamp$});
+verdict($t, 'prefix', 'waiting missing', qr{is missing: \Q$dir\E/./boot$});
 verdict($t, 'loop', 'error io', qr{^stat\(\) "\Q$dir\E/loop" failed});
 
 $t->write('stamp');

@@ -69,7 +69,7 @@ $t->run;
 
 counted('tree', 'waiting missing', 0, qr{^not there: \Q$dir\E/tree$});
 is($t->check('tree')->{expected}, 10, 'tree: expected');
-counted('to', 'waiting missing', 0, qr/\(a link to nowhere\)$/);
+counted('to', 'waiting missing', 0, qr/\(a dangling symbolic link\)$/);
 
 # filling
 

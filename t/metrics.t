@@ -53,6 +53,8 @@ $t->run;
 
 $t->wait_for(sub { $t->get('/')->{headers}{'x-init-gate'} =~ /initializing/ },
              'the first probes');
+$t->wait_for(sub { $t->gate('app')->{trigger}{state} eq 'retrying' },
+             'the first attempt of the trigger');
 
 $t->get('/') for 1 .. 3;
 $t->get('/open') for 1 .. 5;

@@ -77,7 +77,7 @@ bad('host=a,b port=1,2,3', '', qr/3 ports do not go with 2 hosts/);
 bad('host=a,b hostaddr=127.0.0.1', '', qr/2 hosts do not go with 1 addr/);
 bad('hostaddr=db.example', '', qr/invalid address "db\.example"/);
 bad('sslmode=maybe', '', qr/invalid sslmode value: "maybe"/);
-bad('gssencmode=prefer', '', qr/Kerberos would block: "gssencmode"/);
+bad('gssencmode=prefer', '', qr/Kerberos is not supported: "gssencmode"/);
 good('gssencmode=disable', '');
 bad('ssl_min_protocol_version=SSLv3', '', qr/ssl_min_protocol_version/);
 bad('target_session_attrs=master', '',

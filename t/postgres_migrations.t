@@ -417,10 +417,10 @@ tool('knex', 'CREATE TABLE "My Own" (id serial, name text);'
     . 'CREATE TABLE "My Own_lock" (index serial, is_locked int)',
     [q(INSERT INTO "My Own" (name) VALUES ('a.js');)
         . 'INSERT INTO "My Own_lock" (is_locked) VALUES (0)',
-        [q('table=My Own' version=a), @passed]],
+        [q('table="My Own"' version=a), @passed]],
     [q(INSERT INTO "My Own" (name) VALUES ('a.js');)
         . 'INSERT INTO "My Own_lock" (is_locked) VALUES (1)',
-        [q('table=My Own' version=a), @running,
+        [q('table="My Own"' version=a), @running,
             qr/^"My Own_lock" is locked/]]);
 
 tool('typeorm',

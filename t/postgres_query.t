@@ -104,12 +104,12 @@ asks('"query=SELECT 1; DELETE FROM few"', 'error', 'query',
     qr/cannot insert multiple commands/);
 asks('"query=COMMIT; DELETE FROM few"', 'error', 'query',
     qr/cannot insert multiple commands/);
-asks('"query=BEGIN"', 'error', 'query', qr/none that returns rows/);
+asks('"query=BEGIN"', 'error', 'query', qr/no result set/);
 asks('"query=COPY few TO STDOUT"', 'error', 'query', qr/COPY/);
 asks('"query=COPY few FROM STDIN"', 'error', 'query', qr/COPY|read-only/);
-asks('"query=-- nothing"', 'error', 'query', qr/returns rows/);
+asks('"query=-- nothing"', 'error', 'query', qr/no result set/);
 asks('"query=SELECT repeat(\'x\', 1000000)"', 'error', 'protocol',
-    qr/more than any answer/);
+    qr/response is too large/);
 asks('"query=SELECT * FROM many"', 'error', 'protocol');
 
 my $checks = join "\n        ", @checks;

@@ -164,7 +164,7 @@ is($t->check('default')->{message}, undef,
 
 is_check($t, 'plain', 'error', 'tls', qr/server does not support SSL/);
 is_check($t, 'handshake', 'error', 'timeout',
-    qr/TLS handshaking with PostgreSQL/);
+    qr/performing the TLS handshake with PostgreSQL/);
 is_check($t, 'garbage', 'error', 'tls');
 is_check($t, 'closes', 'error', 'reset');
 is_check($t, 'refuses', 'error', 'tls', qr/does not support SSL/);

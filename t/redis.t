@@ -89,6 +89,14 @@ verdict($t, 'there', 'passed');
 $redis->set(v => 'read');
 verdict($t, 'value', 'waiting mismatch', qr/^key "v" is "read", not "ready"/);
 
+$redis->set(v => "ready\n");
+verdict($t, 'value', 'waiting mismatch',
+    qr/^key "v" is "ready\\n", not "ready"$/);
+
+$redis->set(v => "\r\n" x 30);
+verdict($t, 'value', 'waiting mismatch',
+    qr/^key "v" is "(?:\\r\\n){24}\.\.\.", not "ready"$/);
+
 $redis->set(v => 'readyness');
 verdict($t, 'value', 'waiting mismatch', qr/^key "v" is "readyness", not/);
 verdict($t, 'match', 'passed');
@@ -126,7 +134,21 @@ my @numbers = (
     ['ten',        'waiting mismatch', undef],
     ['10 of 10',   'waiting mismatch', undef],
     ['-',          'waiting mismatch', undef],
-    ['.5',         'waiting mismatch', undef],
+    ['.5',         'waiting too_few',  0],
+    ['7e-1',       'waiting too_few',  0],
+    ['0.9e1',      'waiting too_few',  9],
+    ['-1e3',       'waiting too_few',  0],
+    ['1e',         'waiting mismatch', undef],
+    ['e1',         'waiting mismatch', undef],
+    ['0x10',       'waiting mismatch', undef],
+    ['inf',        'waiting mismatch', undef],
+    ['nan',        'waiting mismatch', undef],
+    ["12\0",       'passed',           12],
+    ["12\0x",      'waiting mismatch', undef],
+    ['1e3',        'passed',           1000],
+    ['+1.5E+3',    'passed',           1500],
+    ['1e999',      'passed',           9223372036854775807],
+    ['9223372036854775806', 'passed',  9223372036854775806],
     ['10',         'passed',           10],
     ['11',         'passed',           11],
     ['10.5',       'passed',           10],
@@ -148,7 +170,7 @@ for (@numbers) {
 
 $redis->set(n => 'broken');
 verdict($t, 'count', 'failed reported');
-verdict($t, 'min', 'waiting mismatch', qr/^key "n" is "broken", which is no/);
+verdict($t, 'min', 'waiting mismatch', qr/^key "n" is "broken", which is not a number$/);
 
 $redis->set(n => 12);
 verdict($t, 'count', 'passed');

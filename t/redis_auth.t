@@ -128,7 +128,7 @@ settles($t, 'bare', 'passed');
 
 settles($t, 'gone', 'error no_secret', qr{open\(\) ".*/gone" failed \(2: No});
 settles($t, 'empty', 'error no_secret', qr{".*/empty" is empty$});
-settles($t, 'huge', 'error no_secret', qr{/huge" holds more than a password$});
+settles($t, 'huge', 'error no_secret', qr{/huge" has 8192 bytes or more$});
 settles($t, 'dir', 'error no_secret', qr{/dir" is not a file$});
 settles($t, 'fifo', 'error no_secret', qr{/fifo" is not a file$});
 

@@ -45,6 +45,29 @@ my ($no_host, $unknown_host) = map {
 
 $_->set($nodes[0]->port) for $no_host, $unknown_host;
 
+# each redirects to the next one; the last one replies
+
+my @chain;
+
+for my $n (1 .. 7) {
+    my $next = @chain && $chain[-1]->port;
+    push @chain, InitGate::Fake->new(sub {
+        my ($c) = @_;
+        $c->send($next ? "-MOVED 15495 127.0.0.1:$next\r\n" : ":1\r\n")
+            while $c->read_until(qr/EXISTS.*?\r\na\r\n/s);
+    });
+}
+
+# a node that replies with an error; the target redirects to another one
+
+my ($guide, $lost, $found) = map { InitGate::Fake->new(sub {
+    my ($c) = @_;
+    $c->send(($c->word || ':1') . "\r\n")
+        while $c->read_until(qr/EXISTS.*\r\na\r\n/s);
+}) } 1 .. 3;
+
+$guide->set('-MOVED 15495 127.0.0.1:' . $lost->port);
+
 $t->run(http => <<"CONF");
 
     init_checks app {
@@ -59,6 +82,9 @@ $t->run(http => <<"CONF");
         check redis redis://127.0.0.1:@{[$no_host->port]}  name=no_host  key=a;
         check redis redis://127.0.0.1:@{[$unknown_host->port]}  key=a
                                                             name=unknown_host;
+        check redis redis://127.0.0.1:@{[$chain[4]->port]}  key=a  name=four;
+        check redis redis://127.0.0.1:@{[$chain[5]->port]}  key=a  name=five;
+        check redis redis://127.0.0.1:@{[$guide->port]}     key=a  name=lost;
         $checks
     }
 
@@ -74,6 +100,28 @@ settles($t, 'a0', 'running starting', qr/CLUSTERDOWN /);
 
 my $said = `redis-cli --cluster create @at --cluster-yes 2>&1`;
 is($?, 0, 'redis-cli --cluster create') or diag($said);
+
+# redirected again and again, within a probe
+
+settles($t, 'four', 'passed');
+settles($t, 'five', 'error query', qr/^MOVED /);
+
+# a learned node replies with an error: the target is asked again
+
+settles($t, 'lost', 'passed');
+my $asked = $guide->received;
+probed($t, 'lost') for 1 .. 3;
+is($guide->received, $asked, 'learned node: target not asked again');
+
+$lost->set('-CLUSTERDOWN Hash slot not served');
+settles($t, 'lost', 'running starting', qr/^CLUSTERDOWN /);
+$lost->set(':1');
+settles($t, 'lost', 'passed');
+
+$guide->set('-MOVED 15495 127.0.0.1:' . $found->port);
+$lost->set('-CLUSTERDOWN Hash slot not served');
+$t->wait_for(sub { $found->received }, 'the other node to be asked');
+settles($t, 'lost', 'passed');
 
 # whichever node is the target, the one that has the key is asked
 
@@ -142,5 +190,24 @@ verdict($t, "c$alive", 'passed') if $has{c} != $dead;
 
 $nodes[$dead]->run;
 settles($t, "b$alive", qr/^(?:waiting|passed)/);
+
+# a node that has left the cluster, and still replies
+
+my ($left, $other) = grep { $_ != $to } @nodes;
+
+# it may be the one that has just been restarted, without its keys
+$to->client->del('a');
+$to->client->rpush(a => 1 .. 3);
+settles($t, "a$_", 'passed') for 0 .. 2;
+
+$to->client->flushall;
+$to->client->cluster('reset', 'hard');
+$_->client->cluster('delslots', $slot) for $left, $other;
+$left->client->cluster('addslots', $slot);
+
+for (0 .. 2) {
+    settles($t, "a$_", $nodes[$_] == $to ? 'running starting'
+        : 'waiting missing');
+}
 
 done_testing;

@@ -71,18 +71,18 @@ good($_) for
     'rediss://cache verify=off sni=other',
     'rediss://a,b sentinel=main verify=off';
 
-bad('cache', 'the target begins with none of "redis://", "rediss://" and "un');
+bad('cache', 'the target does not begin with "redis://", "rediss://" or "un');
 bad('redis://', 'the target has no host');
 bad("$url/x", 'the target has an invalid number of a database');
 bad("$url:0", 'the target has an invalid port');
 bad("$url?db=x", 'the target has an invalid number of a database');
-bad("$url/1?db=2", 'the target names a database twice');
+bad("$url/1?db=2", 'the target has two databases');
 bad('redis://u:@cache', 'the target has an empty password');
-bad('redis://@cache', 'the target has neither user nor password in front of');
-bad('redis://a,b', 'the target has several servers, which takes "sentinel="');
-bad('redis://secret@cache', 'there is a user without a password');
-bad("$url user=user", 'there is a user without a password');
-bad('redis://:se/cret@cache', 'the target has "/" in front of "@"');
+bad('redis://@cache', 'the target has neither user nor password before');
+bad('redis://a,b', 'the target has several servers, which requires "sentinel="');
+bad('redis://secret@cache', 'the user has no password');
+bad("$url user=user", 'the user has no password');
+bad('redis://:se/cret@cache', 'the target has "/" before "@"');
 bad('unix:run/redis.sock', 'the target has no absolute path');
 bad('unix:/' . 'x' x 200, 'the target has too long a path');
 bad('redis://:secret@cache password_file=/f',

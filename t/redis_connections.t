@@ -46,7 +46,7 @@ my $chatty = InitGate::Fake->new(sub {
     my ($c) = @_;
     $c->read_until($exists) or return;
     $c->send(":1\r\n");
-    $c->read_bytes(1, 0.1);
+    $c->read_bytes(1, 0.01);
     $c->send("+hello\r\n");
     $c->hang;
 });
@@ -188,7 +188,7 @@ unbroken('fickle', 'reset while waiting: no other verdicts');
 verdict($t, 'frozen', 'passed');
 $frozen->freeze;
 verdict($t, 'frozen', 'error timeout',
-    qr/^no answer within 300ms while waiting for an answer of Redis$/);
+    qr/^no answer within 300ms while waiting for a reply of Redis$/);
 verdict($t, 'stiff', 'error timeout');
 $frozen->thaw;
 verdict($t, 'frozen', 'passed');
@@ -207,7 +207,7 @@ unbroken('late', 'reply byte by byte: no other verdicts');
 
 verdict($t, 'chatty', 'passed');
 unbroken('chatty', 'reply without a command: no other verdicts');
-$t->wait_log(qr/redis at "127\.0\.0\.1:\d+" answered without a question/);
+$t->wait_log(qr/unexpected reply of redis at "127\.0\.0\.1:\d+"/);
 
 # a value that becomes too long
 

@@ -59,24 +59,28 @@ $strict->set($c);
 
 # returns its role
 
-my ($turncoat, $mute) = map { InitGate::Fake->new(sub {
+my ($turncoat, $mute, $locked_out) = map { InitGate::Fake->new(sub {
     my ($c) = @_;
     while ($c->read_until(qr/ROLE.*EXISTS.*turn\r\n/s)) {
         my $role = $c->word || 'master';
         $c->hang if $role eq 'mute';
-        $c->send("*1\r\n\$" . length($role) . "\r\n$role\r\n:1\r\n");
+        $c->send($role =~ /^-/ ? "$role\r\n" x 2
+            : "*1\r\n\$" . length($role) . "\r\n$role\r\n"
+              . ($role eq 'slave' ? "-MASTERDOWN link is down\r\n"
+                                  : ":1\r\n"));
     }
-}) } 1, 2;
+}) } 1 .. 3;
 
 # return the address that was set
 
-my ($guide, $other) = map { InitGate::Fake->new(sub {
+my ($guide, $other, $third) = map { InitGate::Fake->new(sub {
     my ($c) = @_;
     $c->send(address($c->word) . "\r\n") while $c->read_until($question);
-}) } 1, 2;
+}) } 1 .. 3;
 
 $guide->set('127.0.0.1:' . $turncoat->port);
 $other->set('127.0.0.1:' . $mute->port);
+$third->set('127.0.0.1:' . $locked_out->port);
 
 my @odd = map {
     my $text = $_;
@@ -89,9 +93,9 @@ my @odd = map {
 
 my $silent = InitGate::Fake->silent;
 
-my ($lie, $lock, $bolt, $hush, $guided, $muted)
+my ($lie, $lock, $bolt, $hush, $guided, $muted, $refused)
     = map { '127.0.0.1:' . $_->port }
-      $liar, $strict, $stern, $silent, $guide, $other;
+      $liar, $strict, $stern, $silent, $guide, $other, $third;
 
 my @names = map { "odd$_" } 0 .. $#odd;
 
@@ -127,6 +131,8 @@ $t->run(http => <<"CONF");
                                              key=turn;
         check redis redis://$muted           name=muted    sentinel=main
                                              key=turn  timeout=200ms;
+        check redis redis://$refused         name=refused  sentinel=main
+                                             key=turn;
         $odd
     }
 
@@ -152,15 +158,15 @@ $redis->select(0);
 settles($t, 'bare', 'passed');
 
 settles($t, 'unknown', 'error query',
-    qr/the sentinel knows no master of this name$/);
+    qr/the sentinel does not know this master$/);
 settles($t, 'dead', 'error refused');
-settles($t, 'lie', 'error other_role', qr/the server is no master$/);
+settles($t, 'lie', 'error other_role', qr/the server is not a master$/);
 settles($t, 'lies', 'passed');
 settles($t, 'lock', 'passed');
 settles($t, 'nopass', 'error auth', qr/NOAUTH /);
 settles($t, 'hush', 'passed');
 settles($t, 'server', 'error query', qr/unknown command/);
-settles($t, $_, 'error protocol', qr/the sentinel tells no address$/)
+settles($t, $_, 'error protocol', qr/the sentinel sent an invalid address$/)
     for @names;
 
 # the sentinel is asked once, the master for each probe
@@ -169,7 +175,8 @@ my $asked = $strict->connections;
 probed($t, 'lock') for 1 .. 5;
 is($strict->connections, $asked, 'more probes: sentinel not asked again');
 
-# the master is demoted, and replies; the sentinel has the new one
+# the master is demoted, and replies with an error; the sentinel has the new
+# one
 
 settles($t, 'guided', 'passed');
 probed($t, 'guided') for 1 .. 3;
@@ -186,6 +193,19 @@ $mute->set('mute');
 settles($t, 'muted', 'error timeout');
 $other->set($a);
 settles($t, 'muted', 'waiting missing');
+
+# the role is refused: the sentinel is asked again
+
+settles($t, 'refused', 'passed');
+$locked_out->set('-NOAUTH Authentication required.');
+settles($t, 'refused', 'error auth', qr/^NOAUTH/);
+$locked_out->set('master');
+settles($t, 'refused', 'passed');
+$third->set($a);
+$locked_out->set('-NOPERM no permissions');
+settles($t, 'refused', 'waiting missing');
+is((grep { $_->[1] eq 'denied' } @{$t->check('refused')->{recent}}), 0,
+    'role refused: new master found in the same probe');
 
 # the master is killed, and the replica takes over
 

@@ -142,7 +142,7 @@ verdict($t, 'all', 'passed');
 my $reason = probed($t, 'clear')->{reason};
 like($reason, qr/^(?:reset|protocol)$/, 'clear: error');
 
-verdict($t, 'deaf', 'error timeout', qr/while shaking hands in TLS$/);
+verdict($t, 'deaf', 'error timeout', qr/while performing the TLS handshake$/);
 
 # connections are kept
 

@@ -9,8 +9,7 @@ use InitGate;
 use JSON::PP;
 use Time::HiRes ();
 
-my $http2 = `@{[InitGate::binary()]} -v 2>&1` =~ m{/1\.(\d+)\.} && $1 >= 26
-    ? [ '', 'http2 on;' ] : [ 'http2', '' ];
+my $http2 = InitGate->version >= 1.025001 ? ['', 'http2 on;'] : ['http2', ''];
 
 my $t = InitGate->new(http => <<"CONF");
     init_checks app {
@@ -186,7 +185,7 @@ asks('*/*', '503 html', 'init_response html, */*', uri => '/html');
 for my $accept (undef, $chrome, 'application/json') {
     like(asks($accept, '503 html', 'init_response off', uri => '/off')
              ->{content},
-         qr/<center>nginx/, 'init_response off: page of nginx');
+         qr{<hr><center>\w+}, 'init_response off: page of the server');
     is($t->get('/page', headers => { Accept => $accept // '*/*' })->{content},
        'so sorry', 'init_response off: error_page');
 }

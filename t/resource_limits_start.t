@@ -56,7 +56,7 @@ SKIP: {
     # at a reload the old configuration stays
 
     $t->allow($refused);
-    limit($t->master, 1024 * ($size + 4096));
+    limit($t->master, 1024 * ($size + 8192));
     $t->conf(http => conf('b'));
     $t->signal('HUP');
     $t->wait_log($refused);

@@ -78,6 +78,12 @@ my $echo_http = InitGate::Fake->new(sub {
     $c->send("HTTP/1.1 403 Not $token\r\nX-No: $token\r\n"
         . "Connection: close\r\n\r\nnot $token");
 });
+my $echo_json = InitGate::Fake->new(sub {
+    my ($c) = @_;
+    my $all = $c->read_until(qr/\r\n\r\n/) // return;
+    my $token = $all =~ /(\Q$mark\E\w*)/ ? $1 : '';
+    $c->send("HTTP/1.1 200 x\r\nConnection: close\r\n\r\n{\"is\":\"$token\"}");
+});
 my $echo_line = InitGate::Fake->new(sub {
     my ($c) = @_;
     my $all = $c->read_until(qr/\r\n\r\n/) // return;
@@ -106,7 +112,7 @@ my $echo_options = InitGate::Fake->new(sub {
     my $words = startup($c) or return;
     $c->send(error('XX000', join ' ', %$words));
 });
-my %echo = (http => $echo_http, line => $echo_line, redis => $echo_redis,
+my %echo = (http => $echo_http, json => $echo_json, line => $echo_line, redis => $echo_redis,
             postgres => $echo_postgres, options => $echo_options);
 $_ = $_->port for values %echo;
 
@@ -170,6 +176,17 @@ my @checks = (
         . secret('http match') . '"',
     "http http://127.0.0.1:$echo{redis}/ \"header=T: AUTH "
         . secret('http at redis') . '"',
+    "http http://127.0.0.1:$echo{json}/ json=/is value=no \"header=T: Bearer "
+        . secret('http json') . '"',
+    "http http://127.0.0.1:$echo{json}/ json=/is value=no token_file="
+        . file('http json, token'),
+    "http http://127.0.0.1:$echo{json}/ json=/is min=1 token_file="
+        . file('http json, token, min'),
+    "http http://127.0.0.1:$echo{line}/ token_file=" . file('http token'),
+    "http http://127.0.0.1:$echo{http}/ body=password="
+        . secret('http body'),
+    "http http://127.0.0.1:$echo{http}/ body_file=" . file('http body, file'),
+    'http http://127.0.0.1:1/ token_file=' . file('http token, down'),
     'http http://127.0.0.1:1/ "header=T: ' . secret('http down') . '"',
     'http http://no.example/ "header=T: ' . secret('http no host') . '"',
 );
@@ -303,6 +320,10 @@ for my $line (
     "http http://h/ \"header=Authorization: $s\" status=x",
     "http http://h/ header=Authorization: $s",
     "http http://h/ Authorization: $s", "http http://h/ token=$s",
+    "http http://h/ \"body=$s\" method=HEAD", "http http://h/ body=$s body_file=/",
+    "http http://h/ body=\"$s\"", "http http://h/ body=$s $s",
+    "http http://u:$s\@h/ token_file=/x",
+    "http http://h/ header=Authorization:$s token_file=/x",
     "http http://h:port/?token=$s", "http http://[::1/?token=$s",
     "tcp u:$s\@h:1", "tcp tcp://u:$s\@h", "tcp h:1 password=$s",
     "file /x password=$s",

@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
 # A gate that its deadline has opened still waits for what the trigger begins:
-# it is sent until it succeeds.
+# it is sent until it succeeds.  With on=request, a request that passes such a
+# gate is a request, too.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -16,23 +17,38 @@ my $t = InitGate->new(http => <<'CONF');
         trigger http://127.0.0.1:%%PORT_8080%%/begin;
     }
 
+    init_checks asked {
+        check file %%DIR%%/marker;
+        interval 50ms;
+        deadline 300ms open;
+        trigger http://127.0.0.1:%%PORT_8080%%/asked  on=request;
+    }
+
     server {
         listen 127.0.0.1:%%PORT_8080%%;
         location = /begin {
             if (!-f %%DIR%%/up) { return 503; }
             return 204;
         }
+        location = /asked { return 204; }
         location / { init_gate app;  empty_gif; }
+        location = /any { init_gate asked;  empty_gif; }
         location = /init { init_status details=on; }
     }
 CONF
 
 $t->run;
-$t->wait_for(sub { $t->json('/init')->{gates}[0]{state} eq 'overdue' },
-    'overdue');
+$t->wait_state('overdue', $_) for qw(app asked);
 is($t->get('/')->{status}, 200, 'open all the same');
 
 $t->write('up');
 ok($t->wait_log(qr/trigger succeeded/), 'sent until it succeeds');
+
+my $trigger = $t->gate('asked')->{trigger};
+is($trigger->{attempts}, 0, 'on=request: not sent without a request');
+
+is($t->get('/any')->{status}, 200, 'on=request: overdue gate open');
+$t->wait_for(sub { $t->gate('asked')->{trigger}{state} eq 'succeeded' },
+    'the trigger of a request');
 
 done_testing;

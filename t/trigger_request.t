@@ -139,13 +139,14 @@ ok($t->get('/init')->{content} !~ /t0ken/, 'status: no secret');
 
 my %wrong = (
     'ftp://x' => qr/the URL does not begin with/,
-    'http://x failed=x' => qr/unknown parameter "failed", allowed are header=/,
-    'http://x body=x' => qr/sni= timeout= on= in "trigger" directive/,
+    'http://x failed=x' => qr/unknown parameter "failed", allowed are status= /,
+    'http://x boody=x' => qr/did you mean "body"/,
+    'http://x nothing=x' => qr/sni= timeout= on= in "trigger" directive/,
     map({ ("http://x $_" => qr/parameter "\w+" is not allowed in a trigger/) }
-        qw(status=500 match=x name=x interval=1s optional after=file)),
+        qw(name=x interval=1s optional after=file)),
     'http://x on=never' => qr/"on=never".*"on=start" or "on=request"/,
     'http://x on=start on=request' => qr/duplicate parameter "on="/,
-    'http://x method=' => qr/"method=" and .* any method/,
+    'http://x method=' => qr/"method=" and a method in capital/,
     'http://x "method=A B"' => qr/"method"/,
     'http://x header=Host:x' => qr/"header=Host:" is not allowed/,
 );

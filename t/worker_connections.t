@@ -38,7 +38,9 @@ my $t = InitGate->new(workers => 1, events => 'worker_connections 32;',
     }
 CONF
 
-$t->allow(qr/\[alert\].*worker_connections are not enough/);
+# of those that nginx accepts
+
+$t->allow(qr/\[alert\].*worker_connections are not enough$/);
 $t->run;
 $t->wait_ready('app');
 

@@ -113,7 +113,8 @@ ngx_gate_check_type_t  ngx_gate_check_file = {
     sizeof(ngx_gate_check_file_state_t),
     ngx_gate_check_file_parse,
     ngx_gate_check_file_start,
-    ngx_gate_check_file_cancel
+    ngx_gate_check_file_cancel,
+    0
 };
 
 

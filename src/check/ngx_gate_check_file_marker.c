@@ -94,7 +94,7 @@ ngx_gate_check_file_marker_missing(ngx_gate_check_file_ctx_t *ctx,
     }
 
     if (state->dangling) {
-        ngx_gate_check_file_result_add(ctx, " (a link to nowhere)");
+        ngx_gate_check_file_result_add(ctx, " (a dangling symbolic link)");
     }
 }
 
@@ -159,7 +159,7 @@ ngx_gate_check_file_marker_newer(ngx_gate_check_file_ctx_t *ctx)
 
     case NGX_DECLINED:
         ngx_gate_check_file_result(ctx, NGX_GATE_WAITING, NGX_GATE_MISSING,
-                                   "not there to compare with: %V",
+                                   "file to compare with is missing: %V",
                                    &conf->newer_than);
         return NGX_DECLINED;
     }

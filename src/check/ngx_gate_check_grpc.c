@@ -91,7 +91,8 @@ ngx_gate_check_type_t  ngx_gate_check_grpc = {
     sizeof(ngx_gate_check_grpc_state_t),
     ngx_gate_check_grpc_parse,
     ngx_gate_check_grpc_start,
-    ngx_gate_check_grpc_cancel
+    ngx_gate_check_grpc_cancel,
+    1
 };
 
 
@@ -196,7 +197,7 @@ ngx_gate_check_grpc_start(ngx_gate_probe_t *probe)
         return;
     }
 
-    peer->endpoint = &conf->target.endpoint;
+    peer->endpoint = ngx_gate_endpoint_of(probe, &conf->target.endpoint);
     peer->resolver = probe->resolver;
     peer->log = probe->log;
     peer->data = state;
@@ -383,7 +384,7 @@ ngx_gate_check_grpc_evaluate(ngx_gate_check_grpc_state_t *state)
 
     state->running = 0;
 
-    if (result.verdict == NGX_GATE_PASSED) {
+    if (result.verdict == NGX_GATE_PASSED && state->probe->endpoint == NULL) {
         ngx_gate_check_grpc_keep(state);
 
     } else {

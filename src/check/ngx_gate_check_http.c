@@ -13,6 +13,7 @@
 #include <ngx_gate_match.h>
 #include <ngx_gate_peer.h>
 #include <ngx_gate_check_http.h>
+#include <ngx_gate_check_http_request.h>
 #include <ngx_gate_http_parser.h>
 
 
@@ -25,7 +26,7 @@ typedef struct {
     ngx_gate_http_parser_t       parser;
     ngx_gate_probe_t            *probe;
     ngx_gate_check_http_conf_t  *conf;
-    u_char                      *body;      /* what match= looks at */
+    u_char                      *body;      /* for match= and json= */
     size_t                       body_len;
     size_t                       body_size;
     size_t                       drained;
@@ -49,6 +50,16 @@ static ngx_int_t ngx_gate_check_http_add_body(
 static ngx_uint_t ngx_gate_check_http_status_matches(
     ngx_gate_check_http_state_t *state);
 static void ngx_gate_check_http_evaluate(ngx_gate_check_http_state_t *state);
+static void ngx_gate_check_http_verdict(ngx_gate_check_http_state_t *state,
+    ngx_gate_result_t *result);
+static void ngx_gate_check_http_verdict_json(
+    ngx_gate_check_http_state_t *state, ngx_str_t *body,
+    ngx_gate_result_t *result);
+static void ngx_gate_check_http_verdict_match(
+    ngx_gate_check_http_state_t *state, ngx_str_t *body,
+    ngx_gate_result_t *result);
+static void ngx_cdecl ngx_gate_check_http_result(ngx_gate_result_t *result,
+    ngx_gate_verdict_e verdict, ngx_gate_reason_e reason, const char *fmt, ...);
 static void ngx_gate_check_http_error(ngx_gate_check_http_state_t *state,
     ngx_gate_reason_e reason, const char *text);
 static void ngx_gate_check_http_reset(ngx_gate_check_http_state_t *state);
@@ -61,7 +72,8 @@ ngx_gate_check_type_t  ngx_gate_check_http = {
     sizeof(ngx_gate_check_http_state_t),
     ngx_gate_check_http_conf_parse,
     ngx_gate_check_http_start,
-    ngx_gate_check_http_cancel
+    ngx_gate_check_http_cancel,
+    1
 };
 
 
@@ -86,7 +98,7 @@ ngx_gate_check_http_start(ngx_gate_probe_t *probe)
         return;
     }
 
-    peer->endpoint = &state->conf->url.endpoint;
+    peer->endpoint = ngx_gate_endpoint_of(probe, &state->conf->url.endpoint);
     peer->resolver = probe->resolver;
     peer->log = probe->log;
     peer->deadline = probe->deadline;
@@ -110,16 +122,20 @@ ngx_gate_check_http_cancel(ngx_gate_probe_t *probe)
 static void
 ngx_gate_check_http_send(ngx_gate_check_http_state_t *state)
 {
-    ngx_str_t  *request;
-
-    request = &state->conf->request;
+    u_char             error[NGX_GATE_MESSAGE_MAX];
+    ngx_gate_reason_e  reason;
 
     state->probe->log->action = "waiting for the answer";
 
     ngx_gate_http_parser_init(&state->parser, state->conf->head);
     state->drained = 0;
 
-    ngx_gate_peer_send(&state->peer, request->data, request->len);
+    reason = ngx_gate_check_http_request_send(state->conf, &state->peer, error,
+                                              sizeof(error));
+
+    if (reason != NGX_GATE_OK) {
+        ngx_gate_check_http_error(state, reason, (char *) error);
+    }
 }
 
 
@@ -251,6 +267,11 @@ ngx_gate_check_http_drain(ngx_gate_check_http_state_t *state)
 
     } while (rc == NGX_OK);
 
+    if (state->probe->endpoint) {
+        ngx_gate_peer_close(&state->peer);
+        return;
+    }
+
     if (rc == NGX_DONE && ngx_gate_http_parser_keepalive(parser)) {
         ngx_gate_peer_keep(&state->peer);
         return;
@@ -287,7 +308,8 @@ ngx_gate_check_http_closed(ngx_gate_check_http_state_t *state)
 static ngx_uint_t
 ngx_gate_check_http_needs_body(ngx_gate_check_http_state_t *state)
 {
-    return state->conf->match && ngx_gate_check_http_status_matches(state);
+    return (state->conf->match || state->conf->json.pointer.data)
+           && ngx_gate_check_http_status_matches(state);
 }
 
 
@@ -297,10 +319,14 @@ static ngx_int_t
 ngx_gate_check_http_add_body(ngx_gate_check_http_state_t *state,
     ngx_str_t *piece)
 {
-    size_t   len, size;
+    size_t   len, max, size;
     u_char  *body;
 
-    len = ngx_min(piece->len, NGX_GATE_MATCH_MAX - state->body_len);
+    /* JSON is read as a whole, or not at all */
+
+    max = NGX_GATE_MATCH_MAX + (state->conf->json.pointer.data ? 1 : 0);
+
+    len = ngx_min(piece->len, max - state->body_len);
 
     if (state->body_size - state->body_len < len) {
 
@@ -328,7 +354,7 @@ ngx_gate_check_http_add_body(ngx_gate_check_http_state_t *state,
     ngx_memcpy(state->body + state->body_len, piece->data, len);
     state->body_len += len;
 
-    return (state->body_len == NGX_GATE_MATCH_MAX) ? NGX_DONE : NGX_OK;
+    return (state->body_len == max) ? NGX_DONE : NGX_OK;
 }
 
 
@@ -361,56 +387,130 @@ ngx_gate_check_http_status_matches(ngx_gate_check_http_state_t *state)
 static void
 ngx_gate_check_http_evaluate(ngx_gate_check_http_state_t *state)
 {
-    ngx_int_t          rc;
-    ngx_str_t          text;
-    ngx_uint_t         status;
-    ngx_gate_probe_t  *probe;
+    ngx_gate_probe_t   *probe;
+    ngx_gate_result_t   result;
 
     probe = state->probe;
+
+    ngx_gate_check_http_verdict(state, &result);
+    ngx_gate_check_http_reset(state);
+
+    probe->result.observed = result.observed;
+    probe->result.expected = result.expected;
+
+    ngx_gate_probe_end(probe, result.verdict, result.reason, "%*s",
+                       result.message_len, result.message);
+}
+
+
+static void
+ngx_gate_check_http_verdict(ngx_gate_check_http_state_t *state,
+    ngx_gate_result_t *result)
+{
+    ngx_str_t    body;
+    ngx_uint_t   status;
+    const char  *hint;
+
+    ngx_memzero(result, sizeof(ngx_gate_result_t));
+
+    result->observed = -1;
+    result->expected = -1;
+
     status = state->parser.status;
 
     if (!ngx_gate_check_http_status_matches(state)) {
-        ngx_gate_check_http_reset(state);
-        ngx_gate_probe_end(probe, NGX_GATE_WAITING, NGX_GATE_BAD_STATUS,
-                           "HTTP %ui%s", status, status / 100 == 3
-                           ? ", a redirect, which is not followed" : "");
+        hint = (status / 100 == 3) ? ", a redirect, which is not followed" : "";
+
+        ngx_gate_check_http_result(result, NGX_GATE_WAITING,
+                                   NGX_GATE_BAD_STATUS, "HTTP %ui%s", status,
+                                   hint);
         return;
     }
 
-    rc = NGX_OK;
+    body.data = state->body ? state->body : (u_char *) "";
+    body.len = state->body_len;
 
-#if (NGX_PCRE)
+    if (state->conf->json.pointer.data) {
+        ngx_gate_check_http_verdict_json(state, &body, result);
 
-    if (state->conf->match) {
-        text.data = state->body ? state->body : (u_char *) "";
-        text.len = state->body_len;
+    } else if (state->conf->match) {
+        ngx_gate_check_http_verdict_match(state, &body, result);
 
-        rc = ngx_gate_match_exec(state->conf->match, &text);
+    } else {
+        result->verdict = NGX_GATE_PASSED;
+    }
+}
+
+
+static void
+ngx_gate_check_http_verdict_json(ngx_gate_check_http_state_t *state,
+    ngx_str_t *body, ngx_gate_result_t *result)
+{
+#if (NGX_GATE_JSON)
+
+    if (body->len > NGX_GATE_MATCH_MAX) {
+        ngx_gate_check_http_result(result, NGX_GATE_ERROR, NGX_GATE_TOO_LARGE,
+                                   "the body is larger than 64 KiB");
+        return;
     }
 
-#else
+    ngx_gate_check_http_json_evaluate(&state->conf->json, state->conf->match,
+                                      body, result);
 
-    (void) text;
+    if (result->message_len
+        && ngx_gate_check_http_request_is_repeated(state->conf, body))
+    {
+        ngx_gate_check_http_result(result, result->verdict, result->reason,
+                                   "the body repeats a header of the request, "
+                                   "and is not shown");
+    }
 
 #endif
+}
 
-    ngx_gate_check_http_reset(state);
 
-    switch (rc) {
+static void
+ngx_gate_check_http_verdict_match(ngx_gate_check_http_state_t *state,
+    ngx_str_t *body, ngx_gate_result_t *result)
+{
+#if (NGX_PCRE)
+
+    switch (ngx_gate_match_exec(state->conf->match, body)) {
 
     case NGX_OK:
-        ngx_gate_probe_end(probe, NGX_GATE_PASSED, NGX_GATE_OK, "");
+        result->verdict = NGX_GATE_PASSED;
         return;
 
     case NGX_DECLINED:
-        ngx_gate_probe_end(probe, NGX_GATE_WAITING, NGX_GATE_MISMATCH,
-                           "HTTP %ui, but the body does not match", status);
+        ngx_gate_check_http_result(result, NGX_GATE_WAITING, NGX_GATE_MISMATCH,
+                                   "HTTP %ui, but the body does not match",
+                                   state->parser.status);
         return;
 
     default:
-        ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_TIMEOUT,
-                           "matching the body takes too long");
+        ngx_gate_check_http_result(result, NGX_GATE_ERROR, NGX_GATE_TIMEOUT,
+                                   "matching the body takes too long");
     }
+
+#endif
+}
+
+
+static void ngx_cdecl
+ngx_gate_check_http_result(ngx_gate_result_t *result,
+    ngx_gate_verdict_e verdict, ngx_gate_reason_e reason, const char *fmt, ...)
+{
+    u_char   *p;
+    va_list   args;
+
+    va_start(args, fmt);
+    p = ngx_vslprintf(result->message, result->message + NGX_GATE_MESSAGE_MAX,
+                      fmt, args);
+    va_end(args);
+
+    result->message_len = p - result->message;
+    result->verdict = verdict;
+    result->reason = reason;
 }
 
 

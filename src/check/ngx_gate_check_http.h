@@ -1,6 +1,6 @@
 
 /*
- * An http check (or a trigger) as configured, its request written out.
+ * An http check (or a trigger) as configured.
  */
 
 
@@ -9,6 +9,7 @@
 
 
 #include <ngx_gate.h>
+#include <ngx_gate_check_http_json.h>
 #include <ngx_gate_http_url.h>
 #include <ngx_gate_tls.h>
 
@@ -27,8 +28,12 @@ typedef struct {
     ngx_array_t              *status;       /* of ngx_gate_check_http_range_t */
     ngx_array_t              *headers;      /* of ngx_str_t */
     void                     *match;        /* ngx_regex_t */
+    ngx_gate_check_http_json_t  json;
     ngx_str_t                 authorization;
-    ngx_str_t                 request;
+    ngx_str_t                 body;         /* of the request */
+    ngx_str_t                 body_file;
+    ngx_str_t                 token_file;
+    ngx_str_t                 request;      /* see ..._http_request.h */
     ngx_uint_t                head;
 } ngx_gate_check_http_conf_t;
 

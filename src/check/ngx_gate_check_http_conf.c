@@ -1,7 +1,6 @@
 
 /*
- * The parameters of an http check and of a trigger, and the request that they
- * make.
+ * The parameters of an http check and of a trigger.
  */
 
 
@@ -10,27 +9,26 @@
 #include <ngx_gate.h>
 #include <ngx_gate_param.h>
 #include <ngx_gate_check_http.h>
-
-
-#define NGX_GATE_CHECK_HTTP_CONF_AGENT  "nginx-init-gate/" NGX_GATE_VERSION
+#include <ngx_gate_check_http_request.h>
 
 
 static char *ngx_gate_check_http_conf_set_status(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_gate_param_t *param, ngx_str_t *value);
 static char *ngx_gate_check_http_conf_set_header(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_gate_param_t *param, ngx_str_t *value);
+static char *ngx_gate_check_http_conf_set_json(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_param_t *param, ngx_str_t *value);
 static u_char *ngx_gate_check_http_conf_range(u_char *p, u_char *last,
     ngx_gate_check_http_range_t *range);
+static char *ngx_gate_check_http_conf_body(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_check_http_conf_t *conf);
 static char *ngx_gate_check_http_conf_method(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_check_http_conf_t *conf);
+static ngx_uint_t ngx_gate_check_http_conf_is_method(ngx_str_t *method);
+static char *ngx_gate_check_http_conf_files(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_gate_check_http_conf_t *conf);
 static char *ngx_gate_check_http_conf_userinfo(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_gate_check_http_conf_t *conf);
-static char *ngx_gate_check_http_conf_request(ngx_conf_t *cf,
-    ngx_gate_check_http_conf_t *conf);
-static void ngx_gate_http_host(ngx_gate_check_http_conf_t *conf,
-    ngx_str_t *host, ngx_str_t *port);
-static ngx_uint_t ngx_gate_check_http_conf_has_header(
-    ngx_gate_check_http_conf_t *conf, const char *name);
 static size_t ngx_gate_check_http_conf_token_len(u_char *data, size_t len);
 static ngx_uint_t ngx_gate_check_http_conf_is_line(ngx_str_t *text);
 static ngx_uint_t ngx_gate_check_http_conf_is_close(ngx_str_t *header);
@@ -39,17 +37,35 @@ static ngx_uint_t ngx_gate_check_http_conf_is_close(ngx_str_t *header);
 ngx_gate_param_t  ngx_gate_check_http_conf_params[] = {
 
     { ngx_string("status"),
-      NGX_GATE_PARAM_CHECK,
+      0,
       ngx_gate_check_http_conf_set_status,
       offsetof(ngx_gate_check_http_conf_t, status),
       "a list of status codes from 200 to 599 and ranges,"
       " as in 200-299,304 or 2xx" },
 
     { ngx_string("match"),
-      NGX_GATE_PARAM_CHECK,
+      0,
       ngx_gate_param_set_regex,
       offsetof(ngx_gate_check_http_conf_t, match),
       "a regular expression" },
+
+    { ngx_string("json"),
+      NGX_GATE_PARAM_EMPTY,
+      ngx_gate_check_http_conf_set_json,
+      offsetof(ngx_gate_check_http_conf_t, json),
+      "a JSON pointer, as in /status/ready" },
+
+    { ngx_string("value"),
+      0,
+      ngx_gate_param_set_str,
+      offsetof(ngx_gate_check_http_conf_t, json.value),
+      NULL },
+
+    { ngx_string("min"),
+      0,
+      ngx_gate_param_set_count,
+      offsetof(ngx_gate_check_http_conf_t, json.min),
+      "a number, 1 or more" },
 
     { ngx_string("header"),
       NGX_GATE_PARAM_MULTI|NGX_GATE_PARAM_SECRET,
@@ -67,7 +83,25 @@ ngx_gate_param_t  ngx_gate_check_http_conf_params[] = {
       0,
       ngx_gate_param_set_str,
       offsetof(ngx_gate_check_http_conf_t, method),
-      "GET or HEAD, in a trigger any method" },
+      "a method in capital letters, as in POST" },
+
+    { ngx_string("body"),
+      NGX_GATE_PARAM_SECRET,
+      ngx_gate_param_set_str,
+      offsetof(ngx_gate_check_http_conf_t, body),
+      "a text" },
+
+    { ngx_string("body_file"),
+      0,
+      ngx_gate_param_set_path,
+      offsetof(ngx_gate_check_http_conf_t, body_file),
+      "the path of a file" },
+
+    { ngx_string("token_file"),
+      0,
+      ngx_gate_param_set_path,
+      offsetof(ngx_gate_check_http_conf_t, token_file),
+      "the path of a file" },
 
       ngx_gate_tls_params(ngx_gate_check_http_conf_t, tls),
 
@@ -179,6 +213,35 @@ ngx_gate_check_http_conf_range(u_char *p, u_char *last,
 }
 
 
+static char *
+ngx_gate_check_http_conf_set_json(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *value)
+{
+#if (NGX_GATE_JSON)
+    char                        *err;
+    ngx_gate_check_http_json_t  *json;
+
+    json = (ngx_gate_check_http_json_t *) ((char *) check->conf
+                                           + param->offset);
+
+    err = ngx_gate_check_http_json_parse(cf, json, value);
+
+    if (err) {
+        return ngx_gate_param_error(cf, check, "invalid value \"%V\" of "
+                                    "parameter \"json\": it %s", value, err);
+    }
+
+    return NGX_CONF_OK;
+
+#else
+
+    return ngx_gate_param_error(cf, check, "parameter \"%V\" is not "
+                                "available: this module was built without "
+                                "jansson", &param->name);
+#endif
+}
+
+
 /* the value may be a secret, and is shown nowhere */
 
 static char *
@@ -272,7 +335,9 @@ ngx_gate_check_http_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
                                     " or without");
     }
 
-    if (ngx_gate_check_http_conf_method(cf, check, conf) != NGX_CONF_OK
+    if (ngx_gate_check_http_conf_body(cf, check, conf) != NGX_CONF_OK
+        || ngx_gate_check_http_conf_method(cf, check, conf) != NGX_CONF_OK
+        || ngx_gate_check_http_conf_files(cf, check, conf) != NGX_CONF_OK
         || ngx_gate_check_http_conf_userinfo(cf, check, conf) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
@@ -283,14 +348,43 @@ ngx_gate_check_http_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
         err = ngx_gate_tls_init(cf, check, &conf->tls, &url->endpoint.host);
 
     } else {
-        err = ngx_gate_tls_reject(cf, check, &conf->tls, "an https:// URL");
+        err = ngx_gate_tls_reject(cf, check, &conf->tls,
+                                  check->outer ? "\"tls\""
+                                               : "an https:// URL");
     }
 
     if (err != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
-    return ngx_gate_check_http_conf_request(cf, conf);
+    return ngx_gate_check_http_request_init(cf, conf);
+}
+
+
+/* what the body of the response must be */
+
+static char *
+ngx_gate_check_http_conf_body(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_check_http_conf_t *conf)
+{
+    ngx_gate_check_http_json_t  *json;
+
+    json = &conf->json;
+
+    if (json->pointer.data == NULL && (json->value.len || json->min)) {
+        return ngx_gate_param_error(cf, check, "parameter \"%s\" needs "
+                                    "\"json\"",
+                                    json->value.len ? "value" : "min");
+    }
+
+    if ((json->value.len != 0) + (conf->match != NULL) + (json->min != 0) > 1) {
+        return ngx_gate_param_error(cf, check, "parameter \"%s\" conflicts "
+                                    "with \"%s\"",
+                                    json->value.len ? "value" : "match",
+                                    json->min ? "min" : "match");
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -304,7 +398,7 @@ ngx_gate_check_http_conf_method(ngx_conf_t *cf, ngx_gate_check_t *check,
 
     if (method->len == 0) {
 
-        if (check->trigger) {
+        if (check->trigger || conf->body.len || conf->body_file.len) {
             ngx_str_set(method, "POST");
 
         } else {
@@ -315,32 +409,74 @@ ngx_gate_check_http_conf_method(ngx_conf_t *cf, ngx_gate_check_t *check,
     conf->head = (method->len == 4
                   && ngx_strncmp(method->data, "HEAD", 4) == 0);
 
-    if (check->trigger) {
-
-        if (ngx_gate_check_http_conf_token_len(method->data, method->len)
-            != method->len)
-        {
-            return ngx_gate_param_error(cf, check, "invalid value \"%V\" of "
-                                        "parameter \"method\", it must be a "
-                                        "method, as in POST", method);
-        }
-
-        return NGX_CONF_OK;
-    }
-
-    if (!conf->head
-        && (method->len != 3 || ngx_strncmp(method->data, "GET", 3) != 0))
-    {
+    if (!ngx_gate_check_http_conf_is_method(method)) {
         return ngx_gate_param_error(cf, check, "invalid value \"%V\" of "
-                                    "parameter \"method\", it must be GET or "
-                                    "HEAD", method);
+                                    "parameter \"method\", it must be a method "
+                                    "in capital letters, as in POST", method);
     }
 
-    if (conf->head && conf->match) {
-        return ngx_gate_param_error(cf, check, "parameter \"match\" conflicts "
-                                    "with \"method=HEAD\", whose answer has "
-                                    "no body");
+    if (conf->head && (conf->match || conf->json.pointer.data)) {
+        return ngx_gate_param_error(cf, check, "parameter \"%s\" conflicts "
+                                    "with \"method=HEAD\", whose response has "
+                                    "no body",
+                                    conf->json.pointer.data ? "json" : "match");
     }
+
+    if (conf->head && (conf->body.len || conf->body_file.len)) {
+        return ngx_gate_param_error(cf, check, "parameter \"%s\" conflicts "
+                                    "with \"method=HEAD\"",
+                                    conf->body.len ? "body" : "body_file");
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* CONNECT would make the server a tunnel; case is significant */
+
+static ngx_uint_t
+ngx_gate_check_http_conf_is_method(ngx_str_t *method)
+{
+    size_t      i;
+    ngx_uint_t  capital;
+
+    capital = 0;
+
+    for (i = 0; i < method->len; i++) {
+        capital |= (method->data[i] >= 'A' && method->data[i] <= 'Z');
+    }
+
+    return capital
+           && ngx_gate_check_http_conf_token_len(method->data, method->len)
+              == method->len
+           && (method->len != 7
+               || ngx_strncmp(method->data, "CONNECT", 7) != 0);
+}
+
+
+/* what is sent besides the headers, which files may hold */
+
+static char *
+ngx_gate_check_http_conf_files(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_check_http_conf_t *conf)
+{
+    if (conf->body.len && conf->body_file.len) {
+        return ngx_gate_param_error(cf, check, "parameter \"body\" conflicts "
+                                    "with \"body_file\"");
+    }
+
+    if (conf->token_file.len
+        && (conf->url.userinfo.data
+            || ngx_gate_check_http_request_has_header(conf, "Authorization")))
+    {
+        return ngx_gate_param_error(cf, check, "parameter \"token_file\" "
+                                    "conflicts with %s", conf->url.userinfo.data
+                                    ? "the user in the URL"
+                                    : "\"header=Authorization:\"");
+    }
+
+    ngx_gate_param_warn_missing(cf, check, "body_file", &conf->body_file);
+    ngx_gate_param_warn_missing(cf, check, "token_file", &conf->token_file);
 
     return NGX_CONF_OK;
 }
@@ -361,7 +497,7 @@ ngx_gate_check_http_conf_userinfo(ngx_conf_t *cf, ngx_gate_check_t *check,
         return NGX_CONF_OK;
     }
 
-    if (ngx_gate_check_http_conf_has_header(conf, "Authorization")) {
+    if (ngx_gate_check_http_request_has_header(conf, "Authorization")) {
         return ngx_gate_param_error(cf, check, "\"header=Authorization:\" "
                                     "conflicts with the user in the URL");
     }
@@ -396,132 +532,6 @@ ngx_gate_check_http_conf_userinfo(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_encode_base64(&conf->authorization, &plain);
 
     return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_gate_check_http_conf_request(ngx_conf_t *cf,
-    ngx_gate_check_http_conf_t *conf)
-{
-    size_t       len;
-    u_char      *p, *last;
-    ngx_str_t   *header, host, port;
-    ngx_uint_t   i, n;
-
-    ngx_gate_http_host(conf, &host, &port);
-    header = conf->headers ? conf->headers->elts : NULL;
-    n = conf->headers ? conf->headers->nelts : 0;
-
-    len = sizeof(" / HTTP/1.1" CRLF
-                 "Host: " CRLF
-                 "User-Agent: " NGX_GATE_CHECK_HTTP_CONF_AGENT CRLF
-                 "Accept: */*" CRLF
-                 "Authorization: Basic " CRLF
-                 "Content-Length: 0" CRLF
-                 CRLF)
-          + conf->method.len + conf->url.uri.len + host.len + port.len
-          + conf->authorization.len;
-
-    for (i = 0; i < n; i++) {
-        len += header[i].len + 2;
-    }
-
-    p = ngx_pnalloc(cf->pool, len);
-    if (p == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    conf->request.data = p;
-    last = p + len;
-
-    p = ngx_slprintf(p, last, "%V %s%V HTTP/1.1" CRLF "Host: %V%V" CRLF,
-                     &conf->method,
-                     conf->url.uri.len
-                     && conf->url.uri.data[0] == '/' ? "" : "/",
-                     &conf->url.uri, &host, &port);
-
-    if (!ngx_gate_check_http_conf_has_header(conf, "User-Agent")) {
-        p = ngx_slprintf(p, last,
-                         "User-Agent: " NGX_GATE_CHECK_HTTP_CONF_AGENT CRLF);
-    }
-
-    if (!ngx_gate_check_http_conf_has_header(conf, "Accept")) {
-        p = ngx_slprintf(p, last, "Accept: */*" CRLF);
-    }
-
-    if (conf->authorization.len) {
-        p = ngx_slprintf(p, last, "Authorization: Basic %V" CRLF,
-                         &conf->authorization);
-    }
-
-    for (i = 0; i < n; i++) {
-        p = ngx_slprintf(p, last, "%V" CRLF, &header[i]);
-    }
-
-    /* a method with a meaning for a body that has none */
-
-    if (!conf->head
-        && (conf->method.len != 3
-            || ngx_strncmp(conf->method.data, "GET", 3) != 0))
-    {
-        p = ngx_slprintf(p, last, "Content-Length: 0" CRLF);
-    }
-
-    p = ngx_slprintf(p, last, CRLF);
-
-    conf->request.len = p - conf->request.data;
-
-    return NGX_CONF_OK;
-}
-
-
-/* as in the URL, but for the dot that ends an absolute name */
-
-static void
-ngx_gate_http_host(ngx_gate_check_http_conf_t *conf, ngx_str_t *host,
-    ngx_str_t *port)
-{
-    ngx_str_t  *name;
-
-    *host = conf->host.len ? conf->host : conf->url.host;
-    ngx_str_null(port);
-
-    name = &conf->url.endpoint.host;
-
-    if (conf->host.len || name->len < 2 || name->data[name->len - 1] != '.') {
-        return;
-    }
-
-    port->data = name->data + name->len;
-    port->len = host->data + host->len - port->data;
-    host->len = name->len - 1;
-}
-
-
-static ngx_uint_t
-ngx_gate_check_http_conf_has_header(ngx_gate_check_http_conf_t *conf,
-    const char *name)
-{
-    size_t       len;
-    ngx_str_t   *header;
-    ngx_uint_t   i;
-
-    if (conf->headers == NULL) {
-        return 0;
-    }
-
-    len = ngx_strlen(name);
-    header = conf->headers->elts;
-
-    for (i = 0; i < conf->headers->nelts; i++) {
-        if (header[i].len > len && header[i].data[len] == ':'
-            && ngx_strncasecmp(header[i].data, (u_char *) name, len) == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 

@@ -119,7 +119,8 @@ ngx_gate_check_type_t  ngx_gate_check_postgres = {
     sizeof(ngx_gate_check_postgres_state_t),
     ngx_gate_check_postgres_conf_parse,
     ngx_gate_check_postgres_start,
-    ngx_gate_check_postgres_cancel
+    ngx_gate_check_postgres_cancel,
+    1
 };
 
 
@@ -291,7 +292,7 @@ ngx_gate_check_postgres_result(ngx_gate_check_postgres_state_t *state,
     case PGRES_COMMAND_OK:
     case PGRES_EMPTY_QUERY:
         ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, NGX_GATE_QUERY,
-                           "the query is none that returns rows");
+                           "query returned no result set");
         return NGX_DONE;
 
     default:

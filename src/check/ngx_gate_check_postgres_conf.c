@@ -109,7 +109,7 @@ ngx_gate_param_t  ngx_gate_check_postgres_conf_params[] = {
       "the name of a tool" },
 
     { ngx_string("table"),
-      0,
+      NGX_GATE_PARAM_QUOTED,
       ngx_gate_param_set_str,
       offsetof(ngx_gate_check_postgres_conf_t, tool_table),
       "the name of the migration tool's table" },

@@ -1,12 +1,11 @@
 
 /*
- * The redis check: what is asked of which server, and how the server is found
- * that has the key.  ngx_gate_check_redis_verdict.c evaluates the replies.
+ * The redis check: the commands, and the server that they are sent to.
+ * ngx_gate_check_redis_verdict.c evaluates the replies.
  *
- * The server is the configured one; or the one that it says has the key
- * (MOVED and ASK, of a cluster); or the one that a sentinel names.  An address
- * that was learned is used until it no longer serves, and then, once within a
- * run, looked for again.
+ * The server is the configured one, or the one to which a cluster redirects
+ * (MOVED and ASK), or the one that a sentinel names.  The last two are used
+ * until they fail, and then looked for again, once in a run.
  */
 
 
@@ -14,8 +13,9 @@
 #include <ngx_gate_param.h>
 
 
-/* questions in one run, however often the key changes its type or its node */
-#define NGX_GATE_CHECK_REDIS_REQUESTS_MAX  8
+/* in one run, however often the key changes its type or its node */
+#define NGX_GATE_CHECK_REDIS_REQUESTS_MAX   8
+#define NGX_GATE_CHECK_REDIS_REDIRECTS_MAX  4
 
 
 static void ngx_gate_check_redis_start(ngx_gate_probe_t *probe);
@@ -49,7 +49,7 @@ static void ngx_gate_check_redis_sentinel_error(
       offsetof(ngx_gate_check_redis_conf_t, field), values }
 
 
-/* "key" being taken, the one of the certificate is "cert_key" */
+/* "key" is the key in Redis, so that of the certificate is "cert_key" */
 
 static ngx_gate_param_t  ngx_gate_check_redis_params[] = {
 
@@ -103,7 +103,8 @@ ngx_gate_check_type_t  ngx_gate_check_redis = {
     sizeof(ngx_gate_check_redis_state_t),
     ngx_gate_check_redis_conf_parse,
     ngx_gate_check_redis_start,
-    ngx_gate_check_redis_cancel
+    ngx_gate_check_redis_cancel,
+    1
 };
 
 
@@ -129,10 +130,10 @@ ngx_gate_check_redis_start(ngx_gate_probe_t *probe)
     state->address_fresh = 0;
     state->sentinels_tried = 0;
     state->requests = 0;
-    state->redirected = 0;
+    state->redirects = 0;
 
     if (state->asking) {
-        /* that address was good for one question */
+        /* ASK is valid for one command */
         state->address_known = 0;
         state->asking = 0;
     }
@@ -149,7 +150,7 @@ ngx_gate_check_redis_cancel(ngx_gate_probe_t *probe)
     state = probe->state;
 
     if (state->sentinel_asked) {
-        /* this sentinel does not answer, the next time begin with another */
+        /* no answer: the next run begins with another sentinel */
         state->sentinel_asked = 0;
         state->sentinel++;
     }
@@ -178,7 +179,7 @@ ngx_gate_check_redis_send(ngx_gate_check_redis_state_t *state)
 
     if (state->requests++ == NGX_GATE_CHECK_REDIS_REQUESTS_MAX) {
         ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, NGX_GATE_QUERY,
-                           "the key changes while it is looked at");
+                           "the key changed during the probe");
         return;
     }
 
@@ -277,29 +278,12 @@ ngx_gate_check_redis_replies(ngx_gate_check_redis_state_t *state,
 {
     ngx_str_t                     known;
     ngx_uint_t                    i;
+    ngx_gate_reason_e             reason;
     ngx_gate_check_redis_conf_t  *conf;
 
     conf = state->probe->check->conf;
 
-    for (i = 0; i < n; i++) {
-
-        if (replies[i]->type != REDIS_REPLY_ERROR
-            || ngx_gate_resp_reason(replies[i], &known)
-               == NGX_GATE_WRONG_TYPE)
-        {
-            /* that is for the type to tell */
-            continue;
-        }
-
-        if (!conf->nsentinels
-            && ngx_gate_check_redis_redirect(state, replies[i]) == NGX_OK)
-        {
-            return;
-        }
-
-        ngx_gate_check_redis_verdict_error_reply(state, replies[i]);
-        return;
-    }
+    /* errors of a server that is not the master any more do not matter */
 
     if (conf->nsentinels) {
 
@@ -311,11 +295,43 @@ ngx_gate_check_redis_replies(ngx_gate_check_redis_state_t *state,
         n--;
     }
 
+    for (i = 0; i < n; i++) {
+
+        if (replies[i]->type != REDIS_REPLY_ERROR) {
+            continue;
+        }
+
+        reason = ngx_gate_resp_reason(replies[i], &known);
+
+        if (reason == NGX_GATE_WRONG_TYPE) {
+            /* the reply to TYPE has the type */
+            continue;
+        }
+
+        if (conf->nsentinels) {
+            ngx_gate_check_redis_verdict_error_reply(state, replies[i]);
+            return;
+        }
+
+        if (ngx_gate_check_redis_redirect(state, replies[i]) != NGX_OK) {
+            ngx_gate_check_redis_error(state, reason,
+                                       (u_char *) replies[i]->str,
+                                       replies[i]->len);
+        }
+
+        return;
+    }
+
     if (ngx_gate_check_redis_verdict(state, replies, n) == NGX_AGAIN) {
         ngx_gate_check_redis_send(state);
     }
 }
 
+
+/*
+ * A server that was found in an earlier run may not be the right one any more:
+ * look for it again, once in a run.
+ */
 
 static void
 ngx_gate_check_redis_error(ngx_gate_check_redis_state_t *state,
@@ -340,7 +356,7 @@ ngx_gate_check_redis_error(ngx_gate_check_redis_state_t *state,
 }
 
 
-/* NGX_OK: it is one, and followed or, the second time, refused */
+/* NGX_OK: it is a redirection, and is followed; otherwise it is an error */
 
 static ngx_int_t
 ngx_gate_check_redis_redirect(ngx_gate_check_redis_state_t *state,
@@ -363,29 +379,24 @@ ngx_gate_check_redis_redirect(ngx_gate_check_redis_state_t *state,
         rc = ngx_gate_resp_redirect(reply, "ASK", &host, &port);
     }
 
-    if (rc == NGX_DECLINED) {
+    if (rc != NGX_OK
+        || state->redirects++ == NGX_GATE_CHECK_REDIS_REDIRECTS_MAX)
+    {
         return NGX_DECLINED;
     }
 
     source = state->address_known ? &state->address.server.endpoint
              : &conf->server.endpoint;
 
-    if (rc == NGX_OK) {
-        rc = ngx_gate_redis_server_set_address(&state->address, &conf->server,
-                                               source, &host, port);
-    }
-
-    /* a node that does not own the slot may know one that is just handed on */
-
-    if (rc == NGX_ERROR || state->asking || (state->redirected && !asking)) {
-        state->address_known = 0;
-        ngx_gate_check_redis_verdict_error_reply(state, reply);
-        return NGX_OK;
+    if (ngx_gate_redis_server_set_address(&state->address, &conf->server,
+                                          source, &host, port)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
     }
 
     state->address_known = 1;
     state->address_fresh = 1;
-    state->redirected = 1;
     state->asking = asking;
 
     ngx_gate_check_redis_send(state);
@@ -394,15 +405,16 @@ ngx_gate_check_redis_redirect(ngx_gate_check_redis_state_t *state,
 }
 
 
-/* "master", and what else it tells */
+/* a list that begins with "master" */
 
 static ngx_int_t
 ngx_gate_check_redis_role(ngx_gate_check_redis_state_t *state,
     redisReply *reply)
 {
+    ngx_str_t    known;
     redisReply  *role;
 
-    static u_char  error[] = "the server is no master";
+    static u_char  error[] = "the server is not a master";
 
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements) {
         role = reply->element[0];
@@ -413,6 +425,12 @@ ngx_gate_check_redis_role(ngx_gate_check_redis_state_t *state,
         {
             return NGX_OK;
         }
+    }
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        ngx_gate_check_redis_error(state, ngx_gate_resp_reason(reply, &known),
+                                   (u_char *) reply->str, reply->len);
+        return NGX_DECLINED;
     }
 
     if (state->address_fresh) {
@@ -493,7 +511,7 @@ ngx_gate_check_redis_sentinel_handler(ngx_gate_redis_session_t *session)
             && (conf->server.password.len || conf->server.password_file.len)
             && !(state->sentinels_auth & ((ngx_uint_t) 1 << i)))
         {
-            /* few sentinels want one, and then it is the same */
+            /* few sentinels require a password */
             state->sentinels_auth |= (ngx_uint_t) 1 << i;
             ngx_gate_check_redis_send_sentinel(state);
             return;
@@ -510,7 +528,7 @@ ngx_gate_check_redis_sentinel_handler(ngx_gate_redis_session_t *session)
 }
 
 
-/* the host and the port, or nothing where the name is not known */
+/* the host and the port, or null if the name is not known */
 
 static ngx_int_t
 ngx_gate_check_redis_sentinel_reply(ngx_gate_check_redis_state_t *state,
@@ -520,8 +538,8 @@ ngx_gate_check_redis_sentinel_reply(ngx_gate_check_redis_state_t *state,
     ngx_str_t                     host;
     ngx_gate_check_redis_conf_t  *conf;
 
-    static u_char  unknown[] = "the sentinel knows no master of this name";
-    static u_char  malformed[] = "the sentinel tells no address";
+    static u_char  unknown[] = "the sentinel does not know this master";
+    static u_char  malformed[] = "the sentinel sent an invalid address";
 
     conf = state->probe->check->conf;
 

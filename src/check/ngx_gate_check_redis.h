@@ -1,7 +1,8 @@
 
 /*
- * A redis check as configured (ngx_gate_check_redis_conf.c), and one run of it:
- * ngx_gate_check_redis.c asks, ngx_gate_check_redis_verdict.c judges.
+ * The redis check: ngx_gate_check_redis_conf.c reads its configuration,
+ * ngx_gate_check_redis.c sends the commands of a run, and
+ * ngx_gate_check_redis_verdict.c evaluates the replies.
  */
 
 
@@ -14,7 +15,7 @@
 #include <ngx_gate_redis.h>
 
 
-/* of a key or a value, in messages */
+/* bytes of a key or a value in messages */
 
 #define NGX_GATE_CHECK_REDIS_SHOW_MAX  48
 
@@ -32,14 +33,13 @@ typedef enum {
 } ngx_gate_check_redis_type_e;
 
 
-/* what a check wants to know */
+/* what is tested, and by which commands */
 
 typedef enum {
     NGX_GATE_CHECK_REDIS_PING = 0,
     NGX_GATE_CHECK_REDIS_EXISTS,       /* EXISTS key */
     NGX_GATE_CHECK_REDIS_VALUE,        /* TYPE key, GETRANGE key ... */
-    NGX_GATE_CHECK_REDIS_COUNT,        /* TYPE key,
-    LLEN key or what the type has */
+    NGX_GATE_CHECK_REDIS_COUNT,        /* TYPE key, LLEN key ... */
     NGX_GATE_CHECK_REDIS_FIELD,        /* TYPE key, HEXISTS key field */
     NGX_GATE_CHECK_REDIS_FIELD_VALUE   /* TYPE key, HSTRLEN or HGET key field */
 } ngx_gate_check_redis_test_e;
@@ -62,13 +62,13 @@ typedef struct {
 
     /* prepared */
     ngx_gate_check_redis_test_e  test;
-    ngx_uint_t                   any_value;    /* but the failed one */
-    ngx_gate_redis_server_t      server;       /* with a sentinel: but for its
+    ngx_uint_t                   any_value;    /* except that of failed= */
+    ngx_gate_redis_server_t      server;       /* with sentinels: without an
                                                   address */
     ngx_gate_redis_server_t     *sentinels;
     ngx_uint_t                   nsentinels;
 
-    ngx_gate_check_redis_type_e  key_type;     /* _KINDS: the key tells */
+    ngx_gate_check_redis_type_e  key_type;     /* _TYPES: any */
     ngx_str_t                    first_command;
     ngx_str_t                    commands[NGX_GATE_CHECK_REDIS_TYPES];
     ngx_str_t                    size_command; /* of a field */
@@ -80,19 +80,19 @@ typedef struct {
     ngx_gate_probe_t         *probe;
     ngx_gate_redis_session_t  session;
 
-    /* lasts from run to run */
-    ngx_gate_redis_server_address_t  address; /* the server's address, if it */
-    ngx_uint_t                address_known; /* had to be found first */
-    ngx_gate_check_redis_type_e  key_type;  /* of the key when last seen */
+    /* kept from run to run */
+    ngx_gate_redis_server_address_t  address; /* of the server, if it */
+    ngx_uint_t                address_known; /* had to be found */
+    ngx_gate_check_redis_type_e  key_type;  /* of the key in the last run */
     ngx_uint_t                size_known;   /* the field is known to be small */
-    ngx_uint_t                sentinel;     /* the next one to ask */
-    ngx_uint_t                sentinels_auth; /* bits: sentinels that want the
-                                               password */
+    ngx_uint_t                sentinel;     /* the next one */
+    ngx_uint_t                sentinels_auth; /* bits: sentinels that require
+                                               the password */
     /* this run */
-    ngx_uint_t                address_fresh; /* "found" is fresh */
+    ngx_uint_t                address_fresh; /* found in this run */
     ngx_uint_t                sentinels_tried; /* sentinels */
     ngx_uint_t                requests;
-    ngx_uint_t                redirected;
+    ngx_uint_t                redirects;
     ngx_uint_t                asking;
     ngx_uint_t                sentinel_asked;
 } ngx_gate_check_redis_state_t;
@@ -100,15 +100,12 @@ typedef struct {
 
 char *ngx_gate_check_redis_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check);
 
-/* the kind of this name, NGX_GATE_CHECK_REDIS_TYPES if it is none of them */
+/* the type of this name, or NGX_GATE_CHECK_REDIS_TYPES */
 
 ngx_gate_check_redis_type_e ngx_gate_check_redis_verdict_type(const char *name,
     size_t len);
 
-/*
- * The replies to the question: ends the run, or says NGX_AGAIN where the
- * state tells what to ask next.
- */
+/* ends the run; NGX_AGAIN: the next commands depend on the new state */
 
 ngx_int_t ngx_gate_check_redis_verdict(ngx_gate_check_redis_state_t *state,
     redisReply **replies, ngx_uint_t n);

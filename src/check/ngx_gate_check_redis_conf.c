@@ -1,7 +1,7 @@
 
 /*
- * A redis check's configuration: what conflicts, what its target says, and
- * the commands it will send, ready as bytes.
+ * The configuration of a redis check: its target, conflicts of parameters, and
+ * the commands.
  */
 
 
@@ -10,7 +10,7 @@
 #include <ngx_gate_check_redis_target.h>
 
 
-/* of a value that is to be a number */
+/* bytes of a value that is a number */
 #define NGX_GATE_CHECK_REDIS_CONF_NUMBER_MAX  64
 
 
@@ -140,7 +140,7 @@ ngx_gate_check_redis_conf_target(ngx_conf_t *cf, ngx_gate_check_t *check)
 }
 
 
-/* what may be said in the target or by a parameter */
+/* in the target or in parameters */
 
 static char *
 ngx_gate_check_redis_conf_login(ngx_conf_t *cf, ngx_gate_check_t *check,
@@ -159,7 +159,7 @@ ngx_gate_check_redis_conf_login(ngx_conf_t *cf, ngx_gate_check_t *check,
 
     if (twice) {
         return ngx_gate_param_error(cf, check, "parameter \"%s\" conflicts "
-                                    "with the target, which says it too",
+                                    "with the target, which contains it",
                                     twice);
     }
 
@@ -182,10 +182,10 @@ ngx_gate_check_redis_conf_login(ngx_conf_t *cf, ngx_gate_check_t *check,
     {
         /* it may be a password in the wrong place: do not repeat it */
 
-        return ngx_gate_param_error(cf, check, "there is a user without "
-                                    "a password (\":password@\" is one "
-                                    "without a user, \"password_file\" "
-                                    "names a file)");
+        return ngx_gate_param_error(cf, check, "the user has no password "
+                                    "(a password without a user is "
+                                    "\":password@\", one in a file is "
+                                    "\"password_file=\")");
     }
 
     if (conf->db.len) {
@@ -208,7 +208,7 @@ ngx_gate_check_redis_conf_login(ngx_conf_t *cf, ngx_gate_check_t *check,
 }
 
 
-/* one context for all servers; the name to verify is each one's own */
+/* one context for all servers; the name to verify differs */
 
 static char *
 ngx_gate_check_redis_conf_tls(ngx_conf_t *cf, ngx_gate_check_t *check,
@@ -374,7 +374,7 @@ ngx_gate_check_redis_conf_key_commands(ngx_conf_t *cf,
         NULL, "HLEN", "LLEN", "SCARD", "ZCARD", "XLEN"
     };
 
-    /* one byte more than what is wanted, or shown, tells the two apart */
+    /* one byte more than is expected or shown */
 
     size = ngx_max(conf->value.len, conf->failed.len);
     size = ngx_max(size, NGX_GATE_CHECK_REDIS_SHOW_MAX) + 1;

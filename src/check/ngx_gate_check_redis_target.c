@@ -77,7 +77,7 @@ ngx_gate_check_redis_target_parse(ngx_conf_t *cf, ngx_str_t *text,
         return ngx_gate_check_redis_target_hosts(cf, &rest, sentinels, target);
     }
 
-    return "begins with none of \"redis://\", \"rediss://\" and \"unix:\"";
+    return "does not begin with \"redis://\", \"rediss://\" or \"unix:\"";
 }
 
 
@@ -123,7 +123,7 @@ ngx_gate_check_redis_target_unix(ngx_conf_t *cf, ngx_str_t *rest,
         rest->len -= 2;
     }
 
-    /* a "@" in the path is none of ours */
+    /* the path may contain "@" */
 
     p = ngx_strlchr(rest->data, rest->data + rest->len, '/');
 
@@ -158,7 +158,7 @@ ngx_gate_check_redis_target_unix(ngx_conf_t *cf, ngx_str_t *rest,
     text.data = ngx_pnalloc(cf->pool, text.len);
 
     if (text.data == NULL) {
-        return "finds no memory";
+        return "cannot be parsed: no memory";
     }
 
     ngx_sprintf(text.data, "unix:%V", rest);
@@ -219,7 +219,7 @@ ngx_gate_check_redis_target_host(ngx_conf_t *cf, ngx_str_t *text,
     }
 
     if (target->nservers && !sentinels) {
-        return "has several servers, which takes \"sentinel=\"";
+        return "has several servers, which requires \"sentinel=\"";
     }
 
     if (text->len >= 5 && ngx_strncmp(text->data, "unix:", 5) == 0) {
@@ -256,8 +256,8 @@ ngx_gate_check_redis_target_query(ngx_str_t *rest,
     if ((size_t) (rest->data + rest->len - p) < sizeof("?db=") - 1
         || ngx_strncmp(p, "?db=", sizeof("?db=") - 1) != 0)
     {
-        return "has something else than \"db=N\" behind \"?\" (which is "
-               "\"%3F\" in a password)";
+        return "has a parameter other than \"db=N\" after \"?\" (\"?\" "
+               "is \"%3F\" in a password)";
     }
 
     target->database = ngx_gate_check_redis_target_database(&number);
@@ -300,11 +300,11 @@ ngx_gate_check_redis_target_path(ngx_str_t *rest, ngx_str_t *hosts,
     }
 
     if (ngx_strlchr(p, last, '@')) {
-        return "has \"/\" in front of \"@\" (it is \"%2F\" in a password)";
+        return "has \"/\" before \"@\" (it is \"%2F\" in a password)";
     }
 
     if (target->database != NGX_GATE_NONE) {
-        return "names a database twice";
+        return "has two databases";
     }
 
     number.data = p;
@@ -363,7 +363,7 @@ ngx_gate_check_redis_target_user(ngx_conf_t *cf, ngx_str_t *hosts,
         }
 
     } else if (user.len == 0) {
-        return "has neither user nor password in front of \"@\"";
+        return "has neither user nor password before \"@\"";
     }
 
     return ngx_gate_check_redis_target_decode(cf, &user, &target->user);
@@ -381,7 +381,7 @@ ngx_gate_check_redis_target_decode(ngx_conf_t *cf, ngx_str_t *text,
     decoded->data = ngx_pnalloc(cf->pool, text->len);
 
     if (decoded->data == NULL) {
-        return "finds no memory";
+        return "cannot be parsed: no memory";
     }
 
     last = text->data + text->len;

@@ -5,9 +5,8 @@
  *     redis[s]://[user[:password]@]host[:port][,host[:port] ...][/database]
  *     unix:[user[:password]@]/path
  *
- * each with "?db=N" at its end if that is wanted; the latter also with the two
- * slashes of a URL behind the colon, the former also without a scheme where
- * the list can only be one of sentinels.
+ * optionally followed by "?db=N".  "unix:" may be followed by the two slashes
+ * of a URL.  A list of sentinels needs no scheme.
  */
 
 
@@ -27,17 +26,17 @@
 
 typedef struct {
     ngx_uint_t                tls;
-    ngx_str_t                 user;        /* decoded; of no length: none */
+    ngx_str_t                 user;        /* decoded */
     ngx_str_t                 password;
-    ngx_uint_t                database;    /* NGX_GATE_NONE: none given */
+    ngx_uint_t                database;    /* NGX_GATE_NONE: not given */
     ngx_uint_t                nservers;
     ngx_gate_endpoint_t       servers[NGX_GATE_CHECK_REDIS_TARGET_SERVERS_MAX];
 } ngx_gate_check_redis_target_t;
 
 
 /*
- * NULL, or what is wrong with it, in words that repeat nothing of the text,
- * since any part of it may turn out to be a password.
+ * NULL, or an error, which does not repeat the text, since any part of it may
+ * be a password.
  */
 
 char *ngx_gate_check_redis_target_parse(ngx_conf_t *cf, ngx_str_t *text,

@@ -6,10 +6,13 @@
 
 #include <ngx_gate_check_redis.h>
 #include <ngx_gate_match.h>
+#include <ngx_gate_number.h>
 
+
+/* each byte may need an escape */
 
 #define NGX_GATE_CHECK_REDIS_VERDICT_BUF                                      \
-    (NGX_GATE_CHECK_REDIS_SHOW_MAX + sizeof("...") - 1)
+    (2 * NGX_GATE_CHECK_REDIS_SHOW_MAX + sizeof("...") - 1)
 
 
 typedef struct {
@@ -39,8 +42,6 @@ static ngx_int_t ngx_gate_check_redis_verdict_value(
     ngx_gate_check_redis_state_t *state, ngx_str_t *text);
 static ngx_int_t ngx_gate_check_redis_verdict_number(
     ngx_gate_check_redis_state_t *state, ngx_str_t *text);
-static ngx_int_t ngx_gate_check_redis_verdict_parse_number(ngx_str_t *text,
-    int64_t *number);
 static ngx_int_t ngx_gate_check_redis_verdict_passed(
     ngx_gate_check_redis_state_t *state);
 static ngx_int_t ngx_gate_check_redis_verdict_missing(
@@ -133,7 +134,7 @@ ngx_gate_check_redis_verdict_exists(ngx_gate_check_redis_state_t *state,
 }
 
 
-/* "reply" is NULL where the type had to be known first */
+/* "reply" is NULL if the type was not known */
 
 static ngx_int_t
 ngx_gate_check_redis_verdict_key(ngx_gate_check_redis_state_t *state,
@@ -185,7 +186,7 @@ ngx_gate_check_redis_verdict_key(ngx_gate_check_redis_state_t *state,
 }
 
 
-/* NGX_DECLINED: the type says nothing yet */
+/* NGX_DECLINED: the type is right, the verdict depends on the value */
 
 static ngx_int_t
 ngx_gate_check_redis_verdict_key_type(ngx_gate_check_redis_state_t *state,
@@ -282,7 +283,7 @@ ngx_gate_check_redis_verdict_count(ngx_gate_check_redis_state_t *state,
 }
 
 
-/* of a field nothing but the whole can be had */
+/* a field can only be read as a whole */
 
 static ngx_int_t
 ngx_gate_check_redis_verdict_size(ngx_gate_check_redis_state_t *state,
@@ -410,15 +411,13 @@ ngx_gate_check_redis_verdict_number(ngx_gate_check_redis_state_t *state,
     conf = state->probe->check->conf;
     result = &state->probe->result;
 
-    if (ngx_gate_check_redis_verdict_parse_number(text, &result->observed)
-        != NGX_OK)
-    {
+    if (ngx_gate_number_parse(text, &result->observed) != NGX_OK) {
         shown = ngx_gate_check_redis_verdict_show(buf, text);
 
         return ngx_gate_check_redis_verdict_end(state, NGX_GATE_WAITING,
                                                 NGX_GATE_MISMATCH,
-                                                "is \"%V\", which is no number",
-                                                &shown);
+                                                "is \"%V\", which is not a "
+                                                "number", &shown);
     }
 
     result->expected = conf->min;
@@ -433,68 +432,6 @@ ngx_gate_check_redis_verdict_number(ngx_gate_check_redis_state_t *state,
                                             NGX_GATE_TOO_FEW,
                                             "is %V, not yet %L", &shown,
                                             conf->min);
-}
-
-
-/*
- * Blanks around it, as a newline from a shell, are cut off; a sign and a
- * fraction do not harm; what is below zero counts as zero, what is too large
- * as the largest.
- */
-
-static ngx_int_t
-ngx_gate_check_redis_verdict_parse_number(ngx_str_t *text, int64_t *number)
-{
-    u_char      *p, *last, *start;
-    int64_t      n;
-    ngx_uint_t   negative;
-
-    p = text->data;
-    last = p + text->len;
-
-    while (p < last && *p <= ' ') {
-        p++;
-    }
-
-    while (last > p && last[-1] <= ' ') {
-        last--;
-    }
-
-    if (p < last) {
-        text->data = p;
-        text->len = last - p;
-    }
-
-    negative = (p < last && *p == '-');
-
-    if (p < last && (*p == '-' || *p == '+')) {
-        p++;
-    }
-
-    n = 0;
-
-    for (start = p; p < last && *p >= '0' && *p <= '9'; p++) {
-
-        n = (n > (INT64_MAX - (*p - '0')) / 10) ? INT64_MAX
-                                                : n * 10 + (*p - '0');
-    }
-
-    if (p == start) {
-        return NGX_ERROR;
-    }
-
-    if (p < last && *p == '.') {
-
-        for (p++; p < last && *p >= '0' && *p <= '9'; p++) { /* void */ }
-    }
-
-    if (p < last) {
-        return NGX_ERROR;
-    }
-
-    *number = negative ? 0 : n;
-
-    return NGX_OK;
 }
 
 
@@ -576,16 +513,36 @@ ngx_gate_check_redis_verdict_end(ngx_gate_check_redis_state_t *state,
 static ngx_str_t
 ngx_gate_check_redis_verdict_show(u_char *buf, ngx_str_t *text)
 {
-    ngx_str_t  shown;
+    u_char     *p;
+    size_t      i, n;
+    ngx_str_t   shown;
 
-    if (text->len <= NGX_GATE_CHECK_REDIS_SHOW_MAX) {
-        return *text;
+    p = buf;
+    n = ngx_min(text->len, NGX_GATE_CHECK_REDIS_SHOW_MAX);
+
+    for (i = 0; i < n; i++) {
+
+        switch (text->data[i]) {
+
+        case CR:
+            p = ngx_cpymem(p, "\\r", 2);
+            break;
+
+        case LF:
+            p = ngx_cpymem(p, "\\n", 2);
+            break;
+
+        default:
+            *p++ = text->data[i];
+        }
+    }
+
+    if (n < text->len) {
+        p = ngx_cpymem(p, "...", 3);
     }
 
     shown.data = buf;
-    shown.len = ngx_sprintf(buf, "%*s...",
-                            (size_t) NGX_GATE_CHECK_REDIS_SHOW_MAX, text->data)
-                - buf;
+    shown.len = p - buf;
 
     return shown;
 }

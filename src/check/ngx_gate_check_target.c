@@ -16,7 +16,10 @@ ngx_gate_check_target_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
 
     endpoint = &target->endpoint;
 
-    err = ngx_gate_endpoint_parse(cf, endpoint, &check->target, 0);
+    /* the addresses of servers come with their probes */
+
+    err = ngx_gate_endpoint_parse(cf, endpoint, &check->target,
+                                  check->outer ? 1 : 0);
 
     if (err) {
 

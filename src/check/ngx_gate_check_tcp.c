@@ -108,7 +108,8 @@ ngx_gate_check_type_t  ngx_gate_check_tcp = {
     sizeof(ngx_gate_check_tcp_state_t),
     ngx_gate_check_tcp_parse,
     ngx_gate_check_tcp_start,
-    ngx_gate_check_tcp_cancel
+    ngx_gate_check_tcp_cancel,
+    1
 };
 
 
@@ -236,7 +237,7 @@ ngx_gate_check_tcp_start(ngx_gate_probe_t *probe)
 
     ngx_gate_event_init(&state->timer, ngx_gate_check_tcp_timer, probe->log);
 
-    peer->endpoint = &conf->target.endpoint;
+    peer->endpoint = ngx_gate_endpoint_of(probe, &conf->target.endpoint);
     peer->resolver = probe->resolver;
     peer->log = probe->log;
     peer->deadline = probe->deadline;

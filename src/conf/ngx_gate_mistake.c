@@ -117,9 +117,17 @@ static char *
 ngx_gate_mistake_spaces(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_str_t *words, ngx_uint_t n, ngx_uint_t i)
 {
-    ngx_str_t  name, value, *next;
+    ngx_str_t          name, value, *next;
+    ngx_gate_param_t  *param;
 
     ngx_gate_param_split(&words[i], &name, &value);
+    param = ngx_gate_param_find(check, &name);
+
+    if (param && (param->flags & NGX_GATE_PARAM_EMPTY) && value.data
+        && value.len == 0)
+    {
+        return NGX_CONF_OK;
+    }
 
     if ((name.len == 0 && value.data)
         || (value.data == NULL && i + 1 < n && words[i + 1].len

@@ -26,7 +26,9 @@
 
 
 static char *ngx_gate_param_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_str_t *words, ngx_uint_t n);
+    ngx_str_t *words, ngx_uint_t n, ngx_uint_t first);
+static char *ngx_gate_param_parse_word(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *words, ngx_uint_t i);
 static ngx_gate_param_t *ngx_gate_param_find_in(ngx_gate_param_t *param,
     ngx_str_t *name);
 static ngx_uint_t ngx_gate_param_is_word(ngx_str_t *word);
@@ -114,13 +116,15 @@ char *
 ngx_gate_param_parse_all(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_str_t *words, ngx_uint_t n)
 {
-    ngx_str_t          name, value;
-    ngx_uint_t         i;
-    ngx_gate_param_t  *param;
+    ngx_str_t   name, value;
+    ngx_uint_t  i;
 
     check->name = check->type->name;
 
-    if (ngx_gate_param_parse(cf, check, words, n) != NGX_CONF_OK) {
+    if (ngx_gate_param_parse(cf, check, words, n, NGX_GATE_PARAM_FIRST)
+        != NGX_CONF_OK
+        || ngx_gate_param_parse(cf, check, words, n, 0) != NGX_CONF_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -135,9 +139,7 @@ ngx_gate_param_parse_all(ngx_conf_t *cf, ngx_gate_check_t *check,
     for (i = 0; i < n; i++) {
         ngx_gate_param_split(&words[i], &name, &value);
 
-        param = ngx_gate_param_find_in(check->type->params, &name);
-
-        if (param) {
+        if (ngx_gate_param_find_in(ngx_gate_param_common, &name) == NULL) {
             ngx_gate_param_digest(check, "param", &words[i]);
         }
     }
@@ -148,61 +150,90 @@ ngx_gate_param_parse_all(ngx_conf_t *cf, ngx_gate_check_t *check,
 
 static char *
 ngx_gate_param_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_str_t *words, ngx_uint_t n)
+    ngx_str_t *words, ngx_uint_t n, ngx_uint_t first)
 {
-    ngx_str_t          name, value, other, unused;
-    ngx_uint_t         i, j;
+    ngx_str_t          name, value;
+    ngx_uint_t         i;
     ngx_gate_param_t  *param;
 
     for (i = 0; i < n; i++) {
-        if (ngx_gate_mistake_find(cf, check, words, n, i) != NGX_CONF_OK) {
-            return NGX_CONF_ERROR;
-        }
-
         ngx_gate_param_split(&words[i], &name, &value);
 
         param = ngx_gate_param_find(check, &name);
+
+        if (first != (param ? param->flags & NGX_GATE_PARAM_FIRST : 0)) {
+            continue;
+        }
+
+        if (ngx_gate_mistake_find(cf, check, words, n, i) != NGX_CONF_OK) {
+            return NGX_CONF_ERROR;
+        }
 
         if (param == NULL) {
             return ngx_gate_param_unknown(cf, check, &name, &value);
         }
 
-        if (check->trigger && (param->flags & NGX_GATE_PARAM_CHECK)) {
-            return ngx_gate_param_error(cf, check, "parameter \"%V\" is not "
-                                        "allowed in a trigger", &name);
-        }
-
-        for (j = 0; j < i && !(param->flags & NGX_GATE_PARAM_MULTI); j++) {
-            ngx_gate_param_split(&words[j], &other, &unused);
-
-            if (ngx_gate_str_eq(&other, &name)) {
-                return ngx_gate_param_error(cf, check,
-                                            "duplicate parameter \"%V\"",
-                                            &name);
-            }
-        }
-
-        if (param->flags & NGX_GATE_PARAM_FLAG) {
-
-            if (value.data) {
-                return ngx_gate_param_error(cf, check,
-                                            "parameter \"%V\" takes no value",
-                                            &name);
-            }
-
-        } else if (value.len == 0) {
-            return ngx_gate_param_error(cf, check,
-                                     "parameter \"%V\" needs a value: \"%V=\""
-                                     " and %s", &name, &name,
-                                     param->values ? param->values : "a text");
-        }
-
-        if (param->set(cf, check, param, &value) != NGX_CONF_OK) {
+        if (ngx_gate_param_parse_word(cf, check, param, words, i)
+            != NGX_CONF_OK)
+        {
             return NGX_CONF_ERROR;
         }
     }
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_gate_param_parse_word(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_param_t *param, ngx_str_t *words, ngx_uint_t i)
+{
+    ngx_str_t   name, value, other, unused;
+    ngx_uint_t  j;
+
+    ngx_gate_param_split(&words[i], &name, &value);
+
+    if (check->trigger && (param->flags & NGX_GATE_PARAM_CHECK)) {
+        return ngx_gate_param_error(cf, check, "parameter \"%V\" is not "
+                                    "allowed in a trigger", &name);
+    }
+
+    for (j = 0; j < i && !(param->flags & NGX_GATE_PARAM_MULTI); j++) {
+        ngx_gate_param_split(&words[j], &other, &unused);
+
+        if (ngx_gate_str_eq(&other, &name)) {
+            return ngx_gate_param_error(cf, check,
+                                        "duplicate parameter \"%V\"", &name);
+        }
+    }
+
+    if (param->flags & NGX_GATE_PARAM_FLAG) {
+
+        if (value.data) {
+            return ngx_gate_param_error(cf, check,
+                                        "parameter \"%V\" takes no value",
+                                        &name);
+        }
+
+    } else if (value.data ? value.len == 0
+                            && !(param->flags & NGX_GATE_PARAM_EMPTY)
+                          : !(param->flags & NGX_GATE_PARAM_MAYBE))
+    {
+        return ngx_gate_param_error(cf, check,
+                                    "parameter \"%V\" needs a value: \"%V=\""
+                                    " and %s", &name, &name,
+                                    param->values ? param->values : "a text");
+    }
+
+    /* a parameter of what each server is asked */
+
+    if (check->inner
+        && ngx_gate_param_find_in(check->inner->type->params, &name) == param)
+    {
+        check = check->inner;
+    }
+
+    return param->set(cf, check, param, &value);
 }
 
 
@@ -213,7 +244,15 @@ ngx_gate_param_find(ngx_gate_check_t *check, ngx_str_t *name)
 
     param = ngx_gate_param_find_in(ngx_gate_param_common, name);
 
-    return param ? param : ngx_gate_param_find_in(check->type->params, name);
+    if (param == NULL) {
+        param = ngx_gate_param_find_in(check->type->params, name);
+    }
+
+    if (param == NULL && check->inner) {
+        param = ngx_gate_param_find_in(check->inner->type->params, name);
+    }
+
+    return param;
 }
 
 
@@ -253,17 +292,20 @@ static char *
 ngx_gate_param_unknown(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_str_t *name, ngx_str_t *value)
 {
-    u_char           *p, *last;
-    u_char            list[NGX_GATE_PARAM_LIST_MAX];
-    ngx_str_t         word;
-    const char       *hint;
-    ngx_gate_word_t   w;
+    u_char            *p, *last;
+    u_char             list[NGX_GATE_PARAM_LIST_MAX];
+    ngx_str_t          word;
+    const char        *hint;
+    ngx_gate_word_t    w;
+    ngx_gate_param_t  *inner;
 
     word = *name;
     hint = "";
+    inner = check->inner ? check->inner->type->params : NULL;
 
     ngx_gate_word_init(&w, name);
     ngx_gate_param_nearest(&w, check, check->type->params);
+    ngx_gate_param_nearest(&w, check, inner);
     ngx_gate_param_nearest(&w, check, ngx_gate_param_common);
 
     if (w.nearest) {
@@ -294,6 +336,7 @@ ngx_gate_param_unknown(ngx_conf_t *cf, ngx_gate_check_t *check,
     last = list + NGX_GATE_PARAM_LIST_MAX;
 
     p = ngx_gate_param_list(list, last, check, check->type->params);
+    p = ngx_gate_param_list(p, last, check, inner);
     p = ngx_gate_param_list(p, last, check, ngx_gate_param_common);
 
     return ngx_gate_param_error(cf, check,
@@ -402,6 +445,10 @@ ngx_gate_param_log(ngx_conf_t *cf, ngx_uint_t level, ngx_gate_check_t *check,
                            "%V in \"trigger\" directive in init_checks "
                            "\"%V\"", text, &check->gate->name);
         return;
+    }
+
+    if (check->outer) {
+        check = check->outer;
     }
 
     ngx_conf_log_error(level, cf, 0,

@@ -17,6 +17,9 @@
 #define NGX_GATE_PARAM_CHECK  0x0004    /* of checks, not of a trigger */
 #define NGX_GATE_PARAM_SECRET 0x0008    /* the value is not shown */
 #define NGX_GATE_PARAM_QUOTED 0x0010    /* quotes are a part of the value */
+#define NGX_GATE_PARAM_EMPTY  0x0020    /* the value may be empty */
+#define NGX_GATE_PARAM_MAYBE  0x0040    /* with or without a value */
+#define NGX_GATE_PARAM_FIRST  0x0080    /* set before those without this */
 
 
 /*

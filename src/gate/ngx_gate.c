@@ -64,6 +64,7 @@ ngx_str_t  ngx_gate_reason_names[] = {
     ngx_string("too_many_connections"),
     ngx_string("other_role"),
     ngx_string("protocol"),
+    ngx_string("too_large"),
     ngx_string("query"),
     ngx_string("unimplemented"),
     ngx_string("io"),

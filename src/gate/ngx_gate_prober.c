@@ -165,7 +165,7 @@ ngx_gate_prober_heartbeat_handler(ngx_gate_timer_t *timer)
     }
 
     for (i = 0; i < prober->nrunners; i++) {
-        ngx_gate_runner_log_reminder(&prober->runners[i]);
+        ngx_gate_runner_beat(&prober->runners[i]);
     }
 
     ngx_gate_writer_touch(&prober->writer, ngx_gate_prober_is_idle(prober));

@@ -17,11 +17,15 @@
 #include <ngx_gate_stats.h>
 #include <ngx_gate_rate.h>
 #include <ngx_gate_timers.h>
+#include <ngx_gate_budget.h>
+#include <ngx_gate_servers.h>
 
 
 typedef struct ngx_gate_prober_s  ngx_gate_prober_t;
 typedef struct ngx_gate_runner_s  ngx_gate_runner_t;
 typedef struct ngx_gate_run_s     ngx_gate_run_t;
+
+typedef struct ngx_gate_server_runs_s  ngx_gate_server_runs_t;
 
 
 /* a run of a probe, of a check or a trigger: scheduled, or under way */
@@ -34,12 +38,16 @@ struct ngx_gate_run_s {
     ngx_gate_rate_t           rate;
     ngx_gate_timer_t          timer;        /* the next run, or the timeout of
                                                the one under way */
+    ngx_gate_budget_use_t     budget;
     ngx_log_t                 log;
     uint64_t                  start_usec;   /* of a monotonic clock */
     uint32_t                  duration;     /* of the last one, us */
     ngx_uint_t                errors;       /* running, for the backoff */
     ngx_uint_t                busy;
     ngx_uint_t                due;          /* once more, after this one */
+    ngx_msec_t                log_msec;     /* the start of a minute */
+    ngx_uint_t                log_lines;    /* in this minute */
+    ngx_uint_t                log_skipped;  /* since the last line */
     ngx_msec_t              (*delay)(ngx_gate_run_t *run);
     void                    (*finish)(ngx_gate_run_t *run);
 };
@@ -53,7 +61,9 @@ struct ngx_gate_runner_s {
     ngx_gate_record_t         record;
     ngx_gate_check_record_t  *checks;
     ngx_gate_run_t           *runs;
+    ngx_gate_server_runs_t  **servers;      /* NULL: not of this check */
     ngx_gate_run_t           *trigger;      /* NULL: none */
+    ngx_uint_t                passed;       /* requests, while it was closed */
     ngx_gate_timer_t          deadline_timer;
     ngx_uint_t                dirty;        /* to be published */
 
@@ -114,6 +124,25 @@ void ngx_gate_run_schedule(ngx_gate_run_t *run, ngx_msec_t delay);
 void ngx_gate_run_cancel(ngx_gate_run_t *run);
 
 
+/*
+ * The probes of the servers of a check: ngx_gate_server_run.c.  They begin by
+ * the first run of the check itself, which compares how many servers take part
+ * with how many are needed, and is due when that changes.
+ */
+
+ngx_int_t ngx_gate_server_run_init(ngx_gate_runner_t *runner, ngx_uint_t i);
+void ngx_gate_server_run_stop(ngx_gate_server_runs_t *runs);
+
+/* with every heartbeat */
+
+void ngx_gate_server_run_beat(ngx_gate_server_runs_t *runs);
+
+/* a gate that is open by force has all of its servers take part */
+
+void ngx_gate_server_run_force(ngx_gate_server_runs_t *runs,
+    ngx_uint_t forced);
+
+
 /* the runner of a gate */
 
 ngx_int_t ngx_gate_runner_init(ngx_gate_runner_t *runner, ngx_gate_t *gate,
@@ -122,7 +151,8 @@ void ngx_gate_runner_start(ngx_gate_runner_t *runner);
 void ngx_gate_runner_publish(ngx_gate_runner_t *runner);
 void ngx_gate_runner_stop(ngx_gate_runner_t *runner);
 void ngx_gate_runner_set_dirty(ngx_gate_runner_t *runner);
-void ngx_gate_runner_log_reminder(ngx_gate_runner_t *runner);
+void ngx_gate_runner_beat(ngx_gate_runner_t *runner);
+ngx_msec_t ngx_gate_runner_jitter(ngx_msec_t pause);
 ngx_uint_t ngx_gate_runner_is_idle(ngx_gate_runner_t *runner);
 
 

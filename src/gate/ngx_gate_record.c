@@ -47,6 +47,54 @@ ngx_gate_record_init_check(ngx_gate_check_record_t *record)
 
 
 ngx_uint_t
+ngx_gate_record_add_result(ngx_gate_check_record_t *record,
+    ngx_gate_result_t *result, uint32_t duration, ngx_uint_t rise,
+    ngx_uint_t fall)
+{
+    ngx_uint_t         changed;
+    ngx_gate_status_t  before;
+
+    before = record->status;
+
+    if (!ngx_gate_reason_is_local(result->reason)) {
+        ngx_gate_state_update_status(&record->status, result->verdict, rise,
+                                     fall);
+    }
+
+    changed = record->result.verdict != result->verdict
+              || record->result.reason != result->reason;
+
+    if (changed) {
+        record->consecutive = 1;
+
+    } else {
+        record->consecutive++;
+    }
+
+    changed |= before.up != record->status.up
+               || before.outdated != record->status.outdated
+               || before.verdict != record->status.verdict
+               || record->result.observed != result->observed
+               || record->result.expected != result->expected;
+
+    record->result = *result;
+    record->carried_over = 0;
+    record->last_checked = ngx_gate_record_now();
+
+    if (result->verdict == NGX_GATE_PASSED
+        && before.verdict != NGX_GATE_PASSED)
+    {
+        record->passed_at = record->last_checked;
+    }
+
+    record->duration = duration;
+    record->attempts++;
+
+    return changed;
+}
+
+
+ngx_uint_t
 ngx_gate_record_recompute(ngx_gate_t *gate, ngx_gate_record_t *record,
     ngx_gate_check_record_t *checks)
 {
@@ -136,7 +184,7 @@ ngx_gate_record_init_zone(ngx_array_t *gates, ngx_gate_zone_t *zone,
         ngx_gate_record_compute_first(&gate[n], &record, checks, from);
 
         for (i = 0; i < gate[n].checks.nelts; i++) {
-            ngx_gate_zone_publish_check(NULL, &gate[n].shared->checks[i],
+            ngx_gate_zone_publish_check(NULL, &gate[n].shared->checks[i].slots,
                                         &checks[i]);
         }
 
@@ -293,7 +341,7 @@ ngx_gate_record_inherit_checks(ngx_gate_t *gate,
                 continue;
             }
 
-            ngx_gate_zone_read_check(from, &checks[i]);
+            ngx_gate_zone_read_check(&from->slots, &checks[i]);
             checks[i].carried_over = (checks[i].attempts != 0);
 
             ngx_memcpy((void *) to->probes, (void *) from->probes,

@@ -18,6 +18,12 @@ int64_t ngx_gate_record_now(void); /* ms since the epoch */
 
 void ngx_gate_record_init_check(ngx_gate_check_record_t *record);
 
+/* returns whether anything has changed that the gate may care about */
+
+ngx_uint_t ngx_gate_record_add_result(ngx_gate_check_record_t *record,
+    ngx_gate_result_t *result, uint32_t duration, ngx_uint_t rise,
+    ngx_uint_t fall);
+
 /*
  * Computes the state; on a change, sets its times and adds to the history.
  * Returns whether the state has changed.

@@ -8,6 +8,7 @@
 #include <ngx_gate.h>
 #include <ngx_gate_state.h>
 #include <ngx_gate_prober.h>
+#include <ngx_gate_endpoint.h>
 
 
 #define NGX_GATE_RUN_DUE  10000    /* us, from the start of one run to that of
@@ -15,6 +16,7 @@
 
 
 static void ngx_gate_run_timer_handler(ngx_gate_timer_t *timer);
+static void ngx_gate_run_budget_handler(ngx_gate_budget_use_t *use);
 static void ngx_gate_run_start(ngx_gate_run_t *run);
 static void ngx_gate_run_done(ngx_gate_probe_t *probe);
 static void ngx_gate_run_due(ngx_gate_probe_t *probe);
@@ -45,6 +47,7 @@ ngx_gate_run_init(ngx_gate_run_t *run, ngx_gate_runner_t *runner,
     run->probe.data = run;
 
     run->timer.handler = ngx_gate_run_timer_handler;
+    run->budget.handler = ngx_gate_run_budget_handler;
 }
 
 
@@ -59,6 +62,7 @@ void
 ngx_gate_run_cancel(ngx_gate_run_t *run)
 {
     ngx_gate_timers_del(&run->runner->prober->timers, &run->timer);
+    ngx_gate_budget_release(&run->budget);
 
     run->busy = 0;
     run->due = 0;
@@ -89,7 +93,20 @@ ngx_gate_run_timer_handler(ngx_gate_timer_t *timer)
         return;
     }
 
+    if (run->probe.check->type->connects
+        && ngx_gate_budget_acquire(&run->budget) != NGX_OK)
+    {
+        return;
+    }
+
     ngx_gate_run_start(run);
+}
+
+
+static void
+ngx_gate_run_budget_handler(ngx_gate_budget_use_t *use)
+{
+    ngx_gate_run_start(ngx_queue_data(use, ngx_gate_run_t, budget));
 }
 
 
@@ -136,6 +153,7 @@ ngx_gate_run_done(ngx_gate_probe_t *probe)
     run = probe->data;
 
     ngx_gate_timers_del(&run->runner->prober->timers, &run->timer);
+    ngx_gate_budget_release(&run->budget);
 
     duration = ngx_gate_run_monotonic_usec() - run->start_usec;
 
@@ -229,6 +247,13 @@ ngx_gate_run_log_error(ngx_log_t *log, u_char *buf, size_t len)
     if (log->action) {
         p = ngx_snprintf(buf, len, " while %s", log->action);
         len -= p - buf;
+        buf = p;
+    }
+
+    if (run->probe.endpoint) {
+        p = ngx_snprintf(buf, len, ", server %V", &run->probe.endpoint->text);
+        len -= p - buf;
+        buf = p;
     }
 
     return ngx_snprintf(p, len, ", check \"%V\" of init gate \"%V\"",

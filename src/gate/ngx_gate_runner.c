@@ -16,12 +16,15 @@
 #define NGX_GATE_RUNNER_REMINDER_MAX    3600000
 #define NGX_GATE_RUNNER_REMINDER_CHECKS  5    /* each on a line */
 
+#define NGX_GATE_RUNNER_LOG_LINES       10    /* of a check in a period */
+#define NGX_GATE_RUNNER_LOG_PERIOD      60000
+
 
 static void ngx_gate_runner_check_done(ngx_gate_run_t *run);
 static ngx_uint_t ngx_gate_runner_add_result(ngx_gate_run_t *run);
 static ngx_msec_t ngx_gate_runner_next_delay(ngx_gate_run_t *run);
-static ngx_msec_t ngx_gate_runner_jitter(ngx_msec_t pause);
 static void ngx_gate_runner_reschedule(ngx_gate_runner_t *runner);
+static ngx_uint_t ngx_gate_runner_may_log(ngx_gate_run_t *run);
 static void ngx_gate_runner_log_check(ngx_gate_run_t *run);
 static ngx_uint_t ngx_gate_runner_needs_probe(ngx_gate_runner_t *runner,
     ngx_uint_t i);
@@ -30,10 +33,12 @@ static void ngx_gate_runner_start_dependents(ngx_gate_runner_t *runner,
 static void ngx_gate_runner_cancel_unneeded(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_recompute(ngx_gate_runner_t *runner,
     ngx_uint_t notify);
+static void ngx_gate_runner_force_servers(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_estimate(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_log_state(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_set_timers(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_set_reminder(ngx_gate_runner_t *runner);
+static void ngx_gate_runner_log_reminder(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_log_unfinished(ngx_gate_run_t *run);
 static void ngx_gate_runner_deadline_handler(ngx_gate_timer_t *timer);
 
@@ -54,7 +59,12 @@ ngx_gate_runner_init(ngx_gate_runner_t *runner, ngx_gate_t *gate,
                                  n * sizeof(ngx_gate_check_record_t));
     runner->runs = ngx_pcalloc(prober->pool, n * sizeof(ngx_gate_run_t));
 
-    if (runner->checks == NULL || runner->runs == NULL) {
+    runner->servers = ngx_pcalloc(prober->pool,
+                                  n * sizeof(ngx_gate_server_runs_t *));
+
+    if (runner->checks == NULL || runner->runs == NULL
+        || runner->servers == NULL)
+    {
         return NGX_ERROR;
     }
 
@@ -66,6 +76,12 @@ ngx_gate_runner_init(ngx_gate_runner_t *runner, ngx_gate_t *gate,
 
         run->record = &runner->checks[i];
         run->shared = &gate->shared->checks[i];
+
+        if (run->probe.check->servers
+            && ngx_gate_server_run_init(runner, i) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
     if (gate->trigger) {
@@ -109,12 +125,12 @@ ngx_gate_runner_start(ngx_gate_runner_t *runner)
     for (i = 0; i < gate->checks.nelts; i++) {
         record = &runner->checks[i];
 
-        ngx_gate_zone_read_check(runner->runs[i].shared, record);
+        ngx_gate_zone_read_check(&runner->runs[i].shared->slots, record);
 
         if (runner->prober->writer.taken_over && record->attempts) {
             record->carried_over = 1;
             ngx_gate_zone_publish_check(&runner->prober->writer,
-                                        runner->runs[i].shared, record);
+                                        &runner->runs[i].shared->slots, record);
         }
     }
 
@@ -178,7 +194,7 @@ ngx_gate_runner_cancel_unneeded(ngx_gate_runner_t *runner)
         {
             runner->checks[i].next_check = 0;
             ngx_gate_zone_publish_check(&runner->prober->writer,
-                                        runner->runs[i].shared,
+                                        &runner->runs[i].shared->slots,
                                         &runner->checks[i]);
         }
     }
@@ -196,6 +212,10 @@ ngx_gate_runner_stop(ngx_gate_runner_t *runner)
 
     for (i = 0; i < runner->gate->checks.nelts; i++) {
         ngx_gate_run_cancel(&runner->runs[i]);
+
+        if (runner->servers[i]) {
+            ngx_gate_server_run_stop(runner->servers[i]);
+        }
     }
 
     ngx_gate_trigger_cancel(runner);
@@ -248,13 +268,14 @@ ngx_gate_runner_check_done(ngx_gate_run_t *run)
 
     record->next_check = record->last_checked + ngx_gate_runner_next_delay(run);
 
-    ngx_gate_zone_publish_check(&runner->prober->writer, run->shared, record);
+    ngx_gate_zone_publish_check(&runner->prober->writer, &run->shared->slots,
+                                record);
 
     if (ngx_gate_prober_write_end(runner->prober) != NGX_OK) {
         return;
     }
 
-    if (record->consecutive == 1) {
+    if (ngx_gate_runner_may_log(run)) {
         ngx_gate_runner_log_check(run);
     }
 
@@ -280,49 +301,19 @@ ngx_gate_runner_check_done(ngx_gate_run_t *run)
 static ngx_uint_t
 ngx_gate_runner_add_result(ngx_gate_run_t *run)
 {
-    ngx_uint_t                changed;
+    ngx_uint_t                changed, rise, fall;
     ngx_gate_t               *gate;
     ngx_gate_result_t        *result;
-    ngx_gate_status_t         before;
     ngx_gate_check_record_t  *record;
 
     gate = run->runner->gate;
     record = run->record;
     result = &run->probe.result;
 
-    before = record->status;
+    /* of several servers each has its own */
 
-    if (!ngx_gate_reason_is_local(result->reason)) {
-        ngx_gate_state_update_status(&record->status, result->verdict,
-                                     gate->rise, gate->fall);
-    }
-
-    changed = record->result.verdict != result->verdict
-              || record->result.reason != result->reason;
-
-    if (changed) {
-        record->consecutive = 1;
-
-    } else {
-        record->consecutive++;
-    }
-
-    changed |= before.up != record->status.up
-               || before.verdict != record->status.verdict
-               || record->result.observed != result->observed
-               || record->result.expected != result->expected;
-
-    record->result = *result;
-    record->carried_over = 0;
-    record->last_checked = ngx_gate_record_now();
-
-    if (result->verdict == NGX_GATE_PASSED
-        && before.verdict != NGX_GATE_PASSED)
-    {
-        record->passed_at = record->last_checked;
-    }
-
-    record->duration = run->duration;
+    rise = run->probe.check->servers ? 1 : gate->rise;
+    fall = run->probe.check->servers ? 1 : gate->fall;
 
     run->shared->recent[record->attempts % NGX_GATE_RECENT] =
                                         (run->duration << 3) | result->verdict;
@@ -334,7 +325,8 @@ ngx_gate_runner_add_result(ngx_gate_run_t *run)
         run->shared->failures[result->reason]++;
     }
 
-    record->attempts++;
+    changed = ngx_gate_record_add_result(record, result, run->duration, rise,
+                                         fall);
 
     ngx_gate_rate_add(&run->rate, ngx_current_msec, result->observed,
                       result->expected);
@@ -359,7 +351,7 @@ ngx_gate_runner_next_delay(ngx_gate_run_t *run)
 
     pause = check->interval;
 
-    if (!gate->latch
+    if ((!gate->latch || check->servers)
         && ngx_gate_state_is_open(gate, run->runner->record.latch.state))
     {
         pause = check->interval_open;
@@ -378,14 +370,17 @@ ngx_gate_runner_next_delay(ngx_gate_run_t *run)
 }
 
 
-static ngx_msec_t
+ngx_msec_t
 ngx_gate_runner_jitter(ngx_msec_t pause)
 {
     return pause - (ngx_msec_t) ngx_random() % (pause / 10 + 1);
 }
 
 
-/* the gate has closed: from now on its checks run as before it opened */
+/*
+ * The gate has closed: from now on its checks run as before it opened, and
+ * those that had passed have to pass again.
+ */
 
 static void
 ngx_gate_runner_reschedule(ngx_gate_runner_t *runner)
@@ -402,29 +397,57 @@ ngx_gate_runner_reschedule(ngx_gate_runner_t *runner)
         run = &runner->runs[i];
         pause = ngx_gate_runner_jitter(run->probe.check->interval);
 
-        if (run->busy
-            || !run->timer.set
-            || (ngx_msec_int_t) (run->timer.node.key - ngx_current_msec
-                                 - pause) <= 0
-            || run->record->result.verdict == NGX_GATE_ERROR)
+        run->record->status.outdated = !run->probe.check->optional;
+
+        if (!run->busy
+            && run->timer.set
+            && (ngx_msec_int_t) (run->timer.node.key - ngx_current_msec
+                                 - pause) > 0
+            && run->record->result.verdict != NGX_GATE_ERROR)
         {
-            continue;
+            run->record->next_check = ngx_gate_record_now() + pause;
+            ngx_gate_run_schedule(run, pause);
         }
 
-        run->record->next_check = ngx_gate_record_now() + pause;
-
-        ngx_gate_zone_publish_check(&runner->prober->writer, run->shared,
-                                    run->record);
-        ngx_gate_run_schedule(run, pause);
+        ngx_gate_zone_publish_check(&runner->prober->writer,
+                                    &run->shared->slots, run->record);
     }
 
     (void) ngx_gate_prober_write_end(runner->prober);
 }
 
 
+/* a change of the verdict, and the last one of those that were not logged */
+
+static ngx_uint_t
+ngx_gate_runner_may_log(ngx_gate_run_t *run)
+{
+    if (run->record->consecutive != 1 && run->log_skipped == 0) {
+        return 0;
+    }
+
+    if (run->log_lines == 0
+        || ngx_current_msec - run->log_msec >= NGX_GATE_RUNNER_LOG_PERIOD)
+    {
+        run->log_msec = ngx_current_msec;
+        run->log_lines = 0;
+    }
+
+    if (run->log_lines == NGX_GATE_RUNNER_LOG_LINES) {
+        run->log_skipped += (run->record->consecutive == 1);
+        return 0;
+    }
+
+    run->log_lines++;
+
+    return 1;
+}
+
+
 static void
 ngx_gate_runner_log_check(ngx_gate_run_t *run)
 {
+    u_char             *last, skipped[64];
     ngx_str_t           message;
     ngx_uint_t          level;
     ngx_gate_result_t  *result;
@@ -438,16 +461,26 @@ ngx_gate_runner_log_check(ngx_gate_run_t *run)
         message = ngx_gate_reason_names[result->reason];
     }
 
+    last = skipped;
+
+    if (run->log_skipped) {
+        last = ngx_sprintf(skipped, " (%ui changes were not logged)",
+                           run->log_skipped);
+    }
+
     level = (result->verdict == NGX_GATE_FAILED
              || (result->verdict == NGX_GATE_ERROR
                  && ngx_gate_reason_is_permanent(result->reason)))
             ? NGX_LOG_ERR : NGX_LOG_NOTICE;
 
     ngx_log_error(level, run->runner->prober->log, 0,
-                  "init gate \"%V\": check \"%V\" %V%s%V",
+                  "init gate \"%V\": check \"%V\" %V%s%V%*s",
                   &run->runner->gate->name, &run->probe.check->name,
                   &ngx_gate_verdict_names[result->verdict],
-                  message.len ? ": " : "", &message);
+                  message.len ? ": " : "", &message,
+                  (size_t) (last - skipped), skipped);
+
+    run->log_skipped = 0;
 }
 
 
@@ -461,7 +494,10 @@ ngx_gate_runner_needs_probe(ngx_gate_runner_t *runner, ngx_uint_t i)
 
     check = ngx_gate_check_at(runner->gate, i);
 
+    /* servers restart, whether the gate is latched or not */
+
     if (runner->record.latch.latched
+        && check->servers == NULL
         && (!check->optional || runner->checks[i].status.up))
     {
         return 0;
@@ -527,6 +563,8 @@ ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
     changed = ngx_gate_record_recompute(runner->gate, &runner->record,
                                         runner->checks);
 
+    ngx_gate_runner_force_servers(runner);
+
     ngx_gate_runner_estimate(runner);
     ngx_gate_zone_publish(&prober->writer, runner->gate, &runner->record,
                           runner->checks);
@@ -556,6 +594,25 @@ ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
 
     if (runner->record.latch.latched) {
         ngx_gate_runner_cancel_unneeded(runner);
+    }
+}
+
+
+/* before requests are let through */
+
+static void
+ngx_gate_runner_force_servers(ngx_gate_runner_t *runner)
+{
+    ngx_uint_t  i, forced;
+
+    forced = runner->record.latch.state == NGX_GATE_STATE_OVERDUE
+             && ngx_gate_state_is_open(runner->gate,
+                                       runner->record.latch.state);
+
+    for (i = 0; i < runner->gate->checks.nelts; i++) {
+        if (runner->servers[i]) {
+            ngx_gate_server_run_force(runner->servers[i], forced);
+        }
     }
 }
 
@@ -720,9 +777,26 @@ ngx_gate_runner_deadline_handler(ngx_gate_timer_t *timer)
 }
 
 
-/* with every heartbeat: a gate that stays closed is logged repeatedly */
+/* with every heartbeat */
 
 void
+ngx_gate_runner_beat(ngx_gate_runner_t *runner)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < runner->gate->checks.nelts; i++) {
+        if (runner->servers[i]) {
+            ngx_gate_server_run_beat(runner->servers[i]);
+        }
+    }
+
+    ngx_gate_runner_log_reminder(runner);
+}
+
+
+/* a gate that stays closed is logged repeatedly */
+
+static void
 ngx_gate_runner_log_reminder(ngx_gate_runner_t *runner)
 {
     ngx_uint_t       i, n;

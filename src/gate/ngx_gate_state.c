@@ -36,6 +36,7 @@ ngx_gate_state_update_status(ngx_gate_status_t *status,
     ngx_gate_verdict_e verdict, ngx_uint_t rise, ngx_uint_t fall)
 {
     status->verdict = verdict;
+    status->outdated = 0;
 
     if (verdict == NGX_GATE_PASSED) {
         status->misses = 0;
@@ -69,7 +70,7 @@ ngx_gate_state_compute(ngx_gate_t *gate, ngx_gate_check_record_t *checks,
 
     for (i = 0; i < gate->checks.nelts; i++) {
 
-        if (checks[i].status.up) {
+        if (checks[i].status.up && !checks[i].status.outdated) {
             continue;
         }
 

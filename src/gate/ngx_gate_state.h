@@ -74,6 +74,7 @@ typedef struct {
     ngx_uint_t                misses;       /* consecutive other verdicts */
     ngx_uint_t                up;           /* rise was reached, and not
                                                undone by fall since */
+    ngx_uint_t                outdated;     /* the gate has closed since */
 } ngx_gate_status_t;
 
 

@@ -12,13 +12,20 @@
 
 
 #define NGX_GATE_STATS_GATES      16
-#define NGX_GATE_STATS_PROCESSES  128    /* at least, old workers included */
+
+/*
+ * Old workers included.  nginx itself has at most NGX_MAX_PROCESSES, which is
+ * 1024, and those beyond the rows share the last one.
+ */
+
+#define NGX_GATE_STATS_PROCESSES  1024
+#define NGX_GATE_STATS_ROWS       129
 
 
 static ngx_uint_t ngx_gate_stats_capacity(ngx_array_t *gates,
     ngx_gate_stats_t *old);
-static size_t ngx_gate_stats_size(ngx_uint_t capacity, ngx_uint_t nprocesses);
-static ngx_uint_t ngx_gate_stats_max_processes(void);
+static size_t ngx_gate_stats_size(ngx_uint_t capacity, ngx_uint_t nrows);
+static ngx_uint_t ngx_gate_stats_max_rows(void);
 static ngx_int_t ngx_gate_stats_init(ngx_shm_zone_t *shm_zone, void *data);
 static void ngx_gate_stats_set_generation(ngx_gate_stats_t *stats,
     ngx_uint_t generation);
@@ -36,10 +43,12 @@ static ngx_atomic_t *ngx_gate_stats_trigger_pid(ngx_gate_stats_t *stats,
     ngx_gate_t *gate);
 static void ngx_gate_stats_sum_slot(ngx_gate_stats_t *stats, ngx_uint_t slot,
     ngx_gate_counters_t *sum);
+static ngx_uint_t ngx_gate_stats_is_row_in_use(ngx_gate_stats_t *stats,
+    ngx_uint_t row);
 
 
-#define ngx_gate_stats_counters(stats, process, slot)                         \
-    (&(stats)->counters[(process) * (stats)->capacity + (slot)])
+#define ngx_gate_stats_counters(stats, row, slot)                             \
+    (&(stats)->counters[(row) * (stats)->capacity + (slot)])
 
 
 /*
@@ -69,7 +78,7 @@ ngx_gate_stats_add(ngx_conf_t *cf, ngx_array_t *gates, ngx_shm_zone_t *old,
 
     shm_zone = ngx_shared_memory_add(cf, &name,
                   ngx_gate_zone_shm_size(ngx_gate_stats_size(capacity,
-                                            ngx_gate_stats_max_processes())),
+                                            ngx_gate_stats_max_rows())),
                   tag);
     if (shm_zone == NULL) {
         return NULL;
@@ -120,20 +129,20 @@ ngx_gate_stats_capacity(ngx_array_t *gates, ngx_gate_stats_t *old)
 
 
 static size_t
-ngx_gate_stats_size(ngx_uint_t capacity, ngx_uint_t nprocesses)
+ngx_gate_stats_size(ngx_uint_t capacity, ngx_uint_t nrows)
 {
     return sizeof(ngx_gate_stats_t)
            + sizeof(ngx_gate_counters_t)
            + capacity * sizeof(ngx_gate_stats_slot_t)
-           + nprocesses * (sizeof(ngx_gate_stats_process_t)
-                           + capacity * sizeof(ngx_gate_counters_t));
+           + NGX_GATE_STATS_PROCESSES * sizeof(ngx_gate_stats_process_t)
+           + nrows * capacity * sizeof(ngx_gate_counters_t);
 }
 
 
 static ngx_uint_t
-ngx_gate_stats_max_processes(void)
+ngx_gate_stats_max_rows(void)
 {
-    return ngx_max((ngx_uint_t) ngx_ncpu * 4, NGX_GATE_STATS_PROCESSES);
+    return ngx_max((ngx_uint_t) ngx_ncpu * 4, NGX_GATE_STATS_ROWS);
 }
 
 
@@ -143,7 +152,7 @@ static ngx_int_t
 ngx_gate_stats_init(ngx_shm_zone_t *shm_zone, void *data)
 {
     u_char            *p;
-    ngx_uint_t         capacity, nprocesses;
+    ngx_uint_t         capacity, nrows;
     ngx_slab_pool_t   *shpool;
     ngx_gate_stats_t  *stats;
 
@@ -155,9 +164,9 @@ ngx_gate_stats_init(ngx_shm_zone_t *shm_zone, void *data)
     }
 
     capacity = (ngx_uint_t) shm_zone->data;
-    nprocesses = ngx_gate_stats_max_processes();
+    nrows = ngx_gate_stats_max_rows();
 
-    p = ngx_slab_calloc(shpool, ngx_gate_stats_size(capacity, nprocesses));
+    p = ngx_slab_calloc(shpool, ngx_gate_stats_size(capacity, nrows));
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -167,13 +176,14 @@ ngx_gate_stats_init(ngx_shm_zone_t *shm_zone, void *data)
                       sizeof(ngx_gate_counters_t));
 
     stats->capacity = capacity;
-    stats->nprocesses = nprocesses;
+    stats->nprocesses = NGX_GATE_STATS_PROCESSES;
+    stats->nrows = nrows;
 
     stats->counters = (ngx_gate_counters_t *) p;
-    p += nprocesses * capacity * sizeof(ngx_gate_counters_t);
+    p += nrows * capacity * sizeof(ngx_gate_counters_t);
 
     stats->processes = (ngx_gate_stats_process_t *) p;
-    p += nprocesses * sizeof(ngx_gate_stats_process_t);
+    p += stats->nprocesses * sizeof(ngx_gate_stats_process_t);
 
     stats->slots = (ngx_gate_stats_slot_t *) p;
 
@@ -313,7 +323,7 @@ ngx_gate_stats_free_slot(ngx_gate_stats_t *stats, ngx_array_t *gates)
         }
     }
 
-    for (i = 0; i < stats->nprocesses; i++) {
+    for (i = 0; i < stats->nrows; i++) {
         ngx_memzero(ngx_gate_stats_counters(stats, i, n),
                     sizeof(ngx_gate_counters_t));
     }
@@ -375,7 +385,7 @@ ngx_gate_stats_process_t *
 ngx_gate_stats_attach(ngx_gate_stats_t *stats, ngx_array_t *gates,
     ngx_atomic_uint_t zone, ngx_uint_t generation)
 {
-    ngx_uint_t                 i, n;
+    ngx_uint_t                 i, n, row;
     ngx_gate_t                *gate;
     ngx_atomic_uint_t          pid;
     ngx_gate_stats_process_t  *process;
@@ -404,12 +414,15 @@ ngx_gate_stats_attach(ngx_gate_stats_t *stats, ngx_array_t *gates,
         process->zone = zone;
         process->generation = generation;
 
-        for (i = 0; i < stats->capacity; i++) {
-            ngx_gate_stats_counters(stats, n, i)->held = 0;
+        row = ngx_min(n, stats->nrows - 1);
+
+        for (i = 0; n == row && i < stats->capacity; i++) {
+            ngx_gate_stats_counters(stats, row, i)->held = 0;
         }
 
         for (i = 0; i < gates->nelts; i++) {
-            gate[i].counters = ngx_gate_stats_counters(stats, n, gate[i].slot);
+            gate[i].counters = ngx_gate_stats_counters(stats, row,
+                                                       gate[i].slot);
         }
 
         return process;
@@ -438,10 +451,15 @@ ngx_gate_stats_waiting(ngx_gate_stats_t *stats, ngx_atomic_uint_t zone)
 
         process = &stats->processes[i];
 
-        if (process->waiting
-            && process->zone == zone
-            && ngx_gate_process_is_alive(process->pid))
-        {
+        if (process->waiting == 0) {
+            continue;
+        }
+
+        /* a process sets its zone first */
+
+        ngx_memory_barrier();
+
+        if (process->zone == zone && ngx_gate_process_is_alive(process->pid)) {
             waiting += process->waiting;
         }
     }
@@ -523,14 +541,12 @@ static void
 ngx_gate_stats_sum_slot(ngx_gate_stats_t *stats, ngx_uint_t slot,
     ngx_gate_counters_t *sum)
 {
-    ngx_uint_t                 i;
-    ngx_gate_counters_t       *counters;
-    ngx_gate_stats_process_t  *process;
+    ngx_uint_t            i;
+    ngx_gate_counters_t  *counters;
 
-    for (i = 0; i < stats->nprocesses; i++) {
+    for (i = 0; i < stats->nrows; i++) {
 
         counters = ngx_gate_stats_counters(stats, i, slot);
-        process = &stats->processes[i];
 
         sum->passed += counters->passed;
         sum->held_passed += counters->held_passed;
@@ -540,8 +556,25 @@ ngx_gate_stats_sum_slot(ngx_gate_stats_t *stats, ngx_uint_t slot,
         sum->polled += counters->polled;
         sum->waited += counters->waited;
 
-        if (counters->held && ngx_gate_process_is_alive(process->pid)) {
+        if (counters->held && ngx_gate_stats_is_row_in_use(stats, i)) {
             sum->held += counters->held;
         }
     }
+}
+
+
+static ngx_uint_t
+ngx_gate_stats_is_row_in_use(ngx_gate_stats_t *stats, ngx_uint_t row)
+{
+    ngx_uint_t  i, last;
+
+    last = (row == stats->nrows - 1) ? stats->nprocesses - 1 : row;
+
+    for (i = row; i <= last; i++) {
+        if (ngx_gate_process_is_alive(stats->processes[i].pid)) {
+            return 1;
+        }
+    }
+
+    return 0;
 }

@@ -1,8 +1,8 @@
 
 /*
  * Counters of requests, in shared memory that is kept over reloads.  Each gate
- * has a slot, found by its name, and each process has counters of its own for
- * every slot.
+ * has a slot, found by its name, and each of the first processes has counters
+ * of its own for every slot.
  */
 
 
@@ -52,9 +52,10 @@ struct ngx_gate_stats_s {
     ngx_gate_stats_t         *older;        /* in use before this one */
     ngx_uint_t                capacity;     /* gates there is room for */
     ngx_uint_t                nprocesses;   /* and processes */
+    ngx_uint_t                nrows;        /* of counters */
     ngx_gate_stats_slot_t    *slots;
     ngx_gate_stats_process_t  *processes;
-    ngx_gate_counters_t      *counters;     /* of process 0, of process 1 ... */
+    ngx_gate_counters_t      *counters;     /* a row for each process */
 };
 
 

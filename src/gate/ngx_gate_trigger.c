@@ -16,6 +16,7 @@
 #define NGX_GATE_TRIGGER_POLL_OPEN  1000
 
 
+static ngx_uint_t ngx_gate_trigger_is_requested(ngx_gate_runner_t *runner);
 static void ngx_gate_trigger_log(ngx_gate_run_t *run);
 
 
@@ -58,7 +59,9 @@ ngx_gate_trigger_delay(ngx_gate_run_t *run)
         return NGX_GATE_TRIGGER_POLL;
     }
 
-    if (gate->trigger_on_request && !gate->shared->requested) {
+    if (gate->trigger_on_request
+        && !ngx_gate_trigger_is_requested(run->runner))
+    {
         return NGX_GATE_TRIGGER_POLL;
     }
 
@@ -87,6 +90,31 @@ ngx_gate_trigger_delay(ngx_gate_run_t *run)
     }
 
     return 0;
+}
+
+
+/* requests that pass an overdue gate do not set the flag, but are counted */
+
+static ngx_uint_t
+ngx_gate_trigger_is_requested(ngx_gate_runner_t *runner)
+{
+    ngx_gate_t           *gate;
+    ngx_gate_counters_t   sum;
+
+    gate = runner->gate;
+
+    if (gate->shared->requested) {
+        return 1;
+    }
+
+    ngx_gate_stats_sum(runner->prober->stats, gate, &sum);
+
+    if (!ngx_gate_state_is_open(gate, runner->record.latch.state)) {
+        runner->passed = sum.passed;
+        return 0;
+    }
+
+    return sum.passed != runner->passed;
 }
 
 

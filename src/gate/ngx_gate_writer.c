@@ -33,6 +33,7 @@ static ngx_int_t ngx_gate_writer_depose(ngx_gate_writer_t *writer,
     ngx_atomic_uint_t owner);
 static ngx_uint_t ngx_gate_writer_is_older(ngx_atomic_uint_t owner,
     ngx_atomic_uint_t identity);
+static ngx_uint_t ngx_gate_writer_is_idle(ngx_gate_zone_t *zone);
 
 
 void
@@ -215,6 +216,11 @@ ngx_gate_writer_touch(ngx_gate_writer_t *writer, ngx_uint_t idle)
 
     zone->heartbeat = ngx_gate_record_now();
     zone->touched_msec = ngx_current_msec;
+
+    /* the end of an idle time is visible after its first heartbeat */
+
+    ngx_memory_barrier();
+
     zone->idle = idle;
 }
 
@@ -227,7 +233,9 @@ ngx_gate_writer_touch(ngx_gate_writer_t *writer, ngx_uint_t idle)
 int64_t
 ngx_gate_writer_heartbeat(ngx_gate_zone_t *zone)
 {
-    if (zone->idle && ngx_gate_process_is_alive(zone->owner)) {
+    if (ngx_gate_writer_is_idle(zone)
+        && ngx_gate_process_is_alive(zone->owner))
+    {
         return ngx_gate_record_now();
     }
 
@@ -240,11 +248,25 @@ ngx_gate_writer_is_alive(ngx_gate_zone_t *zone)
 {
     ngx_msec_int_t  age;
 
-    if (zone->idle) {
+    if (ngx_gate_writer_is_idle(zone)) {
         return ngx_gate_process_is_alive(zone->owner);
     }
 
     age = (ngx_msec_int_t) (ngx_current_msec - zone->touched_msec);
 
     return age < NGX_GATE_WRITER_TIMEOUT;
+}
+
+
+/* before the times of the last heartbeat are read, see above */
+
+static ngx_uint_t
+ngx_gate_writer_is_idle(ngx_gate_zone_t *zone)
+{
+    ngx_uint_t  idle;
+
+    idle = zone->idle;
+    ngx_memory_barrier();
+
+    return idle;
 }

@@ -197,7 +197,7 @@ ngx_gate_zone_layout_gate(ngx_gate_t *gate, u_char *p)
     p += ngx_gate_zone_align(shared->nchecks * sizeof(ngx_gate_check_shared_t));
 
     for (i = 0; i < shared->nchecks; i++) {
-        shared->checks[i].published = NGX_GATE_ZONE_NEW;
+        ngx_gate_zone_init_check(&shared->checks[i].slots);
 
         ngx_memcpy(shared->checks[i].digest,
                    ngx_gate_check_at(gate, i)->digest, 16);
@@ -272,19 +272,26 @@ ngx_gate_zone_keep_memory(ngx_shm_zone_t *old)
 
 
 void
+ngx_gate_zone_init_check(ngx_gate_check_slots_t *slots)
+{
+    slots->published = NGX_GATE_ZONE_NEW;
+}
+
+
+void
 ngx_gate_zone_publish_check(ngx_gate_writer_t *writer,
-    ngx_gate_check_shared_t *shared, ngx_gate_check_record_t *record)
+    ngx_gate_check_slots_t *slots, ngx_gate_check_record_t *record)
 {
     ngx_atomic_uint_t         n;
     ngx_gate_check_record_t  *to;
 
-    n = shared->published;
+    n = slots->published;
 
     if (ngx_gate_zone_is_lost(writer)) {
         return;
     }
 
-    to = &shared->records[ngx_gate_zone_free(n)];
+    to = &slots->records[ngx_gate_zone_free(n)];
 
     /* the message is mostly shorter than the room for it */
 
@@ -294,7 +301,7 @@ ngx_gate_zone_publish_check(ngx_gate_writer_t *writer,
                sizeof(ngx_gate_check_record_t)
                - offsetof(ngx_gate_check_record_t, status));
 
-    ngx_gate_zone_swap(&shared->published, n, 0);
+    ngx_gate_zone_swap(&slots->published, n, 0);
 }
 
 
@@ -342,7 +349,9 @@ ngx_gate_zone_publish(ngx_gate_writer_t *writer, ngx_gate_t *gate,
 
 /*
  * Asked after "published" has been read: if it is lost between this and the
- * swap, the new owner avoids the slot and counts "published" up.
+ * swap, the new owner avoids the slot and counts "published" up.  The barrier
+ * also orders the swap before the stores to the slot that it has made free: a
+ * reader that still copies from there sees "published" changed.
  */
 
 static ngx_uint_t
@@ -385,9 +394,17 @@ ngx_gate_zone_fence(ngx_gate_writer_t *writer)
         ngx_gate_zone_fence_word(writer, &shared->published);
 
         for (n = 0; n < shared->nchecks; n++) {
-            ngx_gate_zone_fence_word(writer, &shared->checks[n].published);
+            ngx_gate_zone_fence_check(writer, &shared->checks[n].slots);
         }
     }
+}
+
+
+void
+ngx_gate_zone_fence_check(ngx_gate_writer_t *writer,
+    ngx_gate_check_slots_t *slots)
+{
+    ngx_gate_zone_fence_word(writer, &slots->published);
 }
 
 
@@ -447,19 +464,19 @@ ngx_gate_zone_add_event(ngx_gate_record_t *record, ngx_gate_state_e state,
 
 
 void
-ngx_gate_zone_read_check(ngx_gate_check_shared_t *shared,
+ngx_gate_zone_read_check(ngx_gate_check_slots_t *slots,
     ngx_gate_check_record_t *record)
 {
     ngx_atomic_uint_t  n;
 
     do {
-        n = shared->published;
+        n = slots->published;
         ngx_memory_barrier();
 
-        *record = shared->records[ngx_gate_zone_current(n)];
+        *record = slots->records[ngx_gate_zone_current(n)];
         ngx_memory_barrier();
 
-    } while (n != shared->published);
+    } while (n != slots->published);
 }
 
 

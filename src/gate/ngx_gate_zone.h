@@ -63,6 +63,11 @@ typedef struct ngx_gate_writer_s  ngx_gate_writer_t;
 typedef struct {
     ngx_atomic_t              published;
     ngx_gate_check_record_t   records[NGX_GATE_ZONE_SLOTS];
+} ngx_gate_check_slots_t;
+
+
+typedef struct {
+    ngx_gate_check_slots_t    slots;
 
     u_char                    digest[16];
     ngx_atomic_t              probes[NGX_GATE_VERDICTS];
@@ -184,14 +189,17 @@ ngx_int_t ngx_gate_zone_keep_memory(ngx_shm_zone_t *old);
  * of a new zone, before there is an owner.
  */
 
+void ngx_gate_zone_init_check(ngx_gate_check_slots_t *slots);
 void ngx_gate_zone_publish_check(ngx_gate_writer_t *writer,
-    ngx_gate_check_shared_t *shared, ngx_gate_check_record_t *record);
+    ngx_gate_check_slots_t *slots, ngx_gate_check_record_t *record);
 void ngx_gate_zone_publish(ngx_gate_writer_t *writer, ngx_gate_t *gate,
     ngx_gate_record_t *record, ngx_gate_check_record_t *checks);
 
 /* a new owner, before it reads: earlier ones cannot publish any more */
 
 void ngx_gate_zone_fence(ngx_gate_writer_t *writer);
+void ngx_gate_zone_fence_check(ngx_gate_writer_t *writer,
+    ngx_gate_check_slots_t *slots);
 
 void ngx_gate_zone_add_event(ngx_gate_record_t *record, ngx_gate_state_e state,
     int64_t at);
@@ -203,7 +211,7 @@ void ngx_gate_zone_add_event(ngx_gate_record_t *record, ngx_gate_state_e state,
 #define ngx_gate_zone_published(shared)                                       \
     (&(shared)->records[ngx_gate_zone_current((shared)->published)])
 
-void ngx_gate_zone_read_check(ngx_gate_check_shared_t *shared,
+void ngx_gate_zone_read_check(ngx_gate_check_slots_t *slots,
     ngx_gate_check_record_t *record);
 void ngx_gate_zone_read(ngx_gate_shared_t *shared, ngx_gate_record_t *record);
 ngx_uint_t ngx_gate_zone_read_events(ngx_gate_record_t *record,

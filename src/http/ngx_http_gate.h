@@ -68,6 +68,8 @@ typedef struct {
     ngx_uint_t                  used;       /* by some location */
     ngx_array_t                 lists;      /* of ngx_http_gate_list_t * */
     ngx_array_t                 holds;      /* of ngx_http_gate_mark_t * */
+    ngx_array_t                 servers;    /* of ngx_gate_servers_t * */
+    ngx_array_t                 passes;     /* of ..._upstream_passes_t */
     ngx_uint_t                  generation; /* of this configuration */
 
     /* of this process */
@@ -118,9 +120,18 @@ typedef struct {
 } ngx_http_gate_mark_t;
 
 
-/* a value of $init_gate_decision that tells which location was passed */
+/* a location that passes requests to an upstream group */
 
 typedef struct ngx_http_gate_loc_conf_s  ngx_http_gate_loc_conf_t;
+
+typedef struct {
+    ngx_str_t                  *name;
+    void                       *upstream;
+    ngx_http_gate_loc_conf_t   *conf;
+} ngx_http_gate_upstream_passes_t;
+
+
+/* a value of $init_gate_decision that tells which location was passed */
 
 typedef struct {
     u_char                      text[8];
@@ -186,6 +197,8 @@ struct ngx_http_gate_held_s {
 /* conf */
 
 void ngx_http_gate_warn(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf);
+void ngx_http_gate_warn_connections(ngx_cycle_t *cycle,
+    ngx_http_gate_main_conf_t *gmcf);
 void ngx_http_gate_warn_beside(ngx_conf_t *cf,
     ngx_http_gate_loc_conf_t *glcf);
 

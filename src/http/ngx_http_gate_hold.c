@@ -7,7 +7,7 @@
  */
 
 
-#include <ngx_http_gate.h>
+#include <ngx_http_gate_upstream.h>
 
 
 /* without eventfd; with it, for a prober that has died */
@@ -50,6 +50,13 @@ ngx_http_gate_hold_init(ngx_http_gate_main_conf_t *gmcf, ngx_log_t *log)
     ngx_queue_init(&gmcf->over_queue);
     ngx_gate_event_init(&gmcf->poll_event, ngx_http_gate_hold_poll_handler,
                         log);
+
+    /* requests that are not held, too, may need a change of the servers */
+
+    if (gmcf->servers.nelts) {
+        gmcf->wake = ngx_gate_wake_listen(ngx_http_gate_hold_wake_handler,
+                                          gmcf, log);
+    }
 }
 
 
@@ -318,6 +325,8 @@ ngx_http_gate_hold_poll_handler(ngx_event_t *ev)
     ngx_http_gate_main_conf_t  *gmcf;
 
     gmcf = ngx_queue_data(ev, ngx_http_gate_main_conf_t, poll_event);
+
+    ngx_http_gate_upstream_follow(gmcf);
 
     zone = gmcf->zone->data;
 

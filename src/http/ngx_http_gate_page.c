@@ -392,7 +392,7 @@ ngx_http_gate_page_add_items(ngx_gate_t *gate, ngx_gate_html_item_t *items)
 
     for (i = 0; i < gate->checks.nelts; i++) {
 
-        ngx_gate_zone_read_check(&gate->shared->checks[i], &record);
+        ngx_gate_zone_read_check(&gate->shared->checks[i].slots, &record);
 
         items[i].check = ngx_gate_check_at(gate, i);
         items[i].verdict = record.result.verdict;

@@ -266,7 +266,9 @@ static ngx_int_t
 ngx_http_gate_query_read_gate(ngx_http_request_t *r, ngx_gate_t *gate,
     ngx_gate_report_t *report, ngx_gate_report_details_t *details)
 {
+    ngx_uint_t                  i;
     ngx_gate_zone_t            *zone;
+    ngx_gate_servers_t         *servers;
     ngx_http_gate_main_conf_t  *gmcf;
 
     gmcf = ngx_http_get_module_main_conf(r, ngx_http_init_gate_module);
@@ -279,13 +281,24 @@ ngx_http_gate_query_read_gate(ngx_http_request_t *r, ngx_gate_t *gate,
     details->history = ngx_palloc(r->pool, NGX_GATE_HISTORY
                                            * sizeof(ngx_gate_zone_event_t));
 
+    details->nservers = ngx_pcalloc(r->pool, gate->checks.nelts
+                                             * sizeof(ngx_uint_t));
+
     if (report->record == NULL || report->checks == NULL
-        || details->history == NULL)
+        || details->history == NULL || details->nservers == NULL)
     {
         return NGX_ERROR;
     }
 
     ngx_http_gate_query_read_report(report);
+
+    for (i = 0; i < gate->checks.nelts; i++) {
+        servers = ngx_gate_check_at(gate, i)->servers;
+
+        if (servers) {
+            details->nservers[i] = servers->zone->nused;
+        }
+    }
 
     ngx_gate_stats_sum(gmcf->stats->data, gate, &details->counters);
 
@@ -310,8 +323,8 @@ ngx_http_gate_query_read_report(ngx_gate_report_t *report)
 
     for (i = 0; i < gate->checks.nelts; i++) {
         ngx_gate_zone_read_check(
-                 &gate->shared->checks[ngx_gate_check_at(gate, i)->index],
-                 &report->checks[i]);
+             &gate->shared->checks[ngx_gate_check_at(gate, i)->index].slots,
+             &report->checks[i]);
     }
 }
 
@@ -362,7 +375,8 @@ ngx_http_gate_query_json(ngx_http_request_t *r, ngx_http_gate_query_t *query,
     for (i = 0; i < query->n; i++) {
         gate = query->reports[i].gate;
 
-        size += 1 + (details ? ngx_gate_json_details_size(gate)
+        size += 1 + (details ? ngx_gate_json_details_size(gate,
+                                                          &query->details[i])
                              : ngx_gate_json_size(gate));
     }
 

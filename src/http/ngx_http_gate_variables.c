@@ -223,7 +223,7 @@ ngx_http_gate_variables_waiting(u_char *p, ngx_gate_t *gate,
             continue;
         }
 
-        ngx_gate_zone_read_check(&gate->shared->checks[i], &state);
+        ngx_gate_zone_read_check(&gate->shared->checks[i].slots, &state);
 
         if (!state.status.up) {
             p = ngx_sprintf(p, "%s%V", p == start ? "" : ", ", &check->name);

@@ -463,13 +463,16 @@ ngx_http_gate_wait_page_tag(ngx_gate_t **gates)
     uint32_t                 crc;
     uint32_t                 seen[3];
     ngx_uint_t               i;
+    ngx_gate_shared_t       *shared;
     ngx_gate_record_t        record;
     ngx_gate_check_record_t  check;
 
     ngx_crc32_init(crc);
 
     for ( /* void */ ; *gates; gates++) {
-        ngx_gate_zone_read((*gates)->shared, &record);
+        shared = (*gates)->shared;
+
+        ngx_gate_zone_read(shared, &record);
 
         seen[0] = record.latch.state;
         seen[1] = (uint32_t) (record.progress.ratio / 100);
@@ -479,7 +482,7 @@ ngx_http_gate_wait_page_tag(ngx_gate_t **gates)
         ngx_crc32_update(&crc, (u_char *) seen, sizeof(seen));
 
         for (i = 0; i < (*gates)->checks.nelts; i++) {
-            ngx_gate_zone_read_check(&(*gates)->shared->checks[i], &check);
+            ngx_gate_zone_read_check(&shared->checks[i].slots, &check);
 
             seen[0] = check.status.up;
             seen[1] = check.result.verdict;

@@ -6,6 +6,7 @@
 
 #include <ngx_http_gate.h>
 #include <ngx_gate_check_http.h>
+#include <ngx_gate_budget.h>
 
 
 static void ngx_http_gate_warn_unused(ngx_conf_t *cf,
@@ -140,4 +141,38 @@ ngx_http_gate_warn_beside(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *glcf)
                   "\"init_gate\" has no effect beside \"%s\" in %V:%ui",
                   glcf->status_list->shows ? "init_status" : "init_ready",
                   &glcf->gate_list->file, glcf->gate_list->line);
+}
+
+
+/* worker_connections is known only after the whole configuration */
+
+void
+ngx_http_gate_warn_connections(ngx_cycle_t *cycle,
+    ngx_http_gate_main_conf_t *gmcf)
+{
+    ngx_uint_t         i, n, probes, limit;
+    ngx_gate_t        *gate;
+    ngx_gate_check_t  *check;
+
+    probes = 0;
+    gate = gmcf->gates.gates.elts;
+
+    for (i = 0; i < gmcf->gates.gates.nelts; i++) {
+        for (n = 0; n < gate[i].checks.nelts; n++) {
+            check = ngx_gate_check_at(&gate[i], n);
+
+            probes += check->servers ? check->servers->configured
+                                     : check->type->connects;
+        }
+    }
+
+    limit = ngx_gate_budget_limit(cycle->connection_n);
+
+    if (probes > limit) {
+        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                      "%ui probes open connections, but at most %ui of %ui "
+                      "worker_connections are used for probes at the same "
+                      "time: the other probes wait", probes, limit,
+                      cycle->connection_n);
+    }
 }

@@ -193,6 +193,19 @@ ngx_gate_endpoint_port(u_char *p, u_char *last, in_port_t *port)
 }
 
 
+ngx_gate_endpoint_t *
+ngx_gate_endpoint_of(ngx_gate_probe_t *probe, ngx_gate_endpoint_t *endpoint)
+{
+    if (probe->endpoint == NULL) {
+        return endpoint;
+    }
+
+    probe->endpoint->tls = endpoint->tls;
+
+    return probe->endpoint;
+}
+
+
 ngx_int_t
 ngx_gate_endpoint_parse_address(ngx_str_t *text, in_port_t port,
     ngx_sockaddr_t *sa, socklen_t *socklen)

@@ -9,8 +9,7 @@
 #define _NGX_GATE_ENDPOINT_H_INCLUDED_
 
 
-#include <ngx_config.h>
-#include <ngx_core.h>
+#include <ngx_gate.h>
 
 
 #define NGX_GATE_ENDPOINT_HOST_MAX  253    /* of a name in DNS */
@@ -21,14 +20,14 @@ typedef struct ngx_gate_tls_s  ngx_gate_tls_t;
 
 /* strings are slices of the text parsed */
 
-typedef struct {
+struct ngx_gate_endpoint_s {
     ngx_str_t                 text;        /* for messages, no secret in it */
     ngx_str_t                 host;        /* a name or an address, without
                                               brackets ... */
     in_port_t                 port;
     ngx_str_t                 path;        /* ... or the path of a socket */
     ngx_gate_tls_t           *tls;         /* NULL: in the clear */
-} ngx_gate_endpoint_t;
+};
 
 
 /*
@@ -39,6 +38,11 @@ typedef struct {
 
 char *ngx_gate_endpoint_parse(ngx_conf_t *cf, ngx_gate_endpoint_t *endpoint,
     ngx_str_t *text, in_port_t default_port);
+
+/* of a probe: that of the check, or a server's, by the check's TLS */
+
+ngx_gate_endpoint_t *ngx_gate_endpoint_of(ngx_gate_probe_t *probe,
+    ngx_gate_endpoint_t *endpoint);
 
 /* NGX_OK, or NGX_DECLINED when the text is no numeric address */
 

@@ -165,7 +165,7 @@ ngx_gate_peer_connected(ngx_gate_peer_t *peer)
         || ngx_handle_write_event(c->write, 0) != NGX_OK)
     {
         ngx_gate_peer_error(peer, NGX_GATE_NO_CONNECTIONS,
-                            "could not wait for an event");
+                            "cannot add an event");
         ngx_gate_peer_fail(peer);
         return;
     }
@@ -356,7 +356,7 @@ ngx_gate_peer_read(ngx_gate_peer_t *peer)
 
     if (ngx_gate_peer_free_buffer(peer) != NGX_OK) {
         ngx_gate_peer_error(peer, NGX_GATE_PROTOCOL,
-                            "peer sent more than can be understood");
+                            "response is too large");
         ngx_gate_peer_fail(peer);
         return;
     }

@@ -10,6 +10,7 @@
 #include <ngx_event.h>
 #include <ngx_gate.h>
 #include <ngx_gate_addresses.h>
+#include <ngx_gate_connection.h>
 #include <ngx_gate_peer.h>
 #include <ngx_gate_peer_connect.h>
 
@@ -192,7 +193,7 @@ ngx_gate_peer_connect_socket(ngx_gate_peer_t *peer, struct sockaddr *sockaddr,
             || (rc == -1 && ngx_handle_write_event(c->write, 0) != NGX_OK)))
     {
         ngx_gate_peer_error(peer, NGX_GATE_NO_CONNECTIONS,
-                            "could not wait for an event");
+                            "cannot add an event");
         return NGX_ERROR;
     }
 
@@ -213,7 +214,7 @@ ngx_gate_peer_connect_get_connection(ngx_gate_peer_t *peer, ngx_socket_t s)
 {
     ngx_connection_t  *c;
 
-    c = ngx_get_connection(s, &peer->capture.log);
+    c = ngx_gate_connection_get(s, &peer->capture.log);
 
     if (c == NULL) {
         ngx_gate_peer_error(peer, NGX_GATE_NO_CONNECTIONS,
@@ -250,7 +251,7 @@ ngx_gate_peer_connect_get_connection(ngx_gate_peer_t *peer, ngx_socket_t s)
         || (ngx_add_conn && ngx_add_conn(c) != NGX_OK))
     {
         ngx_gate_peer_error(peer, NGX_GATE_NO_CONNECTIONS,
-                            "could not wait for an event");
+                            "cannot add an event");
         return NULL;
     }
 
@@ -310,7 +311,7 @@ ngx_gate_peer_connect_established(ngx_gate_peer_t *peer)
 
     c = peer->connection;
 
-    peer->log->action = "shaking hands in TLS";
+    peer->log->action = "performing the TLS handshake";
 
     c->read->handler = ngx_gate_peer_connect_handshake_handler;
     c->write->handler = ngx_gate_peer_connect_handshake_handler;
@@ -318,7 +319,7 @@ ngx_gate_peer_connect_established(ngx_gate_peer_t *peer)
     if (ngx_gate_tls_start(peer->endpoint->tls, c, &peer->cert_requested)
         != NGX_OK)
     {
-        ngx_gate_peer_error(peer, NGX_GATE_NO_MEMORY, "could not begin TLS");
+        ngx_gate_peer_error(peer, NGX_GATE_NO_MEMORY, "cannot start TLS");
         ngx_gate_peer_fail(peer);
         return;
     }
@@ -412,7 +413,7 @@ ngx_gate_peer_connect_confirm(ngx_gate_peer_t *peer)
 
         if (ngx_handle_read_event(peer->connection->read, 0) != NGX_OK) {
             ngx_gate_peer_error(peer, NGX_GATE_NO_CONNECTIONS,
-                                "could not wait for an event");
+                                "cannot add an event");
             ngx_gate_peer_fail(peer);
         }
 

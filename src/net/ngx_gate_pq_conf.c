@@ -215,7 +215,7 @@ ngx_gate_pq_conf_option(ngx_conf_t *cf, ngx_gate_check_t *check,
         || (ngx_strcmp(keyword, "require_auth") == 0
             && strstr(value, "gss") && *value != '!'))
     {
-        return ngx_gate_param_error(cf, check, "Kerberos would block: "
+        return ngx_gate_param_error(cf, check, "Kerberos is not supported: "
                                     "\"%s\" is not supported with the value "
                                     "\"%s\"", keyword,
                                     ngx_gate_pq_conf_quote(pcf, value));

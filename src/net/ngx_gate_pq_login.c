@@ -424,7 +424,8 @@ ngx_gate_pq_login_poll(ngx_gate_pq_t *pq)
     switch (libpq.PQstatus(pq->conn)) {
 
     case CONNECTION_SSL_STARTUP:
-        ngx_gate_pq_set_action(pq, "TLS handshaking with PostgreSQL");
+        ngx_gate_pq_set_action(pq,
+                               "performing the TLS handshake with PostgreSQL");
         break;
 
     case CONNECTION_AWAITING_RESPONSE:
@@ -472,7 +473,7 @@ ngx_gate_pq_login_check_request(ngx_gate_pq_t *pq)
     code = text[8];
 
     if (code == NGX_GATE_PQ_LOGIN_GSS || code == NGX_GATE_PQ_LOGIN_SSPI) {
-        return "the server wants Kerberos, which would block";
+        return "Kerberos authentication is not supported";
     }
 
     if (code != NGX_GATE_PQ_LOGIN_SCRAM) {
@@ -482,7 +483,7 @@ ngx_gate_pq_login_check_request(ngx_gate_pq_t *pq)
     p = strstr((char *) &text[9], ",i=");
 
     if (p && strtod(p + 3, NULL) > NGX_GATE_PQ_LOGIN_ITERATIONS) {
-        return "the server wants too many iterations of SCRAM";
+        return "the server requires too many iterations of SCRAM";
     }
 
     return NULL;

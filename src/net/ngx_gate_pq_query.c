@@ -202,7 +202,7 @@ ngx_gate_pq_query_receive(ngx_gate_pq_t *pq)
         case PGRES_COPY_BOTH:
             libpq.PQclear(result);
             ngx_gate_pq_query_abort(pq, NGX_GATE_QUERY,
-                                    "COPY is no question to be answered");
+                                    "COPY is not supported");
             return;
 
         default:
@@ -380,7 +380,7 @@ void
 ngx_gate_pq_query_too_large(ngx_gate_pq_t *pq)
 {
     ngx_gate_pq_query_abort(pq, NGX_GATE_PROTOCOL,
-                            "the server sends more than any answer has");
+                            "response is too large");
 }
 
 

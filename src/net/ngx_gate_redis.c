@@ -2,10 +2,10 @@
 /*
  * Sessions with Redis, and the connections of this worker that they share.
  *
- * A session that leaves in the middle of its request (in general because time
- * was up) retires the connection: those who wait on it go on waiting, but
- * nobody joins them any more, so that a server that no longer answers is not
- * asked over the same connection again and again.
+ * A session that is detached during its request, in general after a timeout,
+ * invalidates the connection: other requests in flight continue, but further
+ * requests use another connection, so that a server that does not reply any
+ * more is not asked over the same connection again.
  */
 
 

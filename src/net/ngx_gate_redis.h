@@ -1,9 +1,9 @@
 
 /*
- * A conversation with a Redis server: logs in, selects the database, sends
+ * A session with a Redis server: logs in, selects the database, sends
  * commands, reads their replies.  All sessions of a worker with one server,
- * user and database share one connection, on which their commands follow each
- * other without waiting; it stays open as long as one of them holds it.
+ * user and database share one connection, on which their commands are
+ * pipelined.  It is kept as long as a session uses it, for at most 30 seconds.
  */
 
 
@@ -34,7 +34,7 @@ struct ngx_gate_redis_session_s {
 
     /*
      * out: the replies to all commands, in order, until the handler returns;
-     * or none, and reason and error tell why
+     * or, with nreplies 0, reason and error
      */
     redisReply                  **replies;
     ngx_uint_t                    nreplies;
@@ -50,20 +50,20 @@ struct ngx_gate_redis_session_s {
 
 /*
  * One request at a time.  The handler is called once for it, never from
- * within ask(), and may ask the next one or leave.  The commands must not
- * change anything: should a kept connection request out to be closed, they are
- * sent once more over another one.  Of "server", the user, password
- * and password_file are not copied.  NGX_ERROR: no memory.
+ * within send(), and may call send() or detach().  The commands must be
+ * read-only: if a kept connection has been closed by the server, they are sent
+ * again over another one.  The user, password and password_file of "server" are
+ * not copied.  NGX_ERROR: no memory.
  */
 
 ngx_int_t ngx_gate_redis_send(ngx_gate_redis_session_t *session,
     ngx_gate_redis_server_t *server, ngx_str_t **commands, ngx_uint_t n);
 
-/* what was answered makes no sense: nobody asks on this connection again */
+/* a reply was not valid: no session uses this connection again */
 
 void ngx_gate_redis_invalidate(ngx_gate_redis_session_t *session);
 
-/* the handler will not be called any more; harmless on a zeroed session */
+/* the handler is not called any more; may be called on a zeroed session */
 
 void ngx_gate_redis_detach(ngx_gate_redis_session_t *session);
 

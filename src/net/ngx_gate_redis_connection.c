@@ -1,7 +1,7 @@
 
 /*
- * A connection to Redis: it is opened, logs in, sends what waits, and gives
- * each request the replies that are its own.
+ * A connection to Redis: connects, logs in, sends the queued requests, and
+ * assigns the replies to them.
  */
 
 
@@ -12,8 +12,9 @@
 #define NGX_GATE_REDIS_CONNECTION_SELECT  0x0002
 
 #define NGX_GATE_REDIS_CONNECTION_POOL_SIZE  1024
+#define NGX_GATE_REDIS_CONNECTION_KEEP       30000
 
-#define NGX_GATE_REDIS_CONNECTION_ACTION  "waiting for an answer of Redis"
+#define NGX_GATE_REDIS_CONNECTION_ACTION  "waiting for a reply of Redis"
 
 
 static void ngx_gate_redis_connection_connect(
@@ -35,6 +36,7 @@ static void ngx_gate_redis_connection_login_reply(
     ngx_gate_redis_connection_t *conn, redisReply *reply);
 static void ngx_gate_redis_connection_reply(ngx_gate_redis_connection_t *conn,
     redisReply *reply);
+static void ngx_gate_redis_connection_expired(ngx_event_t *ev);
 static void ngx_gate_redis_connection_close(ngx_gate_redis_connection_t *conn);
 static void ngx_cdecl ngx_gate_redis_connection_error(
     ngx_gate_redis_connection_t *conn, ngx_gate_reason_e reason,
@@ -80,6 +82,9 @@ ngx_gate_redis_connection_create(ngx_gate_redis_server_t *server,
 
     ngx_queue_init(&conn->requests);
 
+    ngx_gate_event_init(&conn->expiry, ngx_gate_redis_connection_expired,
+                        ngx_cycle->log);
+
     return conn;
 }
 
@@ -105,11 +110,11 @@ ngx_gate_redis_connection_enqueue(ngx_gate_redis_connection_t *conn,
         ngx_gate_redis_connection_connect(conn);
     }
 
-    /* otherwise it has failed, of which an event will tell */
+    /* otherwise it has failed, and NGX_GATE_PEER_FAILED follows */
 }
 
 
-/* the first who waits: the log tells how far it got, and time is shared */
+/* with the log and the deadline of the first request */
 
 static void
 ngx_gate_redis_connection_connect(ngx_gate_redis_connection_t *conn)
@@ -135,7 +140,7 @@ ngx_gate_redis_connection_handler(ngx_gate_peer_t *peer,
 
     conn = peer->data;
 
-    /* the sessions may all leave meanwhile */
+    /* all sessions may be detached by their handlers */
     conn->users++;
 
     switch (event) {
@@ -165,9 +170,8 @@ ngx_gate_redis_connection_handler(ngx_gate_peer_t *peer,
 
 
 /*
- * A kept connection that the server gives up when it is used again: nobody
- * learns of it.  One that was not good for a single answer does not count,
- * nor does what we ourselves are in want of.
+ * If the server closes a connection that has worked, the requests are sent
+ * again over a new one, unless nginx itself lacks memory or connections.
  */
 
 static void
@@ -199,7 +203,7 @@ ngx_gate_redis_connection_lost(ngx_gate_redis_connection_t *conn,
 }
 
 
-/* those who wait get another connection */
+/* over a new connection */
 
 static void
 ngx_gate_redis_connection_retry(ngx_gate_redis_connection_t *conn)
@@ -234,7 +238,7 @@ ngx_gate_redis_connection_retry(ngx_gate_redis_connection_t *conn)
 }
 
 
-/* "max number of clients reached", and then it hangs up */
+/* "max number of clients reached", sent before the connection is closed */
 
 static redisReply *
 ngx_gate_redis_connection_last_error(ngx_gate_redis_connection_t *conn)
@@ -270,6 +274,8 @@ ngx_gate_redis_connection_login(ngx_gate_redis_connection_t *conn)
 
     conn->connected = 1;
 
+    ngx_add_timer(&conn->expiry, NGX_GATE_REDIS_CONNECTION_KEEP);
+
     pool = ngx_create_pool(NGX_GATE_REDIS_CONNECTION_POOL_SIZE, ngx_cycle->log);
 
     if (pool == NULL) {
@@ -282,7 +288,7 @@ ngx_gate_redis_connection_login(ngx_gate_redis_connection_t *conn)
     ngx_destroy_pool(pool);
 
     if (rc != NGX_OK) {
-        /* the sessions know already */
+        /* the handlers have been called */
         return;
     }
 
@@ -299,7 +305,7 @@ ngx_gate_redis_connection_login(ngx_gate_redis_connection_t *conn)
 }
 
 
-/* everything that waits goes out in one piece */
+/* the login and all queued requests at once */
 
 static ngx_int_t
 ngx_gate_redis_connection_send(ngx_gate_redis_connection_t *conn,
@@ -364,14 +370,13 @@ ngx_gate_redis_connection_read(ngx_gate_redis_connection_t *conn)
     ngx_int_t    rc;
     redisReply  *reply;
 
-    while (conn->connected && conn->peer.in->pos < conn->peer.in->last) {
-
+    while (conn->connected
+           && (conn->peer.in->pos < conn->peer.in->last
+               || ngx_gate_resp_is_pending(&conn->resp)))
+    {
         if (ngx_queue_empty(&conn->requests)) {
-
-            /* nobody waits, so nobody needs to hear of it */
-
             ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
-                          "redis at \"%V\" answered without a question",
+                          "unexpected reply of redis at \"%V\"",
                           &conn->server.endpoint.text);
 
             ngx_gate_redis_connection_close(conn);
@@ -400,8 +405,8 @@ ngx_gate_redis_connection_read(ngx_gate_redis_connection_t *conn)
 
 
 /*
- * A reply that cannot be read, such as a value that has become too long.  On
- * a connection that has worked so far only its request fails.
+ * A reply that cannot be read, such as a value that has become too large.  On
+ * a connection that has worked, only its request fails.
  */
 
 static void
@@ -434,8 +439,8 @@ ngx_gate_redis_connection_protocol_error(ngx_gate_redis_connection_t *conn)
 
 
 /*
- * What the server says about AUTH is not passed on: where that command is not
- * known, its answer repeats the password.
+ * The error in reply to AUTH is not shown: a server that does not know this
+ * command repeats the password.
  */
 
 static void
@@ -510,9 +515,9 @@ ngx_gate_redis_connection_reply(ngx_gate_redis_connection_t *conn,
     }
 
     if (q == ngx_queue_last(&conn->requests)
-        && conn->peer.in->pos < conn->peer.in->last)
+        && ngx_gate_resp_is_pending(&conn->resp))
     {
-        /* whose answer is whose? */
+        /* which reply is that of which command is not known */
 
         ngx_gate_redis_connection_error(conn, NGX_GATE_PROTOCOL,
                                         "more replies than commands");
@@ -534,12 +539,37 @@ ngx_gate_redis_connection_reply(ngx_gate_redis_connection_t *conn,
     }
 
     ngx_gate_redis_connection_free_request(request);
+
+    if (conn->invalid && ngx_queue_empty(&conn->requests)) {
+        ngx_gate_redis_connection_close(conn);
+    }
+}
+
+
+/* the same address or name may lead to another server by now */
+
+static void
+ngx_gate_redis_connection_expired(ngx_event_t *ev)
+{
+    ngx_gate_redis_connection_t  *conn;
+
+    conn = ngx_queue_data(ev, ngx_gate_redis_connection_t, expiry);
+
+    ngx_gate_redis_connection_invalidate(conn);
+
+    if (ngx_queue_empty(&conn->requests)) {
+        ngx_gate_redis_connection_close(conn);
+    }
 }
 
 
 static void
 ngx_gate_redis_connection_close(ngx_gate_redis_connection_t *conn)
 {
+    if (conn->expiry.timer_set) {
+        ngx_del_timer(&conn->expiry);
+    }
+
     ngx_gate_peer_close(&conn->peer);
     ngx_gate_resp_reset(&conn->resp);
 
@@ -570,7 +600,7 @@ ngx_gate_redis_connection_error(ngx_gate_redis_connection_t *conn,
         return;
     }
 
-    /* the handlers may ask again, over the same object */
+    /* the handlers may send further requests */
 
     ngx_queue_init(&requests);
     ngx_queue_add(&requests, &conn->requests);
@@ -629,7 +659,7 @@ ngx_gate_redis_connection_invalidate(ngx_gate_redis_connection_t *conn)
 }
 
 
-/* the last one closes the door, maybe from within the peer's handler */
+/* the last user frees it, possibly in the handler of the peer */
 
 void
 ngx_gate_redis_connection_release(ngx_gate_redis_connection_t *conn)

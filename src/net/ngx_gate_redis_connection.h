@@ -1,11 +1,11 @@
 
 /*
- * A connection to Redis, shared by the sessions that want the same one.
+ * A connection to Redis, shared by the sessions with the same server, user and
+ * database.
  *
- * Each request is a request; the requests of a connection stand in the order in
- * which their commands were, or will be, sent, and the replies come in the
- * same order.  Requests asked before the connection is there wait in the
- * queue, and leave in one piece behind AUTH and SELECT.
+ * Requests are queued in the order in which their commands are sent, which is
+ * the order of the replies.  Requests that are queued before the connection is
+ * established are sent together, after AUTH and SELECT.
  */
 
 
@@ -17,26 +17,27 @@
 
 
 struct ngx_gate_redis_connection_s {
-    ngx_queue_t               queue;       /* of the worker, until retired */
+    ngx_queue_t               queue;       /* of the worker, until invalid */
     ngx_uint_t                users;
 
     ngx_gate_redis_server_t   server;
     ngx_gate_peer_t           peer;
     ngx_gate_resp_t           resp;
     ngx_queue_t               requests;
-    ngx_uint_t                login;       /* replies to come before theirs */
+    ngx_event_t               expiry;
+    ngx_uint_t                login;       /* replies of the login to come */
 
-    ngx_pool_t               *pool;        /* where this object is, too */
+    ngx_pool_t               *pool;        /* of this object, too */
 
     unsigned                  connected:1;
-    unsigned                  replied:1;   /* has answered a request */
+    unsigned                  replied:1;   /* to a request */
     unsigned                  invalid:1;
 };
 
 
 struct ngx_gate_redis_request_s {
     ngx_queue_t                queue;
-    ngx_gate_redis_session_t  *session;    /* NULL: it has left */
+    ngx_gate_redis_session_t  *session;    /* NULL: detached */
     redisReply                *replies[NGX_GATE_REDIS_COMMANDS_MAX];
     ngx_uint_t                 nreplies;
     ngx_uint_t                 ncommands;
@@ -45,21 +46,21 @@ struct ngx_gate_redis_request_s {
 };
 
 
-/* not yet open: the first request opens it; NULL: no memory */
+/* the first request opens it; NULL: no memory */
 
 ngx_gate_redis_connection_t *ngx_gate_redis_connection_create(
     ngx_gate_redis_server_t *server, ngx_gate_resolver_t *resolver);
 
-/* at the end of the queue; the session's handler will be called */
+/* the handler of the session will be called */
 
 void ngx_gate_redis_connection_enqueue(ngx_gate_redis_connection_t *conn,
     ngx_gate_redis_request_t *request);
 
-/* no session may join any more */
+/* no further request is sent over it; closed after those in flight */
 
 void ngx_gate_redis_connection_invalidate(ngx_gate_redis_connection_t *conn);
 
-/* one user less; the last one closes it */
+/* the last user closes it */
 
 void ngx_gate_redis_connection_release(ngx_gate_redis_connection_t *conn);
 

@@ -1,6 +1,6 @@
 
 /*
- * A Redis server, who is there, and at which database.
+ * A Redis server, the user and the database.
  */
 
 
@@ -144,7 +144,7 @@ ngx_gate_redis_server_set_address(ngx_gate_redis_server_address_t *addr,
                : ngx_gate_redis_server_name(&address, &source->tls->name);
     }
 
-    /* from here on the teller, which may be "found" itself, is overwritten */
+    /* "source" may be in "addr", and is overwritten from here on */
 
     p = ngx_movemem(addr->text + 1, address.data, address.len);
     ngx_memmove(addr->name, name.data, name.len);
@@ -180,8 +180,8 @@ ngx_gate_redis_server_set_address(ngx_gate_redis_server_address_t *addr,
 
 
 /*
- * Nodes are mostly announced by address, while their certificates hold names:
- * then they have to show the name of the server that told of them.
+ * Nodes are mostly announced by address, while their certificates contain
+ * names: the name is then that of the server that has announced the node.
  */
 
 static ngx_str_t

@@ -1,7 +1,7 @@
 
 /*
- * A Redis server, who is there, and at which database: all that makes two
- * connections the same.
+ * A Redis server, the user and the database: all that makes two connections
+ * the same.
  */
 
 
@@ -27,7 +27,7 @@ typedef struct {
 } ngx_gate_redis_server_t;
 
 
-/* one whose address another server told; holds what "server" points to */
+/* a server that another one has announced; contains what "server" refers to */
 
 typedef struct {
     ngx_gate_redis_server_t   server;
@@ -37,7 +37,7 @@ typedef struct {
 } ngx_gate_redis_server_address_t;
 
 
-/* what a connection begins with; not needed: of no length */
+/* the first commands of a connection; empty if not needed */
 
 typedef struct {
     ngx_str_t                 auth;
@@ -53,14 +53,14 @@ typedef struct {
 ngx_uint_t ngx_gate_redis_server_same(ngx_gate_redis_server_t *a,
     ngx_gate_redis_server_t *b);
 
-/* copies what may have been told by a server, but not what was configured */
+/* copies what another server may have announced, not the configuration */
 
 ngx_int_t ngx_gate_redis_server_copy(ngx_pool_t *pool,
     ngx_gate_redis_server_t *dst, ngx_gate_redis_server_t *src);
 
 /*
- * Like "server", at the address that "teller" told of (of no length: where
- * it is itself).  NGX_ERROR: that is no address.
+ * A copy of "server" with the address that "source" has announced; an empty
+ * host is that of "source".  NGX_ERROR: the address is not valid.
  */
 
 ngx_int_t ngx_gate_redis_server_set_address(

@@ -58,8 +58,8 @@ static void ngx_gate_resolver_channel_update(
     ngx_gate_resolver_channel_t *channel);
 
 
-static const char  ngx_gate_resolver_hosts[] = "/etc/hosts";
-static const char  ngx_gate_resolver_conf[] = "/etc/resolv.conf";
+static const char  ngx_gate_resolver_channel_etc_hosts[] = "/etc/hosts";
+static const char  ngx_gate_resolver_channel_etc_conf[] = "/etc/resolv.conf";
 
 
 /* c-ares' channels are of the process that opened them */
@@ -75,14 +75,16 @@ static ngx_gate_reason_e  ngx_gate_resolver_channel_end;
 ngx_gate_resolver_channel_t *
 ngx_gate_resolver_channel_hosts(void)
 {
-    return ngx_gate_resolver_channel_get(ngx_gate_resolver_hosts, NULL);
+    return ngx_gate_resolver_channel_get(ngx_gate_resolver_channel_etc_hosts,
+                                         NULL);
 }
 
 
 ngx_gate_resolver_channel_t *
 ngx_gate_resolver_channel_servers(ngx_gate_resolver_t *resolver)
 {
-    return ngx_gate_resolver_channel_get(ngx_gate_resolver_conf, resolver);
+    return ngx_gate_resolver_channel_get(ngx_gate_resolver_channel_etc_conf,
+                                         resolver);
 }
 
 
@@ -190,7 +192,7 @@ ngx_gate_resolver_channel_init(ngx_gate_resolver_channel_t *channel)
     options.lookups = (char *) "f";
     n = 1;
 
-    if (channel->path == ngx_gate_resolver_conf) {
+    if (channel->path == ngx_gate_resolver_channel_etc_conf) {
         options.lookups = (char *) "b";
 
         ngx_gate_resolver_search_read(&channel->search, channel->path);

@@ -1,27 +1,24 @@
 
 /*
- * Replies in Redis's protocol.  A scanner of our own goes over the bytes first
- * and follows nothing but lengths; what it lets pass is fed to hiredis, which
- * builds the reply once the last byte is there.
+ * Replies in Redis' protocol; see ngx_gate_resp.h.
  */
 
 
 #include <ngx_gate_resp.h>
 
 
-/* what hiredis keeps for the next reply, at most */
+/* a reader that has read more is not kept for the next reply */
 
 #define NGX_GATE_RESP_BUFFER_MAX  4096
 
 
-typedef enum {
-    sw_type = 0,
-    sw_text,
-    sw_text_lf,
-    sw_length,
-    sw_length_lf,
-    sw_bulk
-} ngx_gate_resp_state_e;
+/* of an array, in hiredis before 1.0 and since then */
+
+#if (HIREDIS_MAJOR < 1)
+typedef int     ngx_gate_resp_elements_t;
+#else
+typedef size_t  ngx_gate_resp_elements_t;
+#endif
 
 
 typedef struct {
@@ -30,19 +27,20 @@ typedef struct {
 } ngx_gate_resp_error_t;
 
 
-static ngx_int_t ngx_gate_resp_scan(ngx_gate_resp_t *resp, ngx_buf_t *in);
-static ngx_int_t ngx_gate_resp_byte(ngx_gate_resp_t *resp, u_char ch);
-static ngx_int_t ngx_gate_resp_start(ngx_gate_resp_t *resp, u_char ch);
-static ngx_int_t ngx_gate_resp_digit(ngx_gate_resp_t *resp, u_char ch);
-static ngx_int_t ngx_gate_resp_length(ngx_gate_resp_t *resp);
-static ngx_int_t ngx_gate_resp_item(ngx_gate_resp_t *resp);
-static ngx_int_t ngx_gate_resp_feed(ngx_gate_resp_t *resp, u_char *data,
-    size_t size);
-static ngx_int_t ngx_gate_resp_build(ngx_gate_resp_t *resp,
-    redisReply **reply);
-static ngx_int_t ngx_gate_resp_no_memory(ngx_gate_resp_t *resp);
-static ngx_int_t ngx_cdecl ngx_gate_resp_fail(ngx_gate_resp_t *resp,
-    const char *fmt, ...);
+static ngx_int_t ngx_gate_resp_feed(ngx_gate_resp_t *resp, ngx_buf_t *in);
+static ngx_int_t ngx_gate_resp_create_reader(ngx_gate_resp_t *resp);
+static void *ngx_gate_resp_create_array(const redisReadTask *task,
+    ngx_gate_resp_elements_t elements);
+static ngx_int_t ngx_gate_resp_fail(ngx_gate_resp_t *resp,
+    ngx_gate_reason_e reason, const char *text);
+
+
+/* those of hiredis, except for createArray() */
+
+static redisReplyObjectFunctions  ngx_gate_resp_functions;
+
+static void *(*ngx_gate_resp_create_array_default)(const redisReadTask *task,
+    ngx_gate_resp_elements_t elements);
 
 
 /* by the beginning of the text; the first one that fits */
@@ -69,26 +67,61 @@ static ngx_gate_resp_error_t  ngx_gate_resp_errors[] = {
 ngx_int_t
 ngx_gate_resp_read(ngx_gate_resp_t *resp, ngx_buf_t *in, redisReply **reply)
 {
-    u_char     *start;
-    ngx_int_t   rc;
+    redisReader  *reader;
 
-    start = in->pos;
-
-    rc = ngx_gate_resp_scan(resp, in);
-
-    if (rc == NGX_ERROR) {
-        return NGX_ERROR;
+    if (ngx_gate_resp_feed(resp, in) != NGX_OK) {
+        return ngx_gate_resp_fail(resp, NGX_GATE_NO_MEMORY, "no memory");
     }
 
-    if (ngx_gate_resp_feed(resp, start, in->pos - start) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    reader = resp->reader;
 
-    if (rc == NGX_AGAIN) {
+    if (reader == NULL) {
         return NGX_AGAIN;
     }
 
-    return ngx_gate_resp_build(resp, reply);
+    if (redisReaderGetReply(reader, (void **) reply) != REDIS_OK) {
+
+        if (resp->items > NGX_GATE_RESP_ITEMS_MAX) {
+            return ngx_gate_resp_fail(resp, NGX_GATE_PROTOCOL,
+                                      "response is too large");
+        }
+
+        return ngx_gate_resp_fail(resp, reader->err == REDIS_ERR_OOM
+                                        ? NGX_GATE_NO_MEMORY
+                                        : NGX_GATE_PROTOCOL, reader->errstr);
+    }
+
+    if (*reply == NULL) {
+
+        if (resp->size > NGX_GATE_RESP_SIZE_MAX) {
+            return ngx_gate_resp_fail(resp, NGX_GATE_PROTOCOL,
+                                      "response is too large");
+        }
+
+        return NGX_AGAIN;
+    }
+
+    if (!ngx_gate_resp_is_pending(resp)
+        && resp->size > NGX_GATE_RESP_BUFFER_MAX)
+    {
+        redisReaderFree(reader);
+        resp->reader = NULL;
+        resp->size = 0;
+
+    } else {
+        resp->size = reader->len - reader->pos;
+    }
+
+    resp->items = 0;
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_gate_resp_is_pending(ngx_gate_resp_t *resp)
+{
+    return resp->reader && resp->reader->pos < resp->reader->len;
 }
 
 
@@ -103,294 +136,89 @@ ngx_gate_resp_reset(ngx_gate_resp_t *resp)
 }
 
 
-/* moves in->pos behind what belongs to this reply */
-
 static ngx_int_t
-ngx_gate_resp_scan(ngx_gate_resp_t *resp, ngx_buf_t *in)
+ngx_gate_resp_feed(ngx_gate_resp_t *resp, ngx_buf_t *in)
 {
-    size_t     n;
-    ngx_int_t  rc;
+    size_t  size;
 
-    rc = NGX_AGAIN;
+    size = in->last - in->pos;
 
-    while (in->pos < in->last && rc == NGX_AGAIN) {
-
-        if (resp->state == sw_bulk) {
-            n = ngx_min(resp->bulk, (size_t) (in->last - in->pos));
-
-            in->pos += n;
-            resp->size += n;
-            resp->bulk -= n;
-
-            if (resp->bulk == 0) {
-                rc = ngx_gate_resp_item(resp);
-            }
-
-        } else {
-            resp->size++;
-            rc = ngx_gate_resp_byte(resp, *in->pos++);
-        }
-
-        if (resp->size > NGX_GATE_RESP_SIZE_MAX) {
-            return ngx_gate_resp_fail(resp, "reply is longer than %d bytes",
-                                      (int) NGX_GATE_RESP_SIZE_MAX);
-        }
-    }
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_gate_resp_byte(ngx_gate_resp_t *resp, u_char ch)
-{
-    switch (resp->state) {
-
-    case sw_type:
-        return ngx_gate_resp_start(resp, ch);
-
-    case sw_text:
-
-        /* hiredis 1.0 and later refuses these two, 0.14 does not */
-
-        if (ch == LF) {
-            return ngx_gate_resp_fail(resp, "malformed line in a reply");
-        }
-
-        resp->state = (ch == CR) ? sw_text_lf : sw_text;
-        return NGX_AGAIN;
-
-    case sw_text_lf:
-
-        if (ch != LF) {
-            return ngx_gate_resp_fail(resp, "malformed line in a reply");
-        }
-
-        return ngx_gate_resp_item(resp);
-
-    case sw_length:
-        return ngx_gate_resp_digit(resp, ch);
-
-    default: /* sw_length_lf */
-
-        if (ch != LF) {
-            return ngx_gate_resp_fail(resp, "malformed length in a reply");
-        }
-
-        return ngx_gate_resp_length(resp);
-    }
-}
-
-
-static ngx_int_t
-ngx_gate_resp_start(ngx_gate_resp_t *resp, u_char ch)
-{
-    resp->type = ch;
-    resp->negative = 0;
-    resp->digits = 0;
-    resp->number = 0;
-
-    switch (ch) {
-
-    case '+':
-    case '-':
-    case ':':
-        resp->state = sw_text;
-        return NGX_AGAIN;
-
-    case '$':
-    case '*':
-        resp->state = sw_length;
-        return NGX_AGAIN;
-
-    default:
-
-        /* an HTTP server, TLS, a type of the protocol's version 3 */
-
-        return ngx_gate_resp_fail(resp, "byte 0x%02Xd where a reply should"
-                                  " begin", (int) ch);
-    }
-}
-
-
-/* "-1" for none, or a decimal number */
-
-static ngx_int_t
-ngx_gate_resp_digit(ngx_gate_resp_t *resp, u_char ch)
-{
-    if (ch == CR && resp->digits) {
-        resp->state = sw_length_lf;
-        return NGX_AGAIN;
-    }
-
-    if (ch == '-' && !resp->negative && !resp->digits) {
-        resp->negative = 1;
-        return NGX_AGAIN;
-    }
-
-    if (ch < '0' || ch > '9') {
-        return ngx_gate_resp_fail(resp, "malformed length in a reply");
-    }
-
-    resp->digits++;
-    resp->number = resp->number * 10 + (ch - '0');
-
-    if (resp->number > NGX_GATE_RESP_SIZE_MAX) {
-        return ngx_gate_resp_fail(resp, "reply announces more than %d %s",
-                                  (int) NGX_GATE_RESP_SIZE_MAX,
-                                  resp->type == '$' ? "bytes" : "items");
-    }
-
-    return NGX_AGAIN;
-}
-
-
-static ngx_int_t
-ngx_gate_resp_length(ngx_gate_resp_t *resp)
-{
-    if (resp->negative) {
-
-        if (resp->number != 1) {
-            return ngx_gate_resp_fail(resp, "negative length in a reply");
-        }
-
-        return ngx_gate_resp_item(resp);
-    }
-
-    if (resp->type == '$') {
-        resp->state = sw_bulk;
-        resp->bulk = resp->number + 2;
-        return NGX_AGAIN;
-    }
-
-    if (resp->number == 0) {
-        return ngx_gate_resp_item(resp);
-    }
-
-    resp->items += resp->number;
-
-    if (resp->items > NGX_GATE_RESP_ITEMS_MAX) {
-        return ngx_gate_resp_fail(resp, "reply has more than %d items",
-                                  NGX_GATE_RESP_ITEMS_MAX);
-    }
-
-    if (resp->depth == NGX_GATE_RESP_DEPTH_MAX) {
-        return ngx_gate_resp_fail(resp, "reply is nested more than %d deep",
-                                  NGX_GATE_RESP_DEPTH_MAX);
-    }
-
-    resp->wanted[resp->depth++] = resp->number;
-    resp->state = sw_type;
-
-    return NGX_AGAIN;
-}
-
-
-/* an item is complete, and with it the lists of which it is the last */
-
-static ngx_int_t
-ngx_gate_resp_item(ngx_gate_resp_t *resp)
-{
-    resp->state = sw_type;
-
-    while (resp->depth) {
-
-        if (--resp->wanted[resp->depth - 1]) {
-            return NGX_AGAIN;
-        }
-
-        resp->depth--;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_gate_resp_feed(ngx_gate_resp_t *resp, u_char *data, size_t size)
-{
     if (size == 0) {
         return NGX_OK;
     }
 
-    if (resp->reader == NULL) {
-        resp->reader = redisReaderCreate();
-
-        if (resp->reader == NULL) {
-            return ngx_gate_resp_no_memory(resp);
-        }
-
-        /* hiredis would replace a large buffer, and assert that it can */
-        resp->reader->maxbuf = 0;
+    if (resp->reader == NULL && ngx_gate_resp_create_reader(resp) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    if (redisReaderFeed(resp->reader, (char *) data, size) != REDIS_OK) {
-        return ngx_gate_resp_no_memory(resp);
+    if (redisReaderFeed(resp->reader, (char *) in->pos, size) != REDIS_OK) {
+        return NGX_ERROR;
     }
+
+    in->pos = in->last;
+    resp->size += size;
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_gate_resp_build(ngx_gate_resp_t *resp, redisReply **reply)
+ngx_gate_resp_create_reader(ngx_gate_resp_t *resp)
 {
-    void    *r;
-    size_t   size;
+    redisReader  *reader;
 
-    size = resp->size;
+    reader = redisReaderCreate();
 
-    resp->size = 0;
-    resp->items = 0;
-
-    if (redisReaderGetReply(resp->reader, &r) != REDIS_OK) {
-
-        if (resp->reader->err == REDIS_ERR_OOM) {
-            return ngx_gate_resp_no_memory(resp);
-        }
-
-        return ngx_gate_resp_fail(resp, "%s", resp->reader->errstr);
+    if (reader == NULL) {
+        return NGX_ERROR;
     }
 
-    if (r == NULL) {
-        return ngx_gate_resp_fail(resp, "malformed reply");
-    }
+    ngx_gate_resp_create_array_default = reader->fn->createArray;
 
-    if (size > NGX_GATE_RESP_BUFFER_MAX) {
-        redisReaderFree(resp->reader);
-        resp->reader = NULL;
-    }
+    ngx_gate_resp_functions = *reader->fn;
+    ngx_gate_resp_functions.createArray = ngx_gate_resp_create_array;
 
-    *reply = r;
+    reader->fn = &ngx_gate_resp_functions;
+    reader->privdata = resp;
+
+    /* hiredis 0.14 replaces a large buffer, and asserts that it can */
+    reader->maxbuf = 0;
+
+    resp->reader = reader;
 
     return NGX_OK;
 }
 
 
-static ngx_int_t
-ngx_gate_resp_no_memory(ngx_gate_resp_t *resp)
+/* NULL is an error "out of memory" to hiredis */
+
+static void *
+ngx_gate_resp_create_array(const redisReadTask *task,
+    ngx_gate_resp_elements_t elements)
 {
-    ngx_gate_resp_fail(resp, "no memory for a reply");
+    ngx_gate_resp_t  *resp;
 
-    resp->reason = NGX_GATE_NO_MEMORY;
+    resp = task->privdata;
 
-    return NGX_ERROR;
+    if ((size_t) elements > NGX_GATE_RESP_ITEMS_MAX - resp->items) {
+        resp->items = NGX_GATE_RESP_ITEMS_MAX + 1;
+        return NULL;
+    }
+
+    resp->items += elements;
+
+    return ngx_gate_resp_create_array_default(task, elements);
 }
 
 
-static ngx_int_t ngx_cdecl
-ngx_gate_resp_fail(ngx_gate_resp_t *resp, const char *fmt, ...)
+static ngx_int_t
+ngx_gate_resp_fail(ngx_gate_resp_t *resp, ngx_gate_reason_e reason,
+    const char *text)
 {
-    u_char   *p;
-    va_list   args;
-
-    va_start(args, fmt);
-    p = ngx_vslprintf(resp->error, resp->error + NGX_GATE_RESP_ERROR_MAX, fmt,
-                      args);
-    va_end(args);
-
-    resp->error_len = p - resp->error;
-    resp->reason = NGX_GATE_PROTOCOL;
+    resp->error_len = ngx_cpystrn(resp->error, (u_char *) text,
+                                  NGX_GATE_RESP_ERROR_MAX)
+                      - resp->error;
+    resp->reason = reason;
 
     return NGX_ERROR;
 }
@@ -432,13 +260,16 @@ ngx_gate_resp_type(redisReply *reply)
         return "a number";
 
     case REDIS_REPLY_NIL:
-        return "nothing";
+        return "a null";
 
     case REDIS_REPLY_STATUS:
         return "a status";
 
-    default:
+    case REDIS_REPLY_ERROR:
         return "an error";
+
+    default:
+        return "a type of another protocol version";
     }
 }
 

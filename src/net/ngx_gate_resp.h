@@ -1,9 +1,9 @@
 
 /*
- * Replies in Redis's protocol, version 2, by hiredis's codec, within bounds:
- * every length is looked at before the codec sees it, so a reply can neither
- * make it allocate what it has not sent nor keep it waiting for what nobody
- * would want to have.
+ * Replies in Redis' protocol, version 2, by the reader of hiredis, which
+ * allocates an array as large as the header of the reply says, and buffers what
+ * it is fed.  The number of elements is limited before an array is allocated,
+ * and the size of a reply as long as it is incomplete.
  */
 
 
@@ -17,25 +17,13 @@
 
 #define NGX_GATE_RESP_SIZE_MAX   (NGX_GATE_MATCH_MAX + 1024)
 #define NGX_GATE_RESP_ITEMS_MAX  4096
-#define NGX_GATE_RESP_DEPTH_MAX  7       /* that of the oldest hiredis */
 #define NGX_GATE_RESP_ERROR_MAX  128
 
 
 typedef struct {
     redisReader              *reader;      /* NULL before the first reply */
-
-    /* the reply being read */
-    ngx_uint_t                state;
-    u_char                    type;
-    ngx_uint_t                negative;    /* the length being read */
-    ngx_uint_t                digits;
-    size_t                    number;
-    size_t                    bulk;        /* bytes of a string to come */
-    size_t                    size;        /* bytes of the reply so far */
-    ngx_uint_t                items;       /* of the reply so far */
-    ngx_uint_t                depth;
-    ngx_uint_t                wanted[NGX_GATE_RESP_DEPTH_MAX];
-                                           /* items to come of each list */
+    size_t                    size;        /* fed since the last reply */
+    ngx_uint_t                items;       /* of the arrays of this reply */
 
     /* after NGX_ERROR */
     ngx_gate_reason_e         reason;
@@ -45,30 +33,34 @@ typedef struct {
 
 
 /*
- * NGX_OK: a whole reply, to be freed by freeReplyObject(); NGX_AGAIN: all
- * bytes are taken, more are needed; NGX_ERROR: reason and error tell, and
- * nothing more can be read.
+ * Takes all of "in".  NGX_OK: a complete reply, to be freed by
+ * freeReplyObject(); NGX_AGAIN: more bytes are needed; NGX_ERROR: reason and
+ * error are set, and reset() must follow.
  */
 
 ngx_int_t ngx_gate_resp_read(ngx_gate_resp_t *resp, ngx_buf_t *in,
     redisReply **reply);
 
-/* as before the first byte; harmless on a zeroed object */
+/* bytes of a further reply have been taken */
+
+ngx_uint_t ngx_gate_resp_is_pending(ngx_gate_resp_t *resp);
+
+/* may be called on a zeroed object */
 
 void ngx_gate_resp_reset(ngx_gate_resp_t *resp);
 
 /*
- * What an error reply means: LOADING, AUTH, DENIED, ...  "known" is the part
- * of the text that told, and empty with QUERY, any other error.
+ * The reason for an error reply.  "known" is the part of the text that selects
+ * it, and is empty for QUERY, any other error.
  */
 
 ngx_gate_reason_e ngx_gate_resp_reason(redisReply *reply, ngx_str_t *known);
 
-/* what kind of reply this is, for messages */
+/* the type of a reply, for messages */
 
 const char *ngx_gate_resp_type(redisReply *reply);
 
-/* "-MOVED 3999 127.0.0.1:6381": an empty host is the one that was asked */
+/* "-MOVED 3999 127.0.0.1:6381": an empty host is that of the replying server */
 
 ngx_int_t ngx_gate_resp_redirect(redisReply *reply, const char *word,
     ngx_str_t *host, in_port_t *port);

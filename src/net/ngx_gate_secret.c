@@ -1,14 +1,14 @@
 
 /*
- * A password kept in a file.
+ * Secrets that are kept in files; see ngx_gate_secret.h.
  */
 
 
 #include <ngx_gate_secret.h>
 
 
-static u_char *ngx_gate_secret_read_file(ngx_fd_t fd, ngx_str_t *path,
-    ngx_str_t *secret, u_char *error, u_char *last);
+static u_char *ngx_gate_secret_load_file(ngx_fd_t fd, ngx_str_t *path,
+    ngx_str_t *content, u_char *error, u_char *last);
 static u_char *ngx_gate_secret_error(ngx_str_t *path, const char *call,
     u_char *error, u_char *last);
 
@@ -17,10 +17,38 @@ u_char *
 ngx_gate_secret_read(ngx_str_t *path, ngx_str_t *secret, u_char *error,
     u_char *last)
 {
+    u_char  *p;
+
+    secret->len = NGX_GATE_SECRET_MAX;
+
+    p = ngx_gate_secret_load(path, secret, error, last);
+
+    if (p) {
+        return p;
+    }
+
+    p = secret->data + secret->len;
+
+    while (p > secret->data && (p[-1] == LF || p[-1] == CR)) {
+        p--;
+    }
+
+    if (p == secret->data) {
+        return ngx_slprintf(error, last, "\"%V\" is empty", path);
+    }
+
+    secret->len = p - secret->data;
+
+    return NULL;
+}
+
+
+u_char *
+ngx_gate_secret_load(ngx_str_t *path, ngx_str_t *content, u_char *error,
+    u_char *last)
+{
     u_char    *p;
     ngx_fd_t   fd;
-
-    secret->len = 0;
 
     /* a FIFO must not keep the worker waiting */
 
@@ -31,7 +59,7 @@ ngx_gate_secret_read(ngx_str_t *path, ngx_str_t *secret, u_char *error,
         return ngx_gate_secret_error(path, ngx_open_file_n, error, last);
     }
 
-    p = ngx_gate_secret_read_file(fd, path, secret, error, last);
+    p = ngx_gate_secret_load_file(fd, path, content, error, last);
 
     if (ngx_close_file(fd) == NGX_FILE_ERROR) {
         ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, ngx_errno,
@@ -43,7 +71,7 @@ ngx_gate_secret_read(ngx_str_t *path, ngx_str_t *secret, u_char *error,
 
 
 static u_char *
-ngx_gate_secret_read_file(ngx_fd_t fd, ngx_str_t *path, ngx_str_t *secret,
+ngx_gate_secret_load_file(ngx_fd_t fd, ngx_str_t *path, ngx_str_t *content,
     u_char *error, u_char *last)
 {
     size_t           size;
@@ -59,8 +87,8 @@ ngx_gate_secret_read_file(ngx_fd_t fd, ngx_str_t *path, ngx_str_t *secret,
         return ngx_slprintf(error, last, "\"%V\" is not a file", path);
     }
 
-    p = secret->data;
-    size = NGX_GATE_SECRET_MAX;
+    p = content->data;
+    size = content->len;
 
     do {
         n = ngx_read_fd(fd, p, size);
@@ -75,19 +103,11 @@ ngx_gate_secret_read_file(ngx_fd_t fd, ngx_str_t *path, ngx_str_t *secret,
     } while (n && size);
 
     if (size == 0) {
-        return ngx_slprintf(error, last, "\"%V\" holds more than a password",
-                            path);
+        return ngx_slprintf(error, last, "\"%V\" has %uz bytes or more", path,
+                            content->len);
     }
 
-    while (p > secret->data && (p[-1] == LF || p[-1] == CR)) {
-        p--;
-    }
-
-    if (p == secret->data) {
-        return ngx_slprintf(error, last, "\"%V\" is empty", path);
-    }
-
-    secret->len = p - secret->data;
+    content->len = p - content->data;
 
     return NULL;
 }

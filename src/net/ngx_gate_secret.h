@@ -26,5 +26,13 @@
 u_char *ngx_gate_secret_read(ngx_str_t *path, ngx_str_t *secret,
     u_char *error, u_char *last);
 
+/*
+ * The same for a file that is taken as it is, of less than content->len bytes,
+ * which are at content->data
+ */
+
+u_char *ngx_gate_secret_load(ngx_str_t *path, ngx_str_t *content,
+    u_char *error, u_char *last);
+
 
 #endif /* _NGX_GATE_SECRET_H_INCLUDED_ */

@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
+#include <ngx_gate_connection.h>
 #include <ngx_gate_watch.h>
 
 
@@ -14,35 +15,24 @@ static ngx_int_t ngx_gate_watch_event(ngx_event_t *ev, ngx_int_t event,
     ngx_uint_t wanted);
 
 
-/* lets nothing through, alerts included */
-
-static ngx_log_t  ngx_gate_watch_mute;
-
-
 ngx_connection_t *
 ngx_gate_watch_open(ngx_socket_t s, ngx_event_handler_pt handler, void *data)
 {
-    ngx_log_t         *log;
     ngx_connection_t  *c;
 
-    c = ngx_get_connection(s, &ngx_gate_watch_mute);
+    c = ngx_gate_connection_get(s, ngx_cycle->log);
 
     if (c == NULL) {
         return NULL;
     }
-
-    log = ngx_cycle->log;
 
     /* the descriptor is not nginx's to close */
 
     c->shared = 1;
 
     c->data = data;
-    c->log = log;
     c->read->handler = handler;
     c->write->handler = handler;
-    c->read->log = log;
-    c->write->log = log;
 
     return c;
 }

@@ -20,6 +20,9 @@
 #define NGX_GATE_JSON_EVENT    (64 + NGX_GATE_JSON_TIME_LEN)
 #define NGX_GATE_JSON_RECENT   40
 #define NGX_GATE_JSON_ESCAPED  (NGX_GATE_MESSAGE_MAX * 2)
+#define NGX_GATE_JSON_SERVER   (256 + NGX_GATE_JSON_TIME_LEN                  \
+                                + NGX_GATE_SERVERS_TEXT_MAX * 2               \
+                                + NGX_GATE_JSON_ESCAPED)
 
 
 #define ngx_gate_json_literal(p, text)  ngx_cpymem(p, text, sizeof(text) - 1)
@@ -30,6 +33,12 @@ static u_char *ngx_gate_json_verdict(u_char *p, ngx_gate_check_t *check,
     ngx_gate_check_record_t *record);
 static u_char *ngx_gate_json_check(u_char *p, ngx_gate_check_t *check,
     ngx_gate_check_record_t *record, ngx_gate_check_shared_t *shared);
+static u_char *ngx_gate_json_servers(u_char *p, ngx_gate_servers_zone_t *zone,
+    ngx_uint_t n);
+static u_char *ngx_gate_json_server(u_char *p,
+    ngx_gate_servers_report_t *server);
+static u_char *ngx_gate_json_duration(u_char *p,
+    ngx_gate_check_record_t *record);
 static u_char *ngx_gate_json_recent(u_char *p,
     ngx_gate_check_record_t *record, ngx_gate_check_shared_t *shared);
 static u_char *ngx_gate_json_history(u_char *p,
@@ -100,9 +109,19 @@ ngx_gate_json_gate(u_char *p, u_char *last, const ngx_gate_report_t *report)
 
 
 size_t
-ngx_gate_json_details_size(ngx_gate_t *gate)
+ngx_gate_json_details_size(ngx_gate_t *gate,
+    const ngx_gate_report_details_t *details)
 {
-    return ngx_gate_json_size(gate) + NGX_GATE_JSON_DETAILS
+    size_t      servers;
+    ngx_uint_t  i;
+
+    servers = 0;
+
+    for (i = 0; i < gate->checks.nelts; i++) {
+        servers += details->nservers[i] * NGX_GATE_JSON_SERVER;
+    }
+
+    return ngx_gate_json_size(gate) + NGX_GATE_JSON_DETAILS + servers
            + NGX_GATE_JSON_TRIGGER + 2 * NGX_GATE_TRIGGER_MAX
            + NGX_GATE_HISTORY * NGX_GATE_JSON_EVENT
            + gate->checks.nelts
@@ -120,7 +139,9 @@ ngx_gate_json_details(u_char *p, u_char *last,
     ngx_gate_check_t   *check;
     ngx_gate_record_t  *record;
 
-    if ((size_t) (last - p) < ngx_gate_json_details_size(report->gate)) {
+    if ((size_t) (last - p) < ngx_gate_json_details_size(report->gate,
+                                                       details))
+    {
         return p;
     }
 
@@ -176,6 +197,13 @@ ngx_gate_json_details(u_char *p, u_char *last,
 
         p = ngx_gate_json_check(p, check, &report->checks[i],
                               &report->gate->shared->checks[check->index]);
+
+        if (check->servers) {
+            p = ngx_gate_json_servers(p, check->servers->zone,
+                                      details->nservers[i]);
+        }
+
+        *p++ = '}';
     }
 
     return ngx_gate_json_literal(p, "]}");
@@ -269,23 +297,88 @@ ngx_gate_json_check(u_char *p, ngx_gate_check_t *check,
     p = ngx_gate_json_time(p, record->passed_at);
 
     p = ngx_gate_json_literal(p, ",\"duration_ms\":");
-
-    if (record->attempts) {
-        p = ngx_sprintf(p, "%uD.%03uD", record->duration / 1000,
-                        record->duration % 1000);
-
-    } else {
-        p = ngx_gate_json_literal(p, "null");
-    }
+    p = ngx_gate_json_duration(p, record);
 
     p = ngx_sprintf(p, ",\"carried_over\":%s",
                     record->carried_over ? "true" : "false");
 
-    p = ngx_gate_json_recent(p, record, shared);
+    return ngx_gate_json_recent(p, record, shared);
+}
+
+
+static u_char *
+ngx_gate_json_servers(u_char *p, ngx_gate_servers_zone_t *zone, ngx_uint_t n)
+{
+    u_char                      text[NGX_GATE_SERVERS_TEXT_MAX];
+    ngx_uint_t                  i, comma;
+    ngx_gate_servers_report_t   server;
+
+    p = ngx_gate_json_literal(p, ",\"servers\":[");
+
+    comma = 0;
+
+    for (i = 0; i < n; i++) {
+
+        if (ngx_gate_servers_read(zone, i, &server, text) != NGX_OK) {
+            continue;
+        }
+
+        if (comma++) {
+            *p++ = ',';
+        }
+
+        p = ngx_gate_json_server(p, &server);
+    }
+
+    *p++ = ']';
+
+    return p;
+}
+
+
+static u_char *
+ngx_gate_json_server(u_char *p, ngx_gate_servers_report_t *server)
+{
+    ngx_gate_result_t  *result;
+
+    result = &server->record.result;
+
+    p = ngx_gate_json_literal(p, "{\"address\":");
+    p = ngx_gate_json_text(p, server->address.data, server->address.len);
+    p = ngx_gate_json_literal(p, ",\"name\":");
+    p = ngx_gate_json_text(p, server->name.data, server->name.len);
+
+    p = ngx_sprintf(p, ",\"in\":%s,\"verdict\":\"%V\"",
+                    server->in ? "true" : "false",
+                    &ngx_gate_verdict_names[result->verdict]);
+
+    if (result->reason != NGX_GATE_OK) {
+        p = ngx_sprintf(p, ",\"reason\":\"%V\"",
+                        &ngx_gate_reason_names[result->reason]);
+    }
+
+    p = ngx_gate_json_literal(p, ",\"message\":");
+    p = ngx_gate_json_text(p, result->message, result->message_len);
+    p = ngx_gate_json_literal(p, ",\"since\":");
+    p = ngx_gate_json_time(p, server->since);
+    p = ngx_gate_json_literal(p, ",\"duration_ms\":");
+    p = ngx_gate_json_duration(p, &server->record);
 
     *p++ = '}';
 
     return p;
+}
+
+
+static u_char *
+ngx_gate_json_duration(u_char *p, ngx_gate_check_record_t *record)
+{
+    if (record->attempts == 0) {
+        return ngx_gate_json_literal(p, "null");
+    }
+
+    return ngx_sprintf(p, "%uD.%03uD", record->duration / 1000,
+                       record->duration % 1000);
 }
 
 

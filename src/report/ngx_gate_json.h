@@ -15,7 +15,8 @@ size_t ngx_gate_json_size(ngx_gate_t *gate);
 u_char *ngx_gate_json_gate(u_char *p, u_char *last,
     const ngx_gate_report_t *report);
 
-size_t ngx_gate_json_details_size(ngx_gate_t *gate);
+size_t ngx_gate_json_details_size(ngx_gate_t *gate,
+    const ngx_gate_report_details_t *details);
 u_char *ngx_gate_json_details(u_char *p, u_char *last,
     const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
 

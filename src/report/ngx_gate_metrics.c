@@ -71,6 +71,8 @@ static u_char *ngx_gate_metrics_check_probes(u_char *p, ngx_gate_t *gate,
     ngx_gate_check_t *check, ngx_gate_check_record_t *record);
 static u_char *ngx_gate_metrics_check_failures(u_char *p, ngx_gate_t *gate,
     ngx_gate_check_t *check, ngx_gate_check_record_t *record);
+static u_char *ngx_gate_metrics_check_servers(u_char *p, ngx_gate_t *gate,
+    ngx_gate_check_t *check, ngx_gate_check_record_t *record);
 
 
 static ngx_gate_metrics_family_t  ngx_gate_metrics_families[] = {
@@ -143,6 +145,10 @@ static ngx_gate_metrics_family_t  ngx_gate_metrics_families[] = {
       "Probes that ended in an error or found a failure, by reason.",
       NULL, ngx_gate_metrics_check_failures },
 
+    { "nginx_init_gate_check_servers", "gauge",
+      "Servers of the upstream that take part, and that do not.",
+      NULL, ngx_gate_metrics_check_servers },
+
     { NULL, NULL, NULL, NULL, NULL }
 };
 
@@ -176,7 +182,7 @@ ngx_gate_metrics_size(const ngx_gate_report_t *reports, ngx_uint_t n)
             names = gate->name.len + ngx_gate_check_at(gate, i)->name.len;
 
             size += (NGX_GATE_METRICS_SAMPLE + names)
-                    * (4 + 2 * NGX_GATE_VERDICTS + NGX_GATE_REASONS);
+                    * (6 + 2 * NGX_GATE_VERDICTS + NGX_GATE_REASONS);
         }
     }
 
@@ -510,4 +516,32 @@ ngx_gate_metrics_check_failures(u_char *p, ngx_gate_t *gate,
     }
 
     return p;
+}
+
+
+static u_char *
+ngx_gate_metrics_check_servers(u_char *p, ngx_gate_t *gate,
+    ngx_gate_check_t *check, ngx_gate_check_record_t *record)
+{
+    ngx_gate_servers_zone_t   *zone;
+    ngx_gate_servers_count_t   count;
+
+    if (check->servers == NULL) {
+        return p;
+    }
+
+    zone = check->servers->zone;
+
+    ngx_gate_servers_count(zone, &count);
+
+    if (zone->forced) {
+        count.in = count.known;
+    }
+
+    return ngx_sprintf(p, "nginx_init_gate_check_servers{gate=\"%V\","
+                          "check=\"%V\",state=\"in\"} %ui\n"
+                          "nginx_init_gate_check_servers{gate=\"%V\","
+                          "check=\"%V\",state=\"out\"} %ui\n",
+                       &gate->name, &check->name, count.in,
+                       &gate->name, &check->name, count.known - count.in);
 }

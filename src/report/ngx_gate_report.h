@@ -15,6 +15,7 @@
 #include <ngx_gate_state.h>
 #include <ngx_gate_zone.h>
 #include <ngx_gate_stats.h>
+#include <ngx_gate_servers.h>
 
 
 typedef struct {
@@ -32,6 +33,7 @@ typedef struct {
     ngx_uint_t                nhistory;
     pid_t                     prober_pid;   /* 0: no worker probes */
     int64_t                   heartbeat;    /* ms since the epoch */
+    ngx_uint_t               *nservers;     /* of each check, at most */
 } ngx_gate_report_details_t;
 
 

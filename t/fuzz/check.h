@@ -12,6 +12,7 @@
 
 #include "fuzz.h"
 #include <ngx_gate_param.h>
+#include <ngx_gate_state.h>
 
 
 #define FUZZ_WORDS  24
@@ -66,8 +67,11 @@ static char *
 fuzz_parse(ngx_conf_t *cf, ngx_gate_check_t *check, ngx_str_t *words,
     ngx_uint_t n)
 {
+    static ngx_gate_t  gate;
+
     ngx_memzero(check, sizeof(ngx_gate_check_t));
 
+    check->gate = &gate;
     check->type = &FUZZ_CHECK;
     check->target = words[0];
 

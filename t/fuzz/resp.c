@@ -50,9 +50,9 @@ fuzz_read(const u_char *data, size_t size, size_t piece)
     rc = NGX_AGAIN;
     sum = 0;
 
-    while (rc != NGX_ERROR && (size || in.pos < in.last)) {
+    while (rc == NGX_OK || (rc == NGX_AGAIN && size)) {
 
-        if (in.pos == in.last) {
+        if (rc == NGX_AGAIN) {
             piece = ngx_min(piece, size);
             in.last += piece;
             size -= piece;
@@ -65,7 +65,8 @@ fuzz_read(const u_char *data, size_t size, size_t piece)
             freeReplyObject(reply);
         }
 
-        fuzz_assert(rc != NGX_AGAIN || in.pos == in.last);
+        fuzz_assert(in.pos == in.last);
+        fuzz_assert(rc != NGX_OK || resp.items == 0);
         fuzz_assert(rc != NGX_ERROR || resp.error_len);
     }
 

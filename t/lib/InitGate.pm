@@ -232,10 +232,11 @@ sub fill {
 sub binary { $binary }
 
 
-# 1.022001 for nginx/1.22.1
+# 1.022001 for nginx/1.22.1, and for a server that is derived from it
 
 sub version {
-    our $version //= `$binary -v 2>&1` =~ m{nginx/(\d+)\.(\d+)\.(\d+)}
+    our $version //= `$binary -V 2>&1`
+        =~ m{^nginx version: \w+/(\d+)\.(\d+)\.(\d+)}m
         ? sprintf('%d.%03d%03d', $1, $2, $3) : 0;
 
     return $version;
@@ -1009,7 +1010,7 @@ sub learn {
         $text =~ m{://[^/\s"\@:]*:([^/\s"\@]+)\@}g,
         $text =~ /header=[\w-]*(?:Authorization|Token):[^"]*?(\S+)"/gi);
 
-    for ($text =~ /\bpass(?:word_)?file=([^\s";]+)/g) {
+    for ($text =~ /\b(?:pass(?:word_)?|token_)file=([^\s";]+)/g) {
         my $path = $self->path($self->fill($_));
         $self->{secret_files}{$path} = 1;
     }

@@ -20,7 +20,8 @@ sed 's/^deb /deb-src /' /etc/apt/sources.list > /etc/apt/sources.list.d/src.list
 apt-get -q update
 $install gcc make libc6-dev dpkg-dev pkg-config libpcre2-dev zlib1g-dev \\
     libssl-dev xz-utils
-$install --download-only libc-ares-dev libpq-dev libhiredis-dev libnghttp2-dev
+$install --download-only libc-ares-dev libpq-dev libhiredis-dev \\
+    libnghttp2-dev libjansson-dev
 cd /src
 apt-get -q source --tar-only nginx
 mkdir nginx
@@ -33,7 +34,9 @@ my $commands = InitGate::DebianRoot::commands_after('docs/install.md',
 
 # the error names the missing library and its package
 
-for ('libc-ares-dev', 'libpq-dev', 'libhiredis-dev', 'libnghttp2-dev') {
+for ('libc-ares-dev', 'libpq-dev', 'libhiredis-dev', 'libnghttp2-dev',
+     'libjansson-dev')
+{
     my ($status, $said) = $root->run(@{$root->script("cd /src/nginx\n",
         $commands)});
 
@@ -69,14 +72,17 @@ $root->run_ok($root->script("NGINX_SRC=/src/nginx make\n",
 $said = $root->run_ok($root->script(<<'SH'),
     'without PostgreSQL and Redis: built');
 export INIT_GATE_POSTGRES=no INIT_GATE_REDIS=no INIT_GATE_GRPC=no
+export INIT_GATE_JSON=no
 export NGINX_SRC=/src/nginx
 make
-if ldd build/ngx_http_init_gate_module.so | grep 'libpq\|hiredis\|nghttp2'; then
+if ldd build/ngx_http_init_gate_module.so \
+    | grep 'libpq\|hiredis\|nghttp2\|jansson'
+then
     exit 1
 fi
 
 for check in 'postgres dbname=app' 'redis redis://cache' \
-    'grpc app:50051' 'file /there'; do
+    'grpc app:50051' 'http http://app/ json=/a' 'file /there'; do
     sed "s,file /nowhere,$check," /nginx.conf > /other.conf
     /src/nginx/objs/nginx -t -p /src/nginx/ -c /other.conf \
         -g "load_module $PWD/build/ngx_http_init_gate_module.so;" || :
@@ -84,7 +90,7 @@ done
 SH
 
 like($said, qr/without $_ in \S+:4\n/, "without $_: check refused")
-    for 'libpq', 'hiredis', 'libnghttp2';
+    for 'libpq', 'hiredis', 'libnghttp2', 'jansson';
 like($said, qr/test is successful\n\z/,
     'without PostgreSQL and Redis: file check valid');
 

@@ -53,7 +53,7 @@ my $depends = $builder->run_ok(['dpkg-deb', '--field', $deb, 'Depends'],
     'package: dependencies');
 like($depends, $_, "it depends on $_")
     for qr/\bnginx-abi-/, qr/\blibpq5\b/, qr/\blibhiredis/,
-        qr/\blibnghttp2/, qr/\blibc-?ares2/;
+        qr/\blibnghttp2/, qr/\blibjansson4/, qr/\blibc-?ares2/;
 
 my $changelog = $builder->read("$at/debian/changelog");
 my ($version) = $changelog =~ /\((.*?)\)/;

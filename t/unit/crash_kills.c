@@ -134,7 +134,7 @@ unit_check_is_torn(void)
     ngx_uint_t                i;
     ngx_gate_check_record_t   record;
 
-    ngx_gate_zone_read_check(&unit_gate->shared->checks[1], &record);
+    ngx_gate_zone_read_check(&unit_gate->shared->checks[1].slots, &record);
 
     if (record.attempts == 0 || record.result.verdict == NGX_GATE_PASSED) {
         return 0;

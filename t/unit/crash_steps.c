@@ -367,7 +367,7 @@ unit_view(unit_view_t *view)
     view->nevents = ngx_gate_zone_read_events(&view->record, view->events);
 
     for (i = 0; i < UNIT_CHECKS; i++) {
-        ngx_gate_zone_read_check(&unit_gate->shared->checks[i],
+        ngx_gate_zone_read_check(&unit_gate->shared->checks[i].slots,
                                  &view->checks[i]);
 
         view->checks[i].duration = 0;

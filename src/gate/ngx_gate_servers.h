@@ -1,0 +1,178 @@
+
+/*
+ * The servers of an upstream group: their shared memory, which is kept over
+ * reloads.  It records which servers take part; every generation of workers
+ * has servers of nginx of its own and applies this record to them.
+ *
+ * One process writes at a time: the prober of the newest configuration.  The
+ * state of a server is one word with a count of its changes, so that a store
+ * of a process that has been overtaken fails.
+ */
+
+
+#ifndef _NGX_GATE_SERVERS_H_INCLUDED_
+#define _NGX_GATE_SERVERS_H_INCLUDED_
+
+
+#include <ngx_gate.h>
+#include <ngx_gate_state.h>
+#include <ngx_gate_zone.h>
+
+
+#define NGX_GATE_SERVERS_CAPACITY      1024
+#define NGX_GATE_SERVERS_CAPACITY_MAX  65536
+#define NGX_GATE_SERVERS_NAME_MAX      256
+
+/* the state of a server, from the lowest bit on */
+
+#define NGX_GATE_SERVERS_USED          0x01    /* the place is taken */
+#define NGX_GATE_SERVERS_IN            0x02    /* the server takes part */
+#define NGX_GATE_SERVERS_ASKED         0x04    /* there has been a verdict */
+#define NGX_GATE_SERVERS_BITS          0x07
+#define NGX_GATE_SERVERS_COUNT         0x08
+
+
+/* a server as nginx has it */
+
+typedef struct {
+    struct sockaddr          *sockaddr;
+    socklen_t                 socklen;
+    ngx_str_t                 address;
+    ngx_str_t                 name;         /* as configured */
+} ngx_gate_servers_peer_t;
+
+
+typedef struct {
+    ngx_gate_check_slots_t    slots;
+    volatile int64_t          since;        /* ms since the epoch */
+    socklen_t                 socklen;
+    ngx_sockaddr_t            sockaddr;
+    size_t                    address_len;
+    size_t                    name_len;
+    u_char                    address[NGX_SOCKADDR_STRLEN];
+    u_char                    name[NGX_GATE_SERVERS_NAME_MAX];
+} ngx_gate_server_t;
+
+
+typedef struct {
+    ngx_atomic_t              version;      /* of who takes part */
+    ngx_atomic_t              forced;       /* all do */
+    ngx_uint_t                capacity;
+    ngx_atomic_t              nused;        /* places up to the last in use */
+    ngx_atomic_t             *states;
+    uint32_t                 *hashes;
+    ngx_gate_server_t        *servers;
+} ngx_gate_servers_zone_t;
+
+
+typedef void (*ngx_gate_servers_handler_pt)(void *data,
+    ngx_gate_servers_peer_t *peer);
+
+
+/* the servers of a check, as configured */
+
+struct ngx_gate_servers_s {
+    ngx_str_t                 group;
+    ngx_gate_check_t         *check;
+    ngx_uint_t                min;
+    ngx_uint_t                all;          /* and not "min" */
+    ngx_uint_t                configured;   /* at the start */
+    ngx_uint_t                capacity;
+    ngx_uint_t                once;
+    in_port_t                 port;         /* 0: that of each server */
+    ngx_uint_t                dynamic;      /* addresses come and go */
+
+    ngx_shm_zone_t           *shm_zone;
+    char                     *prefix;       /* of its name */
+    ngx_gate_servers_zone_t  *zone;
+    ngx_atomic_uint_t         applied;      /* version, by this process */
+
+    /* what knows nginx's servers */
+    void                     *upstream;
+    void                    (*list)(ngx_gate_servers_t *servers,
+                                    ngx_gate_servers_handler_pt handler,
+                                    void *data);
+    void                    (*apply)(ngx_gate_servers_t *servers);
+};
+
+
+typedef struct {
+    ngx_uint_t                known;
+    ngx_uint_t                in;
+    ngx_uint_t                asked;
+} ngx_gate_servers_count_t;
+
+
+/* a server, read whole */
+
+typedef struct {
+    ngx_uint_t                in;
+    int64_t                   since;
+    ngx_str_t                 address;
+    ngx_str_t                 name;
+    ngx_gate_check_record_t   record;
+} ngx_gate_servers_report_t;
+
+
+/* configuration, shared memory, reload */
+
+ngx_shm_zone_t *ngx_gate_servers_add(ngx_conf_t *cf,
+    ngx_gate_servers_t *servers, void *tag);
+
+/* the reload is committed; old is the zone of the group before, or NULL */
+
+void ngx_gate_servers_commit(ngx_gate_servers_t *servers, ngx_shm_zone_t *old);
+
+/*
+ * Takes in servers that are new, removes those that are gone.  Returns for how
+ * many there was no room.  A new server takes part if "is_in" returns so; NULL:
+ * it does not.
+ */
+
+ngx_uint_t ngx_gate_servers_sync(ngx_gate_servers_t *servers,
+    ngx_uint_t (*is_in)(ngx_gate_servers_peer_t *peer, void *data), void *data,
+    ngx_log_t *log);
+
+/*
+ * The place of an address, NGX_GATE_NONE if it has none.  The search begins at
+ * the hint, which is then the place after it: servers mostly come in order.
+ */
+
+ngx_uint_t ngx_gate_servers_find(ngx_gate_servers_zone_t *zone,
+    struct sockaddr *sockaddr, socklen_t socklen, ngx_uint_t *hint);
+
+/* a server that has no place does not take part */
+
+#define ngx_gate_servers_is_in(zone, i)                                       \
+    ((zone)->forced                                                           \
+     || ((i) != NGX_GATE_NONE && ((zone)->states[i] & NGX_GATE_SERVERS_IN)))
+
+/*
+ * Stores the bits, if the state still is what the caller has seen, which is
+ * then updated.  NGX_DECLINED: it is not.
+ */
+
+ngx_int_t ngx_gate_servers_set(ngx_gate_servers_zone_t *zone, ngx_uint_t i,
+    ngx_atomic_uint_t *seen, ngx_uint_t bits);
+
+void ngx_gate_servers_count(ngx_gate_servers_zone_t *zone,
+    ngx_gate_servers_count_t *count);
+
+/* the verdict of the check over all of its servers */
+
+ngx_uint_t ngx_gate_servers_needed(ngx_gate_servers_t *servers,
+    ngx_gate_servers_count_t *count);
+
+/*
+ * Copies the server; the text is copied to p, which has room for
+ * NGX_GATE_SERVERS_TEXT_MAX bytes.  NGX_DECLINED: the place is free.
+ */
+
+#define NGX_GATE_SERVERS_TEXT_MAX                                             \
+    (NGX_SOCKADDR_STRLEN + NGX_GATE_SERVERS_NAME_MAX)
+
+ngx_int_t ngx_gate_servers_read(ngx_gate_servers_zone_t *zone, ngx_uint_t i,
+    ngx_gate_servers_report_t *report, u_char *p);
+
+
+#endif /* _NGX_GATE_SERVERS_H_INCLUDED_ */

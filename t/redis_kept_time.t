@@ -1,0 +1,133 @@
+#!/usr/bin/perl
+
+# The redis check: a connection is kept for at most 30 seconds, in use or idle,
+# so a server that has moved is found.  The clock of nginx is put forward.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use InitGate;
+use InitGate::Checks;
+use InitGate::DNS;
+use InitGate::Fake;
+use InitGate::RedisServers;
+
+plan(skip_all => 'the module has to be loaded, without valgrind')
+    if InitGate::is_linked_in() || $ENV{TEST_NGINX_VALGRIND};
+
+my $t = InitGate->new(workers => 1, main => 'env LATER;');
+
+# behind an address: a connection stays with the server of its beginning
+
+my $proxy = InitGate::Fake->new(sub {
+    my ($c) = @_;
+    my $reply = $c->word || ':0';
+    $c->send("$reply\r\n") while $c->read_until(qr/EXISTS.*?\r\nk\r\n/s);
+});
+
+my $idle = InitGate::Fake->new(sub {
+    my ($c) = @_;
+    $c->send("+PONG\r\n") while $c->read_until(qr/PING\r\n/);
+    $t->write('closed');
+});
+
+# a request that is not answered before the connection is too old
+
+my $slow = InitGate::Fake->new(sub {
+    my ($c) = @_;
+    $c->read_until(qr/EXISTS.*?\r\nk\r\n/s) or return;
+    if ($c->number == 1) {
+        select undef, undef, undef, 0.01 until $c->word;
+    }
+    $c->send(":1\r\n");
+    $c->hang;
+    $t->write('slow.closed');
+});
+
+# behind a name
+
+my $servers = InitGate::RedisServers->new($t);
+my $old = $servers->start;
+my $new = $servers->start('bind 127.0.0.2', 'port ' . $old->port);
+
+my $dns = InitGate::DNS->new(sub {
+    my ($name, $type, $word) = @_;
+    return $type eq 'A' ? [$word || '127.0.0.1'] : [];
+});
+
+$t->conf(http => <<"CONF");
+    init_checks app {
+        resolver 127.0.0.1:@{[$dns->port]};
+
+        check file %%DIR%%/never  name=never;
+        check redis redis://127.0.0.1:@{[$proxy->port]}  name=address  key=k;
+        check redis redis://redis.test:@{[$old->port]}   name=name     key=k;
+        check redis redis://127.0.0.1:@{[$idle->port]}   name=idle
+                                                         interval=1h;
+        check redis redis://127.0.0.1:@{[$slow->port]}   name=slow     key=k
+                                                         interval=1h;
+        interval 100ms;
+        backoff 100ms;
+        timeout 1h;
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        location = /init { init_status details=on; }
+    }
+CONF
+
+my $library = $t->preload('monotonic_clock');
+
+$t->write('later');
+
+{
+    local $ENV{LD_PRELOAD} = $library;
+    local $ENV{LATER} = $t->path('later');
+    $t->run;
+}
+
+# on a busy machine, the real time counts, too
+
+my $now = 0;
+
+sub later {
+    my ($seconds) = @_;
+
+    $now += $seconds;
+    $t->write('later', 'x' x $now);
+}
+
+verdict($t, $_, 'waiting missing') for qw(address name);
+settles($t, 'idle', 'passed');
+$t->wait_for(sub { $slow->connections }, 'the slow server to be asked');
+
+my $connections = $proxy->connections;
+
+later(10);
+probed($t, 'address') for 1 .. 5;
+cmp_ok($proxy->connections, '<=', $connections + 1, 'after 10 s: kept');
+
+# moved, while the old servers still answer
+
+$proxy->set(':1');
+$dns->set('127.0.0.2');
+Redis->new(server => '127.0.0.2:' . $new->port)->set(k => 1);
+
+later(25);
+settles($t, 'address', 'passed');
+settles($t, 'name', 'passed');
+
+$t->wait_for(sub { -e $t->path('closed') },
+    'the idle connection to be closed');
+is($t->check('idle')->{attempts}, 1, 'idle: one probe');
+
+# a connection in use is closed after the reply
+
+ok(!-e $t->path('slow.closed'), 'request in flight: connection open');
+$slow->set('go');
+settles($t, 'slow', 'passed');
+$t->wait_for(sub { -e $t->path('slow.closed') },
+    'the slow connection to be closed');
+is($slow->connections, 1, 'request in flight: one connection');
+
+done_testing;
