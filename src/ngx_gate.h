@@ -21,6 +21,8 @@
 #define NGX_GATE_MESSAGE_MAX  352
 #define NGX_GATE_MATCH_MAX    65536    /* what contains= and match= look at */
 
+#define NGX_GATE_VIA_MAX      8
+
 #define NGX_GATE_NONE         ((ngx_uint_t) -1)
 
 
@@ -73,6 +75,7 @@ typedef enum {
     NGX_GATE_LOADING,
     NGX_GATE_REPORTED,        /* the initialiser itself reported failure */
     NGX_GATE_NOT_SERVING,     /* a gRPC service, by its health */
+    NGX_GATE_NOT_READY,       /* a gate of another nginx */
 
     /* error: the peer */
 
@@ -91,6 +94,7 @@ typedef enum {
     NGX_GATE_TOO_LARGE,       /* a body of more than is read */
     NGX_GATE_QUERY,           /* the server refused the question */
     NGX_GATE_UNIMPLEMENTED,   /* the server has no health service */
+    NGX_GATE_LOOP,            /* the gate there waits for this one */
     NGX_GATE_IO,              /* the file system answered with an error */
     NGX_GATE_NO_SECRET,       /* a password file could not be read */
 
@@ -151,6 +155,20 @@ struct ngx_gate_check_s {
 
 
 /*
+ * What a check of another gate knows of it: how long it will take, and the ids
+ * of the gates that it depends on.
+ */
+
+typedef struct {
+    uint32_t                  id;           /* of the gate of this check */
+    int64_t                   eta;          /* ms; -1: unknown */
+    ngx_uint_t                nvia;
+    uint32_t                  via[NGX_GATE_VIA_MAX];
+    ngx_uint_t                changed;      /* the ids, by this run */
+} ngx_gate_chain_t;
+
+
+/*
  * One run of a check, in the probing worker.  The probe object of a check
  * lives as long as the worker probes; "state" is the type's own, and survives
  * from one run to the next (a kept connection, a half-counted tree).
@@ -165,7 +183,9 @@ struct ngx_gate_probe_s {
     ngx_gate_resolver_t      *resolver;     /* NULL: the host's name servers */
     ngx_pool_t               *pool;         /* as long-lived as the probe */
     ngx_log_t                *log;          /* set log->action to the step */
-    ngx_msec_t                deadline;     /* in terms of ngx_current_msec */
+    ngx_msec_t                deadline;     /* in terms of ngx_current_msec;
+                                               start() may put it off */
+    ngx_gate_chain_t          chain;
 
     ngx_gate_result_t         result;
     void                    (*done)(ngx_gate_probe_t *probe);
@@ -207,6 +227,8 @@ struct ngx_gate_check_type_s {
     void                    (*start)(ngx_gate_probe_t *probe);
     void                    (*cancel)(ngx_gate_probe_t *probe);
     ngx_uint_t                connects;     /* see ngx_gate_budget.h */
+    ngx_uint_t                adopts;       /* verdicts of another gate: rise
+                                               and fall are 1 */
 };
 
 
@@ -265,6 +287,7 @@ extern ngx_gate_check_type_t  ngx_gate_check_redis;
 extern ngx_gate_check_type_t  ngx_gate_check_http;
 extern ngx_gate_check_type_t  ngx_gate_check_tcp;
 extern ngx_gate_check_type_t  ngx_gate_check_grpc;
+extern ngx_gate_check_type_t  ngx_gate_check_remote;
 
 
 #endif /* _NGX_GATE_H_INCLUDED_ */

@@ -114,6 +114,7 @@ ngx_gate_check_type_t  ngx_gate_check_file = {
     ngx_gate_check_file_parse,
     ngx_gate_check_file_start,
     ngx_gate_check_file_cancel,
+    0,
     0
 };
 

@@ -285,6 +285,8 @@ ngx_int_t ngx_http_gate_page_render(ngx_http_request_t *r,
 
 ngx_int_t ngx_http_gate_prefer_wait(ngx_http_request_t *r);
 ngx_uint_t ngx_http_gate_prefer_page(ngx_http_request_t *r);
+ngx_str_t *ngx_http_gate_prefer_header(ngx_http_request_t *r,
+    ngx_str_t *name);
 
 /* accept */
 

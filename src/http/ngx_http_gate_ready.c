@@ -6,7 +6,11 @@
 
 #include <ngx_http_gate_query.h>
 #include <ngx_http_gate_wait.h>
+#include <ngx_http_gate_via.h>
 #include <ngx_gate_text.h>
+
+
+#define NGX_HTTP_GATE_READY_LOOP  508
 
 
 static ngx_uint_t ngx_http_gate_ready_ends(ngx_http_gate_wait_t *wait);
@@ -64,6 +68,10 @@ ngx_http_gate_ready_handler(ngx_http_request_t *r)
     wait->done = ngx_http_gate_ready_done;
     wait->data = query;
 
+    if (ngx_http_gate_via_test(r, query) != NGX_OK) {
+        return ngx_http_gate_ready_send(wait);
+    }
+
     rc = ngx_http_gate_wait_request(wait);
 
     if (rc == NGX_AGAIN) {
@@ -86,6 +94,10 @@ ngx_http_gate_ready_ends(ngx_http_gate_wait_t *wait)
     query = wait->data;
 
     ngx_http_gate_query_read_again(query);
+
+    if (ngx_http_gate_via_test(wait->request, query) != NGX_OK) {
+        return 1;
+    }
 
     for (n = 0; n < query->n; n++) {
         if (query->reports[n].record->latch.state == NGX_GATE_STATE_FAILED) {
@@ -118,6 +130,7 @@ ngx_http_gate_ready_send(ngx_http_gate_wait_t *wait)
 {
     ngx_int_t                rc;
     ngx_str_t                body;
+    ngx_uint_t               status;
     ngx_http_request_t      *r;
     ngx_http_gate_query_t   *query;
     ngx_http_gate_format_e   format;
@@ -145,14 +158,19 @@ ngx_http_gate_ready_send(ngx_http_gate_wait_t *wait)
         return rc;
     }
 
-    if (ngx_http_gate_wait_add_headers(wait) != NGX_OK) {
+    if (ngx_http_gate_wait_add_headers(wait) != NGX_OK
+        || ngx_http_gate_via_add_header(r, query) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_gate_query_send(r, query->ready
-                                       ? NGX_HTTP_OK
-                                       : NGX_HTTP_SERVICE_UNAVAILABLE,
-                                    format, &body, 1);
+    status = query->ready ? NGX_HTTP_OK : NGX_HTTP_SERVICE_UNAVAILABLE;
+
+    if (ngx_http_gate_via_test(r, query) != NGX_OK) {
+        status = NGX_HTTP_GATE_READY_LOOP;
+    }
+
+    return ngx_http_gate_query_send(r, status, format, &body, 1);
 }
 
 
