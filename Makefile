@@ -1,14 +1,16 @@
 # make            build/ngx_http_init_gate_module.so
-# make debug      the same without optimisation, in build-debug/
+# make debug      the same without optimization, in build-debug/
 # make coverage   the same for gcov, in build-coverage/
 # make sanitize   an nginx with ASAN and UBSAN and the module linked in:
 #                 build-sanitize/nginx/nginx
 # make install    into nginx's directory of modules (DESTDIR, MODULES_PATH)
 # make deb        the Debian package, in build-deb/
+# make dsc        its source package, there as well
+# make rpm        the RPM package, in build-rpm/
 # make test       the whole suite (unit too); T=t/foo.t for one file
 # make unit       the C unit tests
 # make fuzz       every fuzz target for FUZZ_SECONDS
-# make lint       compilers' warnings, analysers, style
+# make lint       compilers' warnings, analyzers, style
 # make clean
 #
 # NGINX_SRC is Debian's nginx-dev, or any nginx source tree; NGINX_OPTIONS are
@@ -59,6 +61,9 @@ modules = --with-compat --with-debug --with-threads --with-http_ssl_module \
 	--with-http_realip_module --with-http_stub_status_module \
 	--with-http_slice_module --with-http_dav_module --with-http_sub_module
 
+package := libnginx-mod-http-init-gate
+version = $(shell sed -n '1s/.*(\(.*\)-.*).*/\1/p' debian/changelog)
+
 units = $(patsubst t/unit/%.c,$(BUILD)/unit/%.so,$(wildcard t/unit/*.c))
 fuzzers = $(patsubst t/fuzz/%.c,build-fuzz/%,$(wildcard t/fuzz/*.c))
 
@@ -90,7 +95,7 @@ $(BUILD)/nginx/Makefile: config config.make Makefile $(BUILD)/files | $(src)
 	    || { tail -n 20 $(build)/configure.log >&2; exit 1; }
 
 $(CURDIR)/build-src:
-	tools/nginx-source $@
+	tools/source nginx $@
 
 $(BUILD)/files: FORCE
 	@mkdir -p $(BUILD)
@@ -108,12 +113,34 @@ install: module
 
 # from a copy, so that nothing is left in the checkout or beside it
 
-deb:
+deb: deb-copy
+	cd build-deb/source && dpkg-buildpackage -us -uc -b
+
+dsc: deb-copy
+	cd build-deb/source && tar -c --exclude=./debian --sort=name \
+	    --mtime="@$$(dpkg-parsechangelog -S Timestamp)" --owner=0 --group=0 \
+	    --numeric-owner --format=gnu \
+	    --transform='s,^\.,$(package)-$(version),S' . \
+	    | gzip -9n > ../$(package)_$(version).orig.tar.gz
+	cd build-deb/source && dpkg-buildpackage -us -uc -S -d
+
+rpm:
+	rm -rf build-rpm
+	mkdir -p build-rpm/SOURCES
+	tar -c --exclude-vcs --exclude='./build*' --exclude='./obj-*' \
+	    --exclude=node_modules --exclude=./debian \
+	    --transform='s,^\.,nginx-init-gate-$(version),S' . \
+	    | gzip -9n > build-rpm/SOURCES/nginx-init-gate-$(version).tar.gz
+	rpmbuild -ba --define '_topdir $(CURDIR)/build-rpm' \
+	    --define 'nginx_src $(src)' $(RPMBUILD) rpm/nginx-mod-init-gate.spec
+	rpmlint -r rpm/nginx-mod-init-gate.rpmlintrc rpm/*.spec \
+	    build-rpm/RPMS/*/*.rpm build-rpm/SRPMS/*.rpm
+
+deb-copy:
 	rm -rf build-deb
 	mkdir -p build-deb/source
 	tar -c --exclude-vcs --exclude='./build*' --exclude='./obj-*' \
 	    --exclude=node_modules . | tar -C build-deb/source --no-same-owner -x
-	cd build-deb/source && dpkg-buildpackage -us -uc -b
 
 
 # the compiler's options as nginx's own Makefile has them
@@ -179,5 +206,5 @@ clean:
 
 FORCE:
 
-.PHONY: module debug coverage sanitize install deb unit units fuzz lint test \
+.PHONY: module debug coverage sanitize install deb dsc deb-copy rpm unit units fuzz lint test \
 	clean FORCE

@@ -1,7 +1,7 @@
 
 /*
- * The words of this module as types (check, probe, verdict, gate), and the
- * interface of a check type.  Nothing here knows HTTP or shared memory.
+ * The concepts of this module as types (check, probe, verdict, gate), and the
+ * interface of a check type.  Independent of HTTP and shared memory.
  */
 
 
@@ -19,7 +19,8 @@
 #define NGX_GATE_NAME_MAX     64
 #define NGX_GATE_LABEL_MAX    128
 #define NGX_GATE_MESSAGE_MAX  352
-#define NGX_GATE_MATCH_MAX    65536    /* what contains= and match= look at */
+#define NGX_GATE_MATCH_MAX    65536    /* maximum text of contains= and
+                                          match= */
 
 #define NGX_GATE_VIA_MAX      8
 
@@ -30,6 +31,7 @@ typedef struct ngx_gate_s             ngx_gate_t;
 typedef struct ngx_gate_check_s       ngx_gate_check_t;
 typedef struct ngx_gate_check_type_s  ngx_gate_check_type_t;
 typedef struct ngx_gate_endpoint_s    ngx_gate_endpoint_t;
+typedef struct ngx_gate_mailbox_s     ngx_gate_mailbox_t;
 typedef struct ngx_gate_param_s       ngx_gate_param_t;
 typedef struct ngx_gate_probe_s       ngx_gate_probe_t;
 typedef struct ngx_gate_resolver_s    ngx_gate_resolver_t;
@@ -37,68 +39,69 @@ typedef struct ngx_gate_servers_s     ngx_gate_servers_t;
 
 
 typedef enum {
-    NGX_GATE_PENDING = 0,     /* not asked yet */
-    NGX_GATE_ERROR,           /* could not be asked */
-    NGX_GATE_FAILED,          /* the initialisation itself reports failure */
-    NGX_GATE_WAITING,         /* asked, not there yet */
-    NGX_GATE_RUNNING,         /* initialisation is visibly under way */
+    NGX_GATE_PENDING = 0,     /* not probed yet */
+    NGX_GATE_ERROR,           /* the probe could not be completed */
+    NGX_GATE_FAILED,          /* the initialization itself reports failure */
+    NGX_GATE_WAITING,         /* the condition is not met yet */
+    NGX_GATE_RUNNING,         /* the initialization is in progress */
     NGX_GATE_PASSED,
     NGX_GATE_VERDICTS
 } ngx_gate_verdict_e;
 
 
-/* the closed list of reasons; names and kinds are in ngx_gate.c */
+/* the closed list of reasons; their names and kinds are in ngx_gate.c */
 
 typedef enum {
-    NGX_GATE_OK = 0,          /* passed or pending: nothing to explain */
+    NGX_GATE_OK = 0,          /* passed or pending: no reason */
 
     /* waiting, running, failed */
 
-    NGX_GATE_MISSING,         /* a file, table, key is not there */
-    NGX_GATE_PRESENT,         /* what must be gone is still there */
-    NGX_GATE_MISMATCH,        /* the content or value is another one */
+    NGX_GATE_MISSING,         /* a file, table or key does not exist */
+    NGX_GATE_PRESENT,         /* must not exist, but does */
+    NGX_GATE_MISMATCH,        /* another content or value */
     NGX_GATE_TOO_SMALL,
     NGX_GATE_TOO_OLD,
-    NGX_GATE_STALE,           /* left over from before */
+    NGX_GATE_STALE,           /* from an earlier initialization */
     NGX_GATE_TOO_FEW,
-    NGX_GATE_WRONG_TYPE,      /* there, but another kind of thing */
-    NGX_GATE_BAD_STATUS,      /* an HTTP status that was not asked for */
-    NGX_GATE_UNINITIALIZED,   /* no migration has ever run */
+    NGX_GATE_WRONG_TYPE,      /* exists with another type */
+    NGX_GATE_BAD_STATUS,      /* unexpected HTTP status */
+    NGX_GATE_UNINITIALIZED,   /* no migration has been applied */
     NGX_GATE_BEHIND,
     NGX_GATE_AHEAD,
     NGX_GATE_OTHER_REVISION,
-    NGX_GATE_DIRTY,           /* a migration broke off or still runs */
+    NGX_GATE_DIRTY,           /* a migration was interrupted or runs */
     NGX_GATE_STALE_LOCK,
     NGX_GATE_IN_PROGRESS,
     NGX_GATE_LOCKED,
     NGX_GATE_STARTING_UP,
     NGX_GATE_LOADING,
-    NGX_GATE_REPORTED,        /* the initialiser itself reported failure */
-    NGX_GATE_NOT_SERVING,     /* a gRPC service, by its health */
+    NGX_GATE_REPORTED,        /* the initializer reported failure */
+    NGX_GATE_NOT_SERVING,     /* reported by the gRPC health service */
     NGX_GATE_NOT_READY,       /* a gate of another nginx */
+    NGX_GATE_NOT_NOTIFIED,    /* no notice has been received */
 
     /* error: the peer */
 
     NGX_GATE_REFUSED,
-    NGX_GATE_RESET,           /* closed or reset in the middle */
+    NGX_GATE_RESET,           /* connection closed or reset */
     NGX_GATE_UNREACHABLE,
     NGX_GATE_TIMEOUT,
     NGX_GATE_DNS,
     NGX_GATE_TLS,
     NGX_GATE_AUTH,
     NGX_GATE_DENIED,
-    NGX_GATE_NO_DATABASE,     /* waiting, where it may be created yet */
+    NGX_GATE_NO_DATABASE,     /* waiting, if it may be created yet */
     NGX_GATE_TOO_MANY_CONNECTIONS,
-    NGX_GATE_OTHER_ROLE,      /* a standby where a primary is wanted, ... */
+    NGX_GATE_OTHER_ROLE,      /* for example a standby, not a primary */
     NGX_GATE_PROTOCOL,
-    NGX_GATE_TOO_LARGE,       /* a body of more than is read */
-    NGX_GATE_QUERY,           /* the server refused the question */
+    NGX_GATE_TOO_LARGE,       /* the body exceeds the limit */
+    NGX_GATE_QUERY,           /* the server refused the query */
     NGX_GATE_UNIMPLEMENTED,   /* the server has no health service */
     NGX_GATE_LOOP,            /* the gate there waits for this one */
-    NGX_GATE_IO,              /* the file system answered with an error */
-    NGX_GATE_NO_SECRET,       /* a password file could not be read */
+    NGX_GATE_IO,              /* an error of the file system */
+    NGX_GATE_NO_SECRET,       /* a password file cannot be read */
 
-    /* error: our own want of something, which counts neither way */
+    /* error: local resources, ignored by rise and fall */
 
     NGX_GATE_NO_MEMORY,
     NGX_GATE_NO_CONNECTIONS,
@@ -107,7 +110,7 @@ typedef enum {
 } ngx_gate_reason_e;
 
 
-/* what one probe found out */
+/* the result of a probe */
 
 typedef struct {
     ngx_gate_verdict_e        verdict;
@@ -120,34 +123,37 @@ typedef struct {
 
 
 /*
- * A check as configured.  It is never written after the configuration has
- * been read; what changes lives in the probe's state and in shared memory.
+ * A check as configured.  It is not modified after the configuration has been
+ * read; variable data are in the probe's state and in shared memory.
  */
 
 struct ngx_gate_check_s {
     ngx_str_t                 name;
-    ngx_str_t                 label;        /* for visitors, or empty */
+    ngx_str_t                 label;        /* for the waiting page, or empty */
     ngx_gate_check_type_t    *type;
     ngx_str_t                 target;
     void                     *conf;         /* of the type, conf_size bytes */
 
-    ngx_gate_t               *gate;         /* none of a check type's concern */
+    ngx_gate_t               *gate;         /* not used by check types */
     ngx_uint_t                index;        /* within the gate */
     ngx_array_t              *after_names;  /* of ngx_str_t, or NULL */
-    ngx_uint_t               *after;        /* indexes within the gate */
+    ngx_uint_t               *after;        /* indexes in the gate */
     ngx_uint_t                nafter;
-    ngx_str_t                 file;         /* where it is configured */
+    ngx_str_t                 file;         /* place in the configuration */
     ngx_uint_t                line;
     ngx_msec_t                interval;
     ngx_msec_t                interval_open;
     ngx_msec_t                timeout;
 
-    /* of a check of several servers: what each is asked; see "outer" there */
+    ngx_gate_mailbox_t       *mailbox;      /* of notices, or NULL */
+
+    /* of a check of several servers: the check of each of them, its "inner" */
     ngx_gate_servers_t       *servers;
     ngx_gate_check_t         *inner;
     ngx_gate_check_t         *outer;
 
-    u_char                    digest[16];   /* of what makes it this check */
+    u_char                    digest[16];   /* of the parameters that
+                                               identify it */
 
     unsigned                  optional:1;
     unsigned                  trigger:1;    /* a gate's trigger, not a check */
@@ -169,9 +175,9 @@ typedef struct {
 
 
 /*
- * One run of a check, in the probing worker.  The probe object of a check
- * lives as long as the worker probes; "state" is the type's own, and survives
- * from one run to the next (a kept connection, a half-counted tree).
+ * One run of a check, in the worker that probes.  The probe object of a check
+ * lives as long as the worker probes; "state" belongs to the type and
+ * persists between runs (a kept connection, a partly counted tree).
  */
 
 struct ngx_gate_probe_s {
@@ -181,8 +187,9 @@ struct ngx_gate_probe_s {
     ngx_gate_endpoint_t      *endpoint;     /* NULL: that of the check; of
                                                another no connection is kept */
     ngx_gate_resolver_t      *resolver;     /* NULL: the host's name servers */
-    ngx_pool_t               *pool;         /* as long-lived as the probe */
-    ngx_log_t                *log;          /* set log->action to the step */
+    ngx_pool_t               *pool;         /* lives as long as the probe */
+    ngx_log_t                *log;          /* log->action is the current
+                                               step */
     ngx_msec_t                deadline;     /* in terms of ngx_current_msec;
                                                start() may put it off */
     ngx_gate_chain_t          chain;
@@ -190,7 +197,7 @@ struct ngx_gate_probe_s {
     ngx_gate_result_t         result;
     void                    (*done)(ngx_gate_probe_t *probe);
     void                    (*due)(ngx_gate_probe_t *probe);
-    void                     *data;         /* of "done" and "due" */
+    void                     *data;         /* arguments of "done" and "due" */
 };
 
 
@@ -233,17 +240,17 @@ struct ngx_gate_check_type_s {
 
 
 /*
- * A cancelable timer (or posted event) of background work: its handler finds
- * what it belongs to by ngx_queue_data(ev, type, member), since ev->data has
- * to look like a connection to nginx's debug log.
+ * A cancelable timer (or posted event) of background work: the handler uses
+ * ngx_queue_data(ev, type, member) to find its object, since ev->data has to
+ * look like a connection to the debug log of nginx.
  */
 
 void ngx_gate_event_init(ngx_event_t *ev, ngx_event_handler_pt handler,
     ngx_log_t *log);
 
 /*
- * Sets the message (fmt may be NULL), folded to one line of printable UTF-8,
- * and calls done.
+ * Sets the message (fmt may be NULL), converted to one line of printable
+ * UTF-8, and calls done.
  */
 
 void ngx_cdecl ngx_gate_probe_end(ngx_gate_probe_t *probe,
@@ -251,15 +258,16 @@ void ngx_cdecl ngx_gate_probe_end(ngx_gate_probe_t *probe,
     const char *fmt, ...);
 
 /*
- * An event that the type waits for between two runs (inotify, a notification of
- * the server): the next run starts now instead of at its interval, or right
- * after the run in flight.  May be called at any time between the first start()
- * and cancel(); does nothing if the check is no longer probed.
+ * To be called upon an event that the type waits for between two runs
+ * (inotify, a notification of the server): the next run starts now instead of
+ * after its interval, or right after the current run.  May be called at any
+ * time between the first start() and cancel(); does nothing if the check is
+ * no longer probed.
  */
 
 void ngx_gate_probe_due(ngx_gate_probe_t *probe);
 
-/* no memory or connections in nginx itself: does not count */
+/* no memory or connections in nginx itself: ignored by rise and fall */
 
 ngx_uint_t ngx_gate_reason_is_local(ngx_gate_reason_e reason);
 
@@ -288,6 +296,7 @@ extern ngx_gate_check_type_t  ngx_gate_check_http;
 extern ngx_gate_check_type_t  ngx_gate_check_tcp;
 extern ngx_gate_check_type_t  ngx_gate_check_grpc;
 extern ngx_gate_check_type_t  ngx_gate_check_remote;
+extern ngx_gate_check_type_t  ngx_gate_check_notify;
 
 
 #endif /* _NGX_GATE_H_INCLUDED_ */

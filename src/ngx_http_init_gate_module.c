@@ -1,13 +1,15 @@
 
 /*
- * nginx-init-gate: holds requests back until what they need has been
- * initialised.  Directives, configuration, registration.
+ * nginx-init-gate: holds requests until initialization is complete.
+ * Directives, configuration, registration.
  */
 
 
 #include <ngx_http_gate_upstream.h>
 #include <ngx_gate_record.h>
 #include <ngx_gate_resolver.h>
+#include <ngx_gate_notices.h>
+#include <ngx_gate_token_file.h>
 
 
 static ngx_int_t ngx_http_init_gate_add_handler(
@@ -19,18 +21,26 @@ static char *ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static ngx_int_t ngx_http_init_gate_resolve(ngx_conf_t *cf,
     ngx_http_gate_list_t *list);
-static void ngx_http_init_gate_merge_status_list(ngx_conf_t *cf,
+static void ngx_http_init_gate_merge_handler(ngx_conf_t *cf,
     ngx_http_gate_loc_conf_t *prev, ngx_http_gate_loc_conf_t *conf);
+static char *ngx_http_init_gate_merge_post(ngx_conf_t *cf,
+    ngx_http_gate_post_conf_t *post);
 
 static char *ngx_http_init_gate_checks(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 static ngx_shm_zone_t *ngx_http_init_gate_old_stats(void);
+static ngx_shm_zone_t *ngx_http_init_gate_old_notices(void);
+static ngx_shm_zone_t *ngx_http_init_gate_old_overrides(void);
+static ngx_int_t ngx_http_init_gate_add_overrides(ngx_conf_t *cf,
+    ngx_http_gate_main_conf_t *gmcf);
 static ngx_int_t ngx_http_init_gate_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_init_gate_commit(ngx_cycle_t *cycle,
     ngx_http_gate_main_conf_t *gmcf, ngx_shm_zone_t *zone,
     ngx_shm_zone_t *stats);
 static ngx_int_t ngx_http_init_gate_init_process(ngx_cycle_t *cycle);
+static void ngx_http_init_gate_test_tokens(ngx_http_gate_main_conf_t *gmcf,
+    ngx_log_t *log);
 static void ngx_http_init_gate_exit_process(ngx_cycle_t *cycle);
 
 
@@ -72,6 +82,8 @@ static ngx_gate_conf_type_t  ngx_http_init_gate_check_types[] = {
 #else
     { ngx_string("remote"), NULL, "jansson" },
 #endif
+
+    { ngx_string("notify"), &ngx_gate_check_notify, NULL },
 
     { ngx_null_string, NULL, NULL }
 };
@@ -142,6 +154,20 @@ static ngx_command_t  ngx_http_init_gate_commands[] = {
       0,
       NULL },
 
+    { ngx_string("init_notify"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_gate_conf_init_notify,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("init_control"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_gate_conf_init_control,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
@@ -194,6 +220,9 @@ ngx_http_init_gate_create_main_conf(ngx_conf_t *cf)
            != NGX_OK
         || ngx_array_init(&gmcf->holds, cf->pool, 2,
                           sizeof(ngx_http_gate_mark_t *))
+           != NGX_OK
+        || ngx_array_init(&gmcf->posts, cf->pool, 2,
+                          sizeof(ngx_http_gate_post_conf_t *))
            != NGX_OK
         || ngx_array_init(&gmcf->servers, cf->pool, 2,
                           sizeof(ngx_gate_servers_t *))
@@ -255,7 +284,7 @@ ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    ngx_http_init_gate_merge_status_list(cf, prev, conf);
+    ngx_http_init_gate_merge_handler(cf, prev, conf);
 
     if (conf->format == NGX_CONF_UNSET_UINT) {
         conf->format = NGX_HTTP_GATE_FORMAT_AUTO;
@@ -268,11 +297,11 @@ ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->gate_list == NULL) {
         conf->gate_list = prev->gate_list;
 
-    } else if (conf->status_list) {
+    } else if (conf->handler) {
         ngx_http_gate_warn_beside(cf, conf);
     }
 
-    /* an unknown name is told of wherever it stands, in force or not */
+    /* an unknown name is an error even if it is overridden */
 
     if (ngx_http_init_gate_resolve(cf, prev->gate_list) != NGX_OK
         || ngx_http_init_gate_resolve(cf, conf->gate_list) != NGX_OK)
@@ -283,6 +312,10 @@ ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->status_list) {
         return ngx_http_gate_conf_resolve_list(cf, conf->status_list) == NGX_OK
                ? NGX_CONF_OK : NGX_CONF_ERROR;
+    }
+
+    if (conf->post) {
+        return ngx_http_init_gate_merge_post(cf, conf->post);
     }
 
     if (conf->gate_list == NULL || conf->gate_list->names->nelts == 0) {
@@ -318,12 +351,12 @@ ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
 
 /*
- * Under "if" and "limit_except" a request keeps the content handler of the
- * location, or gets it from here, but has the configuration of the block.
+ * In "if" and "limit_except", a request keeps the content handler of the
+ * location, or gets it here, but has the configuration of the block.
  */
 
 static void
-ngx_http_init_gate_merge_status_list(ngx_conf_t *cf,
+ngx_http_init_gate_merge_handler(ngx_conf_t *cf,
     ngx_http_gate_loc_conf_t *prev, ngx_http_gate_loc_conf_t *conf)
 {
     ngx_http_core_loc_conf_t  *clcf;
@@ -338,11 +371,12 @@ ngx_http_init_gate_merge_status_list(ngx_conf_t *cf,
         return;
     }
 
-    if (prev->status_list == NULL || clcf->handler) {
+    if (prev->handler == NULL || clcf->handler) {
         return;
     }
 
     conf->status_list = prev->status_list;
+    conf->post = prev->post;
     conf->handler = prev->handler;
     conf->subpaths = prev->subpaths;
     conf->format = prev->format;
@@ -352,7 +386,36 @@ ngx_http_init_gate_merge_status_list(ngx_conf_t *cf,
 }
 
 
-/* "off" has no names */
+/* the path names what is posted to; the size of a body has its own limit */
+
+static char *
+ngx_http_init_gate_merge_post(ngx_conf_t *cf, ngx_http_gate_post_conf_t *post)
+{
+    ngx_uint_t                 prefix;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    prefix = !clcf->named && !clcf->exact_match;
+#if (NGX_PCRE)
+    prefix = prefix && clcf->regex == NULL;
+#endif
+
+    if (!prefix) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"%s\" is allowed only in a location that is a prefix "
+                      "of paths, as in \"location /notify/\" in %V:%ui",
+                      post->directive, &post->file, post->line);
+        return NGX_CONF_ERROR;
+    }
+
+    clcf->client_max_body_size = 0;
+
+    return NGX_CONF_OK;
+}
+
+
+/* "off" has no gates */
 
 static ngx_int_t
 ngx_http_init_gate_resolve(ngx_conf_t *cf, ngx_http_gate_list_t *list)
@@ -391,6 +454,10 @@ ngx_http_init_gate_postconfiguration(ngx_conf_t *cf)
 
     ngx_http_gate_upstream_warn(cf, gmcf);
 
+    if (ngx_http_init_gate_add_overrides(cf, gmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     ngx_md5_final(digest, &gmcf->gates.md5);
 
     gmcf->zone = ngx_gate_zone_add(cf, gates, digest,
@@ -398,7 +465,14 @@ ngx_http_init_gate_postconfiguration(ngx_conf_t *cf)
     gmcf->stats = ngx_gate_stats_add(cf, gates, ngx_http_init_gate_old_stats(),
                                      &ngx_http_init_gate_module);
 
-    if (gmcf->zone == NULL || gmcf->stats == NULL) {
+    if (gmcf->zone == NULL
+        || gmcf->stats == NULL
+        || ngx_gate_notices_add_zone(cf, gates,
+                                     ngx_http_init_gate_old_notices(),
+                                     &ngx_http_init_gate_module,
+                                     &gmcf->notices)
+           != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -407,9 +481,9 @@ ngx_http_init_gate_postconfiguration(ngx_conf_t *cf)
 
 
 /*
- * The handlers of a phase run from the last one to the first.  Ours is put
- * first, so that limit_conn has counted a request before it is held, in
- * whatever order the modules were built or loaded.
+ * The handlers of a phase run from the last to the first.  This one is
+ * inserted at the beginning, so that limit_conn counts a request before it is
+ * held, independently of the order of modules.
  */
 
 static ngx_int_t
@@ -452,13 +526,55 @@ ngx_http_init_gate_old_stats(void)
 }
 
 
+static ngx_shm_zone_t *
+ngx_http_init_gate_old_notices(void)
+{
+    return ngx_gate_notices_find_zone((ngx_cycle_t *) ngx_cycle,
+                                      &ngx_http_init_gate_module);
+}
+
+
+static ngx_shm_zone_t *
+ngx_http_init_gate_old_overrides(void)
+{
+    return ngx_gate_overrides_find_zone((ngx_cycle_t *) ngx_cycle,
+                                        &ngx_http_init_gate_module);
+}
+
+
+/* with init_control, every gate has overrides */
+
+static ngx_int_t
+ngx_http_init_gate_add_overrides(ngx_conf_t *cf,
+    ngx_http_gate_main_conf_t *gmcf)
+{
+    ngx_uint_t   i;
+    ngx_gate_t  *gate;
+
+    if (!ngx_http_gate_conf_has_post(gmcf, "init_control")) {
+        return NGX_OK;
+    }
+
+    gate = gmcf->gates.gates.elts;
+
+    for (i = 0; i < gmcf->gates.gates.nelts; i++) {
+        gate[i].controlled = 1;
+    }
+
+    return ngx_gate_overrides_add_zone(cf, &gmcf->gates.gates,
+                                       ngx_http_init_gate_old_overrides(),
+                                       &ngx_http_init_gate_module,
+                                       &gmcf->overrides);
+}
+
+
 /*
- * The reload is committed, and the shared memory of the old cycle is still
- * there to inherit from.
+ * The reload is committed, and the shared memory of the old cycle still
+ * exists and can be inherited from.
  *
- * With "master_process off", the one process goes on after a reload, without
- * starting anew, and so do connections of the old configuration: they need
- * the memory of their gates.
+ * With "master_process off", the single process continues after a reload, and
+ * so do connections of the old configuration: they need the memory of their
+ * gates.
  */
 
 static ngx_int_t
@@ -521,16 +637,33 @@ static ngx_int_t
 ngx_http_init_gate_commit(ngx_cycle_t *cycle, ngx_http_gate_main_conf_t *gmcf,
     ngx_shm_zone_t *zone, ngx_shm_zone_t *stats)
 {
-    ngx_array_t  *gates;
+    ngx_array_t        *gates;
+    ngx_atomic_uint_t   id;
 
     gates = &gmcf->gates.gates;
 
     /*
-     * Kept here, where a process inherits it by fork(): by the time it starts,
-     * the next reload may have counted on.
+     * Stored here and inherited by fork(): when a process starts, the next
+     * reload may have incremented it.
      */
 
     gmcf->generation = ngx_gate_stats_commit(gmcf->stats, stats, gates);
+
+    id = ((ngx_gate_zone_t *) gmcf->zone->data)->id;
+
+    if ((gmcf->notices
+         && ngx_gate_notices_commit(cycle, gmcf->notices,
+                                    ngx_http_init_gate_old_notices(), gates,
+                                    id)
+            != NGX_OK)
+        || (gmcf->overrides
+            && ngx_gate_overrides_commit(cycle, gmcf->overrides,
+                                         ngx_http_init_gate_old_overrides(),
+                                         gates, id)
+               != NGX_OK))
+    {
+        return NGX_ERROR;
+    }
 
     ngx_http_gate_upstream_commit(gmcf, (ngx_cycle_t *) ngx_cycle, cycle->log);
 
@@ -550,7 +683,7 @@ ngx_http_init_gate_init_process(ngx_cycle_t *cycle)
     ngx_gate_zone_t            *zone;
     ngx_http_gate_main_conf_t  *gmcf;
 
-    /* the cache manager and loader, too, have the number 0 */
+    /* the cache manager and loader have the number 0, too */
 
     if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
     {
@@ -568,6 +701,7 @@ ngx_http_init_gate_init_process(ngx_cycle_t *cycle)
     zone = gmcf->zone->data;
 
     ngx_http_gate_hold_init(gmcf, cycle->log);
+    ngx_http_gate_await_init(gmcf, cycle->log);
 
     gmcf->process = ngx_gate_stats_attach(gmcf->stats->data, gates, zone->id,
                                           gmcf->generation);
@@ -576,6 +710,10 @@ ngx_http_init_gate_init_process(ngx_cycle_t *cycle)
         ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
                       "too many worker processes: this one holds no requests "
                       "at init gates");
+    }
+
+    if (ngx_worker == 0) {
+        ngx_http_init_gate_test_tokens(gmcf, cycle->log);
     }
 
     if (ngx_worker > 1) {
@@ -587,6 +725,29 @@ ngx_http_init_gate_init_process(ngx_cycle_t *cycle)
                                          ngx_worker == 1);
 
     return gmcf->prober ? NGX_OK : NGX_ERROR;
+}
+
+
+/* as the user of the workers, who reads them later */
+
+static void
+ngx_http_init_gate_test_tokens(ngx_http_gate_main_conf_t *gmcf,
+    ngx_log_t *log)
+{
+    ngx_uint_t                   i;
+    ngx_http_gate_post_conf_t  **post;
+
+    post = gmcf->posts.elts;
+
+    for (i = 0; i < gmcf->posts.nelts; i++) {
+
+        if (ngx_gate_token_file_test(&post[i]->token_file, log) != NGX_OK) {
+            ngx_log_error(NGX_LOG_ERR, log, 0,
+                          "\"%s\" refuses all requests until its token file "
+                          "can be read in %V:%ui", post[i]->directive,
+                          &post[i]->file, post[i]->line);
+        }
+    }
 }
 
 
@@ -610,13 +771,14 @@ ngx_http_init_gate_exit_process(ngx_cycle_t *cycle)
         ngx_gate_resolver_exit();
     }
 
-    ngx_http_gate_hold_stop(gmcf);
+    ngx_http_gate_await_exit(gmcf);
+    ngx_gate_wake_exit();
 
     if (gmcf->process == NULL) {
         return;
     }
 
-    /* without a master, nobody waits until requests have ended */
+    /* without a master, the process does not wait for requests to end */
 
     if (ngx_process == NGX_PROCESS_SINGLE) {
         ngx_http_gate_hold_end_all(gmcf);

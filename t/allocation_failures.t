@@ -2,7 +2,7 @@
 
 # Allocations that fail: while the configuration is read, each of them in turn,
 # and nginx does not start; during requests and probes, every Nth, and nginx
-# goes on.
+# continues.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -49,7 +49,7 @@ refused('root /x;', qr/"root"/, $directives, qr/trigger and resolver /);
 refused('check;', qr/number of arguments in "check"/);
 refused('check file;', qr/number of arguments in "check"/);
 refused('check no_such /x;', qr/"no_such"/,
-    qr/file, postgres, redis, http, tcp, grpc and upstream/);
+    qr/file, postgres, redis, http, tcp, grpc, upstream and notify/);
 refused('check File /x name=y;', qr/"File" \(did you mean "file"\?\)/);
 refused('check file /x;', qr/duplicate check "file"/, qr/"name="/);
 refused('check file /x name=file;', qr/duplicate check "file"/, qr/"name="/);
@@ -131,11 +131,11 @@ refused('trigger http://127.0.0.1:1/ optional;',
 refused('trigger http://127.0.0.1:1/ after=file;', qr/"after" is not allowed/);
 refused('trigger http://127.0.0.1:1/ name=other;', qr/"name" is not allowed/);
 refused('trigger http://127.0.0.1:1/ no_such=1;', qr/"no_such"/,
-    qr/allowed are header= host= .* timeout= on= in "trigger" directive/);
+    qr/allowed are status= .* timeout= on= in "trigger" directive/);
 refused('trigger http://127.0.0.1:1/ interval=1s;',
     qr/"interval" is not allowed/);
 refused('trigger http://127.0.0.1:1/ method=;', qr/"method"/,
-    qr/any method/);
+    qr/in capital letters/);
 refused('trigger http://127.0.0.1:1/; trigger http://127.0.0.1:1/;',
     qr/"trigger" directive is duplicate/);
 
@@ -175,14 +175,14 @@ block('server { init_checks a { check file /x; } }',
 block('init_checks a { check file /x after=no_such; }',
     qr/"after=no_such"/, qr/no such check/);
 block('init_checks a { check file /x after=file; }',
-    qr/"file"/, qr/wait for itself/);
+    qr/"file"/, qr/depends on itself/);
 block('init_checks a { check file /x name=x after=y;
                        check file /y name=y after=x; }',
-    qr/"[xy]"/, qr/wait for itself/);
+    qr/"[xy]"/, qr/depends on itself/);
 block('init_checks a { check file /x name=x after=y;
                        check file /y name=y after=z;
                        check file /z name=z after=y; }',
-    qr/"[yz]"/, qr/wait for itself/);
+    qr/"[yz]"/, qr/depends on itself/);
 
 # the line of the check, not that of the end of the block
 

@@ -132,7 +132,7 @@ refused('location', 'init_page details=yes;', qr/"details=yes"/,
 refused('location', 'init_page "lang=de at";', qr/"lang=de at"/,
     qr/it must be the tag of a language/);
 refused('location', 'init_page "color=red;}";', qr/"color=red;}"/,
-    qr/it must be a colour of CSS/);
+    qr/it must be a CSS color/);
 refused('location', 'init_page title="Back";',
     qr/write "title=Back", not title="Back"/);
 refused('location', 'init_page title=a; init_page message=b;', $duplicate);

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Common mistakes in configurations, each with its message: what nginx -t
-# refuses, with the check and the gate, and what it warns of.
+# Common mistakes in configurations, with the errors and warnings of nginx -t,
+# which name the check and the gate.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -309,7 +309,7 @@ refused('after= with an unknown name',
 refused('after= in a circle of two lists',
     'init_checks app { check file /a name=a after=b,c; check file /b name=b;
      check file /c name=c after=b,a; }',
-    'check "a" of init_checks "app" would wait for itself by "after="');
+    'check "a" of init_checks "app" depends on itself by "after="');
 
 # targets that are not shown, since they may be a password
 
@@ -332,8 +332,8 @@ warned('only optional checks',
     . ' optional');
 warned('a gate that is not used', 'init_checks app { check file /m; }
     server { location / { init_status; } }',
-    'no location has "init_gate app" or "init_ready app", so that init_checks'
-    . ' "app" holds nothing back');
+    'init_checks "app" has no effect, since no location has "init_gate app" or'
+    . ' "init_ready app"');
 valid('a gate of init_ready', 'init_checks app { check file /m; }
     server { location / { init_ready; } }');
 warned('init_hold without a gate', "init_checks app { check file /m; } $location

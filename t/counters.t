@@ -51,7 +51,7 @@ my @stays = $t->hold(6, '/stays', 'stays');
 my @goes = $t->hold(6, '/goes', 'goes');
 my @old = $t->workers;
 
-# as many gates, most of them new: the old workers go on counting
+# as many gates, most of them new: the old workers continue to count
 
 $t->reload(http => conf('stays', map { "second$_" } 1 .. 11));
 $load->more(20);
@@ -94,7 +94,7 @@ is($gate{$_}{held_passed}, $_ eq 'goes' ? 6 : 2,
     "$_, added again: counters kept")
     for qw(goes second11);
 
-# without old workers, new names take the places of old ones
+# without old workers, new names replace old ones
 
 my $zones = zones($t->{pid});
 

@@ -51,7 +51,7 @@ $t->remove('app');
 
 my $load = InitGate::Load->new($t, clients => 3);
 
-# the prober: another worker takes over and goes on
+# the prober: another worker takes over
 
 for (1 .. 4) {
     my $prober = $t->prober;

@@ -66,7 +66,7 @@ $t->wait_log(qr/\[error\].*init gate "closed".*overdue/);
 is($t->gate('ajar')->{ready}, JSON::PP::true,
     'overdue, "deadline open": ready');
 
-# the deadline does not begin again
+# the deadline is not restarted
 
 my $far = $t->time_of($t->gate('far')->{deadline_at});
 $t->reload;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Public responses have names, verdicts and reasons, and nothing of the
-# parameters of checks and the responses of servers: no paths, hosts, ports,
+# Public responses have names, verdicts and reasons, and neither
+# parameters of checks nor responses of servers: no paths, hosts, ports,
 # tables, keys, values, versions or messages.  The details have all of these.
 
 use FindBin;

@@ -167,7 +167,7 @@ is_deeply([map { my $page = $_;
     'every block is tested');
 
 
-# links: files, and headings as they become anchors
+# links: files, and anchors of headings
 
 sub anchors {
     my ($page) = @_;

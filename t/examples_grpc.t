@@ -26,7 +26,7 @@ my $t = InitGate::Example->from_text($page,
     '127.0.0.1:8080' => '127.0.0.1:%%PORT_8081%%',
     '127.0.0.1:8081' => '127.0.0.1:%%PORT_8080%%');
 
-# the initialization ends when the test lets it end
+# the test ends the initialization
 
 my $release = $t->path('release');
 $server =~ s/127\.0\.0\.1:50051/127.0.0.1:@{[$t->port(50051)]}/ or die;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # conf-examples/kubernetes: the manifests are valid and consistent, and nginx
-# answers their probes as the page describes.
+# responds to their probes as documented.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -141,7 +141,7 @@ isnt(join(' ', keys %$counts), 200,
     'without preStop of the application: some refused');
 
 
-# the application is killed; while it loads again, it answers 500
+# the application is killed; while it loads again, it returns 500
 
 my $pod = wait_pod(pod($sidecar,
     places => { 'init_hold 10s' => 'init_hold 50s' }));

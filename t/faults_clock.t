@@ -2,7 +2,7 @@
 
 # The wall clock is set, forward and back: intervals, timeouts, deadlines and
 # holds are not affected, nor is the latency of ordinary requests; only the
-# times shown follow.
+# times shown change.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -66,7 +66,7 @@ my $latency = InitGate::Latency->new($t);
 sub attempts { map { $t->check($_)->{attempts} } qw(steady silent) }
 sub today { substr $t->check('steady')->{last_checked}, 0, 10 }
 
-# probes go on, whatever the clock shows
+# probes continue, whatever the time
 
 sub goes_on {
     my ($name) = @_;

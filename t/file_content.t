@@ -121,7 +121,7 @@ $check = verdict($t, 'line', 'waiting mismatch');
 cmp_ok($check->{duration_ms}, '<', patience(100) + 1000 * $clock->delay,
     'line: matched in time');
 
-# anything but a regular file is not opened, or the writer would go on
+# only regular files are opened; otherwise the writer would continue
 
 verdict($t, 'dir', 'waiting wrong_type', qr{is a directory: \Q$dir\E/d$});
 verdict($t, 'dir_size', 'waiting wrong_type', qr{is a directory});
@@ -136,7 +136,7 @@ waitpid $writer, 0;
 
 verdict($t, 'proc', 'passed');
 
-# replaced and removed again and again
+# replaced and removed repeatedly
 
 my %seen;
 

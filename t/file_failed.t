@@ -95,7 +95,7 @@ mkdir "$dir/f";
 verdict($t, 'm', 'failed reported', qr{^reported by \Q$dir\E/f$});
 rmdir "$dir/f";
 
-# anything but a regular file is not opened: open() of a FIFO for writing
+# only regular files are opened: open() of a FIFO for writing
 # blocks until it is opened for reading
 
 POSIX::mkfifo("$dir/f", 0666);
@@ -116,7 +116,7 @@ $t->remove('f');
 
 verdict($t, 'm', 'waiting missing');
 
-# the newer file of the two counts
+# the newer one of the two files is used
 
 $t->write('f', 'broken');
 $t->write('m', 'ready');
@@ -146,7 +146,7 @@ verdict($t, 'text', 'running in_progress', qr/^5%$/);
 $t->touch('f', $now - 5);
 verdict($t, 'text', 'failed reported');
 
-# a failure from before the host started counts as little as a marker from then
+# a failure from before the start of the host is ignored, like such a marker
 
 $t->touch('f', 1e9);
 $t->touch('m', 1e9 - 1);
@@ -163,7 +163,7 @@ verdict($t, 'tree', 'failed reported');
 $t->remove('f');
 verdict($t, 'tree', 'waiting too_few');
 
-# in the awaited directory, of which it changes the time
+# in the target directory, whose time it changes
 
 verdict($t, 'dir', 'passed');
 open my $fh, '>', "$dir/d/f" or die "f: $!";

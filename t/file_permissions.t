@@ -80,7 +80,7 @@ first('read', 'error denied', qr{^open\(\) "\Q$dir\E/mine" failed .*, $uid$});
 
 first('tree', 'error denied', qr{^open\(\) "\Q$dir\E/shut" failed .*, $uid$});
 my $part = first('part', 'waiting too_few',
-    qr{; closed to the worker, which runs as uid [1-9]\d*: .*/shut});
+    qr{; unreadable by the worker, which runs as uid [1-9]\d*: .*/shut});
 cmp_ok($part->{observed}, '>=', 3, 'part: readable directories counted');
 
 # a failure file or a stamp that cannot be read does not open the gate
@@ -88,12 +88,11 @@ cmp_ok($part->{observed}, '>=', 3, 'part: readable directories counted');
 first('failed', 'error denied', $shut);
 first('newer', 'error denied', $shut);
 
-# a failure file that exists counts even if it cannot be read; a progress file
-# that cannot be read is like none
+# an unreadable failure file is valid; an unreadable progress file is ignored
 
 first('secret', 'failed reported',
     qr{^reported by \Q$dir\E/secret, open\(\) failed \(13: Permission denied\)});
 first('hidden', 'waiting missing',
-    qr{^not there: .*/none; no progress, stat\(\) .* failed \(13: });
+    qr{^not there: .*/none; progress is unknown, stat\(\) .* failed \(13: });
 
 done_testing;

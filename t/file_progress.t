@@ -63,8 +63,9 @@ my $check = verdict($t, 'm', 'waiting missing');
 is($check->{observed}, undef, 'm, no progress: no "observed"');
 
 verdict($t, 'dir', 'waiting missing',
-    qr{^not there: .*/m; no progress, this is a directory: \Q$dir\E/d$});
-verdict($t, 'loop', 'waiting missing', qr/; no progress, .*\(40: Too many/);
+    qr{^not there: .*/m; progress is unknown, this is a directory: \Q$dir/d\E$});
+verdict($t, 'loop', 'waiting missing',
+    qr/; progress is unknown, .*\(40: Too many/);
 
 # some formats (t/unit/progress.c has all of them)
 
@@ -120,7 +121,7 @@ verdict($t, 'm', 'waiting missing');
 $t->write('p', '');
 progress('m', undef, undef, qr/^$/);
 
-# emptied while it is rewritten: the last numbers hold
+# emptied while it is rewritten: the last numbers are kept
 
 $t->write('p', '9/10');
 progress('m', 9, 10);
@@ -143,7 +144,7 @@ $t->touch('p', 1e9);
 progress('m', 90, 100);
 verdict($t, 'boot', 'waiting missing', qr/^not there: /);
 
-# the marker ends it
+# the marker ends the progress
 
 $t->write('m');
 verdict($t, 'm', 'passed', qr/^$/);
@@ -167,7 +168,7 @@ $t->touch('p', 1e8);
 $check = verdict($t, 'size', 'waiting too_small');
 is($check->{expected}, 1024, 'size, old progress: expected');
 
-# the file is truncated and written in place, again and again
+# the file is truncated and written in place repeatedly
 
 my %seen;
 

@@ -57,7 +57,7 @@ verdict($t, 'dir', 'passed');
 
 $t->touch('m', $boot - 2);
 verdict($t, 'boot', 'waiting stale',
-    qr/^left over from before: .*, before the host started 20\S+Z$/);
+    qr/^stale: .*, before the host started 20\S+Z$/);
 verdict($t, 'text', 'waiting stale');
 
 $t->touch('m', 0);

@@ -121,7 +121,8 @@ my $deep = join '/', 'deep', (1 .. 63);
 
 make_path("$dir/$deep/64/65");
 create("$deep/x", "$deep/64/y");
-counted('deep', 'waiting too_few', 1, qr/; below 64 levels nothing is counted$/);
+counted('deep', 'waiting too_few', 1,
+    qr/; directories below level 64 are not counted$/);
 
 create('deep/2');
 counted('deep', 'passed', 2);

@@ -35,7 +35,7 @@ my $t = InitGate->new(workers => 1, http => <<'CONF');
 
 CONF
 
-# in memory if possible, since the disk is not what is measured
+# in memory if possible: the disk is not measured
 
 my $dir = tempdir('init-gate-XXXXXX', CLEANUP => 1,
     -w '/dev/shm' ? (DIR => '/dev/shm') : (TMPDIR => 1));

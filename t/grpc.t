@@ -91,7 +91,7 @@ settles($t, 'long_name', 'waiting not_serving', qr/NOT_FOUND/);
 
 settles($t, $_, 'passed') for qw(secure sni unverified);
 settles($t, 'untrusted', 'error tls', qr/self.signed certificate/);
-settles($t, 'plain', 'error tls', qr/does not speak TLS/);
+settles($t, 'plain', 'error tls', qr/does not use TLS/);
 settles($t, 'encrypted', qr/^error (?:protocol|reset)$/);
 
 # the server as a whole, then one of its services
@@ -111,13 +111,13 @@ $t->wait_for(sub { $t->get('/')->{status} == 200 }, 'the gate to open');
 my @calls = $server->calls;
 my ($whole) = grep { $_->{service} eq '' } @calls;
 
-cmp_ok($whole->{left}, '>', 0, 'grpc-timeout: at least what is left');
+cmp_ok($whole->{left}, '>', 0, 'grpc-timeout: the remaining time');
 cmp_ok($whole->{left}, '<=', 7, 'grpc-timeout: at most timeout=');
 like($whole->{agent}, qr{^nginx-init-gate/\d}, 'user agent');
 
-ok((grep { $_->{service} eq $long } @calls), 'long_name: sent whole');
+ok((grep { $_->{service} eq $long } @calls), 'long_name: complete');
 
-# kept after a probe that passed only
+# kept only after a probe that passed
 
 my $peers = sub {
     my ($service) = @_;
@@ -130,7 +130,7 @@ my $peers = sub {
 $t->wait_for(sub { ($peers->('shop.serving'))[0] > 20
     && ($peers->('shop.not_serving'))[0] > 20 }, 'many calls');
 
-# one lasts 30 s; a port may come back
+# kept for 30 s; a port may be reused
 
 my ($n, $connections) = $peers->('shop.serving');
 cmp_ok($connections, '<', $n / 4, "passed: few connections for $n calls");

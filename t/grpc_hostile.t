@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# grpc: servers that do what the protocol allows, and those that do not.
+# grpc: valid and invalid responses of servers.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -29,7 +29,7 @@ sub http { $hello . headers(1, ':status' => $_[0], 'content-type' => 'text/html'
 
 sub body { $hello . $head . data(1, $_[0]) . $trailers }
 
-# much more than is read
+# much more than the limit
 
 sub endless {
     my ($c, $bytes) = @_;
@@ -42,7 +42,7 @@ sub endless {
     $c->hang;
 }
 
-# sends this once it has been asked, and waits
+# sends this after a request, and waits
 
 my %says = (
     passes => ["$hello$head$serving$trailers", 'passed'],
@@ -89,7 +89,7 @@ my %says = (
         qr/invalid message/],
     no_prefix => [body("\0\0"), 'error protocol', qr/invalid message/],
     too_large => [$hello . $head . data(1, "\0\0\0\xff\xff" . 'x' x 5000),
-        'error protocol', qr/too large a message/],
+        'error protocol', qr/message is too large/],
     wire_type => [body(message("\x0a\x01x")), 'error protocol',
         qr/HealthCheckResponse/],
     group => [body(message("\x13\x14")), 'error protocol'],
@@ -117,10 +117,10 @@ my %says = (
         qr/closing the connection/],
 
     http_1 => ["HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
-        'error protocol', qr/does not speak HTTP\/2/],
+        'error protocol', qr/does not use HTTP\/2/],
     garbage => ['garbage' x 100, 'error protocol', qr/HTTP\/2/],
     no_settings => ["$head$serving$trailers", 'error protocol',
-        qr/does not speak HTTP\/2/],
+        qr/does not use HTTP\/2/],
     other_stream => [$hello . headers(3, @grpc), 'error protocol',
         qr/invalid HTTP\/2/],
     push => [$hello . settings_ack() . frame(5, 4, 1, pack('N', 2) . fields(':method', 'GET',
@@ -135,13 +135,13 @@ my %says = (
     big_frame => [$hello . frame(0, 0, 1, 'x' x 17000), 'error protocol',
         qr/HTTP\/2/],
 
-    # 4,000 bytes that are put into the table, and 60,000 references to them
+    # 4,000 bytes in the table, and 60,000 references to them
     bomb => [$hello . frame(1, 0, 1, "\x40\x01x" . "\x7f\xa1\x1e" . 'y' x 4000)
         . frame(9, 0, 1, "\xbe" x 16000) x 3, 'error protocol',
-        qr/too large headers/],
+        qr/headers are too large/],
     large_headers => [$hello . frame(1, 0, 1, fields('x' => 'y' x 16000))
         . frame(9, 0, 1, fields('x' => 'y' x 16000)) x 5, 'error protocol',
-        qr/too large headers|too much|HTTP\/2/],
+        qr/too large|HTTP\/2/],
 
     silent => ['', 'error timeout', qr/waiting for the response/],
     hello_only => [$hello, 'error timeout'],
@@ -155,24 +155,24 @@ my %does = (
         my ($c) = @_;
         $c->send($hello . headers(1, ':status' => 200, 'grpc-status' => 1));
         endless($c, data(1, '') x 1000);
-    }, 'error protocol', qr/too much|HTTP\/2/],
+    }, 'error protocol', qr/too large|HTTP\/2/],
 
     endless_pings => [sub {
         my ($c) = @_;
         $c->send($hello);
         endless($c, ping() x 1000);
-    }, 'error protocol', qr/too much|HTTP\/2/],
+    }, 'error protocol', qr/too large|HTTP\/2/],
 
     endless_settings => [sub {
         my ($c) = @_;
         endless($c, $hello x 1000);
-    }, 'error protocol', qr/too much|HTTP\/2/],
+    }, 'error protocol', qr/too large|HTTP\/2/],
 
     endless_headers => [sub {
         my ($c) = @_;
         $c->send($hello . frame(1, 0, 1, ''));
         endless($c, frame(9, 0, 1, '') x 1000);
-    }, 'error protocol', qr/too much|HTTP\/2/],
+    }, 'error protocol', qr/too large|HTTP\/2/],
 
     endless_garbage => [sub {
         my ($c) = @_;
@@ -190,7 +190,7 @@ my %does = (
     closes_later => [sub { $_[0]->send("$hello$head") }, 'error reset',
         qr/without a response/],
     closes_short => [sub { $_[0]->send('no') }, 'error protocol',
-        qr/does not speak HTTP\/2/],
+        qr/does not use HTTP\/2/],
     closes_after => [sub { $_[0]->send("$hello$head$serving$trailers") },
         'passed'],
     resets => [sub { $_[0]->reset }, 'error reset'],
@@ -212,7 +212,7 @@ my %fake = map {
     }));
 } keys %does;
 
-# TLS without h2: it is another protocol, by an alert or by silence
+# TLS without h2: another protocol, with an alert or without
 
 my ($certificate, $key) = $t->certificate('localhost');
 my $secure = InitGate::Fake->new(sub { $_[0]->hang },
@@ -275,7 +275,7 @@ settles($t, $_, @{$does{$_}}[1, 2]) for sort keys %does;
 
 settles($t, 'no_alpn', 'error protocol', qr/ALPN/);
 settles($t, 'other_alpn', 'error protocol', qr/ALPN/);
-settles($t, 'web_1', 'error protocol', qr/does not speak HTTP\/2/);
+settles($t, 'web_1', 'error protocol', qr/does not use HTTP\/2/);
 settles($t, 'no_socket', 'error refused');
 
 # through nginx, over TCP and a Unix socket
@@ -291,7 +291,7 @@ my $behind = InitGate::Fake->new(sub {
 
 settles($t, $_, 'passed') for qw(web socket);
 
-# the response of "bomb" has not been taken apart to its end
+# the response of "bomb" was not parsed to its end
 
 my $memory = $t->memory_counts ? $t->memory(($t->workers)[0]) : 0;
 cmp_ok($memory, '<', 64 * 1024, 'memory');

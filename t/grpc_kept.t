@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# grpc: a connection that is kept after a probe has passed, and what the
-# server does with it meanwhile.
+# grpc: a connection that is kept after a probe has passed, and is used, closed
+# or reset by the server meanwhile.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -28,7 +28,7 @@ sub request { $_[0]->read_until(qr/\x0a\x07service/) }
 
 my %peer = (
 
-    # answers as long as it is asked
+    # responds to each request
     kept => sub {
         my ($c) = @_;
         my $stream = 1;
@@ -37,7 +37,7 @@ my %peer = (
         }
     },
 
-    # as servers do that measure the delay, or have their say on windows
+    # as servers that measure the delay, or set window sizes
     pings => sub {
         my ($c) = @_;
         my $stream = 1;
@@ -51,7 +51,7 @@ my %peer = (
         }
     },
 
-    # says that it goes, with the connection in use or not
+    # sends GOAWAY, with the connection in use or idle
     goes => sub {
         my ($c) = @_;
         request($c) or return;
@@ -76,7 +76,7 @@ my %peer = (
         $c->send(goaway(1, 0));
     },
 
-    # refuses the second call, or does not want any
+    # refuses the second call, or all calls
     refuses_one => sub {
         my ($c) = @_;
         request($c) or return;
@@ -115,7 +115,7 @@ my %peer = (
         $c->reset;
     },
 
-    # a PING that nobody is there any more to hear the answer of
+    # a PING, after which the connection is closed
     pings_and_resets => sub {
         my ($c) = @_;
         request($c) or return;
@@ -158,7 +158,7 @@ my %peer = (
         }
     },
 
-    # answers a call whose message it has not let through
+    # responds to a call whose message its window has blocked
     early => sub {
         my ($c) = @_;
         request($c) or return;
@@ -176,7 +176,7 @@ my %peer = (
         request($c) if $c->number == 1;
     },
 
-    # the second call is never answered
+    # the second call gets no response
     hangs => sub {
         my ($c) = @_;
         request($c) or return;
@@ -240,7 +240,7 @@ for my $name (sort keys %peer) {
 
 my $calls = sub { scalar(() = $fake{$_[0]}->received =~ /\x0a\x07service/g) };
 
-# one lasts 30 s
+# kept for 30 s
 
 for my $name (qw(kept pings window)) {
     cmp_ok($fake{$name}->connections, '<=', $now->{$name}{attempts} / 2,
@@ -264,7 +264,7 @@ for my $name (qw(crosses refuses_one closes resets)) {
 
     cmp_ok($connections, '>=', 12, "$name: many connections");
     cmp_ok($calls->($name), '>', $connections * 1.5,
-        'the call was made again over a new one');
+        'the call was repeated over a new one');
 }
 
 # once

@@ -98,13 +98,13 @@ sub fill {
     }
 }
 
-# so many that each worker has several of them
+# enough for several in each worker
 
 sub some_requests { $t->get('/init') for 1 .. 20 }
 
 $body->blocking(0);
 
-# until they take no more during so many requests
+# until nothing more is accepted during that many requests
 
 my $before;
 

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Held HTTP/2 streams: each of them counts; one is reset while the others go
-# on; the whole connection is closed; a body is not read; and nginx
+# Held HTTP/2 streams: each of them counts; one is reset while the others
+# continue; the whole connection is closed; a body is not read; and nginx
 # exits.  Other requests are not affected.
 
 use FindBin;
@@ -41,7 +41,7 @@ $t->run(http => InitGate::Load::LOG . <<"CONF");
     }
 CONF
 
-# frames by hand, since no library does what this client does
+# frames are composed here, since no library behaves like this client
 
 sub frame {
     my ($type, $flags, $stream, $payload) = @_;
@@ -91,7 +91,7 @@ sub next_frame {
     return [$type, $stream, substr $c->{buffer}, 0, $size, ''];
 }
 
-# the streams that were answered, and whether with status 200
+# the streams with a response, and whether its status is 200
 
 sub answered {
     my ($c, $n) = @_;
@@ -116,7 +116,7 @@ my $one = h2();
 transmit($one, headers($_ * 2 - 1, '/')) for 1 .. 8;
 $t->wait_held(8);
 
-# one is reset, the others go on
+# one is reset, the others continue
 
 transmit($one, frame(3, 0, 5, pack 'N', 8));
 $t->wait_held(7);
@@ -138,7 +138,7 @@ transmit($body, headers(1, '/body', 1));
 transmit($body, frame(0, 0, 1, 'x' x 16384)) for 1 .. 3;
 $t->wait_held(8);
 
-# the time of so many other requests
+# during that many other requests
 
 $background->more(20);
 

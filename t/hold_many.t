@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # Many requests held in two workers: all are served as soon as the gate opens,
-# in every worker; and when their clients leave, nothing is left of them.  The
+# in every worker; when their clients leave, no resources are left in use.  The
 # latency of ordinary requests is not affected.
 
 use FindBin;

@@ -46,7 +46,7 @@ CONF
 }
 
 
-# how many of N requests are refused; the others are held
+# the number of refused ones of N requests; the others are held
 
 sub refused {
     my ($n) = @_;

@@ -48,7 +48,7 @@ sub clients {
 
     my $clients = InitGate::ManyClients->new($t, $n);
 
-    # where the hold time is short some may have been refused
+    # with a short hold time some may have been refused
     $t->wait_for(sub {
         my $gate = $t->gate;
         return $gate->{held} + $gate->{held_refused} == $n;
@@ -86,7 +86,7 @@ my $prober = $t->prober;
 $t->signal('QUIT');
 $t->wait_for(sub { !$t->workers }, 'workers to shut down');
 
-# the time of so many of its timers
+# during that many of its timers
 
 my $timers = qr/ $prober#\d+: event timer del: /;
 my $seen = $t->log_count($timers);
@@ -124,7 +124,7 @@ is_deeply({$clients->statuses}, { lost => 1000 },
     'worker_shutdown_timeout: connections closed');
 is(logged($t, 'app')->{gone}, 1000, 'worker_shutdown_timeout: logged');
 
-# it ends the prober as well, whatever the other workers do
+# it ends the prober, too, independently of the other workers
 
 started();
 $prober = $t->prober;

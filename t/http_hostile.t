@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# http: whatever the peer does, the probe ends with a verdict, memory is
+# http: with any behavior of the peer, the probe ends with a verdict, memory is
 # bounded, and other requests are not affected.
 
 use FindBin;
@@ -41,14 +41,14 @@ my %case = (
 
     # a truncated or invalid response
 
-    close => [sub { }, @reset, qr/without an answer/],
+    close => [sub { }, @reset, qr/without a response/],
     reset => [sub { $_[0]->reset }, @reset, qr/reset/],
     half_header => [sub { $_[0]->send("${ok}X: y\r\n") }, @reset,
-        qr/in the middle/],
+        qr/during the response/],
     half_body => [sub { $_[0]->send("${length}9\r\n\r\nhello") },
-        'passed', 'error reset', qr/in the middle/],
+        'passed', 'error reset', qr/during the response/],
     half_chunk => [sub { $_[0]->send("${chunked}9\r\nhello") },
-        'passed', 'error reset', qr/in the middle/],
+        'passed', 'error reset', qr/during the response/],
     reset_body => [sub { $_[0]->send("${length}9\r\n\r\nhello");
                          sleep 0.1; $_[0]->reset },
         'passed', 'error reset', qr/reset/],
@@ -174,7 +174,7 @@ for my $name (sort keys %case) {
 
 $latency->more(100)->end('hostile peers');
 
-# never anything else, but for a reset that may come before the rest is read
+# no other verdict, except a reset before the rest is read
 
 my $checks = $checks_now->();
 
@@ -196,7 +196,7 @@ my $some = sub {
     my ($n) = @_;
     my $from = $checks_now->()->{file}{attempts};
 
-    # running probes have some; the minimum has only those that are left open
+    # running probes have some; the minimum has only leaked ones
     my $fewest;
 
     $t->wait_for(sub {

@@ -54,7 +54,7 @@ my %peer = (
             while $c->read_until(qr/\r\n\r\n/);
     },
 
-    # is not to be kept
+    # must not be kept
     close => sub {
         my ($c) = @_;
         $c->send($ok =~ s/Content/Connection: x, close\r\nContent/r)
@@ -66,7 +66,7 @@ my %peer = (
         $c->send($ok =~ s/1\.1/1.0/r) while $c->read_until(qr/\r\n\r\n/);
     },
 
-    # closes once it is idle
+    # closes an idle connection
     idle => sub {
         my ($c) = @_;
         $c->read_until(qr/\r\n\r\n/) or return;
@@ -205,7 +205,7 @@ for my $name (qw(closes resets crosses)) {
 
 my $got = $now->{refuses};
 is("$got->{verdict} $got->{reason}", 'error reset', 'refuses: error reset');
-like($got->{message}, qr/without an answer/, 'refuses: message');
+like($got->{message}, qr/without a response/, 'refuses: message');
 is($got->{recent}[0][0], 'passed', 'refuses, first probe: passed');
 
 my $connections = $fake{refuses}->connections;

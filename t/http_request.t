@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# http and the trigger: methods, bodies and tokens, which files may hold.
+# http and the trigger: methods, bodies and tokens, also from files.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -11,7 +11,7 @@ use InitGate::Fake;
 my $t = InitGate->new(quit => 2, workers => 1);
 my $dir = $t->dir;
 
-# answers with what it was sent, as JSON without quotes and newlines
+# returns the request as JSON, without quotes and newlines
 
 my $peer = InitGate::Fake->new(sub {
     my ($c) = @_;
@@ -45,6 +45,8 @@ my %trigger = map { $_ => InitGate::Fake->new(sub {
         . length($said) . "\r\n\r\n$said");
 }) } qw(body token);
 
+$trigger{kept} = InitGate::Fake->http(200, keepalive => 1);
+
 $t->write('body.json', "{\"a\": \"b\"}\n");
 $t->write('empty', '');
 $t->write('large', 'x' x 65536);
@@ -61,7 +63,7 @@ $t->write('v1/token', 'bound-one');
 symlink 'v1', "$dir/data" or die $!;
 symlink 'data/token', "$dir/mounted" or die $!;
 
-# what the peer has seen; verdict; message
+# the request at the peer; verdict; message
 
 my %case = (
     get => ['', 'GET / HTTP/1.1|none|none||none'],
@@ -152,6 +154,11 @@ $checks
         backoff 100ms;
     }
 
+    init_checks kept {
+        check file /no/such/file;
+        trigger http://127.0.0.1:@{[$trigger{kept}->port]}/begin;
+    }
+
     server {
         listen 127.0.0.1:%%PORT_8080%%;
         location = /init { init_status details=on; }
@@ -163,7 +170,7 @@ verdicts($t, (map { [$_, 'passed'] } sort keys %case), ['largest', 'passed'],
 
 unlike($peer->received, qr/X-Injected/, 'token with lines: not sent');
 
-# what the files hold now is used by the next request, over a kept connection
+# changed files are used by the next request, over a kept connection
 
 my $connections = $peer->connections;
 
@@ -205,6 +212,11 @@ ok($t->wait_for(sub {
     'trigger, no errors in the body: succeeded');
 like($trigger{body}->received, qr/\r\n\r\n\{"a": "b"\}\n/,
     'trigger, body: sent');
+
+$t->wait_for(sub { $t->gate('kept')->{trigger}{state} eq 'succeeded' },
+    'the trigger without a body');
+ok($t->wait_for(sub { $trigger{kept}->established == 0 }, 'no connection'),
+    'trigger, succeeded: connection closed');
 
 # invalid configurations
 

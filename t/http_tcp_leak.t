@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Thousands of http, tcp and grpc probes that fail, in all ways: no descriptor, no
-# connection of the worker and no memory is left, and requests are not delayed.
+# Thousands of http, tcp and grpc probes that fail in all ways: no descriptor,
+# connection of the worker or memory is leaked, and requests are not delayed.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -27,7 +27,7 @@ my @checks = (
     'http http://localhost:%%PORT_1%%/',
     'http http://127.0.0.1:%%PORT_3%%/bad',
     'http http://127.0.0.1:%%PORT_3%%/body match=x',
-    'http http://127.0.0.1:%%PORT_3%%/gone',    # closed without an answer
+    'http http://127.0.0.1:%%PORT_3%%/gone',    # closed without a response
     'http https://localhost:%%PORT_2%%/bad verify=off',
     'http https://localhost:%%PORT_2%%/gone verify=off',
     'http http://127.0.0.1:%%PORT_2%%/',        # TLS

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The cost of a gate for a request, in instructions, which are repeatable where
-# seconds are not.
+# The cost of a gate for a request, in instructions, which are repeatable,
+# unlike seconds.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -19,7 +19,7 @@ my ($unused, $dearer, $dearer_read) = InitGate->version < 1.023
 
 my $dir = InitGate->new->dir;
 
-# markers that are there, and one that is not
+# existing markers, and a missing one
 
 for my $name (1 .. 3) {
     open my $marker, '>', "$dir/marker$name" or die $!;

@@ -11,7 +11,7 @@ use InitGate::Fake;
 use InitGate::Load;
 use Time::HiRes qw(time);
 
-# what it has responded, and when: "seconds URI status"
+# its responses, with their times: "seconds URI status"
 
 my $fake = InitGate::Fake->new(sub {
     my ($c) = @_;
@@ -62,8 +62,7 @@ $t->write("html/$_", 'here') for qw(on off);
 $t->run;
 my $background = background($t);
 
-# how many responses there were since the last other one, when the gate came
-# into a state
+# the number of equal responses in a row when the gate changed its state
 
 sub responses {
     my ($uri, $ok, $state) = @_;
@@ -94,7 +93,7 @@ $t->wait_ready($_) for qw(slow on swings);
 is(responses('/slow', 1, 'ready'), 6, 'rise 6: opened after six');
 is($t->get("/$_")->{status}, 200, "$_: served") for qw(on off);
 
-# fall: one is enough for slow, four for swings; the first gate is latched
+# fall: one for slow, four for swings; the first gate is latched
 
 my $asked = $t->check('file', 'on')->{attempts};
 $t->remove('marker');

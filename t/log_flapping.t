@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # A check whose verdict changes with each probe: the lines of the log are
-# limited, its changes are counted all the same.
+# limited, all changes are counted.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -102,9 +102,9 @@ my @first = splice @many, 0, 6;
 is(scalar(grep { /check "m[1-5]" waiting: not there/ } @first), 5,
     'many checks: five lines');
 is($first[5], 'init gate "many": 2 more checks have not passed',
-    'many checks: number of the others');
+    'many checks: number of further checks');
 
-# the next line is due in an hour; one that began anew would come in a minute
+# the next line is due in an hour; after a restart it would be due in a minute
 
 my ($worker) = $t->workers;
 my $before = () = reminders();

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Characters of messages that are not seen, or change how others are read, do
-# not reach JSON, the log and the status.
+# Invisible characters, and those that change the direction of text, are removed
+# from messages in JSON, the log and the status.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -31,7 +31,7 @@ my $message = verdict($t, 'file', 'failed reported')->{message};
 
 is(join(' ', map { sprintf '%x', ord }
     grep { index($message, $_) >= 0 } map { chr } @removed), '',
-    'message: no character that is not seen');
+    'message: no invisible characters');
 is(join(' ', map { sprintf '%x', ord }
     grep { index($message, $_) >= 0 } map { chr } grep { $_ != 0x200a }
     @kept), join(' ', map { sprintf '%x', $_ } grep { $_ != 0x200a } @kept),

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
 # The metrics: names and labels, promtool accepts them without a warning, a real
-# Prometheus scrapes them, each of the shipped alerts has tests and fires where
-# it should, and every expression of the shipped Grafana dashboard has a result.
+# Prometheus scrapes them, each of the shipped alerts has tests and fires as
+# specified, and every expression of the shipped Grafana dashboard has a result.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -80,7 +80,7 @@ is($said, '', 'promtool: no output');
 my %metric = map { /^([^# ]\S*(?:\{.*\})?) (\S+)$/ ? ($1, $2) : () }
     split /\n/, $answer->{content};
 
-# family, labels: nothing more, nothing less
+# family, labels: exactly these
 
 my %labels;
 

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # A server that sends the reason and closes the connection before it receives
-# anything: send() fails, and the reason is in the verdict.
+# data: send() fails, and the reason is in the verdict.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

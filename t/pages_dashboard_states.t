@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# The dashboard in every state, in light, dark and forced colours, on a phone:
+# The dashboard in every state, in light, dark and forced colors, on a phone:
 # problems first, with their reasons, overrides, servers of an upstream, and no
 # change without a connection.
 

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# The waiting page in every state, in light, dark and forced colours, on a
+# The waiting page in every state, in light, dark and forced colors, on a
 # phone; in German, Chinese and Arabic; with a list of checks, a logo and a
 # color.
 
@@ -148,7 +148,7 @@ $t->wait_for(sub {
 }, 'the first verdicts');
 
 
-# numbers only where there is something to go by
+# numbers only if the progress is known
 
 is($gate{alone}{progress}, undef, 'JSON: no progress of a check alone');
 cmp_ok($gate{steps}{progress}, '==', 0.3333, 'JSON: one of three');
@@ -156,7 +156,7 @@ cmp_ok($gate{counts}{progress}, '==', 0.42, 'JSON: a check that counts');
 cmp_ok($gate{zero}{progress}, '==', 0, 'JSON: one that has counted 0');
 
 
-# a failure: no promise, and time
+# a failure: neither a bar nor a time
 
 my $failed = $t->get('/broken/', headers => { Accept => 'text/html' });
 

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
 # An open tab of the waiting page: two gates are one page until both have
-# opened, a failure that is repaired opens the page, and it asks more and more
-# seldom.
+# opened, a failure that is repaired opens the page, and the interval of polls
+# grows.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

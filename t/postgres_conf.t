@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# The postgres check: what "nginx -t" refuses, and that it never says a password.
+# The postgres check: errors of "nginx -t", which never contain a password.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -45,8 +45,8 @@ sub bad {
     isnt($status, 0, "refused: $target $params");
     like($said, $error, 'says why');
     like($said, qr/in check "db" of type "postgres" in .*nginx\.conf:\d+/,
-        'says where');
-    unlike($said, qr/hunter2|ter2/, 'says no password');
+        'message: place in the configuration');
+    unlike($said, qr/hunter2|ter2/, 'message: no password');
 }
 
 
@@ -73,8 +73,8 @@ bad('postgresql://app:hunter2/x@a/b', '', qr/invalid port "\.\.\."/);
 bad('host=a password=hunter2 sslmode=maybe', '', qr/invalid sslmode value: \.{3}/);
 bad('host=a port=0', '', qr/invalid port "0"/);
 bad('host=a port=70000', '', qr/invalid port "70000"/);
-bad('host=a,b port=1,2,3', '', qr/3 ports do not go with 2 hosts/);
-bad('host=a,b hostaddr=127.0.0.1', '', qr/2 hosts do not go with 1 addr/);
+bad('host=a,b port=1,2,3', '', qr/3 ports do not match 2 hosts/);
+bad('host=a,b hostaddr=127.0.0.1', '', qr/2 hosts do not match 1 addr/);
 bad('hostaddr=db.example', '', qr/invalid address "db\.example"/);
 bad('sslmode=maybe', '', qr/invalid sslmode value: "maybe"/);
 bad('gssencmode=prefer', '', qr/Kerberos is not supported: "gssencmode"/);
@@ -86,7 +86,7 @@ bad('service=app', '', qr/"service" is not supported/);
 bad('dbname=a replication=true', '', qr/"replication" is not supported/);
 bad('client_encoding=SJIS', '', qr/"client_encoding" must be "UTF8"/);
 
-# the strings of other drivers and frameworks
+# connection strings of other drivers and frameworks
 
 good($_, '') for 'postgresql+psycopg2://app:hunter2@db/app',
     'postgres+asyncpg://app@db/app?ssl=require',
@@ -121,14 +121,15 @@ bad($db, 'migrations=rails version=1 settle=1m',
 
 like((conf($db, 'migrations=rails'))[1],
     qr/\[warn\] .*"migrations" without "version" passes when rails has applied any migration and its table has not changed for 5000ms, in check "db" of type "postgres" in .*nginx\.conf:\d+/,
-    'without a version there is a warning');
+    'without a version: warning');
 unlike((conf($db, 'migrations=rails version=1'))[1], qr/without "version"/,
     'with a version: no warning');
 
 # secrets
 
 good($db, 'password_file=%%DIR%%/password');
-good($db, 'password_file=/not/there/yet', 'a password that comes later');
+good($db, 'password_file=/not/there/yet',
+    'password file that does not exist yet');
 good($db, 'passfile=/not/there/yet');
 good("$db passfile=/not/there/yet", '');
 bad("$db password=hunter2", 'password_file=a', qr/only one of/);
@@ -136,7 +137,7 @@ bad("$db password=hunter2", 'passfile=a', qr/only one of/);
 bad($db, 'passfile=a password_file=b', qr/only one of/);
 bad("$db passfile=a", 'passfile=b', qr/"passfile" is given in the/);
 
-# what to ask
+# conditions
 
 good($db, 'tables=a');
 good($db, 'tables=a,s.b,Größe,_x$1');
@@ -189,9 +190,10 @@ my @all = qw(golang-migrate goose flyway liquibase alembic django rails dbmate
 good($db, "migrations=$_") for @all;
 
 my ($status, $said) = conf($db, 'migrations=sequelise');
-isnt($status, 0, 'an unknown tool');
+isnt($status, 0, 'unknown tool: refused');
 is_deeply([$said =~ /known are (.*) in check/
-    && [$1 =~ /"(.*?)"/g]]->[0], \@all, 'all are named');
+    && [$1 =~ /"(.*?)"/g]]->[0], \@all,
+        'unknown tool: all tools in the message');
 
 bad($db, 'version=1', qr/"version" without "migrations"/);
 bad($db, 'migrations=goose exact', qr/"exact" without "version"/);

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# The postgres check's connection: one for all who ask the same database, kept
-# between probes with "keepalive", closed when nobody asks any more; and none
-# suffers from another's slow question.
+# The connection of postgres checks: shared by all checks of a database, kept
+# between probes with "keepalive", closed when no check needs it; a slow query
+# of one check does not delay others.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -23,7 +23,7 @@ my $answer = "1\0\0\0\x04" . "2\0\0\0\x04"
     . "T\0\0\0\x1a\0\x01a\0" . pack('NnNnNn', 0, 0, 25, 0xffff, 0xffffffff, 0)
     . "D\0\0\0\x0b\0\x01\0\0\0\x01x" . "C\0\0\0\x0dSELECT 1\0" . ready();
 
-# hangs on its first connection, and answers on all others
+# hangs on its first connection, and replies on all others
 
 my $hangs = InitGate::Fake->new(sub {
     my ($c) = @_;
@@ -33,7 +33,7 @@ my $hangs = InitGate::Fake->new(sub {
     while (queries($c)) { $c->send($answer) or return }
 })->port;
 
-# answers once on each connection, and closes it at the next question
+# replies once on each connection, and closes it at the next query
 
 my $once = InitGate::Fake->new(sub {
     my ($c) = @_;
@@ -104,13 +104,13 @@ is_check($t, 'd', 'waiting', 'too_few');
 
 my @pids = backends('nginx-init-gate');
 is(@pids, 1, 'five checks of two gates, in three spellings: one connection');
-is(backends('nginx-init-gate', 'other'), 1, 'another user, another one');
+is(backends('nginx-init-gate', 'other'), 1, 'another user: another connection');
 
 my $attempts = $t->check('e')->{attempts};
 $t->wait_for(sub { $t->check('e')->{attempts} > $attempts + 5 }, 'probes');
-is_deeply([backends('nginx-init-gate')], \@pids, 'it is kept');
+is_deeply([backends('nginx-init-gate')], \@pids, 'kept');
 
-# a statement's time ends before the probe's, and a lock is not waited for
+# a statement times out before the probe; the wait for a lock is limited
 
 is_check($t, 'sleeps', 'error', 'timeout',
     qr/canceling statement due to statement timeout \(57014\)/);
@@ -126,14 +126,14 @@ is_check($t, 'waits', 'running', 'locked');
 $attempts = $t->check('beside')->{attempts};
 $t->wait_for(sub { $t->check('beside')->{attempts} > $attempts + 2 },
     'the one beside', 10);
-is($t->check('beside')->{verdict}, 'waiting', 'which is never in the way');
-is(backends('slow'), 1, 'nor was a connection lost');
+is($t->check('beside')->{verdict}, 'waiting', 'does not delay other checks');
+is(backends('slow'), 1, 'no connection was lost');
 
 $dbh->do('INSERT INTO locked VALUES (1)');
 $dbh->commit;
 is_check($t, 'd', 'passed');
 
-# who leaves takes the connection with him, and the next one begins anew
+# a canceled query closes the connection; the next query opens a new one
 
 is_check($t, 'second', 'passed');
 is_check($t, 'third_hangs', 'passed');
@@ -141,23 +141,23 @@ is_check($t, 'third_hangs', 'passed');
 for my $name (qw(second third_hangs)) {
     my @recent = @{$t->check($name)->{recent}};
     is_deeply([grep { $_->[0] ne 'passed' } @recent], [],
-        "$name: not once without an answer");
+        "$name: no probe without a reply");
     cmp_ok($recent[0][1], '>', 300, "$name: though it waited in the queue");
 }
 
 is_check($t, 'first_hangs', 'passed');
 
-# one that was kept, and is gone when it is needed
+# a kept connection that was closed by the server
 
 is_check($t, 'once', 'passed');
 $attempts = $t->check('once')->{attempts};
 $t->wait_for(sub { $t->check('once')->{attempts} > $attempts + 10 }, 'probes',
     10);
 is_deeply([grep { $_->[0] ne 'passed' } @{$t->check('once')->{recent}}], [],
-    'the question is asked again, and nobody notices');
+    'the query is repeated without an error');
 
-# one gate has latched, another has not; a question that the latch has cut off
-# takes the connection with it
+# one gate has latched, another has not; a query canceled by the latch closes
+# the connection
 
 $t->write($_) for qw(first third fourth);
 $t->wait_for(sub { (grep { $_->{gate} eq 'one' }
@@ -165,10 +165,10 @@ $t->wait_for(sub { (grep { $_->{gate} eq 'one' }
 
 $attempts = $t->check('e')->{attempts};
 $t->wait_for(sub { $t->check('e')->{attempts} > $attempts + 3 }, 'probes');
-is(backends('nginx-init-gate'), 1, 'one connection for the gate that goes on');
+is(backends('nginx-init-gate'), 1, 'one connection for the other gate');
 is_check($t, 'sleeps', 'error', 'timeout');
 
-# the last one closes it
+# closed after the last query
 
 $t->reload(http => <<"CONF");
     init_checks two {

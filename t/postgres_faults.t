@@ -120,7 +120,7 @@ for (['28P01', 'error', 'auth'], ['28000', 'error', 'auth'],
 fault('spoof', greets(error('3D000', "FATAL:  28P01: no\nnot this line")),
     'waiting', 'no_database', qr/^FATAL:  ?28P01: no \(3D000\)$/);
 
-# PgBouncer has one SQLSTATE for everything
+# PgBouncer has one SQLSTATE for all errors
 
 for (['no such database: x', 'no_database', 'waiting'],
     ['database "x" does not exist', 'no_database', 'waiting'],
@@ -143,7 +143,7 @@ for (['no such database: x', 'no_database', 'waiting'],
 # the query
 
 fault('hangs', sub { login($_[0]); $_[0]->hang }, 'error', 'timeout',
-    qr/waiting for the answer of PostgreSQL/);
+    qr/waiting for the reply of PostgreSQL/);
 fault('goes', sub { login($_[0]); queries($_[0]) }, 'error', 'reset');
 fault('dies', sub { login($_[0]); queries($_[0]); $_[0]->reset }, 'error',
     'reset');
@@ -242,9 +242,9 @@ settles($t, 'real', 'passed');
 my @frozen = (postmaster(), backends());
 kill 'STOP', @frozen;
 
-# the first one is over soon
+# the first one ends soon
 
-$t->wait_log(qr/check "real" error: .* waiting for the answer of/);
+$t->wait_log(qr/check "real" error: .* waiting for the reply of/);
 settles($t, 'real', 'error timeout', qr/logging in/);
 kill 'CONT', @frozen;
 settles($t, 'real', 'passed');

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The postgres check and several hosts: names, addresses, roles, and which of
-# them is asked in the end.
+# The postgres check with several hosts: names, addresses, roles, and the choice
+# among them.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -59,7 +59,7 @@ sub stop {
 
 my $blackhole = InitGate::Fake->blackhole->port;
 
-# names are told apart by what they are resolved to
+# names are distinguished by their addresses
 
 my $dns = InitGate::DNS->new(sub {
     my ($name, $type, $word) = @_;
@@ -176,7 +176,7 @@ is_check($t, $_, 'passed') for @two, qw(name localhost address no_name refused
 my ($failures) = $t->get('/init?format=prometheus')->{content}
     =~ /((?:^nginx_init_gate_check_failures_total\{.*\n)+)/m;
 is(join('', $failures =~ /^.*check="two\d".* [1-9]\d*$/mg), '',
-    'whichever address comes first, both are tried');
+    'both addresses are tried, in either order');
 like($failures, qr/check="no_primary".* [1-9]/, 'as is counted');
 
 is_check($t, 'no_primary', 'error', 'other_role',
@@ -217,7 +217,7 @@ is_check($t, 'standby', 'error', 'other_role',
     qr/^"127\.0\.0\.1:$s": the server is a primary$/);
 is_check($t, 'prefer', 'waiting', 'mismatch');
 
-# of three hosts, the only one that is left is a primary now
+# the only running one of three hosts is a primary now
 
 is_check($t, $_, 'passed') for qw(any3 primary3 read_write3);
 is_check($t, $_, 'error', 'other_role',
@@ -225,7 +225,7 @@ is_check($t, $_, 'error', 'other_role',
     for qw(standby3 read_only3);
 is_check($t, 'prefer3', 'waiting', 'mismatch');
 
-# nobody is left, and then a new one stands where nobody ever was
+# no host is running; then a new one at an address that was unused
 
 my $third = standby($standby, 'gone');
 is_check($t, $_, 'passed') for qw(standby3 read_only3);

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# The postgres check: no session of it stays between two probes, so that a
-# database can be created, dropped and copied; with "keepalive" one stays, for 30
-# seconds at most, so that another server behind the same address is noticed.
+# The postgres check: no session remains between two probes, so that a database
+# can be created, dropped and copied; with "keepalive" it is kept for at most 30
+# seconds, so that another server with the same address is noticed.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -22,7 +22,7 @@ my $other = $t->postgres;
 psql($pg, 'CREATE DATABASE app');
 psql($pg, 'CREATE DATABASE kept');
 
-# an address behind which the server changes
+# an address that is forwarded to another server later
 
 my $proxy = InitGate::Fake->new(sub {
     my ($c) = @_;
@@ -93,24 +93,26 @@ sub backends {
 sub done { my ($sql) = @_; eval { psql($pg, $sql) }; return $@ }
 
 
-# what initialisers do to a database, while it is asked
+# operations of initializers on a database that is being probed
 
 is_check($t, $_, 'waiting', 'missing') for qw(app twice);
 
-is(done('CREATE DATABASE copy TEMPLATE app'), '', 'it is copied');
+is(done('CREATE DATABASE copy TEMPLATE app'), '',
+    'CREATE DATABASE ... TEMPLATE');
 is(done('ALTER DATABASE app RENAME TO renamed'), '', 'renamed');
-is(done('ALTER DATABASE renamed RENAME TO app'), '', 'and renamed again');
+is(done('ALTER DATABASE renamed RENAME TO app'), '',
+    'ALTER DATABASE ... RENAME, back');
 is(done('DROP DATABASE app'), '', 'dropped');
-is(done('CREATE DATABASE app'), '', 'and made anew');
+is(done('CREATE DATABASE app'), '', 'CREATE DATABASE after DROP');
 
 is_check($t, $_, 'waiting', 'missing') for qw(app twice);
 
 is_check($t, 'rare', 'passed');
 $t->wait_for(sub { !backends('rare') }, 'the session to end');
-is($t->check('rare')->{attempts}, 1, 'it ends with the probe');
+is($t->check('rare')->{attempts}, 1, 'the session ends with the probe');
 
 
-# a database that does not exist yet is not an error, and does not back off
+# a missing database is not an error, and the interval does not double
 
 is_check($t, 'created', 'waiting', 'no_database');
 probed($t, 'created') for 1 .. 3;
@@ -119,10 +121,10 @@ is_check($t, 'created', 'passed');
 is($t->log_count(qr/\[error\].*"created"/), 0, 'nor is it logged as one');
 
 
-# one that stays
+# a session that remains
 
 is_check($t, $_, 'passed') for qw(with without);
-is(backends('shared'), 1, 'one stays for the check that wants it');
+is(backends('shared'), 1, 'one session remains, with keepalive');
 
 my ($pid) = is_check($t, 'kept', 'waiting', 'mismatch')->{message} =~ /"(\d+)"/;
 

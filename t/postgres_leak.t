@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # Thousands of postgres probes while servers stop and start: no descriptor,
-# connection or memory is left.  PROBES sets how many.
+# connection or memory is leaked.  PROBES is the number of probes.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

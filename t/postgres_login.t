@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The postgres check: logging in, by password, file and socket; what is told
-# apart when it fails; and that no password is ever to be read anywhere.
+# The postgres check: login by password, file and socket; the reasons of
+# failures; no password is revealed.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -29,7 +29,7 @@ host all guest,crowd 127.0.0.1/32 trust
 local all all peer
 HBA
 
-# for the user that the workers run as alone
+# readable only for the workers' user
 
 my $uid = getpwnam 'www-data' // getpwnam 'nobody';
 
@@ -125,7 +125,7 @@ is_check($t, 'private', 'error', 'denied',
 is_check($t, 'no_socket', 'error', 'refused', qr/No such file or directory/);
 is_check($t, 'peer', 'error', 'auth', qr/role "www-data" does not exist/);
 
-# a role appears, a secret is rotated, a secret comes late
+# a role is created, a secret is rotated, a secret file is created
 
 psql($pg, 'CREATE ROLE "www-data" LOGIN');
 is_check($t, 'peer', 'passed');
@@ -136,7 +136,7 @@ is_check($t, 'wrong', 'passed');
 secret('absent', "$secret\r\n", 0444);
 is_check($t, 'absent', 'passed');
 
-# of a password file, too, what it says when the connection is made counts
+# a password file, too, is read at each connect
 
 psql($pg, "ALTER ROLE app PASSWORD 'rotated secret'");
 psql($pg, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -145,7 +145,7 @@ is_check($t, 'passfile', 'error', 'auth', qr/\(28P01\)$/);
 secret('pgpass', "127.0.0.1:$port:test:app:rotated secret\n", 0400, $uid);
 is_check($t, $_, 'passed') for qw(passfile passfile2);
 
-# a crowd: our connection goes, another one takes its place
+# connection limit: a session of another client takes the last connection
 
 is_check($t, 'crowd', 'passed');
 
@@ -157,7 +157,7 @@ $t->wait_for(sub {
     $other //= eval { DBI->connect($pg->dsn(dbname => 'test')
         =~ s/user=\w+/user=crowd/r, '', '',
         { RaiseError => 1, PrintError => 0 }) };
-}, 'the place in the crowd');
+}, 'the free connection');
 
 is_check($t, 'crowd', 'error', 'too_many_connections',
     qr/^too many connections for role "crowd" \(53300\)$/);
@@ -165,8 +165,8 @@ $other->disconnect;
 is_check($t, 'crowd', 'passed');
 
 like(server_log($pg), qr/application_name=nginx-init-gate/,
-    'the server sees who we are');
-like(server_log($pg), qr/application_name=one/, 'or who we say we are');
+    'application_name: default');
+like(server_log($pg), qr/application_name=one/, 'application_name: configured');
 
 # no password anywhere
 

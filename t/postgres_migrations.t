@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The postgres check: what migration tools leave behind, in every state
-# that the check tells apart.
+# The postgres check: the tables of migration tools, in every state that the
+# check distinguishes.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -12,8 +12,8 @@ my $t = InitGate->new;
 my $pg = $t->postgres;
 my $port = $pg->port;
 
-# Each state of a tool's tables is a schema of its own, which the checks are
-# pointed to by schema=, so that all are asked at once.
+# Each state of a tool's tables is in a schema of its own, selected by schema=,
+# so that all are probed at once.
 
 my (@checks, @expected);
 
@@ -24,7 +24,7 @@ sub tool {
         my ($rows, @wants) = @$state;
         my $schema = 's' . @checks;
 
-        # the tables may end within an INSERT
+        # the dump of tables may end within an INSERT
         my $link = $tables =~ /[,S] ?$/ ? ' ' : ';';
 
         psql($pg, "CREATE SCHEMA $schema; SET search_path = $schema;"
@@ -56,17 +56,18 @@ my @stale = ('failed', 'stale_lock');
 tool('golang-migrate',
     'CREATE TABLE schema_migrations'
     . ' (version bigint PRIMARY KEY, dirty boolean NOT NULL)',
-    ['SELECT 1', ['', @none], ['version=1', @none, qr/wants 1$/]],
+    ['SELECT 1', ['', @none], ['version=1', @none, qr/expected 1$/]],
     ['INSERT INTO schema_migrations VALUES (42, false)',
         ['', @passed, qr/^at 42$/],
-        ['version=41', @passed, qr/^at 42, wants 41$/],
+        ['version=41', @passed, qr/^at 42, expected 41$/],
         ['version=42', @passed],
         ['version=42 exact', @passed],
-        ['version=41 exact', @ahead, qr/^at 42, wants exactly 41$/],
-        ['version=43', @behind, qr/^at 42, wants 43$/]],
+        ['version=41 exact', @ahead, qr/^at 42, expected exactly 41$/],
+        ['version=43', @behind, qr/^at 42, expected 43$/]],
     ['INSERT INTO schema_migrations VALUES (42, true)',
-        ['', @dirty, qr/^migration 42 broke off$/],
-        ['version=41', @dirty, qr/^migration 42 broke off, wants 41$/]]);
+        ['', @dirty, qr/^migration 42 did not finish$/],
+        ['version=41', @dirty,
+            qr/^migration 42 did not finish, expected 41$/]]);
 
 tool('goose',
     'CREATE TABLE goose_db_version (id serial PRIMARY KEY,'
@@ -79,7 +80,7 @@ tool('goose',
         . ' VALUES (0, true), (1, true), (2, true), (2, false)',
         ['', @passed, qr/^at 1$/],
         ['version=1 exact', @passed],
-        ['version=2', @behind, qr/^at 1, wants 2$/]],
+        ['version=2', @behind, qr/^at 1, expected 2$/]],
     ['INSERT INTO goose_db_version (version_id, is_applied)'
         . ' VALUES (0, true), (1, true), (2, false), (2, true)',
         ['version=2', @passed],
@@ -101,8 +102,8 @@ tool('flyway', $flyway,
         ['', @passed, qr/^at 1\.10$/],
         ['version=1.9', @passed],
         ['version=1.10.0 exact', @passed],
-        ['version=1_9 exact', @ahead, qr/^at 1\.10, wants exactly 1\.9$/],
-        ['version=1.11', @behind, qr/^at 1\.10, wants 1\.11$/],
+        ['version=1_9 exact', @ahead, qr/^at 1\.10, expected exactly 1\.9$/],
+        ['version=1.11', @behind, qr/^at 1\.10, expected 1\.11$/],
         ['version=2', @behind]],
     ["INSERT INTO flyway_schema_history VALUES"
         . " (1, '1', 'd', 'SQL', 's', true),"
@@ -114,7 +115,7 @@ tool('flyway', $flyway,
         . " (1, '1', 'd', 'SQL', 's', true),"
         . " (2, '2', 'd', 'SQL', 's', false)",
         ['', @dirty],
-        ['version=1', @dirty, qr/^migration 2 broke off, wants 1$/]]);
+        ['version=1', @dirty, qr/^migration 2 did not finish, expected 1$/]]);
 
 my $liquibase = 'CREATE TABLE databasechangelog (id varchar(255),'
     . ' author varchar(255), filename varchar(255), dateexecuted timestamp,'
@@ -138,10 +139,10 @@ tool('liquibase', $liquibase,
         ['version=f::a:tables', @passed],
         ['version=notes exact', @passed],
         ['version=a:notes exact', @passed],
-        ['version=v1 exact', @ahead, qr/^at a:notes, wants exactly v1$/],
+        ['version=v1 exact', @ahead, qr/^at a:notes, expected exactly v1$/],
         ['version=b:tables', @other],
         ['version=g::a:tables', @other],
-        ['version=v2', @other, qr/^at a:notes, wants v2$/]],
+        ['version=v2', @other, qr/^at a:notes, expected v2$/]],
     ["$changes (1, false); INSERT INTO databasechangelog VALUES"
         . " ('tables', 'b', 'f', now(), 4, 'EXECUTED', NULL),"
         . " ('notes', 'a', 'g', now(), 5, 'EXECUTED', 'notes')",
@@ -159,7 +160,7 @@ tool('liquibase', $liquibase,
     ["$changes (1, true, now() - interval '1 day', 'host (10.0.0.1)')",
         ['version=v1', @stale, qr/locked by host .*, for too long$/]]);
 
-# a lock before there is anything else
+# a lock before any table exists
 
 psql($pg, 'CREATE SCHEMA first; SET search_path = first;'
     . 'CREATE TABLE databasechangeloglock (id int PRIMARY KEY,'
@@ -177,7 +178,7 @@ tool('alembic',
         ['version=ae10', @passed],
         ['version=b27c,ae10 exact', @passed],
         ['version=ae10 exact', @ahead],
-        ['version=ae10,c300', @other, qr/^at ae10,b27c, wants ae10,c300$/]]);
+        ['version=ae10,c300', @other, qr/^at ae10,b27c, expected ae10,c300$/]]);
 
 tool('django',
     'CREATE TABLE django_migrations (id serial PRIMARY KEY,'
@@ -198,7 +199,7 @@ tool('django',
         ['version=shop.0002,auth.0001', @passed],
         ['version=shop.0003', @other],
         ['version=shop.0003_notes', @other,
-            qr/^at shop\.0002_prices, wants shop\.0003_notes$/],
+            qr/^at shop\.0002_prices, expected shop\.0003_notes$/],
         ['version=blog.0001_initial', @other]]);
 
 for (['rails', 'schema_migrations', 'varchar'],
@@ -217,7 +218,7 @@ for (['rails', 'schema_migrations', 'varchar'],
             ['version=20240301000000 exact', @passed],
             ['version=20240101000000 exact', @ahead],
             ['version=20240401000000', @behind,
-                qr/^at 20240301000000, wants 20240401000000$/],
+                qr/^at 20240301000000, expected 20240401000000$/],
             ['version=20240201000000', @behind,
                 qr/^at 20240301000000, but 20240201000000 is missing$/]],
         ["INSERT INTO $table VALUES ('9'), ('10')",
@@ -226,7 +227,7 @@ for (['rails', 'schema_migrations', 'varchar'],
             ['version=11', @behind]]);
 }
 
-# golang-migrate's table, which has the same name
+# the table of golang-migrate, which has the same name
 
 tool($_, 'CREATE TABLE schema_migrations (version bigint, dirty boolean)',
     ['INSERT INTO schema_migrations VALUES (20240101000000, true)',
@@ -253,13 +254,13 @@ tool('prisma', $prisma,
         ['version=20240101_init exact', @ahead],
         ['version=20240201_prices exact', @passed],
         ['version=20240301_notes', @other,
-            qr/^at 20240201_prices, wants 20240301_notes$/]],
+            qr/^at 20240201_prices, expected 20240301_notes$/]],
     ["('2', NULL, '20240201_prices', NULL, NULL)",
         ['', @dirty],
-        ['version=20240101_init', @dirty, qr/20240201_prices broke off/]],
+        ['version=20240101_init', @dirty, qr/20240201_prices did not finish/]],
     ["('2', NULL, '20240201_prices', 'syntax error', NULL)",
         ['', @dirty],
-        ['version=20240101_init', @dirty, qr/20240201_prices broke off/]],
+        ['version=20240101_init', @dirty, qr/20240201_prices did not finish/]],
     ["('2', NULL, '20240201_prices', 'syntax error', now())",
         ['version=20240101_init exact', @passed],
         ['version=20240201_prices', @other]]);
@@ -280,7 +281,7 @@ tool('sqlx', $sqlx,
         ['version=3', @behind]],
     ["INSERT INTO _sqlx_migrations VALUES (1, '', true), (2, '', false)",
         ['', @dirty],
-        ['version=1', @dirty, qr/^migration 2 broke off/]]);
+        ['version=1', @dirty, qr/^migration 2 did not finish/]]);
 
 my $efcore = 'CREATE TABLE "__EFMigrationsHistory"'
     . ' ("MigrationId" varchar(150) PRIMARY KEY, "ProductVersion" text)';
@@ -355,7 +356,7 @@ for (['sequelize', '"SequelizeMeta"', 'name varchar(255) PRIMARY KEY', 'name',
             ["version=$v1", @passed],
             ["version=$v2 exact", @passed],
             ["version=$v1 exact", @ahead],
-            ["version=$v3", @other, qr/^at \Q$two\E, wants \Q$three\E$/]]);
+            ["version=$v3", @other, qr/^at \Q$two\E, expected \Q$three\E$/]]);
 }
 
 tool('sequelize', 'CREATE TABLE "SequelizeMeta" (name varchar(255))',
@@ -393,7 +394,7 @@ tool('drizzle', $drizzle,
         ['version=1706745600000 exact', @passed],
         ['version=1709251200000', @behind]]);
 
-# typeorm, laravel and db-migrate call their tables the same
+# typeorm, laravel and db-migrate use the same table name
 
 my %own = (typeorm => 'id serial, "timestamp" bigint, name text',
     laravel => 'id serial, migration text, batch int',
@@ -406,7 +407,7 @@ for my $owner (sort keys %own) {
         for grep { $_ ne $owner } sort keys %own;
 }
 
-# a table of another name
+# a table with another name
 
 tool('golang-migrate', 'CREATE TABLE mine (version bigint, dirty boolean)',
     ['INSERT INTO mine VALUES (42, false)',
@@ -455,13 +456,13 @@ tool('atlas', $atlas,
     ["INSERT INTO atlas_schema_revisions VALUES"
         . " ('20240101000000', '', 2, 2, NULL),"
         . " ('20240201000000', '', 1, 3, NULL)",
-        ['', @dirty, qr/^migration 20240201000000 broke off$/],
+        ['', @dirty, qr/^migration 20240201000000 did not finish$/],
         ['version=20240101000000', @dirty]],
     ["INSERT INTO atlas_schema_revisions VALUES"
         . " ('20240101000000', '', 2, 2, NULL),"
         . " ('20240201000000', '', 1, 3, 'syntax error')",
         ['', @dirty],
-        ['version=20240101000000', @dirty, qr/20240201000000 broke off/]]);
+        ['version=20240101000000', @dirty, qr/20240201000000 did not finish/]]);
 
 # Atlas's own schema, and no tables at all, for each of the tools
 
@@ -471,7 +472,7 @@ psql($pg, 'CREATE SCHEMA atlas_schema_revisions;'
 
 push @checks, "check postgres \"host=127.0.0.1 port=$port dbname=test"
     . " user=postgres\" name=own migrations=atlas version=7 keepalive;";
-push @expected, ['own', @passed, qr/^at 7, wants 7$/];
+push @expected, ['own', @passed, qr/^at 7, expected 7$/];
 
 psql($pg, 'CREATE SCHEMA empty');
 
@@ -517,7 +518,7 @@ for (@expected) {
     like($check->{message} // '', $message, "$name: message") if $message;
 }
 
-is(scalar @expected, scalar @checks, 'no check forgotten');
+is(scalar @expected, scalar @checks, 'all checks were compared');
 
 my ($connections) = psql($pg, "SELECT count(*) FROM pg_stat_activity"
     . " WHERE application_name = 'nginx-init-gate'");

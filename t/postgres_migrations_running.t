@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The postgres check while a migration runs: what it holds tells it from one
-# that broke off.
+# The postgres check while a migration runs: its locks distinguish it from an
+# interrupted one.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -63,9 +63,9 @@ my $dbh = DBI->connect($pg->dsn(dbname => 'test'), '', '',
     { RaiseError => 1 });
 
 
-# golang-migrate: its lock, as its versions make it of names
+# golang-migrate: its lock, computed from names as in its versions
 
-is_check($t, 'migrate', 'failed', 'dirty', qr/^migration 42 broke off/);
+is_check($t, 'migrate', 'failed', 'dirty', qr/^migration 42 did not finish/);
 
 for my $names ("public\0schema_migrations\0test", "public\0test", 'test') {
     my $id = (Compress::Zlib::crc32($names) * 1486364155) & 0xffffffff;
@@ -80,7 +80,7 @@ for my $names ("public\0schema_migrations\0test", "public\0test", 'test') {
 $dbh->do('SELECT pg_advisory_lock(42)');
 $dbh->do('UPDATE schema_migrations SET dirty = false');
 is_check($t, 'migrate', 'passed');
-is_check($t, 'next', 'waiting', 'behind', qr/^at 42, wants 43$/);
+is_check($t, 'next', 'waiting', 'behind', qr/^at 42, expected 43$/);
 
 my $id = (Compress::Zlib::crc32("public\0schema_migrations\0test")
     * 1486364155) & 0xffffffff;
@@ -102,10 +102,11 @@ $dbh->do('SELECT pg_advisory_unlock(4097083626)');
 is_check($t, 'goose', 'waiting', 'behind');
 
 
-# Prisma: a row without an end, and its lock; between two migrations, the lock
+# Prisma: an unfinished row, and its lock; between two migrations, the lock
 
 $dbh->do('SELECT pg_advisory_unlock_all()');
-is_check($t, 'prisma', 'failed', 'dirty', qr/^migration 2_prices broke off/);
+is_check($t, 'prisma', 'failed', 'dirty',
+    qr/^migration 2_prices did not finish/);
 $dbh->do('SELECT pg_advisory_lock(72707369)');
 is_check($t, 'prisma', 'running', 'in_progress',
     qr/^migration 2_prices is running/);
@@ -121,7 +122,7 @@ is_check($t, 'prisma_next', 'waiting', 'other_revision');
 # Atlas: the number of its lock is FNV-1 of "atlas_migrate_execute", and that
 # of another name is not known
 
-is_check($t, 'atlas', 'failed', 'dirty', qr/^migration 2 broke off/);
+is_check($t, 'atlas', 'failed', 'dirty', qr/^migration 2 did not finish/);
 $dbh->do('SELECT pg_advisory_lock(2686470616)');
 is_check($t, 'atlas', 'running', 'in_progress', qr/^migration 2 is running/);
 $dbh->do('SELECT pg_advisory_unlock(2686470616)');
@@ -144,10 +145,10 @@ $dbh->do('LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE');
 $dbh->do("INSERT INTO alembic_version VALUES ('ae10')");
 is_check($t, 'alembic', 'running', 'locked');
 $dbh->commit;
-is_check($t, 'alembic', 'passed', undef, qr/^at ae10, wants ae10$/);
+is_check($t, 'alembic', 'passed', undef, qr/^at ae10, expected ae10$/);
 
 
-# a tool whose tables come one by one
+# a tool that creates its tables one by one
 
 is_check($t, 'liquibase', 'waiting', 'uninitialized');
 $dbh->do("INSERT INTO databasechangeloglock VALUES (1, true, now(), 'me')");
@@ -160,7 +161,7 @@ is_check($t, 'liquibase', 'waiting', 'uninitialized');
 $dbh->do("INSERT INTO databasechangelog VALUES ('a', 'b', 'c', 'v1')");
 is_check($t, 'liquibase', 'passed');
 
-# and that are gone again
+# and drops them again
 
 $dbh->do('DROP TABLE databasechangelog');
 is_check($t, 'liquibase', 'waiting', 'uninitialized');
@@ -168,7 +169,7 @@ $dbh->do('DROP TABLE alembic_version');
 is_check($t, 'alembic', 'waiting', 'uninitialized');
 
 
-# another tool's table under the same name is no answer
+# a table of another tool with the same name is an error
 
 $dbh->do('DROP TABLE schema_migrations');
 is_check($t, 'migrate', 'waiting', 'uninitialized');

@@ -182,7 +182,7 @@ settles($t, $_, 'waiting uninitialized') for qw(alembic django rails);
 
 ok(alembic('ae10'), 'Alembic: first revision');
 settles($t, 'alembic', 'waiting other_revision',
-    qr/^at ae10, wants b27c,c300$/);
+    qr/^at ae10, expected b27c,c300$/);
 settles($t, 'alembic_exact', 'passed');
 ok(alembic('heads'), 'Alembic: heads');
 settles($t, 'alembic', 'passed', qr/^at b27c,c300/);
@@ -190,7 +190,7 @@ settles($t, 'alembic_exact', 'waiting other_revision');
 
 ok(django('0001'), 'Django: first migration');
 settles($t, 'django', 'waiting other_revision',
-    qr/^at shop\.0001_initial, wants shop\.0002_prices$/);
+    qr/^at shop\.0001_initial, expected shop\.0002_prices$/);
 settles($t, 'django_exact', 'passed');
 ok(django('0002'), 'Django: second migration');
 settles($t, 'django', 'passed');
@@ -198,12 +198,12 @@ settles($t, 'django_exact', 'waiting ahead');
 
 ok(rails('20240101000000'), 'Rails: first migration');
 settles($t, 'rails', 'waiting behind',
-    qr/^at 20240101000000, wants 20240201000000$/);
+    qr/^at 20240101000000, expected 20240201000000$/);
 settles($t, 'rails_exact', 'passed');
 ok(rails('20240301000000'), 'Rails: up to a migration that fails');
 settles($t, 'rails', 'passed');
 settles($t, 'rails_exact', 'waiting ahead');
 settles($t, 'rails_broken', 'waiting behind',
-    qr/^at 20240201000000, wants 20240301000000$/);
+    qr/^at 20240201000000, expected 20240301000000$/);
 
 done_testing;

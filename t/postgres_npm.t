@@ -12,8 +12,8 @@ my $modules = "$FindBin::Bin/migrations/node_modules";
 
 plan(skip_all => 'tools/migrations has not been run') if !-d $modules;
 
-# the two versions, what the second is before it is applied, and whether an
-# advisory lock is held meanwhile
+# the two versions, the verdict of the second before it is applied, and whether
+# an advisory lock is held meanwhile
 
 my %tools = (
     'db-migrate' => ['20240101000000-init', '20240201000000-prices',

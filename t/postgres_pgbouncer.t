@@ -121,7 +121,7 @@ is_check($t, 'unknown', 'waiting', 'no_database');
 is_check($t, 'wrong', 'error', 'auth');
 is_check($t, 'nobody', 'error', 'auth');
 
-# what a check sets is gone with its transaction
+# settings of a check end with its transaction
 
 my $dbh = DBI->connect("dbi:Pg:host=127.0.0.1;port=$listen;dbname=test",
     'postgres', 'pool', { RaiseError => 1, pg_server_prepare => 0 });
@@ -133,12 +133,12 @@ for (1 .. 20) {
         . " current_setting('lock_timeout'), current_setting('search_path')");
 
     is("$readonly $timeout $lock $path", 'off 0 0 "$user", public',
-        'nothing is left behind on the shared connection');
+        'no settings remain on the shared connection');
     last if $readonly ne 'off';
     select undef, undef, undef, 0.05;
 }
 
-# a lock is waited for no longer than it may be
+# the wait for a lock is limited
 
 $dbh->disconnect;
 
@@ -150,7 +150,7 @@ $holder->rollback;
 is_check($t, 'locked', 'waiting', 'too_few');
 $holder->disconnect;
 
-# it goes and comes back
+# PgBouncer is stopped and started
 
 is_check($t, 'plain', 'passed');
 kill 'KILL', $bouncer;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The postgres check: rows= and query=, what their answers mean, and that asking
-# changes nothing.
+# The postgres check: rows= and query=, and the verdicts of their results; the
+# queries modify nothing.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -39,7 +39,7 @@ sub asks {
 asks('', 'passed');
 
 asks('rows=few:3', 'passed', undef, undef, 3, 3);
-asks('rows=few:4', 'waiting', 'too_few', qr/^3 rows in few, wants 4$/, 3, 4);
+asks('rows=few:4', 'waiting', 'too_few', qr/^3 rows in few, expected 4$/, 3, 4);
 asks('rows=many:1000', 'passed', undef, undef, 1000, 1000);
 asks('rows="odd:name":1', 'waiting', 'too_few', qr/^0 rows/, 0, 1);
 asks('rows=none:5', 'waiting', 'missing', qr/^missing tables: none$/, 0, 5);
@@ -61,7 +61,7 @@ asks('"query=SELECT FROM few"', 'waiting', 'missing');
 asks('"query=SELECT word FROM status" \'expect=it\\\'s "done"; ok\'',
     'passed');
 asks('"query=SELECT word FROM status" expect=done', 'waiting', 'mismatch',
-    qr/^the query returns "it's "done"; ok", wants "done"$/);
+    qr/^the query returns "it's "done"; ok", expected "done"$/);
 asks('"query=SELECT ready FROM status" expect=false', 'passed');
 asks('"query=SELECT ready FROM status" expect=f', 'passed');
 asks('"query=SELECT ready FROM status" expect=true', 'waiting', 'mismatch');
@@ -69,7 +69,7 @@ asks('"query=SELECT \'\'" expect=x', 'waiting', 'mismatch');
 
 asks('"query=SELECT count(*) FROM few" min=3', 'passed', undef, undef, 3, 3);
 asks('"query=SELECT count(*) FROM few" min=10', 'waiting', 'too_few',
-    qr/^the query returns 3, wants 10$/, 3, 10);
+    qr/^the query returns 3, expected 10$/, 3, 10);
 asks('"query=SELECT n FROM status" min=12', 'passed', undef, undef, 12, 12);
 asks('"query=SELECT n FROM status" min=13', 'waiting', 'too_few',
     qr/12\.75/, 12, 13);
@@ -77,11 +77,11 @@ asks('"query=SELECT -5" min=1', 'waiting', 'too_few', qr/-5/, 0, 1);
 asks('"query=SELECT 1e18::float8" min=7', 'passed');
 asks('"query=SELECT \'NaN\'::float8" min=7', 'waiting', 'wrong_type');
 asks('"query=SELECT word FROM status" min=1', 'waiting', 'wrong_type',
-    qr/which is no number$/);
+    qr/which is not a number$/);
 asks('"query=SELECT sum(i) FROM few WHERE i > 3" min=1', 'waiting',
     'missing', qr/NULL/, 0, 1);
 
-# what is not there yet, and what will never do
+# missing objects, and invalid queries
 
 asks('"query=SELECT 1 FROM none"', 'waiting', 'missing',
     qr/relation "none" does not exist \(42P01\)/);
@@ -156,8 +156,8 @@ is_check($t, 'denied_query', 'error', 'denied');
 
 is_deeply([psql($pg, 'SELECT count(*) FROM few')], [[3]], 'nothing changed');
 
-# nothing of this broke the connection that all share
+# the shared connection still works
 
-is($check{c1}{verdict}, 'passed', 'and nothing stopped the others');
+is($check{c1}{verdict}, 'passed', 'other checks: not affected');
 
 done_testing;

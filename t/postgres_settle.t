@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # The postgres check without "version": the gate does not open between two of
-# many migrations, and one that finds a complete table opens at once.
+# many migrations, and opens at once if the table is complete at the start.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -13,7 +13,7 @@ my $t = InitGate->new(workers => 1);
 my $pg = $t->postgres;
 my $port = $pg->port;
 
-# goose's times have no time zone: they are UTC, or the server's
+# times of goose have no time zone: they are UTC, or in the server's zone
 
 psql($pg, <<'SQL');
 CREATE SCHEMA complete;
@@ -88,14 +88,14 @@ CONF
 
 $t->run(@conf);
 
-# complete when the first probe comes
+# complete at the first probe
 
 is_check($t, $_, 'passed') for qw(complete old);
 is($t->check($_)->{recent}[-1][0], 'passed', "$_: by its first probe")
     for qw(complete old);
 
 is_check($t, $_, 'running', 'in_progress',
-    qr/^at .*, changed \d+ms ago, wants no change for 3600000ms$/)
+    qr/^at .*, changed \d+ms ago, must be unchanged for 3600000ms$/)
     for qw(young utc local);
 
 # step by step
@@ -114,14 +114,14 @@ is_check($t, 'short', 'passed', undef, qr/^at 3$/);
 probed($t, 'step');
 is_check($t, 'step', 'running', 'in_progress');
 
-# a version that is rolled back, and another that takes its place
+# a version is rolled back and replaced by another
 
 psql($pg, 'DELETE FROM step.schema_migrations');
 is_check($t, 'short', 'waiting', 'uninitialized');
 psql($pg, 'INSERT INTO step.schema_migrations VALUES (3)');
 is_check($t, 'short', 'passed');
 
-# what comes after the first probe is not complete, whatever was missing
+# a table created after the first probe has to settle
 
 is_check($t, 'after', 'waiting', 'missing');
 psql($pg, 'CREATE TABLE first.last (i int)');
@@ -134,7 +134,7 @@ psql($pg, 'INSERT INTO opened.schema_migrations VALUES (2)');
 $t->wait_for(sub { $t->check('opened')->{message} eq 'at 2' }, 'version 2');
 is_check($t, 'opened', 'passed');
 
-# another nginx, or this one restarted: nobody is refused
+# another nginx, or a restart: no request is refused
 
 $t->quit;
 $t->run(@conf);

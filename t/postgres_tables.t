@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# The postgres check: the tables that are there, and those that are missing.
+# The postgres check: tables that exist, and missing ones.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -62,7 +62,7 @@ is_check($t, 'some', 'waiting', 'missing',
 is_check($t, 'path', 'waiting', 'missing', qr/^missing tables: later$/);
 is_check($t, 'paths', 'waiting', 'missing', qr/^missing tables: HERE$/);
 is_check($t, 'quoted', 'passed');
-# the search path of the string that an application connects with
+# the search path in an application's connection string
 
 is_check($t, $_, 'passed') for qw(uri jdbc both);
 
@@ -74,7 +74,7 @@ is_check($t, 'many', 'waiting', 'missing',
     qr/^missing tables: a_table_with_a_long_name_1, .*, and \d+ more$/);
 
 unlike($t->check('path')->{message}, qr/inside/,
-    'schema= is where tables are looked for');
+    'schema= sets the search path of tables');
 
 psql($pg, 'CREATE TABLE orders (i int)');
 is_check($t, 'some', 'waiting', 'missing', qr/^missing tables: s\.users$/);
@@ -82,7 +82,7 @@ is_check($t, 'some', 'waiting', 'missing', qr/^missing tables: s\.users$/);
 psql($pg, 'CREATE TABLE s.users (i int)');
 is_check($t, 'some', 'passed');
 
-# to wait is no error for the server
+# waiting causes no errors in the log of the server
 
 $t->wait_for(sub { $t->check('rows')->{attempts} > 3 }, 'some probes');
 

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The postgres check over TLS, as libpq has it: up to verify-full, with the
-# client's certificates, and beside nginx's own TLS in the same process.
+# The postgres check over TLS by libpq: up to verify-full, with the client's
+# certificates, and together with TLS of nginx in the same process.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -40,7 +40,7 @@ hostssl all app 127.0.0.1/32 cert
 hostnossl all clear 127.0.0.1/32 trust
 HBA
 
-# for libpq it must be the worker's own, or root's
+# libpq requires the worker's user or root as the owner
 my $uid = getpwnam 'www-data';
 chmod 0600, $client_key;
 chown $uid, -1, $client_key;
@@ -150,7 +150,7 @@ is_check($t, 'no_root', 'error', 'tls',
 is_check($t, 'no_client', 'error', 'auth', qr/valid client certificate/);
 is_check($t, 'unencrypted', 'error', 'auth', qr/no encryption/);
 
-# where nothing is configured, what a server requires is tried
+# by default TLS is used if the server requires it
 
 is_check($t, $_, 'passed', undef,
     qr/^the server requires TLS: sslmode=require, or verify-full with/)
@@ -160,7 +160,7 @@ is_check($t, 'wrong', 'error', 'auth', qr/password authentication failed/);
 is_check($t, 'unlisted', 'error', 'auth',
     qr/^no pg_hba\.conf entry .*(?:no encryption|SSL off)/);
 is($t->check('default')->{message}, undef,
-    'nothing is said where TLS is not required');
+    'TLS not required: no message');
 
 is_check($t, 'plain', 'error', 'tls', qr/server does not support SSL/);
 is_check($t, 'handshake', 'error', 'timeout',
@@ -171,7 +171,7 @@ is_check($t, 'refuses', 'error', 'tls', qr/does not support SSL/);
 is_check($t, 'strange', 'error', 'protocol',
     qr/invalid response to SSL negotiation: H/);
 
-# nginx's own handshakes go on, and find no errors that are not theirs
+# handshakes of nginx continue, and see no errors of libpq
 
 my $good = 0;
 
@@ -182,6 +182,6 @@ for (1 .. 20) {
     $good++ if join('', <$socket>) =~ /here$/;
 }
 
-is($good, 20, 'nginx itself speaks TLS');
+is($good, 20, 'TLS of nginx: all requests succeed');
 
 done_testing;

@@ -52,7 +52,7 @@ $t->wait_for(sub { $t->check('marker')->{verdict} eq 'passed' },
     'a check of a file');
 is($fake->connections, $budget, 'probes in flight: a quarter of connections');
 
-# the others follow
+# the other probes follow
 
 $fake->set(200);
 $t->wait_ready;

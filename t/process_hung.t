@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# A prober that hangs without dying: the second worker process probes in its
-# place, once, until one of the two has ended.
+# A prober that hangs: the second worker process probes in its place, once,
+# until one of the two has ended.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -52,15 +52,15 @@ ok($t->wait_for(sub { (gate('one') // {})->{ready} }, 'the gate to open',
 my $second = probed_by() || probed_by() || probed_by();
 isnt($second, $first, 'and is named');
 
-# it comes back, and finds that it does not probe any more
+# it continues, and no longer probes
 
 $t->signal('CONT', $first);
 $t->wait_for(sub { (gate('two') // {})->{prober}{pid} == $second }, 'a status')
     for 1 .. 5;
 is($t->prober, $second, 'the other one goes on');
 
-# the one that probes now ends: the first one, which still lives, or its
-# successor, probes
+# the present prober ends: the first one, which still runs, or its successor,
+# probes
 
 $t->signal('KILL', $second);
 $t->allow(qr/exited on signal 9/);

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# QUIT to the first worker process alone: it probes until it exits, and the
-# worker process that nginx starts in its place goes on.
+# QUIT only to the first worker process: it probes until it exits, and the
+# worker process that nginx starts in its place continues.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

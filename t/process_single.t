@@ -2,7 +2,7 @@
 
 # master_process off: the process probes, holds and serves, and exits by QUIT.
 # After a HUP nginx does not accept connections any more in this mode, but it
-# must not crash, and held requests are answered.
+# must not crash, and held requests get a response.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

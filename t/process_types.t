@@ -65,12 +65,12 @@ CONF
     my $load = InitGate::Load->new($t, clients => 2);
     $load->more(20);
 
-    # the backend sees as many probes as one process counts
+    # the backend gets as many probes as one process counts
 
     my $seen = sub { scalar(() = $t->read('probes.log') =~ /\n/g) };
     my $attempts = sub { $t->check('http')->{attempts} };
 
-    # what is seen in between may or may not be counted
+    # probes in between may or may not be counted
     my @begin = ($seen->(), $attempts->(), $seen->());
 
     $t->wait_for(sub { $attempts->() > $begin[1] + 30 }, "$name: verdicts");

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# Verdicts of the same turn of the event loop are published together and at
+# Verdicts of the same iteration of the event loop are published together and at
 # once: no response shows a pending check after the gate has left "starting",
 # nor the previous verdict of a check.
 

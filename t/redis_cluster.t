@@ -1,7 +1,6 @@
 #!/usr/bin/perl
 
-# The redis check: the nodes of a cluster, each of which has a part of the
-# keys.
+# The redis check: the nodes of a cluster, each with a part of the keys.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -101,12 +100,12 @@ settles($t, 'a0', 'running starting', qr/CLUSTERDOWN /);
 my $said = `redis-cli --cluster create @at --cluster-yes 2>&1`;
 is($?, 0, 'redis-cli --cluster create') or diag($said);
 
-# redirected again and again, within a probe
+# redirected repeatedly, within a probe
 
 settles($t, 'four', 'passed');
 settles($t, 'five', 'error query', qr/^MOVED /);
 
-# a learned node replies with an error: the target is asked again
+# a known node replies with an error: the target is queried again
 
 settles($t, 'lost', 'passed');
 my $asked = $guide->received;
@@ -123,7 +122,7 @@ $lost->set('-CLUSTERDOWN Hash slot not served');
 $t->wait_for(sub { $found->received }, 'the other node to be asked');
 settles($t, 'lost', 'passed');
 
-# whichever node is the target, the one that has the key is asked
+# the node that has the key is queried, whatever node is the target
 
 settles($t, $_, 'waiting missing') for map { ("a$_", "b$_", "c$_") } 0 .. 2;
 
@@ -134,7 +133,7 @@ settles($t, $_, 'passed') for map { ("a$_", "b$_", "c$_") } 0 .. 2;
 
 settles($t, 'socket', 'passed');
 
-# further probes ask that node first
+# further probes query that node first
 
 my %has;
 for my $node (0 .. 2) {

@@ -128,7 +128,7 @@ my @peers = (
     [long => '', once('-ERR ' . 'x' x 60000 . "\r\n"),
      'error query', qr/^ERR x{100}/],
 
-    # passwords are not shown, whatever the peer sends
+    # passwords are not logged, whatever the peer sends
 
     [echo => 'key=k', sub {
         my ($c) = @_;

@@ -16,7 +16,7 @@ plan(skip_all => 'the module has to be loaded, without valgrind')
 
 my $t = InitGate->new(workers => 1, main => 'env LATER;');
 
-# behind an address: a connection stays with the server of its beginning
+# an address that forwards to a server: a connection stays with its server
 
 my $proxy = InitGate::Fake->new(sub {
     my ($c) = @_;
@@ -30,7 +30,7 @@ my $idle = InitGate::Fake->new(sub {
     $t->write('closed');
 });
 
-# a request that is not answered before the connection is too old
+# a request without a reply before the connection is too old
 
 my $slow = InitGate::Fake->new(sub {
     my ($c) = @_;
@@ -64,6 +64,8 @@ $t->conf(http => <<"CONF");
         check redis redis://127.0.0.1:@{[$idle->port]}   name=idle
                                                          interval=1h;
         check redis redis://127.0.0.1:@{[$slow->port]}   name=slow     key=k
+                                                         interval=1h;
+        check redis redis://127.0.0.1:@{[$old->port]}    name=tracked  key=t
                                                          interval=1h;
         interval 100ms;
         backoff 100ms;
@@ -101,11 +103,16 @@ verdict($t, $_, 'waiting missing') for qw(address name);
 settles($t, 'idle', 'passed');
 $t->wait_for(sub { $slow->connections }, 'the slow server to be asked');
 
+$t->wait_for(sub { $old->client->info('stats')->{tracking_total_items} == 2 },
+    'the keys to be tracked');
+
 my $connections = $proxy->connections;
 
 later(10);
 probed($t, 'address') for 1 .. 5;
 cmp_ok($proxy->connections, '<=', $connections + 1, 'after 10 s: kept');
+
+my $attempts = $t->check('tracked')->{attempts};
 
 # moved, while the old servers still answer
 
@@ -120,6 +127,13 @@ settles($t, 'name', 'passed');
 $t->wait_for(sub { -e $t->path('closed') },
     'the idle connection to be closed');
 is($t->check('idle')->{attempts}, 1, 'idle: one probe');
+
+# reports of changes continue over new connections
+
+$t->wait_for(sub { $t->check('tracked')->{attempts} >= $attempts + 2 },
+    'a probe by each of the new connections');
+$old->client->set(t => 1);
+settles($t, 'tracked', 'passed');
 
 # a connection in use is closed after the reply
 

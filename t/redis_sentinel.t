@@ -169,7 +169,7 @@ settles($t, 'server', 'error query', qr/unknown command/);
 settles($t, $_, 'error protocol', qr/the sentinel sent an invalid address$/)
     for @names;
 
-# the sentinel is asked once, the master for each probe
+# the sentinel is queried once, the master for each probe
 
 my $asked = $strict->connections;
 probed($t, 'lock') for 1 .. 5;
@@ -194,7 +194,7 @@ settles($t, 'muted', 'error timeout');
 $other->set($a);
 settles($t, 'muted', 'waiting missing');
 
-# the role is refused: the sentinel is asked again
+# the role is refused: the sentinel is queried again
 
 settles($t, 'refused', 'passed');
 $locked_out->set('-NOAUTH Authentication required.');

@@ -82,7 +82,7 @@ is($h->{headers}{$_}, $r->{headers}{$_}, "HEAD: $_")
     for qw(content-type content-length cache-control vary x-init-gate);
 ok($h->{headers}{'retry-after'}, 'HEAD: retry-after');
 
-# a body would be read as the begin of this response
+# a body would be read as the beginning of this response
 
 print $s "GET /init HTTP/1.1\r\nHost: x\r\n\r\n";
 $s->flush;

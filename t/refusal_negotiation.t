@@ -197,7 +197,7 @@ is($t->get('/cors')->{headers}{'access-control-allow-origin'}, '*',
    'add_header: kept');
 
 
-# RFC 7240: a client that limits the time for which it is held
+# RFC 7240: a client limits the time of its hold
 
 for ('wait=0', 'respond-async, wait=0', 'WAIT=0', 'wait="0"', 'wait = 0',
      'a="wait=99", wait=0', 'a; b="x,wait=99" ;c, wait="0"; d')

@@ -73,7 +73,7 @@ sub still_held {
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    # the time of so many other requests
+    # during that many other requests
     $load->more(20);
     ok(!IO::Select->new(@waiting)->can_read(0), "$name: still held");
 }
@@ -127,7 +127,7 @@ cmp_ok($last, '<=', patience(50) + 1000 * $clock->delay,
 $_->syswrite("Host: a\r\nConnection: close\r\n\r\n") for @parts;
 served('partial requests', @parts);
 
-# another gate is added and removed, so that the shared memory is another
+# another gate is added and removed, so that another shared memory is used
 
 $t->remove('one');
 $t->reload(http => conf(app('two')));

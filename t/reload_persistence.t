@@ -62,8 +62,8 @@ sub took {
         =~ /^nginx_init_gate_startup_duration_seconds\{gate="open"\} (\S+)/m ? $1 : 0;
 }
 
-# more files, until there is an ETA, and enough probes to see whether they
-# begin again
+# more files, until there is an ETA, and enough probes to detect a restart of
+# their number
 
 my $files = 0;
 
@@ -112,7 +112,7 @@ sub memory {
     };
 }
 
-# which of these are kept
+# the kept ones of these
 
 sub kept_after {
     my ($name, $event, @lost) = @_;
@@ -131,7 +131,7 @@ sub kept_after {
     $kept{'attempts'} = 1
         if $after->{'attempts'} >= $before->{'attempts'};
 
-    # the deadline is kept by another clock than it is shown
+    # the deadline is stored by another clock than it is reported
     $kept{'deadline_at'} = 1
         if abs($after->{'deadline_at'} - $before->{'deadline_at'}) < 0.01;
 

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# Names, as the host would resolve them: /etc/hosts, then the name servers and
-# search domains of /etc/resolv.conf.  In a network of the test's own, so that
-# port 53 is free, and with these two files of its own.
+# Names, resolved as on the host: /etc/hosts, then the name servers and search
+# domains of /etc/resolv.conf.  In a private network, so that port 53 is free,
+# and with private copies of these two files.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -14,7 +14,7 @@ use IO::Socket::IP;
 use Time::HiRes qw(time sleep);
 
 etc('hosts', <<'HOSTS');
-# the host's own
+# those of the host
 127.0.0.1	here.example alias  # and not this: commented
 127.0.0.2	several
 127.0.0.3	several
@@ -25,7 +25,7 @@ not-an-address	broken
 HOSTS
 
 etc('resolv.conf', <<'CONF');
-# no name server yet: the one on this host, as for the C library
+# no name server yet: 127.0.0.1 is used, as in the C library
 CONF
 
 my %zone = (
@@ -55,10 +55,10 @@ my $dns = InitGate::DNS->new(sub {
 
 my $limit = patience(1);
 
-# where that is longer than a name server is waited for
+# if the timeout of the probe is longer than that of a name server
 
 my @quiet = $limit > 1
-    ? ('error dns', qr/no answer from the name server$/)
+    ? ('error dns', qr/no response from the name server$/)
     : ('error timeout', qr/while resolving$/);
 
 my $t = InitGate->new(quit => 2, workers => 1);
@@ -98,7 +98,7 @@ CONF
 }
 
 
-# the file of hosts alone
+# /etc/hosts only
 
 $t->run(http => conf([qw(here.example HERE.Example alias several broken six
     localhost sub.localhost LocalHost. commented unknown.example)]));
@@ -115,8 +115,8 @@ settles($t, $_, 'error dns', qr/^cannot resolve "$_": host not found$/)
     for qw(commented unknown.example);
 
 ok((grep { $_ eq 'unknown.example a' } $dns->queries),
-    'without a name server in the file 127.0.0.1 is asked');
-ok(!(grep { /localhost/ } $dns->queries), 'but for nothing below localhost');
+    'no name server in the file: 127.0.0.1 is queried');
+ok(!(grep { /localhost/ } $dns->queries), 'names below localhost: not queried');
 
 # the name servers and the search list, read again once they have changed
 
@@ -147,26 +147,27 @@ my @asked = map { s/ a$//r } grep { / a$/ } $dns->queries;
 my %asked = map { $_ => 1 } @asked;
 my @db = grep { /^db\b/ } @asked;
 
-# one that fails is asked for more than once
+# a failed name is queried more than once
 
 shift @db while @db > 1 && $db[0] eq $db[1];
 is("@db[0 .. 1]", 'db.svc.cluster.local db.cluster.local',
-    'the search list in its order, past a failure');
-ok(!$asked{db}, 'and no further once it was found');
+    'search list: in order, also after a failure');
+ok(!$asked{db}, 'search list: ends at the first match');
 ok($asked{'flat.svc.cluster.local'}, 'a name without dots is searched first');
 ok(!$asked{'two.dots.example.svc.cluster.local'},
-    'one with dots is asked for as it is');
-ok($asked{'none.example.cluster.local'}, 'and searched for afterwards');
-ok((grep { /^many\.example aaaa$/ } $dns->queries), 'IPv6 is asked for');
+    'name with dots: queried as it is');
+ok($asked{'none.example.cluster.local'},
+    'name with dots: then with the search list');
+ok((grep { /^many\.example aaaa$/ } $dns->queries), 'IPv6: queried');
 
 $dns->set('late');
 settles($t, 'late.example', 'passed');
 
-# a worker looks at the files again, without a reload
+# changed files are read again, without a reload
 
 etc('hosts', "127.0.0.1 none.example\n");
 $t->wait_for(sub { $t->check('none.example')->{verdict} eq 'passed' },
-    'the changed file of hosts');
+    'the changed /etc/hosts');
 pass('/etc/hosts is read again');
 
 # even twice in one second, when size and time are the same
@@ -174,10 +175,10 @@ pass('/etc/hosts is read again');
 sleep 0.01 while time - int time > 0.1;
 etc('hosts', "127.0.0.1 none.exampl1\n");
 $t->wait_for(sub { $t->check('none.example')->{verdict} ne 'passed' },
-    'the name to go');
+    'the name to be removed');
 etc('hosts', "127.0.0.1 none.example\n");
 $t->wait_for(sub { $t->check('none.example')->{verdict} eq 'passed' },
-    'the file of hosts, changed at once');
+    'the second change of /etc/hosts');
 pass('and again at once');
 
 my $second = InitGate::DNS->new(sub {
@@ -191,7 +192,7 @@ $t->wait_for(sub { $t->check('broken.example')->{verdict} eq 'passed' },
 is((grep { /^broken/ } $second->queries)[0], 'broken.example.new a',
     '/etc/resolv.conf is read again, ndots too');
 
-# silence of the first name server: the second one is asked
+# the first name server is silent: the second one is queried
 
 $dns->set('silent');
 etc('resolv.conf', "nameserver 127.0.0.1\nnameserver 127.0.0.2\n");
@@ -200,9 +201,9 @@ $t->reload(http => conf(['one.of.two']) =~ s/timeout \d+/'timeout ' . 4 * $limit
 $t->wait_for(sub { $t->check('one.of.two')->{verdict} eq 'passed' },
     'the second name server');
 is($t->check('one.of.two')->{recent}[0][0], 'passed',
-    'the second name server answers for the first, in time');
+    'the second name server responds in time');
 
-# one that never answers harms nobody, and does not delay the end
+# a silent name server does not delay requests or the exit
 
 etc('resolv.conf', "nameserver 127.0.0.1\n");
 $t->reload(http => conf([qw(quiet1.example quiet2.example)]));
@@ -223,6 +224,6 @@ $t->wait_for(sub {
 
 cmp_ok($worst, '<', patience(0.3), 'other requests are not delayed');
 cmp_ok(scalar(() = $t->descriptors($worker)), '<=', $descriptors + 2,
-    'no descriptor is left');
+    'no descriptor is leaked');
 
 done_testing;

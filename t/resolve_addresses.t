@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# A name with two addresses, of which the first swallows connections: the time
-# of a probe is shared by them, and from then on the other one comes first.
+# A name with two addresses, the first of which does not respond: they share the
+# time of a probe, and from then on the other one is tried first.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -42,8 +42,8 @@ my @at = (addr => '127.0.0.2');
 my @holes = map { InitGate::Fake->blackhole(@at, port => $port{$_}) }
     qw(http redis postgres);
 
-# a handshake that nobody answers is as bad, and so is a server that has
-# accepted and says no more
+# the same for a TLS handshake without a response, and for a server that accepts
+# and is silent
 
 push @holes, map { InitGate::Fake->silent(@at, port => $port{$_}) }
     qw(tcp dead);
@@ -105,7 +105,7 @@ $t->wait_for(sub { $t->check('dead')->{attempts} > 8 }, 'probes of the dead one'
     3 * $limit);
 is(errors('dead'), 1, 'one probe of a server that accepts and is silent fails');
 
-# the good ones go, and another one comes back
+# the responding servers stop, and another one starts again
 
 $peer->quit;
 $_->stop for @holes;
@@ -116,7 +116,8 @@ my $back = InitGate::Fake->new(sub {
     $c->send("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
 }, @at, port => $port{http});
 
-$t->wait_for(sub { $back->connections > 3 }, 'the one that has come back');
+$t->wait_for(sub { $back->connections > 3 },
+    'the server that was started again');
 settles($t, 'http', 'passed');
 
 done_testing;

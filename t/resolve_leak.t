@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# Thousands of names, found and not found, asked for and given up: no
-# descriptor, no connection of nginx's and no memory stays behind, whatever
-# becomes of the name servers meanwhile; and one in flight delays no end.
+# Thousands of names, found and not found, queried and canceled: no descriptor,
+# connection of nginx or memory is leaked, also if name servers stop and start
+# meanwhile; a query in flight does not delay the exit.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -77,7 +77,7 @@ my $descriptors = () = $t->descriptors($worker);
 
 some(2000);
 
-# other name servers, again and again, with names in flight
+# name servers are changed repeatedly, with names in flight
 
 for (1 .. 30) {
     etc('resolv.conf', "nameserver 127.0.0.1\n# $_\n");
@@ -97,7 +97,7 @@ settles($t, $_, 'error refused') for @names[0 .. 3], 'other';
 settles($t, $_, 'error dns') for @names[4, 5];
 settles($t, 'silent1', 'error timeout');
 
-# without a connection for a name server's socket: no alert but nginx's own
+# no connection for the socket of a name server: only alerts of nginx itself
 
 $t->allow(qr/\[alert\].*worker_connections are not enough$/);
 
@@ -129,7 +129,7 @@ $t->wait_for(sub {
     push @clients, $t->connect;
     $clients[-1]->syswrite("GET / HTTP/1.1\r\n");
 
-    # it has been accepted, and then a probe has begun, or could not
+    # accepted; then a probe has begun, or failed to
 
     return $t->wait_for(sub {
         $t->log_count($starved)
@@ -143,7 +143,7 @@ cmp_ok(scalar @clients, '>', 20, 'connections are exhausted');
 @clients = ();
 settles($t, 'none', 'error dns');
 
-# in flight: a reload, and the end
+# in flight: a reload, and the exit
 
 $dns->stop;
 $dns = InitGate::DNS->new(sub { }, addr => '127.0.0.1', port => 53);

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# What a name says to the server: the dot that ends an absolute name is part
-# neither of Host, nor of SNI, nor of a certificate.  And one name that means
-# different servers to different gates.
+# Names sent to the server: the trailing dot of an absolute name is removed in
+# Host, SNI and the name to verify.  One name with different servers in
+# different gates.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -26,7 +26,7 @@ my $other = InitGate::DNS->new(sub {
 my ($cert, $key) = $t->certificate('db.example');
 my ($no, $no_key) = $t->certificate('no.example');
 
-# the right certificate is for those who ask for it only
+# the right certificate is sent only with the right SNI
 
 my $peer = InitGate->new(workers => 1);
 my ($s, $r) = ($peer->port('tls'), $t->port('redis'));

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Name servers as they are: silent, failing, or wrong about one of the address
-# families; and other ones, by the directive "resolver" of a gate.
+# Name servers: silent, failing, or wrong for one of the address families; and
+# those of the "resolver" directive of a gate.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -52,15 +52,15 @@ sub load {
 }
 
 
-# every answer is for IPv4
+# all responses are for IPv4
 
 sub v4 { $_[0] eq 'A' ? [$_[1] // '127.0.0.1'] : [] }
 
 sub at { (addr => "127.0.0.$_[0]", port => 53) }
 
 
-# Podman's: no such name, of a host that has no IPv6 address; and others that
-# are as bad at it.  Were the second family waited for, none would pass in time
+# Podman: NXDOMAIN for a host that has no IPv6 address; and other wrong
+# responses.  No check would pass in time if the second family were awaited
 
 my $odd = InitGate::DNS->new(sub {
     my ($name, $type) = @_;
@@ -96,8 +96,8 @@ SKIP: {
     settles($t, $_, 'passed') for @six;
 }
 
-# the search list of a host whose last domain has everything: of two address
-# families each counts only where the first one of them was found
+# a search list whose last domain has all names: both address families are taken
+# from the domain in which the first one was found
 
 my $wild = InitGate::DNS->new(sub {
     my ($name, $type) = @_;
@@ -113,9 +113,10 @@ load(['four', 'six', 'none']);
 settles($t, 'four', 'passed');
 settles($t, 'six', qr/^error/, qr/\[::3\]/);
 settles($t, 'none', qr/^error/, qr/127\.0\.0\.9|::2/);
-ok(!(grep { /^(?:four|six)\.wild/ } $wild->queries), 'not found any further');
+ok(!(grep { /^(?:four|six)\.wild/ } $wild->queries),
+    'not found in further domains');
 
-# the first one of several fails, or is not there: the next one is asked
+# the first of several fails, or does not run: the next one is queried
 
 my %bad = map { $_->[0] => InitGate::DNS->new($_->[1], at($_->[2])) }
     ['fails', sub { 'SERVFAIL' }, 3], ['refuses', sub { 'REFUSED' }, 4],
@@ -138,7 +139,7 @@ for ([3, 'one that fails'], [4, 'one that refuses'], [5, 'one that is silent'],
         "$what: the next one is asked in the same probe");
 }
 
-# in order, not in turn
+# in order, without rotation
 
 ok((grep { /^found/ } $bad{$_}->queries), "$_: asked first")
     for sort keys %bad;
@@ -148,9 +149,10 @@ etc('resolv.conf', "nameserver 127.0.0.6\nnameserver 127.0.0.1\n");
 load(['found.example']);
 settles($t, 'found.example', 'passed');
 probed($t, 'found.example') for 1 .. 3;
-is(scalar(() = $odd->queries), @first, 'the second one is for need only');
+is(scalar(() = $odd->queries), @first,
+    'the second one: queried only after a failure');
 
-# a silent one, and a search list that is asked for to its end, in 3 s
+# a silent one, and a complete search list, in 3 s
 
 etc('resolv.conf', "nameserver 127.0.0.5\nnameserver 127.0.0.6\n"
     . 'search ' . join(' ', map { "$_.example" } qw(one two three four five))
@@ -158,14 +160,14 @@ etc('resolv.conf', "nameserver 127.0.0.5\nnameserver 127.0.0.6\n"
 load(['deep'], '', 'timeout ' . patience(3) . 's;');
 settles($t, 'deep', 'passed');
 
-# none of them answers: less than a probe's time
+# no response from any of them: less than the timeout of a probe
 
 etc('resolv.conf', "nameserver 127.0.0.5\n");
 load(['found.example'], '', 'timeout ' . patience(3) . 's;');
 settles($t, 'found.example', 'error dns',
-    qr/^cannot resolve "found\.example": no answer from the name server$/);
+    qr/^cannot resolve "found\.example": no response from the name server$/);
 
-# gone, and back
+# stopped, and started again
 
 etc('resolv.conf', "nameserver 127.0.0.7\n");
 settles($t, 'found.example', 'error dns', qr/name server/);
@@ -177,8 +179,8 @@ settles($t, 'found.example', 'error dns', qr/name server/);
 $back = InitGate::DNS->new(sub { v4($_[1]) }, at(7));
 settles($t, 'found.example', 'passed');
 
-# a name in flight goes to the new ones when the file changes, which the next
-# probe of another check notices; a slow machine may need another try
+# a name in flight is sent to the new ones when the file changes, which the next
+# probe of another check notices; a slow machine may need another attempt
 
 etc('resolv.conf', "nameserver 127.0.0.5\n");
 load(['found.example'], '', 'timeout ' . patience(20) . 's;'
@@ -209,9 +211,9 @@ for (1 .. 10) {
     last if $again = failures() == $failures;
 }
 
-ok($again, 'a name in flight is asked for again');
+ok($again, 'a name in flight is queried again');
 
-# an answer too long for UDP, whose first addresses are nobody's
+# a response too long for UDP, whose first addresses are unused
 
 my $long = InitGate::DNS->new(sub {
     my ($name, $type) = @_;
@@ -223,9 +225,9 @@ my $long = InitGate::DNS->new(sub {
 etc('resolv.conf', "nameserver 127.0.0.8\n");
 load(['long.example']);
 settles($t, 'long.example', 'passed');
-ok((grep { $_ eq 'tcp' } $long->queries), 'asked for by TCP');
+ok((grep { $_ eq 'tcp' } $long->queries), 'queried by TCP');
 
-# nginx's own "resolver" is for others
+# "resolver" of http does not apply to checks
 
 my $nginx = InitGate::DNS->new(sub { v4($_[1]) });
 etc('resolv.conf', "nameserver 127.0.0.6\nsearch five.example\n");
@@ -233,9 +235,9 @@ load(['in.hosts', 'deep', 'none.example'],
     'resolver 127.0.0.1:' . $nginx->port . ';');
 settles($t, $_, 'passed') for qw(in.hosts deep);
 settles($t, 'none.example', 'error dns', qr/host not found$/);
-is(scalar(() = $nginx->queries), 0, 'it is not asked');
+is(scalar(() = $nginx->queries), 0, 'resolver of http: not queried');
 
-# the gate's own has the search list and the file of hosts beside it
+# with that of the gate, the search list and /etc/hosts still apply
 
 my $own = InitGate::DNS->new(sub {
     my ($name, $type) = @_;
@@ -249,6 +251,7 @@ settles($t, $_, 'passed') for qw(in.hosts mine mine.example);
 my $before = () = $good->queries;
 probed($t, 'found.example');
 settles($t, 'found.example', 'error dns', qr/host not found$/);
-is(scalar(() = $good->queries), $before, 'those of the host are not asked');
+is(scalar(() = $good->queries), $before,
+    'name servers of the host: not queried');
 
 done_testing;

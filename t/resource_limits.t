@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
 # Resource limits: no free descriptors, no free connections of the worker, a
-# full disk for the log.  Probes end as errors that count neither way, and go
-# on once there are resources again; an open gate stays open, and the latency
+# full disk for the log.  Probes end with errors ignored by rise and fall, and
+# continue when resources are available again; an open gate stays open, and the latency
 # of requests on open connections is not affected.
 
 use FindBin;
@@ -42,8 +42,8 @@ CONF
     return $t;
 }
 
-# As many clients as it takes, each with a request that is being served, since
-# idle connections would be closed.  While a probe has the last connection, one
+# As many clients as necessary, each with a request in progress, since idle
+# connections would be closed.  While a probe has the last connection, one
 # more client is closed, and tries again.
 
 sub fill {

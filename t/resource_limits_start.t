@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# Resources that are missing at the start and at a reload: shared memory, a log
-# that can be written; and a read-only file system.  There is one line of the
-# log for each, and a running nginx goes on.
+# Resources that are missing at the start and at a reload: shared memory, a
+# writable log; and a read-only file system.  Each is logged in one line, and a
+# running nginx continues.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

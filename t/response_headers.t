@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The headers of what the module sends: the type as gzip_types has it, nothing
-# of a backend's response after X-Accel-Redirect, no conditional responses.
+# The headers of the module's responses: a type that matches gzip_types, no
+# headers of the backend after X-Accel-Redirect, no conditional responses.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

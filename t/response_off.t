@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# "init_response off": the 503 of nginx and its error_page, where the variables
-# of the module may be used.  Otherwise "error_page 503" is not consulted.
+# "init_response off": the 503 of nginx and its error_page, with the variables
+# of the module.  Otherwise "error_page 503" is not used.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -2,7 +2,7 @@
 
 # No password is revealed: in the error log at debug level, the access log, any
 # response, the message of nginx -t on an invalid line, or a process title; not
-# even where a server repeats it.
+# even if a server repeats it.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -2,8 +2,9 @@
 
 # Everything at once, under load: gates open and close, PostgreSQL and Redis
 # are restarted, the same and changed configurations are reloaded, workers are
-# killed, and clients leave while their requests are held.  At the end the
-# resources are those of the begin, and every request is counted.
+# killed, and clients leave while their requests are held.  At the end
+# the same resources are in use as at the beginning, and every request is
+# counted.
 #
 # TEST_NGINX_SOAK is the duration in seconds (tools/soak MINUTES).
 
@@ -133,7 +134,7 @@ sub switches {
 }
 
 
-# clients that leave
+# clients that close their connections
 
 sub leavers {
     my $parent = $$;
@@ -238,7 +239,7 @@ sub phase {
     kill 'TERM', $leavers;
     waitpid $leavers, 0;
 
-    # held requests are answered
+    # held requests get responses
     $t->write($_) for qw(app held);
 
     for my $load (@loads) {
@@ -256,7 +257,7 @@ $t->write('base');
 $t->write($_) for qw(app held);
 $t->run(http => http(0));
 
-# for allocations that are made once
+# margin for allocations that are made once
 
 phase('warming up', 2, reload => 1);
 $t->reload(http => http(0));

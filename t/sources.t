@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# Lists that stand in two places are equal, and the style of the sources.
+# Lists in two places are equal; the style of the sources.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -1,8 +1,7 @@
 #!/usr/bin/perl
 
 # While a gate is starting, requests are held, with or without init_hold: in
-# front of a backend whose checks pass no request is refused at a
-# start.  Another verdict ends the wait.
+# front of a backend whose checks pass, no request is refused at a start.  Another verdict ends the wait.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -29,7 +28,7 @@ CONF
 $conf =~ s/FAKE/$fake->port/e;
 
 
-# The wait is three seconds long.  The requests are those that wait.
+# The wait is three seconds long.  All requests here wait.
 
 sub begin {
     my ($t) = @_;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# nginx starts without delay whatever is down, "nginx -t" opens no connection,
+# nginx starts without delay if servers are down, "nginx -t" opens no connection,
 # and QUIT does not wait for running probes.
 
 use FindBin;
@@ -46,7 +46,7 @@ CONF
 }
 
 
-# the server would see a connection
+# the server would get a connection
 
 my ($status, $said) = $t->conf_error(conf([$watched->port]));
 

@@ -60,7 +60,7 @@ sub valid {
 }
 
 
-# from the start on
+# from the start
 
 valid('details', '/init', 'at the start');
 $t->wait_for(sub { $t->gate('app')->{state} eq 'initializing'
@@ -213,7 +213,7 @@ is($t->head('/init')->{status}, 200, 'HEAD: status');
 is($t->head('/init')->{content} // '', '', 'HEAD: no body');
 is($t->post('/init', content => 'x' x 100000)->{status}, 405, 'POST: status');
 
-# an unread body is not taken for the next request
+# an unread body is not parsed as the next request
 
 my $s = $t->connect;
 print $s "GET /public HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nx\r\n\r"

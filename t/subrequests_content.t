@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# init_ready and init_status in a subrequest: the main response ends where it
-# should, and the next one on the connection begins there.
+# init_ready and init_status in a subrequest: the main response is complete, and
+# the next one on the connection follows.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -60,7 +60,7 @@ $t->wait_for(sub { $t->json('/status')->{gates}[0]{state} eq 'initializing' },
     'the first verdict');
 
 
-# what each page is made of
+# the contents of each page
 
 sub is_page {
     my ($page, $body, $label) = @_;
@@ -78,7 +78,7 @@ sub is_page {
     }
 }
 
-# the next response on the connection is the one that was asked for
+# the next response on the connection is that of the next request
 
 for my $page (qw(ssi around mirror)) {
     my $socket = $t->connect;

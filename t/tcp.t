@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# tcp: a connection is accepted, or the reason why it is not.
+# tcp: a connection is accepted, or the reason of the failure.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

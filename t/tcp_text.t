@@ -184,7 +184,7 @@ settles($t, 'zookeeper', 'waiting mismatch');
 $zookeeper->set('imok');
 settles($t, 'zookeeper', 'passed');
 
-# the text that is sent
+# the text sent
 
 is($zookeeper->received(1), 'ruok', 'with send=: sent as it is');
 is($busy->received, '', 'without send=: nothing is sent');

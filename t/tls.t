@@ -112,9 +112,9 @@ my %case = (
                   'waiting bad_status', qr/HTTP 400/],
 
     plain => ["tcp 127.0.0.1:$port{plain}", 'tls', 'error tls',
-              qr/does not speak TLS/],
+              qr/does not use TLS/],
     greeter => ["tcp 127.0.0.1:$port{greeter}", 'tls', 'error tls',
-                qr/does not speak TLS/],
+                qr/does not use TLS/],
     reset => ["tcp 127.0.0.1:$port{reset}", 'tls', 'error reset',
               qr/closed the connection in the TLS handshake/],
     closed => ["tcp 127.0.0.1:$port{closed}", 'tls', 'error reset',

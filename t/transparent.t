@@ -152,7 +152,7 @@ sub http {
     server {
         listen 127.0.0.1:%%PORT_8082%% $listen;
         $on
-        # answers once it has the whole body
+        # responds when it has read the whole body
         location / { proxy_pass http://127.0.0.1:%%PORT_8081%%/grpc; }
     }
 
@@ -160,7 +160,7 @@ sub http {
 CONF
 }
 
-# the requests, and how often the gate counts each of them
+# the requests, and the number of times the gate counts each of them
 
 my @asked = (
     ['/'], ['/a.txt'], ['/sub'], ['/none'], ['/list/'], ['/gif'],

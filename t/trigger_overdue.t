@@ -1,8 +1,7 @@
 #!/usr/bin/perl
 
-# A gate that its deadline has opened still waits for what the trigger begins:
-# it is sent until it succeeds.  With on=request, a request that passes such a
-# gate is a request, too.
+# In a gate opened by its deadline, the trigger is still sent until it succeeds.
+# With on=request, a request that passes such a gate starts it, too.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

@@ -51,7 +51,7 @@ sub first_requests {
     });
 }
 
-# one load for all, so that what follows has one
+# one load for all parts of the test
 
 my $load = first_requests(200);
 

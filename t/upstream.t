@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# The servers of an upstream: each gets requests only while it takes part.
+# The servers of an upstream: each gets requests only while it is in.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -53,7 +53,7 @@ like($check->{message}, qr/^0 of 3 servers are in, 1 needed; 127\.0\.0\.1:\d+ wa
 is("$check->{observed} of $check->{expected}", '0 of 1',
     'no server in: counted');
 
-# one, and the others get nothing
+# one is ready: the others get no requests
 
 $s->ready(1);
 $t->wait_ready;
@@ -109,7 +109,7 @@ $s->start(1);
 wait_in('1 1 1');
 is_deeply([$s->balance($t, 9)], [3, 3, 3], 'started again: gets its share');
 
-# frozen: by its timeout, and the others are asked meanwhile
+# frozen: out after its timeout; the others are probed meanwhile
 
 $s->freeze(2);
 $s->unready(0);

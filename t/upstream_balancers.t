@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# Every way of choosing a server respects which servers take part.
+# Every balancer uses only the servers that are in.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -41,7 +41,7 @@ for my $name (sort keys %group) {
         . "proxy_pass http://$name; }\n";
 }
 
-# a single server, and one with nothing but backups left
+# a single server, and a group with only backup servers left
 
 my @line = split /(?<=;\n)/, $s->lines('', '', '', 'backup');
 my @down = split /(?<=;\n)/, $s->lines('', 'down', '', 'backup');
@@ -85,7 +85,7 @@ sub wait_in {
 
 my @names = sort keys %group;
 
-# which servers get 24 requests with different keys
+# the servers that get 24 requests with different keys
 
 sub used {
     my ($name) = @_;
@@ -132,7 +132,7 @@ $s->unready(0);
 wait_in('0 0 0 0', 'single');
 is($t->get('/single')->{status}, 502, 'single server out: 502');
 
-# backup servers are asked, too, and respected
+# backup servers are probed and used, too
 
 wait_in('0 0 0 1', 'backup');
 is($t->get('/backup')->{content}, $s->server(3)->port(8080) . "\n",

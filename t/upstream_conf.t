@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# upstream: parameters, and what nginx -t refuses and warns of.
+# upstream: parameters, and errors and warnings of nginx -t.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";

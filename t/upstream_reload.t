@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Which servers take part is kept over reloads and over the death of the worker
-# that probes; held requests of an old worker get to a server.
+# The servers that are in remain in over reloads and after the death of the
+# worker that probes; held requests of an old worker are passed to a server.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -76,7 +76,7 @@ for (1 .. 3) {
     $load->more(50);
 }
 
-# longer: what is new begins out
+# a longer list: new servers are out at first
 
 $t->reload(http => http(servers => [0 .. 3]));
 is(in(), '1 1 0 0', 'reload, a longer list: the new server is out');
@@ -85,10 +85,10 @@ $s->ready(3);
 wait_in('1 1 0 1');
 $load->more(50);
 
-# shorter, and longer again: what was gone is forgotten
+# a shorter list, and a longer one again: removed servers are forgotten
 
 $t->reload(http => http(servers => [0, 2]));
-is(in(), '1 - 0 -', 'reload, a shorter list: the others stay');
+is(in(), '1 - 0 -', 'reload, a shorter list: the others stay in');
 $load->more(50);
 $s->unready(3);
 $t->reload(http => http(servers => [3, 0, 1]));
@@ -145,7 +145,7 @@ $s->ready(1);
 wait_in('1 1 0 -');
 $load->stop;
 
-# a first check of a group that serves already
+# the first check of a group that is in use
 
 $load = InitGate::Load->new($t, clients => 4, pause => 0.001);
 $t->reload(http => http(unchecked => 1));
@@ -157,7 +157,7 @@ $load->more(50);
 wait_in('1 1 0 -');
 only_status($load, 200, 'load: none refused, none lost');
 
-# a restart begins anew
+# after a restart, all servers are out at first
 
 $t->quit;
 $s->unready(0, 1);

@@ -90,7 +90,7 @@ is($v->{waiting}, 'marker, tree, last', 'refused: $init_gate_waiting')
 is($v->{held}, '-', 'refused: $init_gate_held');
 is($v->{decision}, 'refused', 'refused: $init_gate_decision');
 
-# the header is spread from the variable up
+# the header is the variable, spread upward
 
 my $sent = $t->get('/refused')->{headers}{'retry-after'};
 cmp_ok($sent, '>=', $v->{retry_after}, 'Retry-After: at least the variable');

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# worker_connections exhausted by clients: a probe without a connection ends as
-# an error that counts neither way, nothing crashes, and probes go on
+# worker_connections exhausted by clients: a probe without a connection ends with
+# an error ignored by rise and fall, no process crashes, and probes continue
 # afterwards.
 
 use FindBin;
@@ -94,7 +94,7 @@ is_deeply([keys %count], [200],
     'connections exhausted: no request refused');
 counted_as_logged($t, 'app');
 
-# verdicts count again
+# verdicts are counted again
 
 $load = InitGate::Load->new($t, clients => 2);
 $load->more(20);

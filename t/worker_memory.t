@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # The memory of a worker with the module compared with plain nginx: little more
-# when it is loaded, and when there is a file check.  libpq and its libraries
+# when it is loaded, and with a file check.  libpq and its libraries
 # are loaded only for a check that needs them.
 
 use FindBin;

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""server.py PORT SECONDS: listens at once, then loads for so many seconds,
-then answers, one request after the other."""
+"""server.py PORT SECONDS: listens at once, loads for SECONDS, then
+responds to one request after the other."""
 
 import json
 import sys

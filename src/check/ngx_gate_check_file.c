@@ -1,8 +1,8 @@
 
 /*
- * The "file" check: its parameters, and the course of a probe.  A plain
- * marker costs one stat() a probe; all else is asked only when it was
- * configured and the answer hangs on it.
+ * The "file" check: its parameters, and the steps of a probe.  A plain marker
+ * costs one stat() for each probe; everything else is read only if it is
+ * configured and affects the verdict.
  */
 
 
@@ -10,7 +10,7 @@
 #include <ngx_gate_check_file.h>
 
 
-/* the part of a timeout that is left when counting a tree pauses */
+/* fraction of the timeout that remains when counting a tree pauses */
 
 #define NGX_GATE_CHECK_FILE_MARGIN  4
 
@@ -143,7 +143,10 @@ ngx_gate_check_file_start(ngx_gate_probe_t *probe)
 
     if (ctx.conf->files) {
 
-        /* a tree has no time of its own: what failed lasts until removed */
+        /*
+         * "failed" of a tree is valid until removed: a tree has no time to
+         * compare
+         */
 
         if (ctx.conf->failed.len
             && ngx_gate_check_file_progress_failed(&ctx) == NGX_OK)
@@ -279,7 +282,7 @@ ngx_gate_check_file_handler(ngx_gate_check_file_tree_t *tree, ngx_int_t rc)
     conf = ctx.conf;
     state = ctx.state;
 
-    /* until all have been counted, the last full count is worth more */
+    /* while counting goes on, the last complete count is kept if larger */
 
     if (rc != NGX_DECLINED || tree->found > state->observed) {
         state->observed = tree->found;
@@ -322,7 +325,7 @@ ngx_gate_check_file_too_few(ngx_gate_check_file_ctx_t *ctx, ngx_int_t rc)
     }
 
     if (tree->denied) {
-        ngx_gate_check_file_result_add(ctx, "; closed to the worker, which "
+        ngx_gate_check_file_result_add(ctx, "; unreadable by the worker, which "
                                        "runs as uid %d: %*s",
                                        (int) geteuid(), tree->path_len,
                                        tree->path);
@@ -335,13 +338,14 @@ ngx_gate_check_file_too_few(ngx_gate_check_file_ctx_t *ctx, ngx_int_t rc)
 
     if (tree->too_deep) {
         ngx_gate_check_file_result_add(ctx,
-                                       "; below %d levels nothing is counted",
+                                       "; directories below level %d are not "
+                                       "counted",
                                        NGX_GATE_CHECK_FILE_TREE_DEPTH);
     }
 }
 
 
-/* the walk broke off: its root is no directory, or something is wrong */
+/* counting ended: the root is not a directory, or an error occurred */
 
 static void
 ngx_gate_check_file_count_error(ngx_gate_check_file_ctx_t *ctx)
@@ -446,7 +450,7 @@ ngx_gate_check_file_parse_paths(ngx_conf_t *cf, ngx_gate_check_t *check)
         return NGX_CONF_ERROR;
     }
 
-    /* a file is neither newer than itself nor there while it is missing */
+    /* contradictions: newer than itself, or expected although missing */
 
     for (i = 1; i < 4; i++) {
         for (j = 0; j < i; j++) {
@@ -466,7 +470,7 @@ ngx_gate_check_file_parse_paths(ngx_conf_t *cf, ngx_gate_check_t *check)
 }
 
 
-/* a condition that only one file can meet, whose presence is awaited */
+/* a condition that applies only to a single file that is to exist */
 
 static const char *
 ngx_gate_check_file_condition(ngx_gate_check_file_conf_t *conf)

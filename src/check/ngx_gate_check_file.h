@@ -1,7 +1,7 @@
 
 /*
- * The "file" check: its configuration (conf), what it keeps from probe to
- * probe (state), and one probe with its result so far (ctx).
+ * The "file" check: its configuration (conf), its data that persist between
+ * probes (state), and one probe with its result so far (ctx).
  */
 
 
@@ -18,11 +18,11 @@ typedef struct {
     ngx_str_t                 path;
     ngx_uint_t                absent;
     ngx_str_t                 contains;
-    ngx_str_t                 pattern;      /* the text of match */
+    ngx_str_t                 pattern;      /* text of contains or match */
     void                     *match;        /* ngx_regex_t */
     off_t                     min_size;
     ngx_msec_t                max_age;
-    ngx_uint_t                boot;         /* newer_than, one of the two */
+    ngx_uint_t                boot;         /* newer_than=boot, or a path */
     ngx_str_t                 newer_than;
     int64_t                   files;
     ngx_str_t                 glob;
@@ -31,12 +31,12 @@ typedef struct {
 } ngx_gate_check_file_conf_t;
 
 
-/* what is kept from one probe to the next */
+/* persists between probes */
 
 typedef struct {
-    ngx_uint_t                   misses;    /* of the marker, in a row */
+    ngx_uint_t                   misses;    /* of the marker, consecutive */
     ngx_uint_t                   dangling;
-    int64_t                      observed;  /* as told last */
+    int64_t                      observed;  /* reported last */
     int64_t                      expected;
     ngx_gate_check_file_tree_t  *tree;
     ngx_uint_t                   large;     /* more than one slice of it */
@@ -45,7 +45,7 @@ typedef struct {
 } ngx_gate_check_file_state_t;
 
 
-/* one probe, with its result so far */
+/* one probe and its result */
 
 typedef struct {
     ngx_gate_probe_t             *probe;
@@ -55,13 +55,13 @@ typedef struct {
     ngx_file_info_t               marker;
     ngx_uint_t                    exists;
 
-    ngx_int_t                     since_rc; /* NGX_AGAIN: not asked yet */
-    struct timespec               since;    /* what is not newer is stale */
+    ngx_int_t                     since_rc; /* NGX_AGAIN: not read yet */
+    struct timespec               since;    /* older is stale */
 
     ngx_gate_verdict_e            verdict;
     ngx_gate_reason_e             reason;
 
-    /* one more, so that what is cut is seen to be cut */
+    /* one byte more, so that truncation is detected */
     u_char                       *last;
     u_char                        text[NGX_GATE_MESSAGE_MAX + 1];
 } ngx_gate_check_file_ctx_t;
@@ -74,8 +74,8 @@ void ngx_gate_check_file_marker_missing(ngx_gate_check_file_ctx_t *ctx,
     ngx_err_t err);
 
 /*
- * ngx_gate_check_file_progress.c: the files "failed" and "progress".  NGX_OK
- * from failed(): the result has changed.
+ * ngx_gate_check_file_progress.c: the files "failed" and "progress". failed()
+ * returns NGX_OK if it has set a result.
  */
 
 ngx_int_t ngx_gate_check_file_progress_failed(ngx_gate_check_file_ctx_t *ctx);

@@ -1,13 +1,13 @@
 
 /*
- * What the "file" check asks of the file system.
+ * The access of the "file" check to the file system.
  */
 
 
 #include <ngx_gate_check_file.h>
 
 
-/* NGX_DECLINED: there is nothing to compare with.  NGX_ERROR: see errno */
+/* NGX_DECLINED: no file to compare with. NGX_ERROR: errno is set */
 
 ngx_int_t
 ngx_gate_check_file_io_since(ngx_gate_check_file_ctx_t *ctx)
@@ -21,7 +21,7 @@ ngx_gate_check_file_io_since(ngx_gate_check_file_ctx_t *ctx)
 
     if (ctx->conf->boot) {
 
-        /* the host's, also where a container has a start of its own */
+        /* the boot time of the host, even in a container with its own */
 
         (void) clock_gettime(CLOCK_REALTIME, &ctx->since);
         (void) clock_gettime(CLOCK_BOOTTIME, &up);
@@ -67,10 +67,11 @@ ngx_gate_check_file_io_is_newer(struct timespec *a, struct timespec *b)
 
 
 /*
- * The beginning of a file of which "fi" tells so far.  What is not a regular
- * file is not opened (NGX_DECLINED), since that alone can wake up a writer or
- * start a device; should it become one meanwhile, opening it does not wait.
- * "head" comes with the room there is; "fi" leaves with what was read from.
+ * Reads the beginning of a file with the status "fi".  Only regular files are
+ * opened (otherwise NGX_DECLINED), since opening a FIFO or a device has side
+ * effects; if the file is replaced by one of these meanwhile, O_NONBLOCK
+ * prevents blocking.  On input, "head" is the size of the buffer; on output,
+ * "fi" is the status of the file that was read.
  */
 
 ngx_int_t
@@ -118,7 +119,7 @@ ngx_gate_check_file_io_read(ngx_str_t *path, ngx_file_info_t *fi,
 
         head->len += n;
 
-        /* files of the kernel's own making do not tell their size */
+        /* files in /proc report a size of 0 */
 
         if ((off_t) head->len == ngx_file_size(fi)) {
             break;

@@ -1,6 +1,6 @@
 
 /*
- * The marker: is it there, and is it the one that was asked for.
+ * The marker: whether it exists and meets its conditions.
  */
 
 
@@ -8,7 +8,7 @@
 #include <ngx_gate_match.h>
 
 
-/* a missing marker is asked for being a dangling link once in so many */
+/* number of probes between tests whether a missing marker is a dangling link */
 
 #define NGX_GATE_CHECK_FILE_MARKER_READLINK  64
 
@@ -99,7 +99,7 @@ ngx_gate_check_file_marker_missing(ngx_gate_check_file_ctx_t *ctx,
 }
 
 
-/* what stat() alone tells; NGX_DECLINED: the answer says what is wrong */
+/* conditions tested by stat(); NGX_DECLINED: the result is set */
 
 static ngx_int_t
 ngx_gate_check_file_marker_conditions(ngx_gate_check_file_ctx_t *ctx)
@@ -169,7 +169,7 @@ ngx_gate_check_file_marker_newer(ngx_gate_check_file_ctx_t *ctx)
     }
 
     ngx_gate_check_file_result(ctx, NGX_GATE_WAITING, NGX_GATE_STALE,
-                               "left over from before: %V, written ",
+                               "stale: %V, written ",
                                &conf->path);
     ngx_gate_check_file_result_add_time(ctx, ngx_file_mtime(&ctx->marker));
 
@@ -187,7 +187,7 @@ ngx_gate_check_file_marker_newer(ngx_gate_check_file_ctx_t *ctx)
 }
 
 
-/* a time that lies ahead, by a clock that differs from ours, is not too old */
+/* a time in the future, by a different clock, is not too old */
 
 static ngx_int_t
 ngx_gate_check_file_marker_age(ngx_gate_check_file_ctx_t *ctx)
@@ -282,7 +282,7 @@ ngx_gate_check_file_marker_content(ngx_gate_check_file_ctx_t *ctx)
             ngx_gate_check_file_result_error(ctx, call, &ctx->conf->path, err);
         }
 
-    /* it may be another file by now: what was read is what must do */
+    /* the file may have been replaced: the conditions apply to the one read */
 
     } else if (ngx_gate_check_file_marker_conditions(ctx) == NGX_OK) {
         ngx_gate_check_file_marker_match(ctx, &content);

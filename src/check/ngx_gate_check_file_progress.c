@@ -1,7 +1,6 @@
 
 /*
- * The files beside the marker, which the initialiser writes: that it failed,
- * and how far it is.
+ * The files "failed" and "progress", which the initializer writes.
  */
 
 
@@ -9,7 +8,7 @@
 #include <ngx_gate_check_file_progress_text.h>
 
 
-#define NGX_GATE_CHECK_FILE_PROGRESS_MAX  512    /* what is read of them */
+#define NGX_GATE_CHECK_FILE_PROGRESS_MAX  512    /* bytes read */
 
 
 static void ngx_gate_check_file_progress_first_line(ngx_str_t *text);
@@ -17,7 +16,7 @@ static ngx_int_t ngx_gate_check_file_progress_is_current(
     ngx_gate_check_file_ctx_t *ctx, ngx_file_info_t *fi);
 
 
-/* NGX_OK: the answer is another one now */
+/* NGX_OK: a result is set */
 
 ngx_int_t
 ngx_gate_check_file_progress_failed(ngx_gate_check_file_ctx_t *ctx)
@@ -79,7 +78,7 @@ ngx_gate_check_file_progress_failed(ngx_gate_check_file_ctx_t *ctx)
 }
 
 
-/* the first one that has something in it */
+/* the first line that is not blank */
 
 static void
 ngx_gate_check_file_progress_first_line(ngx_str_t *text)
@@ -103,7 +102,7 @@ ngx_gate_check_file_progress_first_line(ngx_str_t *text)
 }
 
 
-/* a marker is still awaited, but somebody may be at work on it */
+/* the marker is still missing, but the initialization may be in progress */
 
 void
 ngx_gate_check_file_progress(ngx_gate_check_file_ctx_t *ctx)
@@ -146,13 +145,16 @@ ngx_gate_check_file_progress(ngx_gate_check_file_ctx_t *ctx)
     }
 
     if (rc == NGX_DECLINED) {
-        ngx_gate_check_file_result_add(ctx, "; no progress, this is a %V: %V",
+        ngx_gate_check_file_result_add(ctx,
+                                       "; progress is unknown, "
+                                       "this is a %V: %V",
                                        ngx_gate_check_file_io_type(&fi), path);
         return;
     }
 
     if (rc == NGX_ERROR) {
-        ngx_gate_check_file_result_add(ctx, "; no progress, %s() \"%V\" "
+        ngx_gate_check_file_result_add(ctx, "; progress is unknown, "
+                                       "%s() \"%V\" "
                                        "failed", call, path);
         ngx_gate_check_file_result_add_errno(ctx, err);
         return;
@@ -165,7 +167,7 @@ ngx_gate_check_file_progress(ngx_gate_check_file_ctx_t *ctx)
         state->expected = progress.expected;
     }
 
-    /* else it is just being rewritten: what was told last still holds */
+    /* otherwise the file is being rewritten: the last numbers are kept */
 
     ngx_gate_check_file_result(ctx, NGX_GATE_RUNNING, NGX_GATE_IN_PROGRESS,
                                "%V", &progress.text);
@@ -176,9 +178,9 @@ ngx_gate_check_file_progress(ngx_gate_check_file_ctx_t *ctx)
 
 
 /*
- * A file beside the marker tells of this initialisation if it is newer than
- * the marker, where that is there, and no more stale than a marker may be.
- * A directory has the time of what was last put into it, perhaps this file.
+ * A file belongs to this initialization if it is newer than the marker, if
+ * that exists, and not stale by the conditions of a marker.  The time of a
+ * directory is that of its last new entry, possibly this file.
  */
 
 static ngx_int_t

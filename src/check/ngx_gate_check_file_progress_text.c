@@ -1,8 +1,8 @@
 
 /*
- * People write such files by hand in shell scripts, so the form is taken
- * generously; but what is not clearly a share of a whole is left to be read
- * as text, since no number is better than a wrong one.
+ * Such files are often written by shell scripts, so several forms are
+ * accepted.  If the text is not clearly a fraction of a total, no number is
+ * reported.
  */
 
 
@@ -59,7 +59,7 @@ ngx_gate_check_file_progress_text_parse(ngx_str_t *content,
         p = ngx_gate_check_file_progress_text_skip_blanks(p + 1, last);
         p = ngx_gate_check_file_progress_text_number(p, last, &m, &fraction);
 
-        /* "1,234/5,678" may be in thousands */
+        /* "1,234/5,678" may have thousands separators */
 
         if (p == NULL || m == 0 || fraction
             || !ngx_gate_check_file_progress_text_is_end(p, last))
@@ -74,8 +74,8 @@ ngx_gate_check_file_progress_text_parse(ngx_str_t *content,
     } else {
 
         /*
-         * No date, no version, no number of something else; "0.87" may be a
-         * share of 1.
+         * Not a date, a version, or a number of something else; "0.87" may be
+         * a fraction of 1.
          */
 
         if (n > 100 || fraction
@@ -122,7 +122,7 @@ ngx_gate_check_file_progress_text_is_count(u_char *p, u_char *last)
 }
 
 
-/* a fraction is dropped; NULL: no number, or none that fits */
+/* a fraction is ignored; NULL: no number, or too large */
 
 static u_char *
 ngx_gate_check_file_progress_text_number(u_char *p, u_char *last, int64_t *n,
@@ -163,7 +163,7 @@ ngx_gate_check_file_progress_text_skip_blanks(u_char *p, u_char *last)
 }
 
 
-/* is this the end of a number that stands by itself? */
+/* whether this is the end of a number that is not part of a word */
 
 static ngx_int_t
 ngx_gate_check_file_progress_text_is_end(u_char *p, u_char *last)

@@ -1,6 +1,7 @@
 
 /*
- * How far an initialiser says it is: "42", "42%", "420/1000", and text.
+ * Parses the progress reported by an initializer: "42", "42%", "420/1000",
+ * and text.
  */
 
 
@@ -13,9 +14,9 @@
 
 
 typedef struct {
-    int64_t                   observed;     /* -1: no numbers are told */
-    int64_t                   expected;     /* -1, or above 0 */
-    ngx_str_t                 text;         /* what follows, or all of it */
+    int64_t                   observed;     /* -1: no number */
+    int64_t                   expected;     /* -1, or at least 1 */
+    ngx_str_t                 text;         /* the rest, or the whole text */
 } ngx_gate_check_file_progress_text_t;
 
 

@@ -100,7 +100,7 @@ ngx_gate_check_file_result_error(ngx_gate_check_file_ctx_t *ctx,
 }
 
 
-/* the directory on the way that the worker may not pass, if there is one */
+/* the directory that the worker may not search, if there is one */
 
 static void
 ngx_gate_check_file_result_add_denied(ngx_gate_check_file_ctx_t *ctx,

@@ -1,13 +1,12 @@
 
 /*
- * The walk holds one open directory for each level and looks everything up
- * relative to it, so a tree that is moved, or a directory that becomes a
- * link meanwhile, cannot lead it astray.
+ * Counting keeps one directory open for each level and looks up entries
+ * relative to it, so a tree that is moved, or a directory that is replaced by
+ * a link, does not lead it outside of the tree.
  *
- * A slice takes about a millisecond, and the next one comes a millisecond
- * later, after all that had happened on the event loop meanwhile.  However
- * many trees are counted, they share that millisecond: who comes late makes
- * a single step, and gets more when the others are through.
+ * A slice takes about a millisecond, and the next one begins a millisecond
+ * later, after the other events of the event loop.  All trees share that
+ * millisecond: when it is used up, each further tree makes a single step.
  */
 
 
@@ -18,7 +17,7 @@
 #define NGX_GATE_CHECK_FILE_TREE_SLICE  1000000    /* nanoseconds */
 #define NGX_GATE_CHECK_FILE_TREE_PAUSE  1          /* milliseconds */
 
-/* entries between two looks at the clock; a system call counts as many */
+/* entries between two reads of the clock; a system call counts as many */
 
 #define NGX_GATE_CHECK_FILE_TREE_STEP  16
 
@@ -50,7 +49,7 @@ static ngx_int_t ngx_gate_check_file_tree_error(
     ngx_gate_check_file_tree_t *tree, char *call, ngx_err_t err);
 
 
-/* this turn of the event loop, and when its slice is used up */
+/* the current iteration of the event loop, and the end of its slice */
 
 static ngx_msec_t  ngx_gate_check_file_tree_slice_msec;
 static int64_t     ngx_gate_check_file_tree_slice_end;
@@ -132,7 +131,7 @@ ngx_gate_check_file_tree_open(ngx_gate_check_file_tree_t *tree)
 
     ngx_gate_check_file_tree_append(tree, tree->root->data, tree->root->len);
 
-    /* the root itself may be a link */
+    /* the root may be a symbolic link */
 
     fd = open((char *) tree->root->data, NGX_GATE_CHECK_FILE_TREE_FLAGS);
 
@@ -192,7 +191,7 @@ ngx_gate_check_file_tree_clock(void)
 }
 
 
-/* one entry, or the end, of the deepest directory */
+/* processes one entry, or the end, of the deepest directory */
 
 static ngx_int_t
 ngx_gate_check_file_tree_step(ngx_gate_check_file_tree_t *tree,
@@ -211,7 +210,7 @@ ngx_gate_check_file_tree_step(ngx_gate_check_file_tree_t *tree,
         return ngx_gate_check_file_tree_entry(tree, entry, cost);
     }
 
-    /* a directory removed meanwhile has simply no more entries */
+    /* a directory that was removed has no more entries */
 
     if (ngx_errno && ngx_errno != NGX_ENOENT) {
         return ngx_gate_check_file_tree_error(tree, "readdir", ngx_errno);
@@ -327,7 +326,7 @@ ngx_gate_check_file_tree_descend(ngx_gate_check_file_tree_t *tree, DIR *dir,
     case NGX_ENOTDIR:
     case NGX_ELOOP:
 
-        /* removed, or replaced by something else, since it was listed */
+        /* removed or replaced since it was listed */
         break;
 
     case NGX_EACCES:
@@ -388,7 +387,7 @@ ngx_gate_check_file_tree_pop(ngx_gate_check_file_tree_t *tree)
 }
 
 
-/* the path is for messages alone, so it may end early */
+/* the path is used only in messages, so it may be truncated */
 
 static void
 ngx_gate_check_file_tree_append(ngx_gate_check_file_tree_t *tree, u_char *name,

@@ -1,7 +1,7 @@
 
 /*
  * The grpc check: one call of grpc.health.v1.Health/Check.  The connection is
- * kept for the next probe where this one has passed.
+ * kept for the next probe if this one has passed.
  */
 
 
@@ -15,11 +15,7 @@
 #include <ngx_gate_peer.h>
 
 
-/* a connection keeps to the server that it was made to, others may follow */
-
-#define NGX_GATE_CHECK_GRPC_KEEP   30000
-
-/* HealthCheckRequest: the key of "service", then its length */
+/* HealthCheckRequest: the key of "service"; its length follows */
 
 #define NGX_GATE_CHECK_GRPC_FIELD  0x0a
 #define NGX_GATE_CHECK_GRPC_HEAD   (NGX_GATE_GRPC_PREFIX + 1 + 5)
@@ -36,10 +32,9 @@ typedef struct {
     ngx_gate_peer_t           peer;
     ngx_gate_grpc_t           grpc;
     ngx_gate_probe_t         *probe;
-    ngx_event_t               expiry;       /* of the kept connection */
-    ngx_msec_t                connected;
     ngx_uint_t                running;
-    ngx_uint_t                reused;       /* the connection, by this run */
+    ngx_uint_t                reused;       /* this run uses a kept
+                                               connection */
 } ngx_gate_check_grpc_state_t;
 
 
@@ -64,7 +59,6 @@ static void ngx_gate_check_grpc_idle(ngx_gate_check_grpc_state_t *state,
 static void ngx_gate_check_grpc_evaluate(ngx_gate_check_grpc_state_t *state);
 static void ngx_gate_check_grpc_closed(ngx_gate_check_grpc_state_t *state);
 static void ngx_gate_check_grpc_keep(ngx_gate_check_grpc_state_t *state);
-static void ngx_gate_check_grpc_expired(ngx_event_t *ev);
 static void ngx_gate_check_grpc_error(ngx_gate_check_grpc_state_t *state,
     ngx_gate_reason_e reason, const char *text, const char *detail);
 static void ngx_gate_check_grpc_close(ngx_gate_check_grpc_state_t *state);
@@ -186,13 +180,6 @@ ngx_gate_check_grpc_start(ngx_gate_probe_t *probe)
     state->running = 1;
     state->reused = ngx_gate_peer_is_kept(peer);
 
-    if (state->expiry.timer_set) {
-        ngx_del_timer(&state->expiry);
-    }
-
-    ngx_gate_event_init(&state->expiry, ngx_gate_check_grpc_expired,
-                        probe->log);
-
     if (state->reused) {
         ngx_gate_check_grpc_call(state);
         return;
@@ -269,7 +256,6 @@ ngx_gate_check_grpc_connected(ngx_gate_check_grpc_state_t *state)
     grpc->send = ngx_gate_check_grpc_send;
 
     state->reused = 0;
-    state->connected = ngx_current_msec;
 
     if (ngx_gate_grpc_open(grpc) != NGX_OK) {
         ngx_gate_check_grpc_error(state, NGX_GATE_NO_MEMORY, "no memory", NULL);
@@ -362,13 +348,13 @@ ngx_gate_check_grpc_unanswered(ngx_gate_check_grpc_state_t *state,
 }
 
 
-/* a PING has been answered, or the server wants to be left */
+/* a PING was acknowledged, or the server sent GOAWAY */
 
 static void
 ngx_gate_check_grpc_idle(ngx_gate_check_grpc_state_t *state, ngx_int_t rc)
 {
-    if (rc == NGX_DONE && ngx_gate_grpc_is_reusable(&state->grpc)) {
-        ngx_gate_peer_keep(&state->peer);
+    if (rc == NGX_DONE) {
+        ngx_gate_check_grpc_keep(state);
 
     } else {
         ngx_gate_check_grpc_close(state);
@@ -412,33 +398,16 @@ ngx_gate_check_grpc_closed(ngx_gate_check_grpc_state_t *state)
 static void
 ngx_gate_check_grpc_keep(ngx_gate_check_grpc_state_t *state)
 {
-    ngx_msec_t  age;
-
-    age = ngx_current_msec - state->connected;
-
-    if (age < NGX_GATE_CHECK_GRPC_KEEP
-        && ngx_gate_grpc_is_reusable(&state->grpc))
-    {
-        ngx_gate_peer_keep(&state->peer);
-    }
-
-    if (!ngx_gate_peer_is_kept(&state->peer)) {
+    if (!ngx_gate_grpc_is_reusable(&state->grpc)) {
         ngx_gate_check_grpc_close(state);
         return;
     }
 
-    ngx_add_timer(&state->expiry, NGX_GATE_CHECK_GRPC_KEEP - age);
-}
+    ngx_gate_peer_keep(&state->peer);
 
-
-static void
-ngx_gate_check_grpc_expired(ngx_event_t *ev)
-{
-    ngx_gate_check_grpc_state_t  *state;
-
-    state = ngx_queue_data(ev, ngx_gate_check_grpc_state_t, expiry);
-
-    ngx_gate_check_grpc_close(state);
+    if (!ngx_gate_peer_is_kept(&state->peer)) {
+        ngx_gate_check_grpc_close(state);
+    }
 }
 
 
@@ -458,10 +427,6 @@ ngx_gate_check_grpc_error(ngx_gate_check_grpc_state_t *state,
 static void
 ngx_gate_check_grpc_close(ngx_gate_check_grpc_state_t *state)
 {
-    if (state->expiry.timer_set) {
-        ngx_del_timer(&state->expiry);
-    }
-
     ngx_gate_peer_close(&state->peer);
     ngx_gate_grpc_close(&state->grpc);
 }

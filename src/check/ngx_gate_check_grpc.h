@@ -1,6 +1,6 @@
 
 /*
- * The grpc check: what a response of grpc.health.v1.Health/Check means.
+ * The verdict of a response of grpc.health.v1.Health/Check.
  */
 
 

@@ -1,6 +1,6 @@
 
 /*
- * From the response of the health service to a verdict.
+ * The verdict of a response of the health service.
  */
 
 
@@ -14,11 +14,11 @@
 
 #define NGX_GATE_CHECK_GRPC_SERVING  1
 
-/* the number of the field "status" of HealthCheckResponse */
+/* number of the field "status" of HealthCheckResponse */
 
 #define NGX_GATE_CHECK_GRPC_STATUS   1
 
-/* kinds of fields in protocol buffers */
+/* wire types of protocol buffers */
 
 #define NGX_GATE_CHECK_GRPC_VARINT   0
 #define NGX_GATE_CHECK_GRPC_64_BITS  1
@@ -188,7 +188,7 @@ ngx_gate_check_grpc_verdict_status(ngx_gate_grpc_response_t *response,
 }
 
 
-/* as gRPC maps the statuses of a proxy */
+/* the mapping of HTTP statuses in the gRPC specification */
 
 static void
 ngx_gate_check_grpc_verdict_http(ngx_int_t status,
@@ -245,7 +245,7 @@ ngx_gate_check_grpc_verdict_set(ngx_gate_check_grpc_verdict_t *verdict,
 }
 
 
-/* a field that is left out has the value 0 */
+/* a missing field has the value 0 */
 
 static ngx_int_t
 ngx_gate_check_grpc_verdict_parse(ngx_str_t *message, uint64_t *status)
@@ -285,7 +285,7 @@ ngx_gate_check_grpc_verdict_parse(ngx_str_t *message, uint64_t *status)
 }
 
 
-/* a field of a later version; NULL: an invalid one */
+/* skips a field of a later version; NULL: invalid */
 
 static u_char *
 ngx_gate_check_grpc_verdict_skip(u_char *p, u_char *last, ngx_uint_t kind)
@@ -321,7 +321,7 @@ ngx_gate_check_grpc_verdict_skip(u_char *p, u_char *last, ngx_uint_t kind)
 }
 
 
-/* seven bits a byte, the lowest first; NULL: an invalid one */
+/* seven bits per byte, the lowest first; NULL: invalid */
 
 static u_char *
 ngx_gate_check_grpc_verdict_varint(u_char *p, u_char *last, uint64_t *value)

@@ -1,8 +1,8 @@
 
 /*
- * One request, one answer, and the connection is kept for the next probe
- * where the answer has been read to its end.  A gate's trigger is the same
- * with another method, done when the answer is a 2xx.
+ * One request, one response.  The connection is kept for the next probe if
+ * this one has passed and the response has been read to its end.  A gate's
+ * trigger is the same, and needs no connection after it.
  */
 
 
@@ -30,6 +30,7 @@ typedef struct {
     size_t                       body_len;
     size_t                       body_size;
     size_t                       drained;
+    ngx_str_t                    token;     /* sent, of token_file= */
     ngx_uint_t                   running;
     ngx_uint_t                   reused;    /* the connection, by this run */
 } ngx_gate_check_http_state_t;
@@ -52,6 +53,7 @@ static ngx_uint_t ngx_gate_check_http_status_matches(
 static void ngx_gate_check_http_evaluate(ngx_gate_check_http_state_t *state);
 static void ngx_gate_check_http_verdict(ngx_gate_check_http_state_t *state,
     ngx_gate_result_t *result);
+static ngx_uint_t ngx_gate_check_http_is_redirect(ngx_uint_t status);
 static void ngx_gate_check_http_verdict_json(
     ngx_gate_check_http_state_t *state, ngx_str_t *body,
     ngx_gate_result_t *result);
@@ -131,7 +133,8 @@ ngx_gate_check_http_send(ngx_gate_check_http_state_t *state)
     ngx_gate_http_parser_init(&state->parser, state->conf->head);
     state->drained = 0;
 
-    reason = ngx_gate_check_http_request_send(state->conf, &state->peer, error,
+    reason = ngx_gate_check_http_request_send(state->conf, &state->peer,
+                                              &state->token, error,
                                               sizeof(error));
 
     if (reason != NGX_GATE_OK) {
@@ -236,12 +239,6 @@ ngx_gate_check_http_read(ngx_gate_check_http_state_t *state)
         state->drained += piece.len;
     }
 
-    /*
-     * The verdict stands.  What is left of the body is read aside, and does
-     * not matter.
-     */
-
-    ngx_gate_check_http_drain(state);
     ngx_gate_check_http_evaluate(state);
 }
 
@@ -396,6 +393,19 @@ ngx_gate_check_http_evaluate(ngx_gate_check_http_state_t *state)
     ngx_gate_check_http_verdict(state, &result);
     ngx_gate_check_http_reset(state);
 
+    /*
+     * What is left of the body is read aside, and does not matter.  A server
+     * that has not passed may be replaced by one that will, behind the same
+     * name or address.
+     */
+
+    if (result.verdict != NGX_GATE_PASSED || probe->check->trigger) {
+        ngx_gate_peer_close(&state->peer);
+
+    } else if (ngx_gate_peer_is_open(&state->peer)) {
+        ngx_gate_check_http_drain(state);
+    }
+
     probe->result.observed = result.observed;
     probe->result.expected = result.expected;
 
@@ -408,9 +418,8 @@ static void
 ngx_gate_check_http_verdict(ngx_gate_check_http_state_t *state,
     ngx_gate_result_t *result)
 {
-    ngx_str_t    body;
-    ngx_uint_t   status;
-    const char  *hint;
+    ngx_str_t   body;
+    ngx_uint_t  status;
 
     ngx_memzero(result, sizeof(ngx_gate_result_t));
 
@@ -420,11 +429,11 @@ ngx_gate_check_http_verdict(ngx_gate_check_http_state_t *state,
     status = state->parser.status;
 
     if (!ngx_gate_check_http_status_matches(state)) {
-        hint = (status / 100 == 3) ? ", a redirect, which is not followed" : "";
-
         ngx_gate_check_http_result(result, NGX_GATE_WAITING,
                                    NGX_GATE_BAD_STATUS, "HTTP %ui%s", status,
-                                   hint);
+                                   ngx_gate_check_http_is_redirect(status)
+                                   ? ", a redirect, which is not followed"
+                                   : "");
         return;
     }
 
@@ -440,6 +449,13 @@ ngx_gate_check_http_verdict(ngx_gate_check_http_state_t *state,
     } else {
         result->verdict = NGX_GATE_PASSED;
     }
+}
+
+
+static ngx_uint_t
+ngx_gate_check_http_is_redirect(ngx_uint_t status)
+{
+    return (status >= 301 && status <= 303) || status == 307 || status == 308;
 }
 
 
@@ -459,7 +475,8 @@ ngx_gate_check_http_verdict_json(ngx_gate_check_http_state_t *state,
                                       body, result);
 
     if (result->message_len
-        && ngx_gate_check_http_request_is_repeated(state->conf, body))
+        && ngx_gate_check_http_request_is_repeated(state->conf, &state->token,
+                                                   body))
     {
         ngx_gate_check_http_result(result, result->verdict, result->reason,
                                    "the body repeats a header of the request, "
@@ -532,6 +549,8 @@ static void
 ngx_gate_check_http_reset(ngx_gate_check_http_state_t *state)
 {
     state->running = 0;
+
+    ngx_gate_check_http_request_forget(&state->token);
 
     if (state->body) {
         ngx_free(state->body);

@@ -5,12 +5,12 @@
  */
 
 
-#include <jansson.h>
-
 #include <ngx_gate.h>
 #include <ngx_gate_match.h>
 #include <ngx_gate_number.h>
 #include <ngx_gate_check_http_json.h>
+
+#include <jansson.h>
 
 
 #define NGX_GATE_CHECK_HTTP_JSON_FLAGS                                        \

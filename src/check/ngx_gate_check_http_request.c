@@ -30,16 +30,14 @@ static size_t ngx_gate_check_http_request_rest_len(ngx_str_t *token,
 static u_char *ngx_gate_check_http_request_rest(u_char *p, u_char *last,
     ngx_gate_check_http_conf_t *conf, ngx_str_t *token, ngx_str_t *body);
 static ngx_gate_reason_e ngx_gate_check_http_request_read_token(
-    ngx_gate_check_http_conf_t *conf, ngx_str_t *token, u_char *error,
-    u_char *last);
+    ngx_gate_check_http_conf_t *conf, ngx_gate_peer_t *peer, ngx_str_t *token,
+    u_char *error, u_char *last);
 static ngx_gate_reason_e ngx_gate_check_http_request_send_body(
     ngx_gate_check_http_conf_t *conf, ngx_gate_peer_t *peer, ngx_str_t *token,
     u_char *error, u_char *last);
 static ngx_gate_reason_e ngx_gate_check_http_request_send_rest(
     ngx_gate_check_http_conf_t *conf, ngx_gate_peer_t *peer, ngx_str_t *token,
     ngx_str_t *body, u_char *error, u_char *last);
-static ngx_uint_t ngx_gate_check_http_request_repeats_token(
-    ngx_gate_check_http_conf_t *conf, ngx_str_t *text);
 static ngx_uint_t ngx_gate_check_http_request_has_text(ngx_str_t *text,
     u_char *data, size_t len);
 
@@ -229,11 +227,9 @@ ngx_gate_check_http_request_rest(u_char *p, u_char *last,
 
 ngx_gate_reason_e
 ngx_gate_check_http_request_send(ngx_gate_check_http_conf_t *conf,
-    ngx_gate_peer_t *peer, u_char *error, size_t size)
+    ngx_gate_peer_t *peer, ngx_str_t *token, u_char *error, size_t size)
 {
     u_char             *last;
-    u_char              secret[NGX_GATE_SECRET_MAX];
-    ngx_str_t           token;
     ngx_gate_reason_e   reason;
 
     if (conf->token_file.len == 0 && conf->body_file.len == 0) {
@@ -248,27 +244,32 @@ ngx_gate_check_http_request_send(ngx_gate_check_http_conf_t *conf,
                                                      last);
     }
 
-    token.data = secret;
-
-    reason = ngx_gate_check_http_request_read_token(conf, &token, error, last);
-
-    if (reason == NGX_GATE_OK) {
-        reason = ngx_gate_check_http_request_send_body(conf, peer, &token,
-                                                       error, last);
+    reason = ngx_gate_check_http_request_read_token(conf, peer, token, error,
+                                                    last);
+    if (reason != NGX_GATE_OK) {
+        return reason;
     }
 
-    ngx_explicit_memzero(secret, NGX_GATE_SECRET_MAX);
-
-    return reason;
+    return ngx_gate_check_http_request_send_body(conf, peer, token, error,
+                                                 last);
 }
 
 
 static ngx_gate_reason_e
 ngx_gate_check_http_request_read_token(ngx_gate_check_http_conf_t *conf,
-    ngx_str_t *token, u_char *error, u_char *last)
+    ngx_gate_peer_t *peer, ngx_str_t *token, u_char *error, u_char *last)
 {
     size_t   i;
     u_char  *p;
+
+    if (token->data == NULL) {
+        token->data = ngx_alloc(NGX_GATE_SECRET_MAX, peer->log);
+
+        if (token->data == NULL) {
+            (void) ngx_slprintf(error, last, "no memory%Z");
+            return NGX_GATE_NO_MEMORY;
+        }
+    }
 
     p = ngx_gate_secret_read(&conf->token_file, token, error, last);
 
@@ -361,7 +362,7 @@ ngx_gate_check_http_request_send_rest(ngx_gate_check_http_conf_t *conf,
 
 ngx_uint_t
 ngx_gate_check_http_request_is_repeated(ngx_gate_check_http_conf_t *conf,
-    ngx_str_t *text)
+    ngx_str_t *token, ngx_str_t *text)
 {
     u_char      *p, *last;
     ngx_str_t   *header;
@@ -369,8 +370,7 @@ ngx_gate_check_http_request_is_repeated(ngx_gate_check_http_conf_t *conf,
 
     if (ngx_gate_check_http_request_has_text(text, conf->authorization.data,
                                              conf->authorization.len)
-        || (conf->token_file.len
-            && ngx_gate_check_http_request_repeats_token(conf, text)))
+        || ngx_gate_check_http_request_has_text(text, token->data, token->len))
     {
         return 1;
     }
@@ -399,30 +399,19 @@ ngx_gate_check_http_request_is_repeated(ngx_gate_check_http_conf_t *conf,
 
 
 static ngx_uint_t
-ngx_gate_check_http_request_repeats_token(ngx_gate_check_http_conf_t *conf,
-    ngx_str_t *text)
-{
-    u_char      secret[NGX_GATE_SECRET_MAX], error[NGX_GATE_MESSAGE_MAX];
-    ngx_str_t   token;
-    ngx_uint_t  repeats;
-
-    token.data = secret;
-
-    repeats = ngx_gate_secret_read(&conf->token_file, &token, error,
-                                   error + sizeof(error))
-                  == NULL
-              && ngx_gate_check_http_request_has_text(text, token.data,
-                                                      token.len);
-
-    ngx_explicit_memzero(secret, NGX_GATE_SECRET_MAX);
-
-    return repeats;
-}
-
-
-static ngx_uint_t
 ngx_gate_check_http_request_has_text(ngx_str_t *text, u_char *data, size_t len)
 {
     return len >= NGX_GATE_CHECK_HTTP_REQUEST_SECRET_MIN
            && memmem(text->data, text->len, data, len) != NULL;
+}
+
+
+void
+ngx_gate_check_http_request_forget(ngx_str_t *token)
+{
+    if (token->data) {
+        ngx_explicit_memzero(token->data, NGX_GATE_SECRET_MAX);
+        ngx_free(token->data);
+        ngx_str_null(token);
+    }
 }

@@ -26,17 +26,19 @@ char *ngx_gate_check_http_request_init(ngx_conf_t *cf,
 
 /*
  * NGX_GATE_OK, or the reason why it could not be sent, with a message in
- * "error", which ends with a zero
+ * "error", which ends with a zero.  "token" is zeroed before the first call of
+ * a run, and forgotten at its end.
  */
 
 ngx_gate_reason_e ngx_gate_check_http_request_send(
-    ngx_gate_check_http_conf_t *conf, ngx_gate_peer_t *peer, u_char *error,
-    size_t size);
+    ngx_gate_check_http_conf_t *conf, ngx_gate_peer_t *peer, ngx_str_t *token,
+    u_char *error, size_t size);
+void ngx_gate_check_http_request_forget(ngx_str_t *token);
 
-/* whether a response repeats a secret of the request, or another header */
+/* whether a response repeats the token, or a header of the request */
 
 ngx_uint_t ngx_gate_check_http_request_is_repeated(
-    ngx_gate_check_http_conf_t *conf, ngx_str_t *text);
+    ngx_gate_check_http_conf_t *conf, ngx_str_t *token, ngx_str_t *text);
 
 /* among those of the configuration */
 

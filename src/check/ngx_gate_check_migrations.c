@@ -1,6 +1,6 @@
 
 /*
- * What the row that a tool's query returns means.
+ * Verdicts from the row that a tool's query returns.
  */
 
 
@@ -42,7 +42,7 @@ ngx_gate_check_migrations_evaluate(ngx_gate_check_migrations_conf_t *conf,
                                          NGX_GATE_IN_PROGRESS,
                                          "migration%s%V is running%s%V",
                                          subject->len ? " " : "", subject,
-                                         conf->version.len ? ", wants " : "",
+                                         conf->version.len ? ", expected " : "",
                                          &conf->version);
         return;
     }
@@ -62,9 +62,9 @@ ngx_gate_check_migrations_evaluate(ngx_gate_check_migrations_conf_t *conf,
 
         ngx_gate_check_migrations_result(result, NGX_GATE_FAILED,
                                          NGX_GATE_DIRTY,
-                                         "migration%s%V broke off%s%V",
+                                         "migration%s%V did not finish%s%V",
                                          subject->len ? " " : "", subject,
-                                         conf->version.len ? ", wants " : "",
+                                         conf->version.len ? ", expected " : "",
                                          &conf->version);
         return;
     }
@@ -84,7 +84,7 @@ ngx_gate_check_migrations_evaluate(ngx_gate_check_migrations_conf_t *conf,
         ngx_gate_check_migrations_result(result, NGX_GATE_WAITING,
                                          NGX_GATE_BEHIND,
                                          ahead ? "at %V, but %V is missing"
-                                               : "at %V, wants %V",
+                                               : "at %V, expected %V",
                                          newest, &conf->version);
         return;
     }
@@ -92,7 +92,7 @@ ngx_gate_check_migrations_evaluate(ngx_gate_check_migrations_conf_t *conf,
     if (!reached) {
         ngx_gate_check_migrations_result(result, NGX_GATE_WAITING,
                                          NGX_GATE_OTHER_REVISION,
-                                         "at %V, wants %V", newest,
+                                         "at %V, expected %V", newest,
                                          &conf->version);
         return;
     }
@@ -100,13 +100,14 @@ ngx_gate_check_migrations_evaluate(ngx_gate_check_migrations_conf_t *conf,
     if (ahead && conf->exact) {
         ngx_gate_check_migrations_result(result, NGX_GATE_WAITING,
                                          NGX_GATE_AHEAD,
-                                         "at %V, wants exactly %V",
+                                         "at %V, expected exactly %V",
                                          newest, &conf->version);
         return;
     }
 
     ngx_gate_check_migrations_result(result, NGX_GATE_PASSED, NGX_GATE_OK,
-                                     "at %V, wants %V", newest, &conf->version);
+                                     "at %V, expected %V", newest,
+                                     &conf->version);
 }
 
 
@@ -118,7 +119,7 @@ ngx_gate_check_migrations_none(ngx_gate_check_migrations_conf_t *conf,
                                      NGX_GATE_UNINITIALIZED,
                                      "no migration of %V has run%s%V",
                                      &conf->tool->name,
-                                     conf->version.len ? ", wants " : "",
+                                     conf->version.len ? ", expected " : "",
                                      &conf->version);
 }
 
@@ -137,8 +138,8 @@ ngx_gate_check_migrations_locked(ngx_gate_check_migrations_conf_t *conf,
     since = &row[NGX_GATE_CHECK_MIGRATIONS_SINCE];
 
     /*
-     * The time in the lock may be that of another time zone, so that only a
-     * long one says something.
+     * The time in the lock may be in another time zone, so only a long
+     * difference is meaningful.
      */
 
     stale = ngx_gate_check_migrations_is_true(
@@ -189,8 +190,9 @@ ngx_gate_check_migrations_is_running(ngx_str_t *row, ngx_msec_t held)
     }
 
     /*
-     * golang-migrate derives its lock from names, which ones depends on its
-     * age: "schema", "table", "database"; "schema", "database"; "database".
+     * golang-migrate computes the number of its lock from names, depending on
+     * its version: "schema", "table", "database"; "schema", "database";
+     * "database".
      */
 
     schema = &row[NGX_GATE_CHECK_MIGRATIONS_SCHEMA];

@@ -1,7 +1,7 @@
 
 /*
- * What migration tools leave in a PostgreSQL database: where to look,
- * what to ask, and what the answer means.  Nothing here knows libpq.
+ * Tables of migration tools in a PostgreSQL database: their names, the
+ * queries, and the verdicts of the results.  Independent of libpq.
  */
 
 
@@ -12,11 +12,12 @@
 #include <ngx_gate.h>
 
 
-/* the columns of a tool's "sql": one row */
+/* the columns of "sql", which returns one row */
 
-#define NGX_GATE_CHECK_MIGRATIONS_NEWEST    0  /* NULL: none has been applied */
-#define NGX_GATE_CHECK_MIGRATIONS_REACHED   1  /* the wanted version is there */
-#define NGX_GATE_CHECK_MIGRATIONS_AHEAD     2  /* and something after it */
+#define NGX_GATE_CHECK_MIGRATIONS_NEWEST    0  /* NULL: none is applied */
+#define NGX_GATE_CHECK_MIGRATIONS_REACHED   1  /* the wanted version is
+                                                  applied */
+#define NGX_GATE_CHECK_MIGRATIONS_AHEAD     2  /* and a later one */
 #define NGX_GATE_CHECK_MIGRATIONS_STATE     3  /* NULL, "dirty", "running",
                                                   "unclear": one of both, or
                                                   "ambiguous": the version */
@@ -34,7 +35,7 @@
 #define NGX_GATE_CHECK_MIGRATIONS_OLD     2
 #define NGX_GATE_CHECK_MIGRATIONS_LOCK_N  3
 
-/* a lock in the same hands, or an unclear state, for this long is stale */
+/* a lock with the same holder, or an unclear state, becomes stale after this */
 
 #define NGX_GATE_CHECK_MIGRATIONS_STALE  600000
 
@@ -42,21 +43,21 @@
 typedef struct {
     ngx_str_t       name;
 
-    /* as an SQL name; the second one is where it may be instead, or NULL */
+    /* as an SQL name; the second one is an alternative, or NULL */
     const char     *table[2];
     const char     *lock_table;
-    const char     *lock_suffix;    /* after the table's name, or NULL */
+    const char     *lock_suffix;    /* appended to the table's name, or NULL */
 
     ngx_int_t     (*is_version)(ngx_str_t *version);
     const char     *form;           /* of a version, for messages */
 
-    /* versions have an order, so a missing one is "behind" */
+    /* versions are ordered, so a missing one is "behind" */
     ngx_uint_t      ordered;
 
     /* columns that only another tool's table of this name has, or NULL */
     const char     *others;
 
-    /* the column with the time at which a row was written, or NULL */
+    /* the column with the time of a row, or NULL */
     const char     *time;
 
     /* $1 is the wanted version or NULL, $2 the table, which is "t" */
@@ -76,7 +77,7 @@ typedef struct {
 typedef struct {
     ngx_gate_verdict_e        verdict;
     ngx_gate_reason_e         reason;
-    ngx_str_t                 message;      /* written to by the functions */
+    ngx_str_t                 message;      /* buffer of the caller */
 } ngx_gate_check_migrations_result_t;
 
 
@@ -87,7 +88,7 @@ ngx_gate_check_migrations_tool_t *ngx_gate_check_migrations_tools_find(
 
 u_char *ngx_gate_check_migrations_tools_names(u_char *p, u_char *last);
 
-/* whether a version has the form that a tool gives it; may rewrite it */
+/* whether a version has the form of a tool; may normalize it */
 
 ngx_int_t ngx_gate_check_migrations_version_number(ngx_str_t *version);
 ngx_int_t ngx_gate_check_migrations_version_digits(ngx_str_t *version);
@@ -99,8 +100,8 @@ ngx_int_t ngx_gate_check_migrations_version_efcore(ngx_str_t *version);
 ngx_int_t ngx_gate_check_migrations_version_text(ngx_str_t *version);
 
 /*
- * A row as text, by the columns above; a NULL has no data.  "held" is for how
- * long the state and its subject have been the same.  The message is written
+ * A row as text, by the columns above; a NULL has no data.  "held" is the
+ * time since the state and its subject last changed.  The message is written
  * to found->message.data, message.len bytes at most.
  */
 
@@ -108,12 +109,12 @@ void ngx_gate_check_migrations_evaluate(ngx_gate_check_migrations_conf_t *conf,
     ngx_str_t *row, ngx_msec_t held,
     ngx_gate_check_migrations_result_t *result);
 
-/* there is no table, or it is empty */
+/* the table does not exist or is empty */
 
 void ngx_gate_check_migrations_none(ngx_gate_check_migrations_conf_t *conf,
     ngx_gate_check_migrations_result_t *result);
 
-/* the row of "lock_sql"; "held" is for how long we have seen this holder */
+/* the row of "lock_sql"; "held" is the time since the holder was first seen */
 
 void ngx_gate_check_migrations_locked(ngx_gate_check_migrations_conf_t *conf,
     ngx_str_t *row, ngx_msec_t held,

@@ -1,24 +1,24 @@
 
 /*
- * Migration tools, as a table.
+ * The table of migration tools.
  *
- * The columns that a decision rests on are named, so that the table of
- * another tool under the same name is an error and not an answer; those that
- * only put rows in order, or are younger than the tool, are taken from the
- * row as JSON ("j"), where a missing one is NULL.
+ * Columns that a verdict depends on are referenced by name, so that the table
+ * of another tool with the same name causes an error.  Columns that are only
+ * used for sorting, or that older versions of the tool lack, are read from
+ * the row as JSON ("j"), where a missing column is NULL.
  */
 
 
 #include <ngx_gate_check_migrations.h>
 
 
-/* rows of digits in the order of numbers, anything else as bytes */
+/* sorts digits as numbers, anything else as bytes */
 
 #define NGX_GATE_CHECK_MIGRATIONS_TOOLS_KEY(v)                                \
     "(CASE WHEN " v " ~ '^[0-9]+$' THEN lpad(" v ", 64, '0') ELSE " v         \
     " END COLLATE \"C\")"
 
-/* Flyway's versions: 1.10 is after 1.9, and 1.0 is 1 */
+/* versions of Flyway: 1.10 is after 1.9, and 1.0 equals 1 */
 
 #define NGX_GATE_CHECK_MIGRATIONS_TOOLS_DOTTED(v)                             \
     "string_to_array(regexp_replace(" v ", '(\\.0+)+$', ''), '.')::numeric[]"
@@ -32,13 +32,13 @@
     "  AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d"          \
     "   WHERE d.datname = current_database()))"
 
-/* the state of a migration that has not ended: a standby shows no locks */
+/* the state of an unfinished migration: a standby does not show locks */
 
 #define NGX_GATE_CHECK_MIGRATIONS_TOOLS_BROKEN                                \
     " CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'unclear'"                \
     " ELSE 'dirty' END"
 
-/* a row for each migration, and versions of digits */
+/* for tables with a row for each migration, and versions of digits */
 
 #define NGX_GATE_CHECK_MIGRATIONS_TOOLS_ROWS                                  \
     ", v AS (SELECT version::text AS n,"                                      \
@@ -49,8 +49,9 @@
     " FROM v"
 
 /*
- * A row for each migration, and names, those of files mostly, where the
- * extension may be left out; what gives their order, and a state.
+ * For tables with a row for each migration, and names, usually of files,
+ * whose extension may be omitted; with an expression for their order, and a
+ * state.
  */
 
 #define NGX_GATE_CHECK_MIGRATIONS_TOOLS_NAMES(name, order, wanted, state)     \
@@ -61,7 +62,7 @@
     " EXISTS (SELECT 1 FROM w),"                                              \
     " (SELECT max(v.i) > max(w.i) FROM v, w)," state
 
-/* where the lock is held and the wanted version is not there */
+/* running: the lock is held and the wanted version is missing */
 
 #define NGX_GATE_CHECK_MIGRATIONS_TOOLS_RUNNING(id)                           \
     " CASE WHEN" NGX_GATE_CHECK_MIGRATIONS_TOOLS_LOCKED(id)                   \
@@ -71,8 +72,8 @@
 static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
 
     /*
-     * One row.  It is dirty while a migration runs and after one has failed;
-     * the advisory lock of a running one tells the two apart.
+     * A single row.  It is dirty while a migration runs and after a failure;
+     * the advisory lock distinguishes these.
      */
 
     { ngx_string("golang-migrate"),
@@ -145,7 +146,7 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
       "  ORDER BY (j->>'installed_rank')::bigint DESC NULLS LAST LIMIT 1)",
       NULL },
 
-    /* an id is unique with its author and path only */
+    /* an id is unique only together with its author and path */
 
     { ngx_string("liquibase"),
       { "databasechangelog", NULL }, "databasechangeloglock", NULL,
@@ -170,7 +171,7 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
       " lockgranted::timestamp < localtimestamp - interval '12 hours'"
       " FROM t WHERE locked LIMIT 1" },
 
-    /* a row for each head of the tree, and nothing tells which came first */
+    /* a row for each head of the tree, without an order */
 
     { ngx_string("alembic"),
       { "alembic_version", NULL }, NULL, NULL,
@@ -230,8 +231,8 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
       NULL },
 
     /*
-     * A row is written before its migration runs; after a failure "logs"
-     * says what went wrong.  The lock is held for all migrations of a run.
+     * A row is written before its migration runs; after a failure, "logs"
+     * contains the error.  The lock is held for all migrations of a run.
      */
 
     { ngx_string("prisma"),
@@ -268,7 +269,7 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
       " FROM t",
       NULL },
 
-    /* the whole identifier, or the timestamp it begins with */
+    /* the whole identifier, or the timestamp at its beginning */
 
     { ngx_string("efcore"),
       { "\"__EFMigrationsHistory\"", NULL }, NULL, NULL,
@@ -283,7 +284,7 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
       " FROM v",
       NULL },
 
-    /* names are those of files; the extension may be left out */
+    /* names are those of files; the extension may be omitted */
 
     { ngx_string("knex"),
       { "knex_migrations", NULL }, "knex_migrations_lock", "_lock",
@@ -294,7 +295,7 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
       " SELECT NULL::text, NULL::text, NULL::boolean"
       " FROM t WHERE is_locked = 1 LIMIT 1" },
 
-    /* laravel and db-migrate give their tables the same name */
+    /* laravel and db-migrate use the same table name */
 
     { ngx_string("typeorm"),
       { "migrations", NULL }, NULL, NULL,
@@ -363,7 +364,7 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
                                             "n = $1::text", " NULL::text"),
       NULL },
 
-    /* a class: the namespace, and "Version", may be left out */
+    /* a class: the namespace and "Version" may be omitted */
 
     { ngx_string("doctrine"),
       { "doctrine_migration_versions", NULL }, NULL, NULL,
@@ -409,9 +410,9 @@ static ngx_gate_check_migrations_tool_t  ngx_gate_check_migrations_tools[] = {
       NULL },
 
     /*
-     * A row is written before its migration runs, and again after each of
-     * its statements.  Names that begin with a dot are Atlas's own.  The
-     * number of the lock is made of its name, which may be another one.
+     * A row is written before its migration runs, and updated after each
+     * statement.  Names that begin with a dot are internal to Atlas.  The
+     * number of the lock is computed from its name, which may differ.
      */
 
     { ngx_string("atlas"),

@@ -1,7 +1,7 @@
 
 /*
- * Versions as migration tools write them, checked when the configuration is
- * read, and brought into the form that is in the table.
+ * Formats of versions of migration tools, tested when the configuration is
+ * read, and converted to the format in the table.
  */
 
 
@@ -53,7 +53,7 @@ ngx_gate_check_migrations_version_dotted(ngx_str_t *version)
     for (i = 0; i < version->len; i++) {
         ch = version->data[i];
 
-        /* in the names of files, where Flyway finds them, it is "_" */
+        /* Flyway uses "_" in file names */
 
         if (ch == '_') {
             version->data[i] = ch = '.';
@@ -160,7 +160,7 @@ ngx_gate_check_migrations_version_list(ngx_str_t *version,
 }
 
 
-/* Alembic's own ways to name a revision are not in the table */
+/* relative revisions of Alembic are not in the table */
 
 static ngx_int_t
 ngx_gate_check_migrations_version_head(u_char *p, u_char *last)

@@ -1,11 +1,11 @@
 
 /*
  * The check type "postgres": tables, rows, migrations and the result of a
- * query; with none of them, whether the server lets us in and answers.
+ * query; with none of them, whether the server accepts a login and a query.
  *
- * Whether a table is there is looked up before it is read, so that waiting
- * for it leaves no errors in the server's log.  Once all have been seen, the
- * reading alone is enough: one round trip.
+ * The existence of a table is looked up before it is read, so that waiting
+ * for it causes no errors in the server's log.  When all tables have been
+ * found, they are read without the lookup: one round trip.
  */
 
 
@@ -22,7 +22,7 @@
 
 typedef struct ngx_gate_check_postgres_state_s  ngx_gate_check_postgres_state_t;
 
-/* NGX_OK: what was asked for is there; NGX_DONE: the probe has ended */
+/* NGX_OK: the condition is met; NGX_DONE: the probe has ended */
 
 typedef ngx_int_t (*ngx_gate_check_postgres_handler_pt)(
     ngx_gate_check_postgres_state_t *state, PGresult *result);
@@ -32,24 +32,25 @@ struct ngx_gate_check_postgres_state_s {
     ngx_gate_probe_t         *probe;
     ngx_gate_pq_query_t       query;
 
-    /* who judges the answer to which statement of the question */
+    /* the handler of the result of each statement */
     ngx_gate_check_postgres_handler_pt  handlers[NGX_GATE_PQ_STATEMENTS];
 
-    ngx_gate_pq_statement_t  *migrations;     /* where its table is, or NULL */
-    unsigned                  lock_table:1;   /* there is a lock table */
-    unsigned                  known:1;        /* all of them were there */
-    unsigned                  retried:1;      /* in this probe */
+    ngx_gate_pq_statement_t  *migrations;     /* reads the table that was
+                                                 found, or NULL */
+    unsigned                  lock_table:1;   /* the lock table exists */
+    unsigned                  known:1;        /* all tables were found before */
+    unsigned                  retried:1;      /* during this probe */
 
-    /* the tool's table, where no version is wanted */
+    /* the tool's table, if no version is required */
 
     uint32_t                  table_hash;
-    ngx_msec_t                table_since;    /* when it last changed */
+    ngx_msec_t                table_since;    /* time of its last change */
     unsigned                  table_seen:1;
     unsigned                  table_changed:1;
     unsigned                  settled:1;
 
     uint32_t                  held_hash;      /* of a lock or a migration */
-    ngx_msec_t                held_since;     /* when it was first seen */
+    ngx_msec_t                held_since;     /* time it was first seen */
 
     u_char                    message[NGX_GATE_MESSAGE_MAX];
     size_t                    message_len;
@@ -328,7 +329,7 @@ ngx_gate_check_postgres_result_error(ngx_gate_check_postgres_state_t *state,
     if (handler != ngx_gate_check_postgres_query_handler
         && ngx_strcmp(code, "42P01") == 0 && !state->retried)
     {
-        /* it was there; look for it again */
+        /* a table no longer exists: look it up again */
 
         state->retried = 1;
         state->known = 0;
@@ -347,8 +348,8 @@ ngx_gate_check_postgres_result_error(ngx_gate_check_postgres_state_t *state,
 
 
 /*
- * What the query is about has still to be created; a materialized view, which
- * "rows" may name as well, has still to be populated (55000).
+ * An object of the query does not exist yet, or a materialized view, which
+ * "rows" may also name, is not populated yet (55000).
  */
 
 static ngx_uint_t
@@ -357,7 +358,7 @@ ngx_gate_check_postgres_is_missing(const char *code,
 {
     const char  **p;
 
-    /* a table, schema, column, function, or type */
+    /* undefined table, schema, column, function, or type */
 
     static const char  *codes[] = {
         "42P01", "3F000", "42703", "42883", "42704", NULL
@@ -423,7 +424,7 @@ ngx_gate_check_postgres_lookup_handler(ngx_gate_check_postgres_state_t *state,
         || libpq.PQnfields(result) != 2)
     {
         ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, NGX_GATE_PROTOCOL,
-                           "unexpected answer");
+                           "unexpected reply");
         return NGX_DONE;
     }
 
@@ -469,7 +470,7 @@ ngx_gate_check_postgres_lookup_handler(ngx_gate_check_postgres_state_t *state,
         return NGX_DONE;
     }
 
-    /* a lock table may come later than the other */
+    /* a lock table may be created later than the other */
 
     state->known = (conf->migration.tool == NULL
                     || (state->migrations
@@ -478,7 +479,7 @@ ngx_gate_check_postgres_lookup_handler(ngx_gate_check_postgres_state_t *state,
 
     if (known && state->known) {
 
-        /* the rest was asked at the same time */
+        /* the other statements were in the same request */
 
         return NGX_OK;
     }
@@ -505,7 +506,7 @@ ngx_gate_check_postgres_table_exists(PGresult *result, ngx_uint_t i)
 }
 
 
-/* several tools give their tables the same name */
+/* several tools use the same table name */
 
 static ngx_int_t
 ngx_gate_check_postgres_other_tool(ngx_gate_check_postgres_state_t *state,
@@ -611,7 +612,7 @@ ngx_gate_check_postgres_lock_handler(ngx_gate_check_postgres_state_t *state,
 }
 
 
-/* for how long what these two texts name has been seen */
+/* the time since the object with these two texts was first seen */
 
 static ngx_msec_t
 ngx_gate_check_postgres_held(ngx_gate_check_postgres_state_t *state,
@@ -680,9 +681,9 @@ ngx_gate_check_postgres_migrations_end(ngx_gate_check_postgres_state_t *state,
 
 
 /*
- * Most tools commit each migration by itself, so between two of them the
- * table looks as it does after the last.  A table that is first seen complete,
- * and not younger than that, is of an earlier run.
+ * Most tools commit each migration separately, so between two of them the
+ * table looks as after the last one.  A table that is complete when first
+ * seen, and whose newest row is older than "settle", is from an earlier run.
  */
 
 static ngx_int_t
@@ -723,7 +724,7 @@ ngx_gate_check_postgres_changed_handler(ngx_gate_check_postgres_state_t *state,
     }
 
     ngx_gate_probe_end(state->probe, NGX_GATE_RUNNING, NGX_GATE_IN_PROGRESS,
-                       "%*s, changed %Lms ago, wants no change for %Mms",
+                       "%*s, changed %Lms ago, must be unchanged for %Mms",
                        state->message_len, state->message, age, conf->settle);
     return NGX_DONE;
 }
@@ -762,7 +763,7 @@ ngx_gate_check_postgres_count_handler(ngx_gate_check_postgres_state_t *state,
     }
 
     ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_TOO_FEW,
-                       "%L rows in %V, wants %L", n, &conf->table->text,
+                       "%L rows in %V, expected %L", n, &conf->table->text,
                        conf->limit);
     return NGX_DONE;
 }
@@ -805,7 +806,7 @@ ngx_gate_check_postgres_query_handler(ngx_gate_check_postgres_state_t *state,
         }
 
         ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_MISMATCH,
-                           "the query returns \"%V\", wants \"%V\"",
+                           "the query returns \"%V\", expected \"%V\"",
                            &value, &conf->expect);
         return NGX_DONE;
     }
@@ -834,14 +835,14 @@ ngx_gate_check_postgres_query_min(ngx_gate_check_postgres_state_t *state,
 
     text = libpq.PQgetvalue(result, 0, 0);
 
-    /* a count is an integer, but an average or an estimate is none */
+    /* a count is an integer; an average or an estimate is not */
 
     n = strtod(text, &end);
 
     if (end == text || *end != '\0' || n != n) {
         ngx_gate_probe_end(state->probe, NGX_GATE_WAITING,
                            NGX_GATE_WRONG_TYPE,
-                           "the query returns \"%s\", which is no number",
+                           "the query returns \"%s\", which is not a number",
                            text);
         return NGX_DONE;
     }
@@ -856,7 +857,7 @@ ngx_gate_check_postgres_query_min(ngx_gate_check_postgres_state_t *state,
     }
 
     ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_TOO_FEW,
-                       "the query returns %s, wants %L", text, conf->min);
+                       "the query returns %s, expected %L", text, conf->min);
     return NGX_DONE;
 }
 
@@ -878,7 +879,7 @@ ngx_gate_check_postgres_query_equal(PGresult *result, ngx_str_t *expect)
         return 0;
     }
 
-    /* as SQL has it, not as it comes over the wire */
+    /* in SQL, "true" and "false"; in the protocol, "t" and "f" */
 
     text = (text[0] == 't') ? "true" : "false";
     len = ngx_strlen(text);
@@ -896,13 +897,13 @@ ngx_gate_check_postgres_row(ngx_gate_check_postgres_state_t *state,
 
     if (libpq.PQntuples(result) != 1) {
         ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, NGX_GATE_PROTOCOL,
-                           "unexpected answer");
+                           "unexpected reply");
         return NGX_DONE;
     }
 
     ngx_memzero(row, n * sizeof(ngx_str_t));
 
-    /* the columns at the end are those of few tools */
+    /* the last columns exist for few tools only */
 
     for (i = 0; i < n && i < (ngx_uint_t) libpq.PQnfields(result); i++) {
         row[i].data = (u_char *) libpq.PQgetvalue(result, 0, (int) i);

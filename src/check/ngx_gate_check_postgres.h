@@ -1,7 +1,7 @@
 
 /*
- * The check type "postgres" between its two halves: what was configured, and
- * the SQL made of it.
+ * The check type "postgres": its configuration, and the SQL statements,
+ * shared by its two files.
  */
 
 
@@ -41,8 +41,8 @@ typedef struct {
     ngx_gate_check_migrations_conf_t  migration;
 
     /*
-     * Looked up are "tables", and from there on the table of "rows", the one
-     * or two where the migration tool may keep its own, and its lock.
+     * The lookup contains "tables", followed by the table of "rows", the one
+     * or two tables of the migration tool, and its lock table.
      */
     ngx_gate_pq_statement_t           lookup;
     ngx_uint_t                        rows_index;

@@ -1,8 +1,8 @@
 
 /*
  * The check type "postgres" at configuration time: its parameters, and the
- * SQL made of them.  Names of tables go into it in quotes of our own, all
- * other values as parameters.
+ * SQL statements for them.  Names of tables are quoted; all other values are
+ * passed as parameters.
  */
 
 
@@ -14,9 +14,8 @@
 #define NGX_GATE_CHECK_POSTGRES_CONF_SETTLE  5000
 
 /*
- * What tells whether a table has changed since it was last looked at, and the
- * age of its newest row in milliseconds.  A time without a zone is the
- * server's, or UTC.
+ * A hash of a table to detect changes, and the age of its newest row in
+ * milliseconds.  A time without a zone is in the server's zone, or UTC.
  */
 
 #define NGX_GATE_CHECK_POSTGRES_CONF_CHANGED                                  \
@@ -28,12 +27,12 @@
     "    ((t.j->>$1::text)::timestamp AT TIME ZONE 'UTC')) AS v (c)"          \
     " )::bigint FROM t"
 
-/* the list of VALUES with a number and a parameter for each of them */
+/* builds the list of VALUES, with a number and a parameter for each */
 
 #define NGX_GATE_CHECK_POSTGRES_CONF_VALUES                                   \
     (NGX_GATE_CHECK_POSTGRES_CONF_NAMES * sizeof("(000,$000::text),"))
 
-/* what may stand in the FROM of a query */
+/* relations that may be in a FROM clause */
 
 #define NGX_GATE_CHECK_POSTGRES_CONF_RELKINDS  "('r', 'p', 'v', 'm', 'f')"
 
@@ -461,7 +460,7 @@ ngx_gate_check_postgres_conf_migrations(ngx_conf_t *cf, ngx_gate_check_t *check,
 
     for (i = 0; i < 2; i++) {
 
-        /* a tool's own schema is not looked for where another was given */
+        /* if a schema is given, the default schema of the tool is not used */
 
         if (tool->table[i] == NULL
             || (i == 0 && tool->table[1] && conf->search_path))
@@ -521,7 +520,7 @@ ngx_gate_check_postgres_conf_tool_table(ngx_conf_t *cf,
 }
 
 
-/* Knex names it after the other one, which may be in another schema */
+/* Knex adds a suffix to the table's name, which may have another schema */
 
 static char *
 ngx_gate_check_postgres_conf_lock_table(ngx_conf_t *cf,
@@ -548,7 +547,7 @@ ngx_gate_check_postgres_conf_lock_table(ngx_conf_t *cf,
             return NGX_CONF_ERROR;
         }
 
-        /* within the quotes */
+        /* before the closing quote */
 
         ngx_sprintf(p, "%*s%s\"%Z", len - 1, table,
                     tool->lock_suffix);
@@ -593,7 +592,7 @@ ngx_gate_check_postgres_conf_version(ngx_conf_t *cf, ngx_gate_check_t *check,
         return NGX_CONF_OK;
     }
 
-    /* may be brought into the form that is in the table */
+    /* may be converted to the format in the table */
 
     p = ngx_pnalloc(cf->pool, conf->version.len + 1);
     if (p == NULL) {

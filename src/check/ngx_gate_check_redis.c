@@ -24,6 +24,7 @@ static void ngx_gate_check_redis_send(ngx_gate_check_redis_state_t *state);
 static ngx_uint_t ngx_gate_check_redis_commands(
     ngx_gate_check_redis_state_t *state, ngx_str_t **commands);
 static void ngx_gate_check_redis_handler(ngx_gate_redis_session_t *session);
+static void ngx_gate_check_redis_changed(ngx_gate_redis_session_t *session);
 static void ngx_gate_check_redis_replies(ngx_gate_check_redis_state_t *state,
     redisReply **replies, ngx_uint_t n);
 static void ngx_gate_check_redis_error(ngx_gate_check_redis_state_t *state,
@@ -121,6 +122,7 @@ ngx_gate_check_redis_start(ngx_gate_probe_t *probe)
     if (state->probe == NULL) {
         state->probe = probe;
         state->session.data = state;
+        state->session.changed = ngx_gate_check_redis_changed;
         state->key_type = conf->key_type;
     }
 
@@ -188,6 +190,7 @@ ngx_gate_check_redis_send(ngx_gate_check_redis_state_t *state)
 
     n = ngx_gate_check_redis_commands(state, commands);
 
+    state->session.key = conf->key;
     state->session.handler = ngx_gate_check_redis_handler;
 
     if (ngx_gate_redis_send(&state->session, server, commands, n) != NGX_OK) {
@@ -270,6 +273,17 @@ ngx_gate_check_redis_handler(ngx_gate_redis_session_t *session)
     }
 
     ngx_gate_check_redis_replies(state, replies, n);
+}
+
+
+static void
+ngx_gate_check_redis_changed(ngx_gate_redis_session_t *session)
+{
+    ngx_gate_check_redis_state_t  *state;
+
+    state = session->data;
+
+    ngx_gate_probe_due(state->probe);
 }
 
 
@@ -466,6 +480,7 @@ ngx_gate_check_redis_send_sentinel(ngx_gate_check_redis_state_t *state)
     }
 
     state->sentinel_asked = 1;
+    state->session.key.len = 0;
     state->session.handler = ngx_gate_check_redis_sentinel_handler;
 
     command = &conf->sentinel_command;

@@ -33,6 +33,7 @@ typedef struct {
     u_char                        *body;
     size_t                         body_len;
     size_t                         body_size;
+    ngx_str_t                      token;   /* sent, of token_file= */
     ngx_uint_t                     running;
     ngx_uint_t                     waiting; /* the request under way */
 } ngx_gate_check_remote_state_t;
@@ -251,7 +252,8 @@ ngx_gate_check_remote_send_request(ngx_gate_check_remote_state_t *state,
 
     http.request.len = p - http.request.data;
 
-    reason = ngx_gate_check_http_request_send(&http, &state->peer, error, size);
+    reason = ngx_gate_check_http_request_send(&http, &state->peer,
+                                              &state->token, error, size);
 
     ngx_free(http.request.data);
 
@@ -406,6 +408,14 @@ ngx_gate_check_remote_answered(ngx_gate_check_remote_state_t *state)
 
     ngx_gate_check_remote_verdict(state->conf, state->parser.status, &body,
                                   &result, &probe->chain.eta);
+
+    if (result.message_len
+        && ngx_gate_check_http_request_is_repeated(&state->conf->http,
+                                                   &state->token, &body))
+    {
+        result.message_len = 0;
+    }
+
     ngx_gate_check_remote_chain(state, &result);
 
     state->known = state->head;
@@ -498,6 +508,8 @@ ngx_gate_check_remote_reset(ngx_gate_check_remote_state_t *state)
 {
     state->running = 0;
     state->waiting = 0;
+
+    ngx_gate_check_http_request_forget(&state->token);
 
     if (state->body) {
         ngx_free(state->body);

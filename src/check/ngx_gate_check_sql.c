@@ -1,13 +1,14 @@
 
 /*
- * Names of tables and schemas as a user writes them in SQL.
+ * Parsing of names of tables and schemas; see ngx_gate_check_sql.h.
  */
 
 
 #include <ngx_gate_check_sql.h>
 
 
-#define NGX_GATE_CHECK_SQL_PART_MAX  63    /* longer ones PostgreSQL cuts */
+#define NGX_GATE_CHECK_SQL_PART_MAX  63    /* PostgreSQL truncates longer
+                                              names */
 
 
 static u_char *ngx_gate_check_sql_name(u_char *p, u_char *last,
@@ -25,7 +26,7 @@ ngx_gate_check_sql_names(ngx_pool_t *pool, ngx_str_t *list, ngx_uint_t parts,
 
     *names = ngx_array_create(pool, 4, sizeof(ngx_gate_check_sql_name_t));
 
-    /* quotes around each of the characters is the longest that can become */
+    /* maximum: each character quoted */
 
     dst = ngx_pnalloc(pool, 4 * list->len + 1);
 
@@ -83,7 +84,7 @@ ngx_gate_check_sql_name(u_char *p, u_char *last, ngx_uint_t parts, u_char **dst)
 }
 
 
-/* a name without quotes is folded, as the server would do */
+/* a name without quotes is converted to lower case, as by the server */
 
 static u_char *
 ngx_gate_check_sql_part(u_char *p, u_char *last, u_char **dst)

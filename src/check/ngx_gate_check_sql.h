@@ -1,6 +1,6 @@
 
 /*
- * Names of tables and schemas as a user writes them in SQL: a, s.b, "S"."b".
+ * Parsing of names of tables and schemas as in SQL: a, s.b, "S"."b".
  */
 
 
@@ -13,14 +13,14 @@
 
 
 typedef struct {
-    ngx_str_t                 text;      /* as it was written */
-    char                     *quoted;    /* every part in quotes */
+    ngx_str_t                 text;      /* as written */
+    char                     *quoted;    /* every part quoted */
 } ngx_gate_check_sql_name_t;
 
 
 /*
- * A list with commas, of names with so many parts at most.  What is quoted
- * here can be nothing but a name in SQL.  NULL, or what is wrong.
+ * A comma-separated list of names with at most this number of parts.  The
+ * quoted result is always a name in SQL. Returns NULL or the error.
  */
 
 char *ngx_gate_check_sql_names(ngx_pool_t *pool, ngx_str_t *list,

@@ -16,14 +16,14 @@ ngx_gate_check_target_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
 
     endpoint = &target->endpoint;
 
-    /* the addresses of servers come with their probes */
+    /* an inner check gets the address of the server with each probe */
 
     err = ngx_gate_endpoint_parse(cf, endpoint, &check->target,
                                   check->outer ? 1 : 0);
 
     if (err) {
 
-        /* it may be a URL with a password, thus is not shown */
+        /* not logged: it may be a URL with a password */
 
         return ngx_gate_param_error(cf, check, "the target %s, it must be "
                                     "\"host:port\", \"[address]:port\" or "

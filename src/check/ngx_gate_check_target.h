@@ -1,7 +1,7 @@
 
 /*
- * The target of the checks that connect to "host:port" or "unix:/path", with
- * TLS or without.
+ * The target of checks that connect to "host:port" or "unix:/path", with or
+ * without TLS.
  */
 
 
@@ -15,7 +15,7 @@
 #include <ngx_gate_tls.h>
 
 
-/* fields of the check's configuration, the first of them to be filled */
+/* part of the configuration of a check */
 
 typedef struct {
     ngx_gate_endpoint_t       endpoint;

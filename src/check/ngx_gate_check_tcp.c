@@ -1,7 +1,7 @@
 
 /*
- * The tcp check: connects, and where a text is wanted, reads until it has
- * come.
+ * The tcp check: connects, and reads until an expected text, if one is
+ * configured, is received.
  */
 
 
@@ -16,14 +16,14 @@
 
 
 /*
- * A text that comes byte by byte is not searched for each of them; and the
- * verdict is known a little before the time of the probe is over.
+ * If a text arrives byte by byte, it is not searched after each byte; the
+ * verdict is reached shortly before the timeout of the probe.
  */
 
 #define NGX_GATE_CHECK_TCP_PAUSE   50
-#define NGX_GATE_CHECK_TCP_MARGIN  16      /* a share of the time */
+#define NGX_GATE_CHECK_TCP_MARGIN  16      /* fraction of the timeout */
 
-/* for a server that requests a certificate and does not tell of the result */
+/* for a server that requests a certificate and does not report the result */
 
 #define NGX_GATE_CHECK_TCP_CONFIRM  1000
 
@@ -44,7 +44,7 @@ typedef struct {
     ngx_gate_peer_t           peer;
     ngx_gate_probe_t         *probe;
     ngx_str_t                 text;        /* received */
-    size_t                    searched;    /* of it */
+    size_t                    searched;    /* part of it */
     ngx_event_t               timer;
     ngx_msec_t                end;
     ngx_uint_t                paused;
@@ -114,7 +114,7 @@ ngx_gate_check_type_t  ngx_gate_check_tcp = {
 };
 
 
-/* the value may be a secret and is not shown */
+/* not logged: the value may be a secret */
 
 static char *
 ngx_gate_check_tcp_set_text(ngx_conf_t *cf, ngx_gate_check_t *check,
@@ -156,7 +156,7 @@ ngx_gate_check_tcp_set_text(ngx_conf_t *cf, ngx_gate_check_t *check,
 }
 
 
-/* what comes after a backslash; nginx itself takes "\r", "\n", "\t", "\\" */
+/* the character after a backslash; nginx has replaced some of them already */
 
 static u_char *
 ngx_gate_check_tcp_unescape(u_char *p, u_char *last, u_char *ch)
@@ -380,7 +380,7 @@ ngx_gate_check_tcp_timer(ngx_event_t *ev)
 }
 
 
-/* more may come that matches, until the time is over */
+/* more data may match, until the timeout */
 
 static void
 ngx_gate_check_tcp_search(ngx_gate_check_tcp_state_t *state)
@@ -453,7 +453,7 @@ ngx_gate_check_tcp_closed(ngx_gate_check_tcp_state_t *state)
 }
 
 
-/* after the text, perhaps */
+/* possibly after the text */
 
 static void
 ngx_gate_check_tcp_failed(ngx_gate_check_tcp_state_t *state)

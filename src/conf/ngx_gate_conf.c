@@ -12,7 +12,7 @@
 #include <ngx_gate_resolver.h>
 
 
-/* where one interval is given, the one of an open gate is so much longer */
+/* factor between the second and the first time of "interval" by default */
 
 #define NGX_GATE_CONF_INTERVAL_OPEN  5
 
@@ -23,16 +23,16 @@ typedef struct {
 } ngx_gate_conf_ctx_t;
 
 
-/* a directive of the block, its number of arguments, and what it sets */
+/* a directive of the block: its number of arguments, and its setter */
 
 typedef struct {
     ngx_str_t                 name;
-    const char               *form;         /* of its arguments */
+    const char               *form;         /* number of arguments */
     ngx_uint_t                min;
     ngx_uint_t                max;
     char                   *(*set)(ngx_conf_t *cf, ngx_gate_t *gate,
                                    void *value);
-    size_t                    offset;       /* of the value in the gate */
+    size_t                    offset;       /* offset in the gate */
 } ngx_gate_conf_directive_t;
 
 
@@ -637,7 +637,7 @@ ngx_gate_conf_warn_optional(ngx_conf_t *cf, ngx_gate_t *gate)
 }
 
 
-/* the array of gates no longer moves */
+/* called when the array of gates is complete and no longer moves */
 
 void
 ngx_gate_conf_done(ngx_gate_conf_t *conf)

@@ -1,7 +1,7 @@
 
 /*
- * The lines of an init_checks block that are checks, its trigger included;
- * see ngx_gate_conf.h.
+ * Parsing of checks and triggers in an init_checks block; see
+ * ngx_gate_conf.h.
  */
 
 
@@ -47,7 +47,7 @@ ngx_gate_conf_check_add(ngx_conf_t *cf, ngx_gate_conf_t *conf,
 
     ngx_memzero(check, sizeof(ngx_gate_check_t));
 
-    /* the gate is moved when the next one is added: ngx_gate_conf_done() */
+    /* temporary: gates move when one is added; see ngx_gate_conf_done() */
 
     check->gate = gate;
     check->index = gate->checks.nelts - 1;
@@ -140,7 +140,7 @@ ngx_gate_conf_check_unknown_type(ngx_conf_t *cf, ngx_gate_conf_t *conf,
                          : row[1].name.len ? ", " : " and ", &row->name);
     }
 
-    /* where the type was forgotten, it may be a URL with a password */
+    /* if the type is missing, this may be a URL with a password */
 
     if (strpbrk((char *) name->data, ":@=")) {
         ngx_str_set(&hidden, "...");
@@ -163,7 +163,7 @@ ngx_gate_conf_check_unknown_type(ngx_conf_t *cf, ngx_gate_conf_t *conf,
 }
 
 
-/* the first one of this name */
+/* the index of the first check with this name */
 
 static ngx_uint_t
 ngx_gate_conf_check_find(ngx_gate_t *gate, ngx_str_t *name)
@@ -180,7 +180,7 @@ ngx_gate_conf_check_find(ngx_gate_t *gate, ngx_str_t *name)
 }
 
 
-/* a trigger is an http check that is run by other rules */
+/* a trigger is an http check that is scheduled differently */
 
 char *
 ngx_gate_conf_check_add_trigger(ngx_conf_t *cf, ngx_gate_conf_t *conf,
@@ -238,7 +238,7 @@ ngx_gate_conf_check_add_trigger(ngx_conf_t *cf, ngx_gate_conf_t *conf,
 }
 
 
-/* its own parameter; words are those of the http check */
+/* parses "on=", the parameter of a trigger; the rest are those of http */
 
 static char *
 ngx_gate_conf_check_trigger_on(ngx_conf_t *cf, ngx_gate_t *gate,
@@ -280,7 +280,7 @@ ngx_gate_conf_check_trigger_on(ngx_conf_t *cf, ngx_gate_t *gate,
 }
 
 
-/* a check may wait for one that stands further down */
+/* "after=" may name a check that is defined later */
 
 char *
 ngx_gate_conf_check_after(ngx_conf_t *cf, ngx_gate_t *gate)
@@ -311,7 +311,7 @@ ngx_gate_conf_check_after(ngx_conf_t *cf, ngx_gate_t *gate)
             check = ngx_gate_check_at(gate, n);
 
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "check \"%V\" of init_checks \"%V\" would wait for "
+                          "check \"%V\" of init_checks \"%V\" depends on "
                           "itself by \"after=\" in %V:%ui", &check->name,
                           &gate->name, &check->file, check->line);
             return NGX_CONF_ERROR;
@@ -356,7 +356,7 @@ ngx_gate_conf_check_resolve(ngx_conf_t *cf, ngx_gate_t *gate,
 }
 
 
-/* the first check found that waits for itself; i is one, or leads to it */
+/* the first check found that depends on itself, starting at check i */
 
 static ngx_uint_t
 ngx_gate_conf_check_find_cycle(ngx_gate_t *gate, ngx_uint_t i, u_char *seen)

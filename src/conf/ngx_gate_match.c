@@ -1,11 +1,12 @@
 
 /*
- * PCRE's interpreter takes seconds for an ordinary "done.*ok" over 64 KiB of
- * "done done done ...", and as long as its limit lets it for "(a+)+b".  So
- * expressions are always compiled to machine code, which takes a fraction of
- * a millisecond for the former, and their steps are limited.  nginx's own
- * wrappers leave both to the "pcre_jit" directive, and give the machine code
- * a stack too small for "(.*\n)+ready" over some hundred lines.
+ * The interpreter of PCRE takes seconds for "done.*ok" over 64 KiB of "done
+ * done done ...", and for "(a+)+b" as long as its limit allows.  Expressions
+ * are therefore always compiled by the JIT compiler, which needs a fraction
+ * of a millisecond for the former, and the number of their steps is limited.
+ * ngx_regex_compile() and ngx_regex_exec() leave both to the "pcre_jit"
+ * directive, and use a JIT stack that is too small for "(.*\n)+ready" over
+ * some hundred lines.
  */
 
 
@@ -15,7 +16,7 @@
 #if (NGX_PCRE)
 
 
-/* enough to go back through all of the text once */
+/* allows for backtracking through the whole text once */
 
 #define NGX_GATE_MATCH_STEPS  100000
 
@@ -31,7 +32,7 @@ static void ngx_gate_match_done(void *data);
 static void ngx_gate_match_cleanup(void *data);
 
 
-/* of no consequence from one match to the next, as in ngx_regex.c */
+/* shared by all matches, as in ngx_regex.c */
 
 static pcre2_match_context  *ngx_gate_match_context;
 static pcre2_match_data     *ngx_gate_match_data;
@@ -69,7 +70,7 @@ ngx_gate_match_compile(ngx_conf_t *cf, ngx_regex_compile_t *rc)
     cln->handler = ngx_gate_match_cleanup;
     cln->data = rc->regex;
 
-    /* where this fails there is still the interpreter */
+    /* on failure, the interpreter is used */
 
     (void) pcre2_jit_compile(rc->regex, PCRE2_JIT_COMPLETE);
 
@@ -123,7 +124,7 @@ ngx_gate_match_init(void)
 
     pcre2_set_match_limit(ngx_gate_match_context, NGX_GATE_MATCH_STEPS);
 
-    /* grows as it is needed; without it, there is the machine stack */
+    /* grows as needed; without it, the machine stack is used */
 
     ngx_gate_match_stack = pcre2_jit_stack_create(NGX_GATE_MATCH_STACK_MIN,
                                                   NGX_GATE_MATCH_STACK_MAX,
@@ -145,7 +146,7 @@ ngx_gate_match_init(void)
 }
 
 
-/* with the cycle that was there first, if a process lives through several */
+/* cleanup of the first cycle, if a process has several */
 
 static void
 ngx_gate_match_done(void *data)
@@ -160,7 +161,7 @@ ngx_gate_match_done(void *data)
 }
 
 
-#else /* PCRE of the first series: limited, but left to "pcre_jit" */
+#else /* the original PCRE: limited, but JIT depends on "pcre_jit" */
 
 
 #define ngx_gate_match_value(v)   ngx_gate_match_string(v)

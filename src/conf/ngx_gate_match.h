@@ -1,7 +1,7 @@
 
 /*
- * Regular expressions over what a stranger wrote: a file, a reply, a page.
- * Matching must not hold up the event loop, whatever the text looks like.
+ * Regular expressions over untrusted text: a file, a reply, a page.  Matching
+ * must not block the event loop, whatever the text.
  */
 
 
@@ -14,13 +14,13 @@
 
 #if (NGX_PCRE)
 
-/* at configuration; fills rc->regex, or rc->err as ngx_regex_compile() does */
+/* at configuration; sets rc->regex, or rc->err as ngx_regex_compile() does */
 
 ngx_int_t ngx_gate_match_compile(ngx_conf_t *cf, ngx_regex_compile_t *rc);
 
 /*
- * NGX_OK: it matches.  NGX_DECLINED: it does not.  NGX_ERROR: there is no
- * telling, the expression took too many steps on this text.
+ * NGX_OK: matches.  NGX_DECLINED: does not match.  NGX_ERROR: unknown, the
+ * expression took too many steps on this text.
  */
 
 ngx_int_t ngx_gate_match_exec(ngx_regex_t *regex, ngx_str_t *text);

@@ -1,7 +1,9 @@
 
 /*
- * No value is shown unless its parameter is known: what is in the wrong place
- * may be a part of a password.
+ * Detection of quoting mistakes; see ngx_gate_mistake.h.
+ *
+ * A value is not logged unless its parameter is known: a word in the wrong
+ * place may be part of a password.
  */
 
 
@@ -44,7 +46,7 @@ ngx_gate_mistake_find(ngx_conf_t *cf, ngx_gate_check_t *check,
 }
 
 
-/* nginx takes quotes off whole arguments only */
+/* ngx_conf_read_token() removes quotes only around whole arguments */
 
 static char *
 ngx_gate_mistake_quotes(ngx_conf_t *cf, ngx_gate_check_t *check,
@@ -74,7 +76,7 @@ ngx_gate_mistake_quotes(ngx_conf_t *cf, ngx_gate_check_t *check,
                                     "%V=\"%V\"", &name, &value, &name, &value);
     }
 
-    /* a regular expression, or JSON, may begin with a quote */
+    /* a regular expression or JSON may begin with a quote */
 
     for (k = i; k < n; k++) {
 
@@ -105,7 +107,7 @@ ngx_gate_mistake_is_quoted(ngx_str_t *value)
     quote = value->data[0];
     last = value->data + value->len - 1;
 
-    /* "status":"green" is a value with quotes in it */
+    /* in "status":"green", quotes are part of the value */
 
     return (quote == '"' || quote == '\'')
            && *last == quote

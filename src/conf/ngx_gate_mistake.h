@@ -1,7 +1,7 @@
 
 /*
- * Mistakes of writing, such as quotes in the wrong place or a missing ";",
- * which would otherwise be reported as what they make of the next words.
+ * Detects mistakes such as misplaced quotes or a missing ";", which would
+ * otherwise be reported as errors of the words that follow.
  */
 
 
@@ -20,7 +20,7 @@ ngx_uint_t ngx_gate_mistake_is_quoted(ngx_str_t *value);
 
 ngx_uint_t ngx_gate_mistake_is_keyword(ngx_str_t *text);
 
-/* looks at words[i] of a check; logs what is wrong as ngx_gate_param_error() */
+/* tests words[i] of a check; logs errors as ngx_gate_param_error() does */
 
 char *ngx_gate_mistake_find(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_str_t *words, ngx_uint_t n, ngx_uint_t i);

@@ -1,6 +1,6 @@
 
 /*
- * A number in text; see ngx_gate_number.h.
+ * Parsing of numbers in text; see ngx_gate_number.h.
  */
 
 

@@ -1,6 +1,6 @@
 
 /*
- * A number in text that another program wrote.
+ * Parsing of numbers in text of other programs.
  */
 
 

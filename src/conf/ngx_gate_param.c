@@ -1,7 +1,7 @@
 
 /*
- * The words of a check after its target: those that every check has, and
- * those of its type, by one kind of table.
+ * The words of a check after its target: common parameters, and those of its
+ * type, by tables of the same kind.
  */
 
 
@@ -13,7 +13,7 @@
 #include <ngx_md5.h>
 
 
-/* a period is kept far enough from the limits to be multiplied and added */
+/* far below the maximum of a time, for sums and products */
 
 #define NGX_GATE_PARAM_TIME_MAX   (NGX_MAX_INT_T_VALUE / 64)
 #define NGX_GATE_PARAM_TIME_TEXT  "a time above 0, as in 500ms, 5s, 2m or 1h"
@@ -64,9 +64,9 @@ static void ngx_gate_param_digest(ngx_gate_check_t *check, const char *role,
 
 
 /*
- * What every check has, hence the offsets are those in the check itself.  None
- * of these makes it another check: the digest takes the name by itself, since
- * it has a default, and leaves out the rest.
+ * Common parameters; the offsets are those of ngx_gate_check_t.  They do not
+ * identify a check: the digest contains only the name, which is added
+ * separately because of its default.
  */
 
 static ngx_gate_param_t  ngx_gate_param_common[] = {
@@ -119,7 +119,10 @@ ngx_gate_param_parse_all(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_str_t   name, value;
     ngx_uint_t  i;
 
-    check->name = check->type->name;
+    /* the initializer has to know a notify check by its name */
+
+    check->name = (check->type == &ngx_gate_check_notify) ? check->target
+                                                          : check->type->name;
 
     if (ngx_gate_param_parse(cf, check, words, n, NGX_GATE_PARAM_FIRST)
         != NGX_CONF_OK
@@ -128,7 +131,7 @@ ngx_gate_param_parse_all(ngx_conf_t *cf, ngx_gate_check_t *check,
         return NGX_CONF_ERROR;
     }
 
-    /* the order of the words is no part of what a check is */
+    /* the digest does not depend on the order of the words */
 
     ngx_memzero(check->digest, sizeof(check->digest));
 
@@ -225,7 +228,7 @@ ngx_gate_param_parse_word(ngx_conf_t *cf, ngx_gate_check_t *check,
                                     param->values ? param->values : "a text");
     }
 
-    /* a parameter of what each server is asked */
+    /* a parameter of the inner check */
 
     if (check->inner
         && ngx_gate_param_find_in(check->inner->type->params, &name) == param)
@@ -326,7 +329,7 @@ ngx_gate_param_unknown(ngx_conf_t *cf, ngx_gate_check_t *check,
     if (!ngx_gate_param_is_word(name)
         && (value->data == NULL || ngx_gate_param_check_name(name) != NULL))
     {
-        /* what should have been quoted may be a part of a password */
+        /* an argument with missing quotes may be part of a password */
 
         ngx_str_set(&word, "...");
         hint = " (an argument with spaces is quoted whole, as in"
@@ -359,7 +362,7 @@ ngx_gate_param_nearest(ngx_gate_word_t *w, ngx_gate_check_t *check,
 }
 
 
-/* that could be meant as the name of something */
+/* whether a word may be a misspelled name */
 
 static ngx_uint_t
 ngx_gate_param_is_word(ngx_str_t *word)
@@ -715,7 +718,7 @@ ngx_gate_param_set_path(ngx_conf_t *cf, ngx_gate_check_t *check,
 }
 
 
-/* not a shell's, and not nginx's variables */
+/* neither "~" nor variables are expanded in a path */
 
 static void
 ngx_gate_param_warn_path(ngx_conf_t *cf, ngx_gate_check_t *check,
@@ -811,7 +814,7 @@ ngx_gate_param_check_name(ngx_str_t *name)
 }
 
 
-/* a sum does not depend on the order in which it is made up */
+/* a sum, since that does not depend on the order */
 
 static void
 ngx_gate_param_digest(ngx_gate_check_t *check, const char *role,

@@ -1,7 +1,7 @@
 
 /*
- * The parameters of a check ("name=value" or a bare word), by a table that
- * each check type keeps, as nginx keeps its directives in ngx_command_t.
+ * The parameters of a check ("name=value" or a bare word), by a table of each
+ * check type, as ngx_command_t for directives.
  */
 
 
@@ -12,11 +12,11 @@
 #include <ngx_gate.h>
 
 
-#define NGX_GATE_PARAM_FLAG   0x0001    /* a bare word, takes no value */
+#define NGX_GATE_PARAM_FLAG   0x0001    /* a bare word without a value */
 #define NGX_GATE_PARAM_MULTI  0x0002    /* may be given more than once */
-#define NGX_GATE_PARAM_CHECK  0x0004    /* of checks, not of a trigger */
-#define NGX_GATE_PARAM_SECRET 0x0008    /* the value is not shown */
-#define NGX_GATE_PARAM_QUOTED 0x0010    /* quotes are a part of the value */
+#define NGX_GATE_PARAM_CHECK  0x0004    /* only for checks, not for a trigger */
+#define NGX_GATE_PARAM_SECRET 0x0008    /* the value is not logged */
+#define NGX_GATE_PARAM_QUOTED 0x0010    /* quotes are part of the value */
 #define NGX_GATE_PARAM_EMPTY  0x0020    /* the value may be empty */
 #define NGX_GATE_PARAM_MAYBE  0x0040    /* with or without a value */
 #define NGX_GATE_PARAM_FIRST  0x0080    /* set before those without this */
@@ -25,8 +25,7 @@
 /*
  * The setter gets the value after "=" (empty for a flag) and the parameter,
  * and writes to check->conf at param->offset.  It returns NGX_CONF_OK, or
- * says itself what is wrong (ngx_gate_param_error()) and returns
- * NGX_CONF_ERROR.
+ * logs an error by ngx_gate_param_error() and returns NGX_CONF_ERROR.
  */
 
 struct ngx_gate_param_s {
@@ -35,24 +34,24 @@ struct ngx_gate_param_s {
     char                   *(*set)(ngx_conf_t *cf, ngx_gate_check_t *check,
                                    ngx_gate_param_t *param, ngx_str_t *value);
     size_t                    offset;
-    const char               *values;    /* what is allowed, for messages */
+    const char               *values;    /* allowed values, for messages */
 };
 
 #define ngx_gate_param_end  { ngx_null_string, 0, NULL, 0, NULL }
 
 
-/* ready-made setters; unset is a zeroed conf: NULL, 0 */
+/* setters; if a parameter is not given, its field is zeroed: NULL, 0 */
 
 char *ngx_gate_param_set_flag(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_param_t *param, ngx_str_t *value);    /* ngx_uint_t: 1 */
 char *ngx_gate_param_set_str(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_param_t *param, ngx_str_t *value);    /* ngx_str_t, not empty */
 char *ngx_gate_param_set_count(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_gate_param_t *param, ngx_str_t *value);    /* int64_t, from 1 */
+    ngx_gate_param_t *param, ngx_str_t *value);    /* int64_t, at least 1 */
 char *ngx_gate_param_set_size(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_gate_param_t *param, ngx_str_t *value);    /* off_t, from 1 */
+    ngx_gate_param_t *param, ngx_str_t *value);    /* off_t, at least 1 */
 char *ngx_gate_param_set_time(ngx_conf_t *cf, ngx_gate_check_t *check,
-    ngx_gate_param_t *param, ngx_str_t *value);    /* ngx_msec_t, from 1 */
+    ngx_gate_param_t *param, ngx_str_t *value);    /* ngx_msec_t, at least 1 */
 char *ngx_gate_param_set_path(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_param_t *param, ngx_str_t *value);    /* ngx_str_t, full path,
                                                       relative to the prefix */
@@ -61,14 +60,14 @@ char *ngx_gate_param_set_regex(ngx_conf_t *cf, ngx_gate_check_t *check,
                                                       ngx_gate_match_exec() */
 
 /*
- * Logs at emerg, with file and line, ending in: in check "schema" of type
+ * Logs at emerg, with file and line, followed by: in check "schema" of type
  * "postgres" in init_checks "app"; returns NGX_CONF_ERROR.
  */
 
 char * ngx_cdecl ngx_gate_param_error(ngx_conf_t *cf, ngx_gate_check_t *check,
     const char *fmt, ...);
 
-/* the same at warn: valid, but probably not meant */
+/* the same at warn: valid, but probably a mistake */
 
 void ngx_cdecl ngx_gate_param_warn(ngx_conf_t *cf, ngx_gate_check_t *check,
     const char *fmt, ...);
@@ -79,8 +78,8 @@ void ngx_gate_param_warn_missing(ngx_conf_t *cf, ngx_gate_check_t *check,
     const char *param, ngx_str_t *path);
 
 /*
- * Of gates and checks: these go into JSON, HTML, headers as they are.  NULL,
- * or what is wrong with the name.
+ * For gates and checks: names are used in JSON, HTML and headers without
+ * escaping.  Returns NULL or the error.
  */
 
 const char *ngx_gate_param_check_name(ngx_str_t *name);
@@ -92,7 +91,7 @@ void ngx_gate_param_split(ngx_str_t *word, ngx_str_t *name,
 ngx_gate_param_t *ngx_gate_param_find(ngx_gate_check_t *check,
     ngx_str_t *name);
 
-/* all the words of "check TYPE TARGET ..." after TARGET */
+/* parses all words of "check TYPE TARGET ..." after TARGET */
 
 char *ngx_gate_param_parse_all(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_str_t *words, ngx_uint_t n);

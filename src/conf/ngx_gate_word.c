@@ -1,7 +1,9 @@
 
 /*
- * Words are near if few letters have to be inserted, deleted, replaced or
- * swapped to make one of the other, or if one begins with the other.
+ * Suggestions for unknown words; see ngx_gate_word.h.
+ *
+ * Two words are near if one becomes the other by inserting, deleting,
+ * replacing or swapping few letters, or if one is a prefix of the other.
  */
 
 

@@ -1,6 +1,6 @@
 
 /*
- * The word that an unknown one was probably meant to be.
+ * Suggestion for an unknown word: the nearest known one.
  */
 
 

@@ -1,7 +1,6 @@
 
 /*
- * What ngx_gate.h declares: the names of verdicts and reasons, and the end of
- * a probe.
+ * The names of verdicts and reasons, and the end of a probe; see ngx_gate.h.
  */
 
 
@@ -12,7 +11,7 @@ static size_t ngx_gate_utf8_length(u_char *p, u_char *end, uint32_t *ch);
 static ngx_uint_t ngx_gate_breaks_line(uint32_t ch);
 
 
-/* stands in where nginx's debug log expects a connection behind an event */
+/* a dummy connection: the debug log of nginx expects one behind an event */
 
 static ngx_connection_t  ngx_gate_no_connection = { .fd = (ngx_socket_t) -1 };
 
@@ -53,6 +52,7 @@ ngx_str_t  ngx_gate_reason_names[] = {
     ngx_string("reported"),
     ngx_string("not_serving"),
     ngx_string("not_ready"),
+    ngx_string("not_notified"),
     ngx_string("refused"),
     ngx_string("reset"),
     ngx_string("unreachable"),
@@ -138,7 +138,8 @@ ngx_gate_probe_due(ngx_gate_probe_t *probe)
 
 /*
  * A message may quote a file, a server or a certificate: it becomes one line
- * of valid UTF-8 without control characters, cut at a whole character.
+ * of valid UTF-8 without control characters, truncated at a character
+ * boundary.
  */
 
 size_t
@@ -159,7 +160,7 @@ ngx_gate_fold_message(u_char *dst, u_char *src, size_t len)
         if (n == 0) {
 
             if (len > NGX_GATE_MESSAGE_MAX && end - src < 4) {
-                /* cut within this character */
+                /* truncated within this character */
                 break;
             }
 
@@ -255,8 +256,8 @@ ngx_gate_utf8_length(u_char *p, u_char *end, uint32_t *ch)
 
 
 /*
- * Blanks, C0, DEL, C1, separators of lines and paragraphs, characters that
- * change the direction of text, and characters that are not seen.
+ * Spaces, C0, DEL, C1, line and paragraph separators, characters that change
+ * the direction of text, and invisible characters.
  */
 
 static ngx_uint_t

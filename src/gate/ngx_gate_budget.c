@@ -1,6 +1,6 @@
 
 /*
- * Connections of probes; see ngx_gate_budget.h.
+ * The limit of probes in flight; see ngx_gate_budget.h.
  */
 
 
@@ -18,7 +18,7 @@
 static void ngx_gate_budget_handler(ngx_event_t *ev);
 
 
-/* of this process: it has one event loop */
+/* per process, as the event loop */
 
 static ngx_queue_t  ngx_gate_budget_waiting = {
     &ngx_gate_budget_waiting, &ngx_gate_budget_waiting
@@ -80,7 +80,9 @@ ngx_gate_budget_release(ngx_gate_budget_use_t *use)
         return;
     }
 
-    /* not from within the end of a probe: the next one may end at once */
+    /*
+     * not called from within the end of a probe: the next one may end at once
+     */
 
     ev = &ngx_gate_budget_event;
 

@@ -1,8 +1,8 @@
 
 /*
- * Connections of probes: at most a quarter of worker_connections are used for
- * probes at the same time, so that clients can still connect while a server
- * does not respond.  The rest of the probes wait for their turn.
+ * The limit of probes in flight: they use at most a quarter of
+ * worker_connections, so that clients can still connect while a server does
+ * not respond.  The other probes wait in a queue.
  */
 
 
@@ -17,23 +17,24 @@ typedef struct ngx_gate_budget_use_s  ngx_gate_budget_use_t;
 
 struct ngx_gate_budget_use_s {
     ngx_queue_t               queue;
-    ngx_uint_t                state;        /* zeroed: neither */
+    ngx_uint_t                state;        /* zeroed: neither queued nor in
+                                               use */
     void                    (*handler)(ngx_gate_budget_use_t *use);
 };
 
 
-/* how many probes may be in flight */
+/* the limit of probes in flight */
 
 ngx_uint_t ngx_gate_budget_limit(ngx_uint_t connections);
 
 /*
- * NGX_AGAIN: the handler is called when it is this one's turn.  It is then in
- * use, as it is after NGX_OK, until it is released.
+ * NGX_OK: in use.  NGX_AGAIN: queued, and in use when the handler is called.
+ * In use until it is released.
  */
 
 ngx_int_t ngx_gate_budget_acquire(ngx_gate_budget_use_t *use);
 
-/* also of one that waits, or that has been released */
+/* harmless if queued or already released */
 
 void ngx_gate_budget_release(ngx_gate_budget_use_t *use);
 

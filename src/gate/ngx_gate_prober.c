@@ -1,7 +1,7 @@
 
 /*
- * The worker that probes: claims the zone, and starts the runners of all gates;
- * stops them when a newer worker takes over, or this one exits; see
+ * The prober claims the zone and starts the runners of all gates; it stops
+ * them when a newer worker takes over, or when this worker exits; see
  * ngx_gate_prober.h.
  */
 
@@ -10,11 +10,14 @@
 #include <ngx_gate_state.h>
 #include <ngx_gate_record.h>
 #include <ngx_gate_prober.h>
+#include <ngx_gate_notices.h>
+#include <ngx_gate_orders.h>
 
 
 #define NGX_GATE_PROBER_RETRY_WRITING  10
 #define NGX_GATE_PROBER_RETRY_BUSY     100
-#define NGX_GATE_PROBER_CLAIMS_MAX     100    /* then a write has broken off */
+#define NGX_GATE_PROBER_CLAIMS_MAX     100    /* after that, a write has been
+                                                 interrupted */
 #define NGX_GATE_PROBER_DRAIN          20
 
 #define NGX_GATE_PROBER_NO_SOCKET      ((ngx_socket_t) -2)
@@ -30,6 +33,8 @@ static ngx_int_t ngx_gate_prober_activate(ngx_gate_prober_t *prober);
 static void ngx_gate_prober_lost_zone(ngx_gate_prober_t *prober);
 static void ngx_gate_prober_deactivate(ngx_gate_prober_t *prober);
 static void ngx_gate_prober_publish_handler(ngx_event_t *ev);
+static void ngx_gate_prober_wake_handler(ngx_gate_wake_t *wake);
+static ngx_uint_t ngx_gate_prober_has_mailboxes(ngx_gate_prober_t *prober);
 static void ngx_gate_prober_watch_exit(ngx_gate_prober_t *prober);
 static void ngx_gate_prober_exit_handler(ngx_event_t *ev);
 static void ngx_gate_prober_unwatch_exit(ngx_gate_prober_t *prober);
@@ -81,7 +86,7 @@ ngx_gate_prober_start(ngx_cycle_t *cycle, ngx_array_t *gates,
 
     prober->drain_event.cancelable = 0;
 
-    /* the time of the master process, from whenever it had something to do */
+    /* the cached time may be that of the master's last event */
 
     ngx_time_update();
 
@@ -91,7 +96,7 @@ ngx_gate_prober_start(ngx_cycle_t *cycle, ngx_array_t *gates,
 }
 
 
-/* what is needed to probe: a worker that stands by mostly never does */
+/* allocated when probing starts: a standby rarely needs them */
 
 static ngx_int_t
 ngx_gate_prober_init_runners(ngx_gate_prober_t *prober)
@@ -117,6 +122,14 @@ ngx_gate_prober_init_runners(ngx_gate_prober_t *prober)
     }
 
     prober->nrunners = prober->gates->nelts;
+
+    prober->wake.handler = ngx_gate_prober_wake_handler;
+
+    if (ngx_gate_notices_init(prober) != NGX_OK) {
+        prober->nrunners = 0;
+        prober->runners = NULL;
+        return NGX_ERROR;
+    }
 
     ngx_gate_prober_watch_exit(prober);
 
@@ -166,6 +179,10 @@ ngx_gate_prober_heartbeat_handler(ngx_gate_timer_t *timer)
 
     for (i = 0; i < prober->nrunners; i++) {
         ngx_gate_runner_beat(&prober->runners[i]);
+    }
+
+    if (!prober->wake.listening) {
+        ngx_gate_orders_receive(prober);
     }
 
     ngx_gate_writer_touch(&prober->writer, ngx_gate_prober_is_idle(prober));
@@ -257,8 +274,17 @@ ngx_gate_prober_activate(ngx_gate_prober_t *prober)
     ngx_gate_zone_fence(&prober->writer);
     ngx_gate_writer_touch(&prober->writer, 0);
 
+    ngx_gate_notices_start(prober);
+
     for (i = 0; i < prober->nrunners; i++) {
         ngx_gate_runner_start(&prober->runners[i]);
+    }
+
+    ngx_gate_orders_start(prober);
+
+    if (ngx_gate_prober_has_mailboxes(prober)) {
+        (void) ngx_gate_wake_listen(&prober->wake, prober->log);
+        ngx_post_event(&prober->publish_event, &ngx_posted_events);
     }
 
     return NGX_OK;
@@ -266,8 +292,9 @@ ngx_gate_prober_activate(ngx_gate_prober_t *prober)
 
 
 /*
- * Whether the owner has had no heartbeat for so long, by the time that this
- * process could see it: after a pause of all processes nobody hangs.
+ * Whether the owner has had no heartbeat for NGX_GATE_WRITER_TIMEOUT. Counts
+ * only ticks of this process, so that a pause of all processes deposes no
+ * owner.
  */
 
 static ngx_uint_t
@@ -299,8 +326,9 @@ ngx_gate_prober_claim_later(ngx_gate_prober_t *prober, ngx_msec_t delay)
 
 
 /*
- * Before any store to shared memory.  A prober that has lost the zone to a
- * newer generation is deactivated, but not from within ngx_gate_probe_end().
+ * Call before any store to shared memory.  A prober that has lost the zone to
+ * a newer generation is deactivated, but not from within
+ * ngx_gate_probe_end().
  */
 
 ngx_int_t
@@ -329,7 +357,7 @@ ngx_gate_prober_write_end(ngx_gate_prober_t *prober)
 }
 
 
-/* for good, unless the owner is of our own generation, and dies */
+/* permanently, unless the owner is of our own generation, and dies */
 
 static void
 ngx_gate_prober_lost_zone(ngx_gate_prober_t *prober)
@@ -344,6 +372,12 @@ static void
 ngx_gate_prober_deactivate(ngx_gate_prober_t *prober)
 {
     ngx_uint_t  i;
+
+    if (prober->active) {
+        ngx_gate_wake_stop(&prober->wake);
+        ngx_gate_notices_stop(prober);
+        ngx_gate_orders_stop(prober);
+    }
 
     prober->active = 0;
 
@@ -375,20 +409,53 @@ ngx_gate_prober_publish_handler(ngx_event_t *ev)
     for (i = 0; i < prober->nrunners; i++) {
         ngx_gate_runner_publish(&prober->runners[i]);
     }
+
+    if (ngx_gate_notices_acknowledge(prober)
+        + ngx_gate_orders_acknowledge(prober))
+    {
+        ngx_gate_wake_send(prober->log);
+    }
 }
 
 
 /*
- * A worker that is about to exit probes until it does, unless there is a newer
- * configuration: its connections may last for long, and nginx starts another
- * worker only afterwards.
+ * Something was put into a mailbox, or published.  Without this event, it is
+ * received with the next heartbeat, and a notice with the next run of its
+ * check.
+ */
+
+static void
+ngx_gate_prober_wake_handler(ngx_gate_wake_t *wake)
+{
+    ngx_gate_prober_t  *prober;
+
+    prober = ngx_queue_data(wake, ngx_gate_prober_t, wake);
+
+    ngx_gate_notices_wake(prober);
+    ngx_gate_orders_receive(prober);
+}
+
+
+static ngx_uint_t
+ngx_gate_prober_has_mailboxes(ngx_gate_prober_t *prober)
+{
+    return prober->notified.nelts
+           || (prober->nrunners && prober->runners[0].gate->overrides);
+}
+
+
+/*
+ * An exiting worker continues to probe until it exits, unless there is a
+ * newer configuration: its connections may last long, and nginx starts
+ * another worker only afterwards.
  *
- * A graceful exit is over as soon as no timer is left that matters, and ours
- * do not.  But requests may wait at our gates, in other workers as well as in
- * this one, and somebody has to open them.  nginx tells the owners of idle
- * connections first of all that it is about to exit, so one such connection,
- * without a socket, is the place to think of that.  After the time of
- * worker_shutdown_timeout nginx tells it again, as an error.
+ * A graceful exit ends when no timer is left that is not cancelable; timers
+ * of probes are cancelable.  But requests may be held at our gates, in this
+ * worker and in others, and need a prober to open the gates.
+ * ngx_close_idle_connections() calls the handlers of idle connections at the
+ * start of a graceful exit, so an idle connection without a socket receives
+ * this event.  After worker_shutdown_timeout, the handler is called again,
+ * with the error flag.
  */
 
 static void
@@ -399,7 +466,7 @@ ngx_gate_prober_watch_exit(ngx_gate_prober_t *prober)
     c = ngx_get_connection(0, prober->log);
 
     if (c == NULL) {
-        /* requests that wait when we exit will wait in vain */
+        /* requests that are held when this worker exits are not released */
         return;
     }
 
@@ -433,7 +500,7 @@ ngx_gate_prober_unwatch_exit(ngx_gate_prober_t *prober)
 
     c->idle = 0;
 
-    /* some event methods keep connections by their descriptor */
+    /* some event methods index connections by descriptor */
 
     c->fd = 0;
     ngx_free_connection(c);

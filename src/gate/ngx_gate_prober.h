@@ -1,8 +1,7 @@
 
 /*
  * The prober: it owns the zone, and has a runner for each gate.  The first
- * worker probes; the second one stands by, for the case that the first one
- * hangs.
+ * worker probes; the second one is a standby, in case the first one hangs.
  */
 
 
@@ -17,6 +16,7 @@
 #include <ngx_gate_stats.h>
 #include <ngx_gate_rate.h>
 #include <ngx_gate_timers.h>
+#include <ngx_gate_wake.h>
 #include <ngx_gate_budget.h>
 #include <ngx_gate_servers.h>
 
@@ -28,7 +28,7 @@ typedef struct ngx_gate_run_s     ngx_gate_run_t;
 typedef struct ngx_gate_server_runs_s  ngx_gate_server_runs_t;
 
 
-/* a run of a probe, of a check or a trigger: scheduled, or under way */
+/* a run of a probe, of a check or a trigger: scheduled, or in progress */
 
 struct ngx_gate_run_s {
     ngx_gate_probe_t          probe;
@@ -36,16 +36,20 @@ struct ngx_gate_run_s {
     ngx_gate_check_record_t  *record;       /* of a check */
     ngx_gate_check_shared_t  *shared;       /* of a check */
     ngx_gate_rate_t           rate;
-    ngx_gate_timer_t          timer;        /* the next run, or the timeout of
-                                               the one under way */
+    ngx_gate_timer_t          timer;        /* the next run, or the timeout
+                                               of the current one */
     ngx_gate_budget_use_t     budget;
     ngx_log_t                 log;
-    uint64_t                  start_usec;   /* of a monotonic clock */
+    uint64_t                  start_usec;   /* monotonic */
     uint32_t                  duration;     /* of the last one, us */
-    ngx_uint_t                errors;       /* running, for the backoff */
+    ngx_uint_t                errors;       /* in a row, for the backoff */
     ngx_uint_t                busy;
-    ngx_uint_t                due;          /* once more, after this one */
-    ngx_msec_t                log_msec;     /* the start of a minute */
+    ngx_uint_t                due;          /* run again after this one */
+    ngx_atomic_uint_t         received;     /* count of the notice that a
+                                               notify check uses */
+    ngx_uint_t                store_failed;
+    ngx_uint_t                extra;        /* ordered, and not needed */
+    ngx_msec_t                log_msec;     /* start of the current minute */
     ngx_uint_t                log_lines;    /* in this minute */
     ngx_uint_t                log_skipped;  /* since the last line */
     ngx_msec_t              (*delay)(ngx_gate_run_t *run);
@@ -53,7 +57,7 @@ struct ngx_gate_run_s {
 };
 
 
-/* a gate in the worker that probes */
+/* the runner of a gate, in the worker that probes */
 
 struct ngx_gate_runner_s {
     ngx_gate_t               *gate;
@@ -63,11 +67,19 @@ struct ngx_gate_runner_s {
     ngx_gate_run_t           *runs;
     ngx_gate_server_runs_t  **servers;      /* NULL: not of this check */
     ngx_gate_run_t           *trigger;      /* NULL: none */
-    ngx_uint_t                passed;       /* requests, while it was closed */
+    ngx_uint_t                passed;       /* requests while the gate is
+                                               closed */
     ngx_gate_timer_t          deadline_timer;
-    ngx_uint_t                dirty;        /* to be published */
 
-    /* of a gate that stays closed, 0 while it is open */
+    /* of overrides */
+    ngx_gate_timer_t          override_timer;
+    ngx_msec_t                override_msec;     /* when it was set */
+    ngx_atomic_uint_t         ordered;      /* count of those received */
+    ngx_uint_t                rechecks;     /* ordered so far */
+
+    ngx_uint_t                dirty;        /* has to be published */
+
+    /* while the gate is closed; 0 while it is open */
     ngx_msec_t                reminder_interval;
     ngx_msec_t                reminder_msec;
 };
@@ -82,23 +94,29 @@ struct ngx_gate_prober_s {
     ngx_log_t                *log;
 
     ngx_array_t              *gates;
-    ngx_gate_runner_t        *runners;      /* NULL before it probes */
+    ngx_gate_runner_t        *runners;      /* NULL until probing starts */
     ngx_uint_t                nrunners;
+
+    ngx_array_t               notified;     /* of ngx_gate_run_t *, the runs of
+                                               notify checks */
+    ngx_gate_wake_t           wake;
+    ngx_gate_timer_t          store_timer;
+    ngx_msec_t                store_msec;   /* of the last write, or 0 */
 
     ngx_gate_timers_t         timers;       /* all timers of the prober */
     ngx_gate_timer_t          heartbeat_timer;
 
-    /* once in an iteration of the event loop */
+    /* posted, once per iteration of the event loop */
     ngx_event_t               publish_event;
 
-    ngx_event_t               drain_event;  /* not cancelable: requests that
-                                               wait keep us from exiting */
+    ngx_event_t               drain_event;  /* not cancelable: held requests
+                                               prevent the exit */
 
     ngx_connection_t         *exit_connection;
     ngx_uint_t                failed_claims;
     ngx_uint_t                standby;
     ngx_msec_t                delay;        /* until the next claim */
-    ngx_msec_t                waited;       /* for a heartbeat of the owner */
+    ngx_msec_t                waited;       /* since a heartbeat of the owner */
     ngx_atomic_uint_t         last_heartbeat;
     ngx_uint_t                active;
     ngx_uint_t                exiting;
@@ -110,7 +128,7 @@ ngx_gate_prober_t *ngx_gate_prober_start(ngx_cycle_t *cycle,
     ngx_uint_t generation, ngx_uint_t standby);
 void ngx_gate_prober_stop(ngx_gate_prober_t *prober);
 
-/* for ngx_gate_runner.c and ngx_gate_trigger.c */
+/* used by ngx_gate_runner.c and ngx_gate_trigger.c */
 
 ngx_int_t ngx_gate_prober_write_begin(ngx_gate_prober_t *prober);
 ngx_int_t ngx_gate_prober_write_end(ngx_gate_prober_t *prober);
@@ -125,19 +143,19 @@ void ngx_gate_run_cancel(ngx_gate_run_t *run);
 
 
 /*
- * The probes of the servers of a check: ngx_gate_server_run.c.  They begin by
- * the first run of the check itself, which compares how many servers take part
- * with how many are needed, and is due when that changes.
+ * The probes of the servers of a check: ngx_gate_server_run.c.  They begin
+ * with the first run of the check itself, which compares the number of servers
+ * that are in with the number required; it runs again when these change.
  */
 
 ngx_int_t ngx_gate_server_run_init(ngx_gate_runner_t *runner, ngx_uint_t i);
 void ngx_gate_server_run_stop(ngx_gate_server_runs_t *runs);
 
-/* with every heartbeat */
+/* with each heartbeat */
 
 void ngx_gate_server_run_beat(ngx_gate_server_runs_t *runs);
 
-/* a gate that is open by force has all of its servers take part */
+/* in a gate opened by its deadline, all servers are in */
 
 void ngx_gate_server_run_force(ngx_gate_server_runs_t *runs,
     ngx_uint_t forced);

@@ -9,7 +9,8 @@
 
 
 #define NGX_GATE_PROCESS_STAT   512
-#define NGX_GATE_PROCESS_FIELD  20    /* the start, counted from the state */
+#define NGX_GATE_PROCESS_FIELD  20    /* the index of the start time, counted
+                                         from the state */
 
 
 #if (NGX_PTR_SIZE == 8)
@@ -91,7 +92,7 @@ ngx_gate_process_is_alive(ngx_atomic_uint_t process)
 
 #if (NGX_PTR_SIZE == 8)
 
-/* NGX_DECLINED: it has ended; NGX_ERROR: it is not known */
+/* NGX_DECLINED: it has ended; NGX_ERROR: unknown */
 
 static ngx_int_t
 ngx_gate_process_stat(ngx_pid_t pid, ngx_atomic_uint_t *start)

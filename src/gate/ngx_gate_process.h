@@ -1,7 +1,7 @@
 
 /*
- * A process in shared memory: its pid and, where words are wide enough and the
- * system tells it, the time at which it started, since pids are used again.
+ * A process in shared memory: its pid and, if words have 64 bits and the
+ * system provides it, the time at which it started, since pids are reused.
  */
 
 
@@ -12,7 +12,7 @@
 #include <ngx_gate.h>
 
 
-/* PID_MAX_LIMIT is 2^22; the bits in the middle are those of others */
+/* PID_MAX_LIMIT is 2^22; the bits in the middle are used by the owner */
 
 #define NGX_GATE_PROCESS_PID          ((ngx_atomic_uint_t) 0x003fffff)
 
@@ -30,7 +30,7 @@
 
 ngx_atomic_uint_t ngx_gate_process_self(void);
 
-/* 0 is no process */
+/* 0: no process */
 
 ngx_uint_t ngx_gate_process_is_alive(ngx_atomic_uint_t process);
 

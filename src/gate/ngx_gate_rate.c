@@ -8,7 +8,7 @@
 #include <ngx_gate_rate.h>
 
 
-/* a rate over less time than this, in ms, is not used */
+/* minimum time for which a rate is computed, ms */
 
 #define NGX_GATE_RATE_ELAPSED_MIN  200
 
@@ -32,7 +32,7 @@ ngx_gate_rate_add(ngx_gate_rate_t *rate, ngx_msec_t now, int64_t observed,
         before = ngx_gate_rate_sample(rate, rate->n - 1)->observed;
 
         if (observed < before || expected != rate->expected) {
-            /* it has begun anew */
+            /* the count was reset */
             rate->n = 0;
 
         } else if (observed == before) {

@@ -1,6 +1,7 @@
 
 /*
- * The rate at which a counting check progresses, and the time left by it.
+ * The rate at which a counting check progresses, and the estimated remaining
+ * time.
  */
 
 
@@ -15,7 +16,8 @@
 
 
 typedef struct {
-    ngx_uint_t                n;            /* changes seen, ever */
+    ngx_uint_t                n;            /* number of changes since the
+                                               start */
     int64_t                   expected;
     struct {
         ngx_msec_t            at;

@@ -1,6 +1,6 @@
 
 /*
- * The record of a gate over time; see ngx_gate_record.h.
+ * The record of a gate; see ngx_gate_record.h.
  */
 
 
@@ -98,8 +98,9 @@ ngx_uint_t
 ngx_gate_record_recompute(ngx_gate_t *gate, ngx_gate_record_t *record,
     ngx_gate_check_record_t *checks)
 {
-    ngx_uint_t        open, was_open, past_deadline;
-    ngx_gate_state_e  before;
+    ngx_uint_t            open, was_open, past_deadline;
+    ngx_gate_state_e      before;
+    ngx_gate_overrides_t  overrides;
 
     before = record->latch.state;
     was_open = ngx_gate_state_is_open(gate, before);
@@ -111,6 +112,11 @@ ngx_gate_record_recompute(ngx_gate_t *gate, ngx_gate_record_t *record,
     ngx_gate_state_compute(gate, checks, &record->latch, past_deadline);
 
     open = ngx_gate_state_is_open(gate, record->latch.state);
+
+    (void) ngx_gate_overrides_read(gate, &overrides);
+
+    record->ready = ngx_gate_overrides_apply(gate, record->latch.state, checks,
+                                             &overrides, &record->override);
 
     ngx_gate_state_progress(gate, checks, &record->progress);
 
@@ -150,7 +156,7 @@ ngx_gate_record_init_zone(ngx_array_t *gates, ngx_gate_zone_t *zone,
     ngx_gate_shared_t        *from;
     ngx_gate_check_record_t  *checks;
 
-    /* reading the configuration may have taken long */
+    /* parsing the configuration may have taken long */
 
     ngx_time_update();
 
@@ -221,8 +227,10 @@ ngx_gate_record_begin(ngx_gate_t *gate, ngx_gate_record_t *record,
 }
 
 
-/* a gate that was open and is open has been so all the time, and one that was
-   closed by the old rules may be open by the new ones */
+/*
+ * A gate that was open and is open has not changed; one that was closed by
+ * the old configuration may be open by the new one.
+ */
 
 static void
 ngx_gate_record_compute_first(ngx_gate_t *gate, ngx_gate_record_t *record,
@@ -268,11 +276,11 @@ ngx_gate_record_init(ngx_gate_t *gate, ngx_gate_record_t *record)
 
 
 /*
- * The gate of an earlier configuration with the same name hands on its age,
- * its history, and its trigger where that is the same; if all its checks are,
- * too, then it is the same gate, and hands on its state and its latch.  One
- * that has been open has met its deadline: with a changed check it begins anew,
- * and so does the time until the deadline.
+ * A gate with the same name in the old configuration passes on its age and
+ * its history, and its trigger if that is unchanged.  If all checks are
+ * unchanged, too, it passes on its state and its latch.  A gate that has been
+ * open has met its deadline: with a changed check, it starts again, and so
+ * does its deadline.
  */
 
 static void
@@ -319,7 +327,7 @@ ngx_gate_record_inherit(ngx_gate_t *gate, ngx_gate_record_t *record,
 }
 
 
-/* returns whether all checks, and only these, were there before */
+/* whether the checks are the same as before, without others */
 
 static ngx_uint_t
 ngx_gate_record_inherit_checks(ngx_gate_t *gate,
@@ -372,8 +380,8 @@ ngx_gate_record_set_deadline(ngx_gate_t *gate, ngx_gate_record_t *record)
     record->deadline_msec = record->created_msec + gate->deadline;
 
     /*
-     * A gate that was reloaded long after its deadline, with a changed check,
-     * still gets the time in which requests wait for the first verdicts.
+     * A gate that is reloaded long after its deadline, with a changed check,
+     * still has the time in which requests wait for the first verdicts.
      */
 
     if (record->latch.state == NGX_GATE_STATE_STARTING

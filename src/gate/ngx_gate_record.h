@@ -1,7 +1,7 @@
 
 /*
- * The record of a gate over time: its first values, what a new verdict changes,
- * and what a reload inherits.
+ * The record of a gate: initialization, update by a verdict, and inheritance
+ * at a reload.
  */
 
 
@@ -18,7 +18,7 @@ int64_t ngx_gate_record_now(void); /* ms since the epoch */
 
 void ngx_gate_record_init_check(ngx_gate_check_record_t *record);
 
-/* returns whether anything has changed that the gate may care about */
+/* returns whether the result may change the gate */
 
 ngx_uint_t ngx_gate_record_add_result(ngx_gate_check_record_t *record,
     ngx_gate_result_t *result, uint32_t duration, ngx_uint_t rise,
@@ -32,14 +32,14 @@ ngx_uint_t ngx_gate_record_add_result(ngx_gate_check_record_t *record,
 ngx_uint_t ngx_gate_record_recompute(ngx_gate_t *gate,
     ngx_gate_record_t *record, ngx_gate_check_record_t *checks);
 
-/* the first records of a new zone, from those of the old one if there is one */
+/* initializes the records of a new zone, from those of the old one if any */
 
 ngx_int_t ngx_gate_record_init_zone(ngx_array_t *gates, ngx_gate_zone_t *zone,
     ngx_gate_zone_t *old, ngx_log_t *log);
 
 /*
- * By the first owner of the zone: between init_zone() and now, other modules
- * may have been initialized for a long time, which is not the gate's.
+ * Called by the first owner of the zone: the time that other modules have
+ * taken since init_zone() does not count for the gate.
  */
 
 void ngx_gate_record_begin(ngx_gate_t *gate, ngx_gate_record_t *record,

@@ -11,8 +11,8 @@
 #include <ngx_gate_endpoint.h>
 
 
-#define NGX_GATE_RUN_DUE  10000    /* us, from the start of one run to that of
-                                      the next, if that has become due */
+#define NGX_GATE_RUN_DUE  10000    /* us, minimum between the starts of two
+                                      runs caused by events */
 
 
 static void ngx_gate_run_timer_handler(ngx_gate_timer_t *timer);
@@ -69,6 +69,7 @@ ngx_gate_run_cancel(ngx_gate_run_t *run)
 
     run->busy = 0;
     run->due = 0;
+    run->extra = 0;
 
     if (run->probe.state) {
         run->probe.check->type->cancel(&run->probe);
@@ -229,13 +230,13 @@ ngx_gate_run_timeout(ngx_gate_run_t *run)
 
     if (action) {
         ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_TIMEOUT,
-                           "no answer within %Mms while %s",
+                           "no response within %Mms while %s",
                            probe->check->timeout, action);
         return;
     }
 
     ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_TIMEOUT,
-                       "no answer within %Mms", probe->check->timeout);
+                       "no response within %Mms", probe->check->timeout);
 }
 
 

@@ -1,7 +1,8 @@
 
 /*
- * The runner of a gate, in the worker that probes: schedules the probes of its
- * checks, takes their verdicts, publishes and logs what has changed.
+ * The runner of a gate, in the worker that probes: schedules the probes of
+ * its checks, adds their results to the record, and publishes and logs
+ * changes.
  */
 
 
@@ -14,9 +15,11 @@
 
 #define NGX_GATE_RUNNER_REMINDER_FIRST  60000
 #define NGX_GATE_RUNNER_REMINDER_MAX    3600000
-#define NGX_GATE_RUNNER_REMINDER_CHECKS  5    /* each on a line */
+#define NGX_GATE_RUNNER_REMINDER_CHECKS  5    /* limit of checks that are
+                                                 logged, each on a line */
 
-#define NGX_GATE_RUNNER_LOG_LINES       10    /* of a check in a period */
+#define NGX_GATE_RUNNER_LOG_LINES       10    /* limit of lines of a check in
+                                                 a period */
 #define NGX_GATE_RUNNER_LOG_PERIOD      60000
 
 
@@ -102,7 +105,7 @@ ngx_gate_runner_init(ngx_gate_runner_t *runner, ngx_gate_t *gate,
 }
 
 
-/* goes on from what is published, by this worker or another */
+/* continues from the published record */
 
 void
 ngx_gate_runner_start(ngx_gate_runner_t *runner)
@@ -149,14 +152,16 @@ ngx_gate_runner_start(ngx_gate_runner_t *runner)
 
     ngx_gate_runner_set_timers(runner);
 
-    /* a dead predecessor may have published without a notification */
+    /*
+     * a predecessor may have been killed between publication and notification
+     */
 
     ngx_gate_runner_recompute(runner, 1);
     ngx_gate_trigger_start(runner);
 }
 
 
-/* once in an iteration of the event loop, for all of its verdicts */
+/* once per iteration of the event loop, for all verdicts in it */
 
 void
 ngx_gate_runner_publish(ngx_gate_runner_t *runner)
@@ -165,14 +170,14 @@ ngx_gate_runner_publish(ngx_gate_runner_t *runner)
         ngx_gate_runner_recompute(runner, 0);
 
         if (runner->record.trigger.state == NGX_GATE_TRIGGER_SUCCEEDED) {
-            /* its connection is not needed any more */
+            /* the connection is no longer needed */
             ngx_gate_trigger_cancel(runner);
         }
     }
 }
 
 
-/* a latched gate is not probed any more */
+/* a latched gate is no longer probed */
 
 static void
 ngx_gate_runner_cancel_unneeded(ngx_gate_runner_t *runner)
@@ -227,7 +232,7 @@ ngx_gate_runner_stop(ngx_gate_runner_t *runner)
 }
 
 
-/* nothing is left to be probed or published */
+/* nothing left to probe or to publish */
 
 ngx_uint_t
 ngx_gate_runner_is_idle(ngx_gate_runner_t *runner)
@@ -252,6 +257,7 @@ static void
 ngx_gate_runner_check_done(ngx_gate_run_t *run)
 {
     ngx_uint_t                i, changed, counted;
+    ngx_gate_status_t         status;
     ngx_gate_runner_t        *runner;
     ngx_gate_check_record_t  *record;
 
@@ -265,7 +271,15 @@ ngx_gate_runner_check_done(ngx_gate_run_t *run)
         return;
     }
 
+    status = record->status;
     changed = ngx_gate_runner_add_result(run);
+
+    /* it is shown, and has no effect */
+
+    if (run->extra) {
+        run->extra = 0;
+        record->status = status;
+    }
 
     record->next_check = record->last_checked + ngx_gate_runner_next_delay(run);
 
@@ -289,6 +303,9 @@ ngx_gate_runner_check_done(ngx_gate_run_t *run)
 
     if (changed || run->probe.chain.changed) {
         ngx_gate_runner_set_dirty(runner);
+
+    } else if (run->received) {
+        ngx_post_event(&runner->prober->publish_event, &ngx_posted_events);
     }
 
     if (record->status.up && !counted) {
@@ -297,26 +314,29 @@ ngx_gate_runner_check_done(ngx_gate_run_t *run)
 }
 
 
-/* returns whether anything has changed that the gate may care about */
+/* returns whether the result may change the gate */
 
 static ngx_uint_t
 ngx_gate_runner_add_result(ngx_gate_run_t *run)
 {
     ngx_uint_t                changed, rise, fall;
     ngx_gate_t               *gate;
+    ngx_gate_check_t         *check;
     ngx_gate_result_t        *result;
     ngx_gate_check_record_t  *record;
 
     gate = run->runner->gate;
+    check = run->probe.check;
     record = run->record;
     result = &run->probe.result;
 
-    /* of several servers each has its own, and so has another gate */
+    /* each of several servers has its own; each notice counts; another gate
+       has applied its own */
 
     rise = 1;
     fall = 1;
 
-    if (!run->probe.check->servers && !run->probe.check->type->adopts) {
+    if (!check->servers && !check->mailbox && !check->type->adopts) {
         rise = gate->rise;
         fall = gate->fall;
     }
@@ -341,7 +361,7 @@ ngx_gate_runner_add_result(ngx_gate_run_t *run)
 }
 
 
-/* jittered downward, so that many instances do not ask in step */
+/* jitter shortens the time, so that many instances do not probe in step */
 
 static ngx_msec_t
 ngx_gate_runner_next_delay(ngx_gate_run_t *run)
@@ -384,8 +404,8 @@ ngx_gate_runner_jitter(ngx_msec_t pause)
 
 
 /*
- * The gate has closed: from now on its checks run as before it opened, and
- * those that had passed have to pass again.
+ * The gate has closed: its checks run as before it opened, and those that had
+ * passed have to pass again.
  */
 
 static void
@@ -403,7 +423,10 @@ ngx_gate_runner_reschedule(ngx_gate_runner_t *runner)
         run = &runner->runs[i];
         pause = ngx_gate_runner_jitter(run->probe.check->interval);
 
-        run->record->status.outdated = !run->probe.check->optional;
+        /* a notice stays valid */
+
+        run->record->status.outdated = !run->probe.check->optional
+                                       && run->probe.check->mailbox == NULL;
 
         if (!run->busy
             && run->timer.set
@@ -423,7 +446,7 @@ ngx_gate_runner_reschedule(ngx_gate_runner_t *runner)
 }
 
 
-/* a change of the verdict, and the last one of those that were not logged */
+/* a change of the verdict, and the last of the suppressed changes */
 
 static ngx_uint_t
 ngx_gate_runner_may_log(ngx_gate_run_t *run)
@@ -490,7 +513,7 @@ ngx_gate_runner_log_check(ngx_gate_run_t *run)
 }
 
 
-/* whether this check still has to be probed */
+/* whether this check has to be probed */
 
 static ngx_uint_t
 ngx_gate_runner_needs_probe(ngx_gate_runner_t *runner, ngx_uint_t i)
@@ -500,7 +523,11 @@ ngx_gate_runner_needs_probe(ngx_gate_runner_t *runner, ngx_uint_t i)
 
     check = ngx_gate_check_at(runner->gate, i);
 
-    /* servers restart, whether the gate is latched or not */
+    if (runner->runs[i].extra) {
+        return 1;
+    }
+
+    /* servers may restart although the gate is latched */
 
     if (runner->record.latch.latched
         && check->servers == NULL
@@ -523,7 +550,7 @@ ngx_gate_runner_needs_probe(ngx_gate_runner_t *runner, ngx_uint_t i)
 }
 
 
-/* the checks with "after=" this one */
+/* the checks with "after=" this check */
 
 static void
 ngx_gate_runner_start_dependents(ngx_gate_runner_t *runner, ngx_uint_t passed)
@@ -549,12 +576,12 @@ ngx_gate_runner_start_dependents(ngx_gate_runner_t *runner, ngx_uint_t passed)
 }
 
 
-/* notify: held requests have to look, even if the state has not changed */
+/* notify: wakes held requests even if the state has not changed */
 
 static void
 ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
 {
-    ngx_uint_t          open, changed;
+    ngx_uint_t          open, ready, changed;
     ngx_gate_prober_t  *prober;
 
     prober = runner->prober;
@@ -564,10 +591,13 @@ ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
     }
 
     runner->dirty = 0;
+    ready = runner->record.ready;
 
     open = ngx_gate_state_is_open(runner->gate, runner->record.latch.state);
     changed = ngx_gate_record_recompute(runner->gate, &runner->record,
                                         runner->checks);
+
+    notify |= (runner->record.ready != ready);
 
     ngx_gate_runner_force_servers(runner);
 
@@ -605,16 +635,16 @@ ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
 }
 
 
-/* before requests are let through */
+/* call before requests can pass */
 
 static void
 ngx_gate_runner_force_servers(ngx_gate_runner_t *runner)
 {
     ngx_uint_t  i, forced;
 
-    forced = runner->record.latch.state == NGX_GATE_STATE_OVERDUE
-             && ngx_gate_state_is_open(runner->gate,
-                                       runner->record.latch.state);
+    forced = runner->record.ready
+             && runner->record.latch.state != NGX_GATE_STATE_READY
+             && runner->record.latch.state != NGX_GATE_STATE_DEGRADED;
 
     for (i = 0; i < runner->gate->checks.nelts; i++) {
         if (runner->servers[i]) {
@@ -625,8 +655,8 @@ ngx_gate_runner_force_servers(ngx_gate_runner_t *runner)
 
 
 /*
- * When the slowest of those checks that count will be there, by its own rate,
- * and not before the last start had taken, where there has been one.
+ * The estimated time of the slowest check that counts, by its rate.  If the
+ * duration of the last start is known, its remainder is the minimum.
  */
 
 static void
@@ -641,13 +671,19 @@ ngx_gate_runner_estimate(ngx_gate_runner_t *runner)
     record->eta = -1;
     record->retry_after = ngx_gate_state_retry_after(record->latch.state, -1);
 
-    if (ngx_gate_state_is_open(runner->gate, record->latch.state)) {
+    if (record->ready) {
         record->eta = 0;
         record->retry_after = 0;
         return;
     }
 
-    /* waiting will not help */
+    /* closed by an operator */
+
+    if (ngx_gate_state_is_open(runner->gate, record->latch.state)) {
+        return;
+    }
+
+    /* waiting does not help */
 
     if (record->latch.state == NGX_GATE_STATE_FAILED) {
         return;
@@ -747,7 +783,7 @@ ngx_gate_runner_log_state(ngx_gate_runner_t *runner)
                   &runner->gate->name,
                   &ngx_gate_state_names[record->latch.state],
                   record->latch.state != NGX_GATE_STATE_OVERDUE ? ""
-                  : runner->gate->deadline_open ? ", and open all the same"
+                  : runner->gate->deadline_open ? ", but open"
                                                 : "");
 }
 
@@ -780,7 +816,7 @@ ngx_gate_runner_set_timers(ngx_gate_runner_t *runner)
 }
 
 
-/* counted from when the gate closed, also by a worker that takes over */
+/* counted from when the gate closed, also after a change of the worker */
 
 static void
 ngx_gate_runner_set_reminder(ngx_gate_runner_t *runner)
@@ -820,7 +856,7 @@ ngx_gate_runner_deadline_handler(ngx_gate_timer_t *timer)
 }
 
 
-/* with every heartbeat */
+/* with each heartbeat */
 
 void
 ngx_gate_runner_beat(ngx_gate_runner_t *runner)
@@ -878,7 +914,7 @@ ngx_gate_runner_log_reminder(ngx_gate_runner_t *runner)
 }
 
 
-/* at the level of the default log, with what is awaited and where it stands */
+/* at the default log level, with the message of the check */
 
 static void
 ngx_gate_runner_log_unfinished(ngx_gate_run_t *run)

@@ -1,7 +1,7 @@
 
 /*
  * The probes of the servers of an upstream group, in the worker that probes:
- * each server has a run of its own, by the check that it is asked; see
+ * each server has a run of its own, with the inner check; see
  * ngx_gate_prober.h and ngx_gate_servers.h.
  */
 
@@ -15,7 +15,8 @@
 
 
 #define NGX_GATE_SERVER_RUN_POLL    50      /* no addresses yet */
-#define NGX_GATE_SERVER_RUN_MARGIN  1000    /* over the time of a probe */
+#define NGX_GATE_SERVER_RUN_MARGIN  1000    /* added to the timeout of a
+                                               probe */
 
 
 typedef struct {
@@ -23,7 +24,7 @@ typedef struct {
     ngx_gate_check_record_t   record;
     ngx_gate_server_runs_t   *runs;
     ngx_uint_t                place;
-    ngx_atomic_uint_t         state;        /* as this process stored it */
+    ngx_atomic_uint_t         state;        /* as stored by this process */
     ngx_gate_endpoint_t       endpoint;
     u_char                    host[NGX_SOCKADDR_STRLEN];
     ngx_uint_t                used;
@@ -34,9 +35,10 @@ struct ngx_gate_server_runs_s {
     ngx_gate_runner_t        *runner;
     ngx_gate_run_t           *check;        /* the run of the check itself */
     ngx_gate_servers_t       *servers;
-    ngx_gate_server_run_t   **runs;         /* by place */
+    ngx_gate_server_run_t   **runs;         /* by index */
     ngx_msec_t                start_msec;
-    ngx_uint_t                missed;       /* there was no room */
+    ngx_uint_t                missed;       /* number of servers beyond the
+                                               capacity */
     ngx_uint_t                active;
 };
 
@@ -93,7 +95,7 @@ ngx_gate_server_run_init(ngx_gate_runner_t *runner, ngx_uint_t i)
 }
 
 
-/* the first run of the check waits until all servers have been asked */
+/* the first run of the check waits until all servers have been probed */
 
 static ngx_msec_t
 ngx_gate_server_run_check_delay(ngx_gate_run_t *run)
@@ -132,7 +134,7 @@ ngx_gate_server_run_check_delay(ngx_gate_run_t *run)
 }
 
 
-/* an older configuration follows what the newest one finds out */
+/* a prober of an older configuration only applies the results of the newest */
 
 static ngx_uint_t
 ngx_gate_server_run_is_current(ngx_gate_server_runs_t *runs)
@@ -202,7 +204,7 @@ ngx_gate_server_run_sync(ngx_gate_server_runs_t *runs)
 }
 
 
-/* or the one that was there, of another server */
+/* reuses the run at this index, which belonged to another server */
 
 static ngx_gate_server_run_t *
 ngx_gate_server_run_create(ngx_gate_server_runs_t *runs, ngx_uint_t i)
@@ -237,7 +239,7 @@ ngx_gate_server_run_create(ngx_gate_server_runs_t *runs, ngx_uint_t i)
 }
 
 
-/* goes on from what is known of the server */
+/* continues from the record of the server */
 
 static void
 ngx_gate_server_run_begin(ngx_gate_server_run_t *server)
@@ -310,7 +312,7 @@ ngx_gate_server_run_set_endpoint(ngx_gate_server_run_t *server)
 }
 
 
-/* until the next probe, as planned by this process or an earlier one */
+/* time until the next probe, as scheduled by this process or an earlier one */
 
 static ngx_msec_t
 ngx_gate_server_run_time_left(ngx_gate_server_run_t *server)
@@ -369,7 +371,7 @@ ngx_gate_server_run_beat(ngx_gate_server_runs_t *runs)
 }
 
 
-/* what a process has stored that had been overtaken */
+/* replaces a state stored by a process that has lost the zone */
 
 static void
 ngx_gate_server_run_restore(ngx_gate_server_runs_t *runs)
@@ -530,7 +532,7 @@ ngx_gate_server_run_store(ngx_gate_server_run_t *server)
 }
 
 
-/* until a server takes part it is asked more often, with a backoff */
+/* servers that are out are probed more often, with a backoff */
 
 static ngx_msec_t
 ngx_gate_server_run_next_delay(ngx_gate_server_run_t *server)

@@ -13,8 +13,9 @@
 typedef struct {
     ngx_gate_servers_t       *servers;
     ngx_uint_t                hint;
-    ngx_uint_t                missed;       /* there was no room */
-    u_char                   *found;        /* for each place */
+    ngx_uint_t                missed;       /* number of servers beyond the
+                                               capacity */
+    u_char                   *found;        /* by index */
     ngx_uint_t              (*is_in)(ngx_gate_servers_peer_t *peer,
                                      void *data);
     void                     *data;
@@ -86,8 +87,8 @@ ngx_gate_servers_size(ngx_uint_t capacity)
 
 
 /*
- * Attaches only to what is there already: the reload may still fail.  Memory
- * for servers is not touched before there are any.
+ * Only attaches to existing memory: the reload may still fail.  The memory of
+ * a server is not written before the server is added.
  */
 
 static ngx_int_t
@@ -316,7 +317,7 @@ ngx_gate_servers_insert(ngx_gate_servers_zone_t *zone,
 }
 
 
-/* the path of a socket may be anything, and goes into JSON */
+/* the path of a socket may contain any bytes, and is used in JSON */
 
 static size_t
 ngx_gate_servers_copy_text(u_char *dst, ngx_str_t *src, size_t max)

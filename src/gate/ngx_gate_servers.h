@@ -1,12 +1,12 @@
 
 /*
- * The servers of an upstream group: their shared memory, which is kept over
- * reloads.  It records which servers take part; every generation of workers
- * has servers of nginx of its own and applies this record to them.
+ * The servers of an upstream group: their shared memory, which persists over
+ * reloads.  It records which servers are in; each generation of workers has
+ * its own servers in nginx and applies this record to them.
  *
  * One process writes at a time: the prober of the newest configuration.  The
  * state of a server is one word with a count of its changes, so that a store
- * of a process that has been overtaken fails.
+ * by a process that has lost the zone fails.
  */
 
 
@@ -25,14 +25,14 @@
 
 /* the state of a server, from the lowest bit on */
 
-#define NGX_GATE_SERVERS_USED          0x01    /* the place is taken */
-#define NGX_GATE_SERVERS_IN            0x02    /* the server takes part */
-#define NGX_GATE_SERVERS_ASKED         0x04    /* there has been a verdict */
+#define NGX_GATE_SERVERS_USED          0x01    /* the index is in use */
+#define NGX_GATE_SERVERS_IN            0x02    /* the server gets requests */
+#define NGX_GATE_SERVERS_ASKED         0x04    /* it was probed */
 #define NGX_GATE_SERVERS_BITS          0x07
 #define NGX_GATE_SERVERS_COUNT         0x08
 
 
-/* a server as nginx has it */
+/* a server in the group of nginx */
 
 typedef struct {
     struct sockaddr          *sockaddr;
@@ -55,10 +55,11 @@ typedef struct {
 
 
 typedef struct {
-    ngx_atomic_t              version;      /* of who takes part */
-    ngx_atomic_t              forced;       /* all do */
+    ngx_atomic_t              version;      /* of the set of servers that are
+                                               in */
+    ngx_atomic_t              forced;       /* all servers are in */
     ngx_uint_t                capacity;
-    ngx_atomic_t              nused;        /* places up to the last in use */
+    ngx_atomic_t              nused;        /* highest index in use, plus 1 */
     ngx_atomic_t             *states;
     uint32_t                 *hashes;
     ngx_gate_server_t        *servers;
@@ -75,19 +76,20 @@ struct ngx_gate_servers_s {
     ngx_str_t                 group;
     ngx_gate_check_t         *check;
     ngx_uint_t                min;
-    ngx_uint_t                all;          /* and not "min" */
-    ngx_uint_t                configured;   /* at the start */
+    ngx_uint_t                all;          /* instead of "min" */
+    ngx_uint_t                configured;   /* number in the configuration */
     ngx_uint_t                capacity;
     ngx_uint_t                once;
-    in_port_t                 port;         /* 0: that of each server */
-    ngx_uint_t                dynamic;      /* addresses come and go */
+    in_port_t                 port;         /* 0: the port of each server */
+    ngx_uint_t                dynamic;      /* addresses can change */
 
     ngx_shm_zone_t           *shm_zone;
     char                     *prefix;       /* of its name */
     ngx_gate_servers_zone_t  *zone;
-    ngx_atomic_uint_t         applied;      /* version, by this process */
+    ngx_atomic_uint_t         applied;      /* version applied by this
+                                               process */
 
-    /* what knows nginx's servers */
+    /* access to the servers in nginx */
     void                     *upstream;
     void                    (*list)(ngx_gate_servers_t *servers,
                                     ngx_gate_servers_handler_pt handler,
@@ -103,7 +105,7 @@ typedef struct {
 } ngx_gate_servers_count_t;
 
 
-/* a server, read whole */
+/* a copy of a server */
 
 typedef struct {
     ngx_uint_t                in;
@@ -119,14 +121,14 @@ typedef struct {
 ngx_shm_zone_t *ngx_gate_servers_add(ngx_conf_t *cf,
     ngx_gate_servers_t *servers, void *tag);
 
-/* the reload is committed; old is the zone of the group before, or NULL */
+/* called when the reload is committed; old is the previous zone, or NULL */
 
 void ngx_gate_servers_commit(ngx_gate_servers_t *servers, ngx_shm_zone_t *old);
 
 /*
- * Takes in servers that are new, removes those that are gone.  Returns for how
- * many there was no room.  A new server takes part if "is_in" returns so; NULL:
- * it does not.
+ * Adds new servers and removes those that are gone.  Returns the number of
+ * servers beyond the capacity.  A new server is in if "is_in" returns true;
+ * NULL: it is out.
  */
 
 ngx_uint_t ngx_gate_servers_sync(ngx_gate_servers_t *servers,
@@ -134,22 +136,22 @@ ngx_uint_t ngx_gate_servers_sync(ngx_gate_servers_t *servers,
     ngx_log_t *log);
 
 /*
- * The place of an address, NGX_GATE_NONE if it has none.  The search begins at
- * the hint, which is then the place after it: servers mostly come in order.
+ * The index of an address, or NGX_GATE_NONE. The search begins at the hint,
+ * which is then set to the next index, since servers are usually in order.
  */
 
 ngx_uint_t ngx_gate_servers_find(ngx_gate_servers_zone_t *zone,
     struct sockaddr *sockaddr, socklen_t socklen, ngx_uint_t *hint);
 
-/* a server that has no place does not take part */
+/* a server without an index is out */
 
 #define ngx_gate_servers_is_in(zone, i)                                       \
     ((zone)->forced                                                           \
      || ((i) != NGX_GATE_NONE && ((zone)->states[i] & NGX_GATE_SERVERS_IN)))
 
 /*
- * Stores the bits, if the state still is what the caller has seen, which is
- * then updated.  NGX_DECLINED: it is not.
+ * Stores the bits if the state is equal to "seen", which is then updated.
+ * NGX_DECLINED: the state has changed.
  */
 
 ngx_int_t ngx_gate_servers_set(ngx_gate_servers_zone_t *zone, ngx_uint_t i,
@@ -158,14 +160,14 @@ ngx_int_t ngx_gate_servers_set(ngx_gate_servers_zone_t *zone, ngx_uint_t i,
 void ngx_gate_servers_count(ngx_gate_servers_zone_t *zone,
     ngx_gate_servers_count_t *count);
 
-/* the verdict of the check over all of its servers */
+/* the number of servers required by the check */
 
 ngx_uint_t ngx_gate_servers_needed(ngx_gate_servers_t *servers,
     ngx_gate_servers_count_t *count);
 
 /*
  * Copies the server; the text is copied to p, which has room for
- * NGX_GATE_SERVERS_TEXT_MAX bytes.  NGX_DECLINED: the place is free.
+ * NGX_GATE_SERVERS_TEXT_MAX bytes.  NGX_DECLINED: the index is not in use.
  */
 
 #define NGX_GATE_SERVERS_TEXT_MAX                                             \

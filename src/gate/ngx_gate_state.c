@@ -1,7 +1,7 @@
 
 /*
- * The state of a gate: the status of each check by its verdicts, and the
- * state by the status of all.  See ngx_gate_state.h.
+ * The state of a gate: computed from the status of each check, which is
+ * computed from its verdicts; see ngx_gate_state.h.
  */
 
 
@@ -149,8 +149,8 @@ ngx_gate_state_is_open(ngx_gate_t *gate, ngx_gate_state_e state)
 
 
 /*
- * The mean, as soon as a check has passed or has counted: until then 0 would
- * be a number without a meaning.
+ * The mean of the required checks; unknown until a check has passed or has
+ * counted.
  */
 
 void
@@ -191,7 +191,7 @@ ngx_gate_state_progress(ngx_gate_t *gate, ngx_gate_check_record_t *checks,
 }
 
 
-/* what a check that has not passed adds to the progress of its gate */
+/* the share of a check that has not passed in the progress of its gate */
 
 static ngx_uint_t
 ngx_gate_state_check_progress(ngx_gate_result_t *result)
@@ -217,7 +217,7 @@ ngx_gate_state_backoff(ngx_msec_t interval, ngx_msec_t backoff,
 
     backoff = ngx_max(backoff, interval);
 
-    /* the probe that first ended in an error is followed by one interval */
+    /* the first error in a row is followed by one interval */
 
     for (pause = interval; errors > 1 && pause < backoff; errors--) {
         pause *= 2;

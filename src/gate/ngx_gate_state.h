@@ -1,7 +1,7 @@
 
 /*
- * A gate as configured, and the pure logic that turns the verdicts of its
- * checks into its state.  No I/O, no clock, no memory of its own.
+ * A gate as configured, and pure functions that compute its state from the
+ * verdicts of its checks.  No I/O, no clock, no memory of its own.
  */
 
 
@@ -12,11 +12,11 @@
 #include <ngx_gate.h>
 
 
-/* how long requests wait for the first verdicts, init_hold or not */
+/* time in which requests wait for the first verdicts, even without init_hold */
 
 #define NGX_GATE_START_WAIT    3000
 
-#define NGX_GATE_PROGRESS_MAX  10000    /* all of the progress */
+#define NGX_GATE_PROGRESS_MAX  10000    /* progress of 100 % */
 
 
 typedef enum {
@@ -59,32 +59,35 @@ struct ngx_gate_s {
     ngx_gate_check_t         *trigger;      /* NULL: none */
     ngx_flag_t                trigger_on_request;
 
-    /* set once the shared memory is there: what requests reach for */
+    /* set when the shared memory is available; used by requests */
     ngx_gate_shared_t        *shared;
     ngx_gate_counters_t      *counters;
-    ngx_uint_t                slot;         /* its place in the stats */
+    ngx_gate_mailbox_t       *overrides;    /* NULL: no init_control */
+    ngx_uint_t                controlled;   /* there is an init_control */
+    ngx_uint_t                slot;         /* index in the stats */
 };
 
 
-/* the status of a check: its verdicts so far, as far as they matter */
+/* the status of a check, computed from its verdicts */
 
 typedef struct {
     ngx_gate_verdict_e        verdict;      /* the last one that counted */
     ngx_uint_t                passes;       /* consecutive passed */
     ngx_uint_t                misses;       /* consecutive other verdicts */
-    ngx_uint_t                up;           /* rise was reached, and not
-                                               undone by fall since */
-    ngx_uint_t                outdated;     /* the gate has closed since */
+    ngx_uint_t                up;           /* rise was reached, and fall not
+                                               since then */
+    ngx_uint_t                outdated;     /* the gate has closed since then */
 } ngx_gate_status_t;
 
 
-/* a check as of its last probe; times in ms since the epoch, 0 is never */
+/* a check after its last probe; times in ms since the epoch, 0: never */
 
 typedef struct {
     ngx_gate_result_t         result;
     ngx_gate_status_t         status;
     uint64_t                  attempts;
-    uint64_t                  consecutive;  /* probes with this verdict */
+    uint64_t                  consecutive;  /* probes in a row with this
+                                               verdict */
     int64_t                   last_checked;
     int64_t                   next_check;
     int64_t                   passed_at;
@@ -93,23 +96,23 @@ typedef struct {
 } ngx_gate_check_record_t;
 
 
-/* the state of the latch: what is kept of a gate beyond its checks */
+/* the state of the latch: what is kept of a gate besides its checks */
 
 typedef struct {
     ngx_gate_state_e          state;
     ngx_uint_t                latched;
-    ngx_uint_t                opened;       /* it has been open before, so its
-                                               deadline has been met */
+    ngx_uint_t                opened;       /* was open before: its deadline
+                                               has been met */
 } ngx_gate_latch_t;
 
 
 /* of the required checks */
 
 typedef struct {
-    ngx_int_t                 ratio;        /* 1/10000; -1: nothing to go by */
+    ngx_int_t                 ratio;        /* 1/10000; -1: unknown */
     ngx_uint_t                required;
     ngx_uint_t                passed;       /* of these */
-    ngx_uint_t                counting;     /* of these, have a number */
+    ngx_uint_t                counting;     /* of these, have counted */
 } ngx_gate_state_progress_t;
 
 
@@ -126,12 +129,12 @@ ngx_uint_t ngx_gate_state_is_open(ngx_gate_t *gate, ngx_gate_state_e state);
 void ngx_gate_state_progress(ngx_gate_t *gate,
     ngx_gate_check_record_t *checks, ngx_gate_state_progress_t *progress);
 
-/* the pause after a probe that ended in an error for the nth time running */
+/* the delay after the nth consecutive error */
 
 ngx_msec_t ngx_gate_state_backoff(ngx_msec_t interval, ngx_msec_t backoff,
     ngx_uint_t errors);
 
-/* seconds for Retry-After, before they are spread; eta in ms, or -1 */
+/* seconds for Retry-After, without jitter; eta in ms, or -1 */
 
 ngx_uint_t ngx_gate_state_retry_after(ngx_gate_state_e state, int64_t eta);
 

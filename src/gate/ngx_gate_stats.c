@@ -1,6 +1,6 @@
 
 /*
- * Counters of requests that outlive reloads; see ngx_gate_stats.h.
+ * Counters of requests that persist over reloads; see ngx_gate_stats.h.
  */
 
 
@@ -14,8 +14,8 @@
 #define NGX_GATE_STATS_GATES      16
 
 /*
- * Old workers included.  nginx itself has at most NGX_MAX_PROCESSES, which is
- * 1024, and those beyond the rows share the last one.
+ * Including old workers. nginx allows NGX_MAX_PROCESSES, 1024; processes
+ * without a row of their own share the last one.
  */
 
 #define NGX_GATE_STATS_PROCESSES  1024
@@ -52,8 +52,8 @@ static ngx_uint_t ngx_gate_stats_is_row_in_use(ngx_gate_stats_t *stats,
 
 
 /*
- * The capacity stands in the name, so that the memory is handed on from one
- * configuration to the next unless the names outgrow it.
+ * The capacity is part of the name, so that the next configuration uses the
+ * same memory unless it needs a larger capacity.
  */
 
 ngx_shm_zone_t *
@@ -92,9 +92,9 @@ ngx_gate_stats_add(ngx_conf_t *cf, ngx_array_t *gates, ngx_shm_zone_t *old,
 
 
 /*
- * Room for all gates configured, and for those that are no more but where old
- * workers still count.  It is never less than it was, so that there are only
- * as many zones as it takes to double.
+ * Capacity for all configured gates, and for removed ones in which old
+ * workers still count.  It never decreases, so that the number of zones is
+ * logarithmic.
  */
 
 static ngx_uint_t
@@ -146,7 +146,7 @@ ngx_gate_stats_max_rows(void)
 }
 
 
-/* the reload is not committed yet: what is there already is left alone */
+/* the reload is not committed yet: existing memory is not modified */
 
 static ngx_int_t
 ngx_gate_stats_init(ngx_shm_zone_t *shm_zone, void *data)
@@ -209,7 +209,7 @@ ngx_gate_stats_commit(ngx_shm_zone_t *shm_zone, ngx_shm_zone_t *old,
 
         stats->generation = older->generation;
 
-        /* without it, counting begins anew */
+        /* on failure, counting restarts */
 
         if (ngx_gate_zone_keep_memory(old) == NGX_OK) {
             stats->older = older;
@@ -226,7 +226,7 @@ ngx_gate_stats_commit(ngx_shm_zone_t *shm_zone, ngx_shm_zone_t *old,
 
         stats->slots[gate[i].slot].generation = generation;
 
-        /* for a process that gets none of its own */
+        /* for a process without a row of its own */
         gate[i].counters = ngx_gate_stats_counters(stats, 0, gate[i].slot);
     }
 
@@ -247,7 +247,7 @@ ngx_gate_stats_retire(ngx_shm_zone_t *shm_zone)
 }
 
 
-/* also where old workers look */
+/* in older stats, too, which old workers read */
 
 static void
 ngx_gate_stats_set_generation(ngx_gate_stats_t *stats, ngx_uint_t generation)
@@ -302,9 +302,9 @@ ngx_gate_stats_get_slot(ngx_gate_stats_t *stats, ngx_array_t *gates,
 
 
 /*
- * A gate that is no longer configured keeps its slot while there is room, and
- * while old workers may count there.  There is a slot to free: the capacity
- * was computed for that.
+ * A gate that is no longer configured keeps its slot as long as there are
+ * free slots, and as long as old workers may count in it.  There is always a
+ * slot to free: the capacity includes it.
  */
 
 static ngx_uint_t
@@ -350,7 +350,7 @@ ngx_gate_stats_is_configured(ngx_array_t *gates, ngx_gate_stats_slot_t *slot)
 }
 
 
-/* the present configuration's workers may not have entered yet */
+/* workers of the current configuration may not be registered yet */
 
 static ngx_uint_t
 ngx_gate_stats_is_in_use(ngx_gate_stats_t *stats, ngx_gate_stats_slot_t *slot)
@@ -408,7 +408,7 @@ ngx_gate_stats_attach(ngx_gate_stats_t *stats, ngx_array_t *gates,
             continue;
         }
 
-        /* a process that was killed left behind what it held */
+        /* a killed process has not reset these */
 
         process->waiting = 0;
         process->zone = zone;
@@ -496,7 +496,7 @@ ngx_gate_stats_unlock_trigger(ngx_gate_stats_t *stats, ngx_gate_t *gate)
 }
 
 
-/* in the oldest stats with this gate: old workers look there, too */
+/* in the oldest stats with this gate, which old workers read */
 
 static ngx_atomic_t *
 ngx_gate_stats_trigger_pid(ngx_gate_stats_t *stats, ngx_gate_t *gate)

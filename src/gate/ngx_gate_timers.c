@@ -8,7 +8,7 @@
 #include <ngx_gate_timers.h>
 
 
-/* ms in one iteration of the event loop: requests are waiting, too */
+/* limit of the time in one iteration of the event loop, ms */
 
 #define NGX_GATE_TIMERS_BUDGET  5
 
@@ -92,7 +92,7 @@ ngx_gate_timers_expire(ngx_event_t *ev)
 
         timer->handler(timer);
 
-        /* the deadline of the next one does not begin in the past */
+        /* the deadline of the next timer must not be in the past */
 
         ngx_time_update();
     }
@@ -103,7 +103,7 @@ ngx_gate_timers_expire(ngx_event_t *ev)
 }
 
 
-/* the event follows the first timer, once all expired ones have been handled */
+/* sets the event to the first timer; call after all expired timers */
 
 static void
 ngx_gate_timers_rearm(ngx_gate_timers_t *timers)
@@ -129,7 +129,7 @@ ngx_gate_timers_rearm(ngx_gate_timers_t *timers)
     if (timer) {
         delay = (ngx_msec_int_t) (timer->node.key - ngx_current_msec);
 
-        /* with 0, nginx would expire it in this iteration */
+        /* 0 would expire in the current iteration */
 
         ngx_add_timer(&timers->event, (ngx_msec_t) ngx_max(delay, 1));
     }

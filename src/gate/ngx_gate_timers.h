@@ -1,7 +1,7 @@
 
 /*
- * Many timers behind one event of nginx: the tree of timers that requests use
- * does not grow with the number of checks.
+ * Many timers with one event of nginx: the timer tree used by requests does
+ * not grow with the number of checks.
  */
 
 
@@ -31,7 +31,7 @@ typedef struct {
 
 void ngx_gate_timers_init(ngx_gate_timers_t *timers, ngx_log_t *log);
 
-/* a timer that is set already is moved */
+/* a timer that is already set is moved */
 
 void ngx_gate_timers_add(ngx_gate_timers_t *timers, ngx_gate_timer_t *timer,
     ngx_msec_t delay);

@@ -1,8 +1,8 @@
 
 /*
- * The trigger of a gate: one request that asks the backend to begin, sent
- * again until it is answered with success.  A gate that opens by its first
- * verdicts has nothing to be begun.
+ * The trigger of a gate: one request that starts the initialization in the
+ * backend, repeated until a response reports success.  A gate that opens with
+ * its first verdicts sends no trigger.
  */
 
 
@@ -32,7 +32,7 @@ ngx_gate_trigger_start(ngx_gate_runner_t *runner)
 }
 
 
-/* 0: now; otherwise when to look again */
+/* 0: send now; otherwise the time until the next test */
 
 ngx_msec_t
 ngx_gate_trigger_delay(ngx_gate_run_t *run)
@@ -45,7 +45,7 @@ ngx_gate_trigger_delay(ngx_gate_run_t *run)
     record = &run->runner->record;
     prober = run->runner->prober;
 
-    /* a gate that only its deadline has opened still waits for it */
+    /* a gate opened by its deadline still needs the trigger */
 
     if (record->latch.state == NGX_GATE_STATE_READY
         || record->latch.state == NGX_GATE_STATE_DEGRADED)
@@ -93,7 +93,7 @@ ngx_gate_trigger_delay(ngx_gate_run_t *run)
 }
 
 
-/* requests that pass an overdue gate do not set the flag, but are counted */
+/* requests that pass an overdue gate are counted but do not set the flag */
 
 static ngx_uint_t
 ngx_gate_trigger_is_requested(ngx_gate_runner_t *runner)

@@ -1,6 +1,6 @@
 
 /*
- * Wakes the workers in which requests are held; see ngx_gate_wake.h.
+ * Wakes the processes that listen; see ngx_gate_wake.h.
  */
 
 
@@ -9,7 +9,16 @@
 
 #if (NGX_HAVE_EVENTFD && NGX_HAVE_SYS_EVENTFD_H)
 
-static ngx_fd_t  ngx_gate_wake_fd = NGX_INVALID_FILE;
+static ngx_connection_t *ngx_gate_wake_open(ngx_log_t *log);
+static void ngx_gate_wake_handler(ngx_event_t *ev);
+
+
+static ngx_fd_t           ngx_gate_wake_fd = NGX_INVALID_FILE;
+
+/* listeners of this process */
+
+static ngx_connection_t  *ngx_gate_wake_connection;
+static ngx_queue_t        ngx_gate_wake_listeners;
 
 
 void
@@ -46,8 +55,32 @@ ngx_gate_wake_send(ngx_log_t *log)
 }
 
 
-ngx_connection_t *
-ngx_gate_wake_listen(ngx_event_handler_pt handler, void *data, ngx_log_t *log)
+ngx_int_t
+ngx_gate_wake_listen(ngx_gate_wake_t *wake, ngx_log_t *log)
+{
+    if (wake->listening) {
+        return NGX_OK;
+    }
+
+    if (ngx_gate_wake_connection == NULL) {
+        ngx_gate_wake_connection = ngx_gate_wake_open(log);
+
+        if (ngx_gate_wake_connection == NULL) {
+            return NGX_DECLINED;
+        }
+
+        ngx_queue_init(&ngx_gate_wake_listeners);
+    }
+
+    wake->listening = 1;
+    ngx_queue_insert_tail(&ngx_gate_wake_listeners, &wake->queue);
+
+    return NGX_OK;
+}
+
+
+static ngx_connection_t *
+ngx_gate_wake_open(ngx_log_t *log)
 {
     ngx_connection_t  *c;
 
@@ -64,14 +97,14 @@ ngx_gate_wake_listen(ngx_event_handler_pt handler, void *data, ngx_log_t *log)
     }
 
     c->shared = 1;
-    c->data = data;
+    c->idle = 1;
     c->log = log;
 
     c->read->log = log;
     c->write->log = log;
 
-    c->read->handler = handler;
-    c->write->handler = handler;
+    c->read->handler = ngx_gate_wake_handler;
+    c->write->handler = ngx_gate_wake_handler;
 
     if (ngx_add_event(c->read, NGX_READ_EVENT, NGX_CLEAR_EVENT) != NGX_OK) {
         ngx_free_connection(c);
@@ -83,11 +116,83 @@ ngx_gate_wake_listen(ngx_event_handler_pt handler, void *data, ngx_log_t *log)
 }
 
 
-/* before ngx_close_connection(), which does so only for its own descriptors */
+/* a handler may stop any listener, including its own */
+
+static void
+ngx_gate_wake_handler(ngx_event_t *ev)
+{
+    ngx_queue_t        listeners, *q;
+    ngx_gate_wake_t   *wake;
+    ngx_connection_t  *c;
+
+    c = ev->data;
+
+    /* by worker_shutdown_timeout */
+
+    if (c->error) {
+        ngx_gate_wake_exit();
+        return;
+    }
+
+    /* the worker is about to exit, which listeners see by ngx_exiting */
+
+    c->close = 0;
+
+    ngx_queue_init(&listeners);
+    ngx_queue_add(&listeners, &ngx_gate_wake_listeners);
+    ngx_queue_init(&ngx_gate_wake_listeners);
+
+    while (!ngx_queue_empty(&listeners)) {
+        q = ngx_queue_head(&listeners);
+
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(&ngx_gate_wake_listeners, q);
+
+        wake = ngx_queue_data(q, ngx_gate_wake_t, queue);
+        wake->handler(wake);
+    }
+}
+
 
 void
-ngx_gate_wake_stop(ngx_connection_t *c)
+ngx_gate_wake_stop(ngx_gate_wake_t *wake)
 {
+    if (!wake->listening) {
+        return;
+    }
+
+    wake->listening = 0;
+    ngx_queue_remove(&wake->queue);
+}
+
+
+/*
+ * Call before ngx_close_connection(), which deletes only events of
+ * descriptors that are not shared.
+ */
+
+void
+ngx_gate_wake_exit(void)
+{
+    ngx_queue_t       *q;
+    ngx_gate_wake_t   *wake;
+    ngx_connection_t  *c;
+
+    c = ngx_gate_wake_connection;
+
+    if (c == NULL) {
+        return;
+    }
+
+    ngx_gate_wake_connection = NULL;
+
+    while (!ngx_queue_empty(&ngx_gate_wake_listeners)) {
+        q = ngx_queue_head(&ngx_gate_wake_listeners);
+        wake = ngx_queue_data(q, ngx_gate_wake_t, queue);
+
+        ngx_gate_wake_stop(wake);
+    }
+
     if (c->read->active) {
         (void) ngx_del_event(c->read, NGX_READ_EVENT, 0);
     }
@@ -101,6 +206,7 @@ ngx_gate_wake_stop(ngx_connection_t *c)
 
 #else
 
+
 void
 ngx_gate_wake_init(ngx_log_t *log)
 {
@@ -113,15 +219,21 @@ ngx_gate_wake_send(ngx_log_t *log)
 }
 
 
-ngx_connection_t *
-ngx_gate_wake_listen(ngx_event_handler_pt handler, void *data, ngx_log_t *log)
+ngx_int_t
+ngx_gate_wake_listen(ngx_gate_wake_t *wake, ngx_log_t *log)
 {
-    return NULL;
+    return NGX_DECLINED;
 }
 
 
 void
-ngx_gate_wake_stop(ngx_connection_t *c)
+ngx_gate_wake_stop(ngx_gate_wake_t *wake)
+{
+}
+
+
+void
+ngx_gate_wake_exit(void)
 {
 }
 

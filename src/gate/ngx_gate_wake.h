@@ -1,8 +1,9 @@
 
 /*
- * Wakes the workers in which requests are held, by one eventfd of the master
- * that all processes inherit.  It is written to after a publication and never
- * read: with an edge-triggered event every process wakes at each write.
+ * Wakes the workers in which requests wait, and the prober, by one eventfd of
+ * the master that all processes inherit.  It is written to after a
+ * publication and after a write to a mailbox, and is never read: with an
+ * edge-triggered event, each write wakes every process that listens.
  */
 
 
@@ -15,17 +16,34 @@
 #include <ngx_event.h>
 
 
+typedef struct ngx_gate_wake_s  ngx_gate_wake_t;
+
+struct ngx_gate_wake_s {
+    ngx_queue_t               queue;
+    void                    (*handler)(ngx_gate_wake_t *wake);
+    ngx_uint_t                listening;    /* 0: the owner has to poll */
+};
+
+
 /* in the master, once; a failure is logged, and the workers poll */
 
 void ngx_gate_wake_init(ngx_log_t *log);
 
 void ngx_gate_wake_send(ngx_log_t *log);
 
-/* NULL: the caller has to poll */
+/*
+ * The handler is called after each write, until ngx_gate_wake_stop(), or
+ * until the end of worker_shutdown_timeout, when "listening" is reset.
+ * Several parts of a process may listen.  NGX_DECLINED: the caller has to
+ * poll.
+ */
 
-ngx_connection_t *ngx_gate_wake_listen(ngx_event_handler_pt handler,
-    void *data, ngx_log_t *log);
-void ngx_gate_wake_stop(ngx_connection_t *c);
+ngx_int_t ngx_gate_wake_listen(ngx_gate_wake_t *wake, ngx_log_t *log);
+void ngx_gate_wake_stop(ngx_gate_wake_t *wake);
+
+/* the process exits */
+
+void ngx_gate_wake_exit(void);
 
 
 #endif /* _NGX_GATE_WAKE_H_INCLUDED_ */

@@ -1,6 +1,6 @@
 
 /*
- * The owner of the zone, which alone writes to it; see ngx_gate_writer.h.
+ * The owner of the zone, its only writer; see ngx_gate_writer.h.
  */
 
 
@@ -13,8 +13,8 @@
 
 
 /*
- * An owner is one word, which is swapped atomically: the process, one bit for
- * "is writing", one that changes when an owner is deposed, and the generation,
+ * An owner is one word, swapped atomically: the process, one bit for "is
+ * writing", one that changes when an owner is deposed, and the generation,
  * which wraps around and is compared as a serial number.
  */
 
@@ -53,10 +53,11 @@ ngx_gate_writer_init(ngx_gate_writer_t *writer, ngx_gate_zone_t *zone,
 
 
 /*
- * From an older generation, as soon as it does not write.  From our own, only
- * what has been let go or left behind: mostly nginx has started us in place of
- * a process that died, but when it goes back from an upgrade, it starts workers
- * of the same configuration, and the old ones may not have ended yet.
+ * An owner of an older generation is replaced when it is not writing.  An
+ * owner of the same generation is replaced only if it has released the zone
+ * or is dead: usually nginx has started this process in place of a dead one,
+ * but after a canceled upgrade it starts workers of the same configuration
+ * while the old ones may still run.
  */
 
 ngx_int_t
@@ -104,7 +105,7 @@ ngx_gate_writer_claim(ngx_gate_writer_t *writer, ngx_uint_t hung)
 
 
 /*
- * Noted before the zone changes hands, since it must not be forgotten when this
+ * Stored before the change of the owner, so that it is not lost if this
  * process is killed in between.
  */
 
@@ -150,7 +151,7 @@ ngx_gate_writer_owns(ngx_gate_writer_t *writer)
 }
 
 
-/* the generation stays, so that an older one does not take it back */
+/* the generation is kept, so that an older one cannot claim the zone */
 
 void
 ngx_gate_writer_release(ngx_gate_writer_t *writer)
@@ -210,7 +211,7 @@ ngx_gate_writer_touch(ngx_gate_writer_t *writer, ngx_uint_t idle)
     zone = writer->zone;
     process = writer->process & NGX_GATE_PROCESS_MASK;
 
-    /* an attempt to depose this process has failed */
+    /* cancels an unfinished attempt to depose this process */
 
     (void) ngx_atomic_cmp_set(&zone->deposed, process, 0);
 
@@ -226,8 +227,7 @@ ngx_gate_writer_touch(ngx_gate_writer_t *writer, ngx_uint_t idle)
 
 
 /*
- * An owner that has nothing left to do sets no timer, so that it costs
- * nothing; that it lives is then seen by asking the kernel.
+ * An idle owner sets no timer; kill() is used to find out whether it lives.
  */
 
 int64_t
@@ -258,7 +258,7 @@ ngx_gate_writer_is_alive(ngx_gate_zone_t *zone)
 }
 
 
-/* before the times of the last heartbeat are read, see above */
+/* call before reading the times of the last heartbeat, see above */
 
 static ngx_uint_t
 ngx_gate_writer_is_idle(ngx_gate_zone_t *zone)

@@ -1,12 +1,12 @@
 
 /*
- * The owner of the zone, which alone writes to it.
+ * The owner of the zone, its only writer.
  *
- * An owner is a process of a generation (of the configuration): a newer
+ * An owner is a process of a generation of the configuration: a newer
  * generation takes the zone over, but not during a write, and a dead owner is
- * replaced by its successor in the same generation.  One that hangs is deposed,
- * but only one at a time: not before it has ended, or the present owner has, is
- * another one.
+ * replaced by its successor in the same generation.  An owner that hangs is
+ * deposed; another one is deposed only after the first one, or the present
+ * owner, has ended.
  */
 
 
@@ -18,16 +18,20 @@
 #include <ngx_gate_zone.h>
 
 
-#define NGX_GATE_WRITER_HEARTBEAT  1000    /* between two heartbeats, ms */
-#define NGX_GATE_WRITER_TIMEOUT    3000    /* without one, a writer is dead */
+#define NGX_GATE_WRITER_HEARTBEAT  1000    /* time between two heartbeats, ms */
+#define NGX_GATE_WRITER_TIMEOUT    3000    /* time without one after which a
+                                              writer hangs */
 
 
 struct ngx_gate_writer_s {
     ngx_gate_zone_t          *zone;
-    ngx_atomic_uint_t         process;      /* this one, and its generation */
-    ngx_atomic_uint_t         identity;     /* the owner of the zone then */
-    pid_t                     deposed;      /* 0: by none of the claims */
-    ngx_uint_t                taken_over;   /* from an older generation */
+    ngx_atomic_uint_t         process;      /* this process, and its
+                                               generation */
+    ngx_atomic_uint_t         identity;     /* the owner of the zone at that
+                                               time */
+    pid_t                     deposed;      /* 0: claimed by none of them */
+    ngx_uint_t                taken_over;   /* claimed from an older
+                                               generation */
     ngx_uint_t                first;        /* the zone had no owner before */
 };
 
@@ -36,9 +40,9 @@ void ngx_gate_writer_init(ngx_gate_writer_t *writer, ngx_gate_zone_t *zone,
     ngx_uint_t generation);
 
 /*
- * NGX_OK: ours now; NGX_AGAIN: its owner is in the middle of a write, try
- * again; NGX_BUSY: a living process of our own generation has it; NGX_DECLINED:
- * a newer generation has.  "hung": the owner is to be deposed.
+ * NGX_OK: claimed; NGX_AGAIN: the owner is writing, try again; NGX_BUSY: a
+ * living process of the same generation is the owner; NGX_DECLINED: a newer
+ * generation is.  "hung": depose the owner.
  */
 
 ngx_int_t ngx_gate_writer_claim(ngx_gate_writer_t *writer, ngx_uint_t hung);
@@ -46,11 +50,11 @@ ngx_uint_t ngx_gate_writer_owns(ngx_gate_writer_t *writer);
 void ngx_gate_writer_release(ngx_gate_writer_t *writer);
 ngx_int_t ngx_gate_writer_write_begin(ngx_gate_writer_t *writer);
 
-/* NGX_DECLINED: lost during the write, and nothing was published since */
+/* NGX_DECLINED: lost during the write; nothing was published since then */
 
 ngx_int_t ngx_gate_writer_write_end(ngx_gate_writer_t *writer);
 
-/* changes with each owner that is deposed */
+/* changes each time an owner is deposed */
 
 ngx_uint_t ngx_gate_writer_epoch(ngx_gate_writer_t *writer);
 
@@ -58,7 +62,7 @@ pid_t ngx_gate_writer_pid(ngx_gate_zone_t *zone);    /* 0: no owner */
 
 /*
  * A heartbeat of the owner; the time of the last one, in ms since the epoch;
- * and whether that was within NGX_GATE_WRITER_TIMEOUT.
+ * whether it is within NGX_GATE_WRITER_TIMEOUT.
  */
 
 void ngx_gate_writer_touch(ngx_gate_writer_t *writer, ngx_uint_t idle);

@@ -1,7 +1,6 @@
 
 /*
- * The layout of the shared memory, and reading and writing it; see
- * ngx_gate_zone.h.
+ * The layout of the shared memory, reads and writes; see ngx_gate_zone.h.
  */
 
 
@@ -30,7 +29,7 @@ static void ngx_gate_zone_fence_word(ngx_gate_writer_t *writer,
 #define ngx_gate_zone_event(record, n)                                        \
     (&(record)->events[(n) % NGX_GATE_HISTORY])
 
-/* slot 0 is current and slot 2 avoided */
+/* slot 0 is current, slot 2 is avoided */
 
 #define NGX_GATE_ZONE_NEW    (2 << 3)
 
@@ -66,7 +65,7 @@ ngx_gate_zone_add(ngx_conf_t *cf, ngx_array_t *gates, u_char *digest,
 }
 
 
-/* what a slab pool needs around one block of this size */
+/* the size of a slab pool with one block of this size */
 
 size_t
 ngx_gate_zone_shm_size(size_t size)
@@ -109,8 +108,8 @@ ngx_gate_zone_size(ngx_array_t *gates)
 
 
 /*
- * The same name means the same gates and checks, so a zone that is there
- * already is only attached to: it is in use, and this reload may yet fail.
+ * The same name means the same gates and checks, so an existing zone is only
+ * attached to: it is in use, and this reload may still fail.
  */
 
 static ngx_int_t
@@ -217,7 +216,7 @@ ngx_gate_zone_layout_gate(ngx_gate_t *gate, u_char *p)
 }
 
 
-/* the zone of another cycle, by the tag and the beginning of its name */
+/* the zone of another cycle, found by the tag and the prefix of its name */
 
 ngx_shm_zone_t *
 ngx_gate_zone_find(ngx_cycle_t *cycle, void *tag, const char *prefix)
@@ -294,7 +293,7 @@ ngx_gate_zone_publish_check(ngx_gate_writer_t *writer,
 
     to = &slots->records[ngx_gate_zone_free(n)];
 
-    /* the message is mostly shorter than the room for it */
+    /* only the used part of the message is copied */
 
     ngx_memcpy(to, record, offsetof(ngx_gate_check_record_t, result.message)
                            + record->result.message_len);
@@ -306,7 +305,7 @@ ngx_gate_zone_publish_check(ngx_gate_writer_t *writer,
 }
 
 
-/* renders, too: the bodies belong to the record */
+/* renders the bodies, too: they belong to the record */
 
 void
 ngx_gate_zone_publish(ngx_gate_writer_t *writer, ngx_gate_t *gate,
@@ -316,6 +315,7 @@ ngx_gate_zone_publish(ngx_gate_writer_t *writer, ngx_gate_t *gate,
     ngx_uint_t          slot;
     ngx_atomic_uint_t   n;
     ngx_gate_report_t   report;
+    ngx_gate_overrides_t  overrides;
     ngx_gate_shared_t  *shared;
 
     shared = gate->shared;
@@ -323,6 +323,12 @@ ngx_gate_zone_publish(ngx_gate_writer_t *writer, ngx_gate_t *gate,
     report.gate = gate;
     report.record = record;
     report.checks = checks;
+    report.overrides = NULL;
+
+    if (record->override) {
+        (void) ngx_gate_overrides_read(gate, &overrides);
+        report.overrides = &overrides;
+    }
 
     n = shared->published;
 
@@ -339,20 +345,26 @@ ngx_gate_zone_publish(ngx_gate_writer_t *writer, ngx_gate_t *gate,
     start = p;
     p = ngx_snprintf(start, NGX_GATE_HEADER_MAX, "%V; state=%V", &gate->name,
                      &ngx_gate_state_names[record->latch.state]);
+
+    if (record->override) {
+        p = ngx_sprintf(p, "; override=%V",
+                        &ngx_gate_override_names[record->override]);
+    }
+
     record->header_len = p - start;
 
     ngx_memcpy(&shared->records[slot], record, sizeof(ngx_gate_record_t));
 
     ngx_gate_zone_swap(&shared->published, n,
-                       ngx_gate_state_is_open(gate, record->latch.state));
+                       record->ready);
 }
 
 
 /*
- * Asked after "published" has been read: if it is lost between this and the
- * swap, the new owner avoids the slot and counts "published" up.  The barrier
- * also orders the swap before the stores to the slot that it has made free: a
- * reader that still copies from there sees "published" changed.
+ * Call after reading "published": if the zone is lost between this call and
+ * the swap, the new owner avoids the slot and increments "published".  The
+ * barrier also orders the swap before the stores to the slot that it has
+ * freed: a reader that still copies from there sees that "published" changed.
  */
 
 static ngx_uint_t
@@ -364,7 +376,7 @@ ngx_gate_zone_is_lost(ngx_gate_writer_t *writer)
 }
 
 
-/* the slot that was free is filled, and becomes the current one */
+/* the free slot is filled and becomes the current one */
 
 static void
 ngx_gate_zone_swap(ngx_atomic_t *published, ngx_atomic_uint_t n,
@@ -410,9 +422,9 @@ ngx_gate_zone_fence_check(ngx_gate_writer_t *writer,
 
 
 /*
- * After one writer has been deposed, it may hang in the slot that was free.
- * The one that was avoided is then free: a writer is deposed only when the one
- * that was deposed before has ended.
+ * A deposed writer may hang while it writes to the slot that was free.  The
+ * slot avoided before is then free: a writer is deposed only when the one
+ * deposed before has ended.
  */
 
 static void
@@ -537,7 +549,7 @@ ngx_gate_zone_read_refusal(ngx_gate_shared_t *shared,
 }
 
 
-/* oldest first; returns how many */
+/* oldest first; returns the number */
 
 ngx_uint_t
 ngx_gate_zone_read_events(ngx_gate_record_t *record,

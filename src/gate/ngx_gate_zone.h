@@ -1,20 +1,19 @@
 
 /*
- * The shared memory of the gates: what the probing worker publishes and all
- * workers read.  One writer at a time, which has to own the zone; readers
- * take no lock.
+ * The shared memory of the gates: written by the worker that probes, read by
+ * all workers.  One writer at a time, which has to own the zone; readers take
+ * no lock.
  *
- * A record has three slots, and a word, "published", that tells all about them:
- * which slot is current, which one is avoided, whether the gate is open, and a
- * count of publications.  The writer fills the slot that is neither, and then
- * swaps the word, if it still has the value from before.  So a writer killed in
- * the middle leaves the last whole record, and a reader that copied while the
- * word changed copies again.
+ * A record has three slots, and a word, "published", with their status: the
+ * current slot, the avoided slot, whether the gate is open, and a count of
+ * publications.  The writer fills the third slot, and then swaps the word if
+ * it has not changed.  A writer that is killed leaves the last complete
+ * record, and a reader that copied while the word changed copies again.
  *
- * A writer that hangs in the middle of a write may go on with it when another
- * one has taken its place.  That one avoids its slot in all records
- * (ngx_gate_zone_fence()), and by counting each word up makes it fail to
- * publish.
+ * A writer that hangs during a write may continue it after another one has
+ * taken its place.  The new writer avoids that slot in all records
+ * (ngx_gate_zone_fence()), and increments each word, so that the publication
+ * of the old one fails.
  */
 
 
@@ -24,23 +23,25 @@
 
 #include <ngx_gate.h>
 #include <ngx_gate_state.h>
+#include <ngx_gate_overrides.h>
 
 
 #define NGX_GATE_HISTORY       64
 #define NGX_GATE_RECENT        32
-#define NGX_GATE_HEADER_MAX    (NGX_GATE_NAME_MAX + 32)
-#define NGX_GATE_TRIGGER_MAX   128           /* of a trigger's message */
-#define NGX_GATE_DURATION_MAX  0x1fffffff    /* us, fits beside a verdict */
+#define NGX_GATE_HEADER_MAX    (NGX_GATE_NAME_MAX + 64)
+#define NGX_GATE_TRIGGER_MAX   128           /* of the message of a trigger */
+#define NGX_GATE_DURATION_MAX  0x1fffffff    /* us, stored in one word with
+                                                the verdict */
 
 
 #define NGX_GATE_ZONE_SLOTS          3
 
-/* the word "published", from the lowest bit on */
+/* fields of the word "published", from the lowest bit */
 
 #define NGX_GATE_ZONE_OPEN           0x01
 #define NGX_GATE_ZONE_CURRENT        0x06
 #define NGX_GATE_ZONE_AVOIDED        0x18
-#define NGX_GATE_ZONE_EPOCH          0x20    /* of the writer: when it differs,
+#define NGX_GATE_ZONE_EPOCH          0x20    /* of the writer; if it differs,
                                                 one was deposed since */
 #define NGX_GATE_ZONE_COUNT          0x40
 
@@ -49,7 +50,7 @@
 #define ngx_gate_zone_free(n)                                                 \
     (3 - ngx_gate_zone_current(n) - ngx_gate_zone_avoided(n))
 
-/* all that an open gate costs */
+/* the only cost of an open gate */
 
 #define ngx_gate_zone_is_open(shared)                                         \
     ((shared)->published & NGX_GATE_ZONE_OPEN)
@@ -73,7 +74,7 @@ typedef struct {
     ngx_atomic_t              probes[NGX_GATE_VERDICTS];
     uint32_t                  failures[NGX_GATE_REASONS];
 
-    /* verdict in the low 3 bits, duration in us above; single stores */
+    /* verdict in the low 3 bits, duration in us above; one store each */
     uint32_t                  recent[NGX_GATE_RECENT];
 } ngx_gate_check_shared_t;
 
@@ -95,6 +96,9 @@ typedef struct {
 
 typedef struct {
     ngx_gate_latch_t          latch;
+    ngx_uint_t                ready;        /* requests pass: by the state, or
+                                               by an override */
+    ngx_gate_override_e       override;     /* the one in force, if any */
 
     ngx_gate_state_progress_t  progress;
     int64_t                   eta;          /* ms, or -1 */
@@ -106,10 +110,10 @@ typedef struct {
     int64_t                   deadline_at;
 
     /* in terms of ngx_current_msec, which all processes share */
-    ngx_msec_t                created_msec; /* the deadline counts from here */
-    ngx_msec_t                started_msec; /* this one: until START_WAIT later
+    ngx_msec_t                created_msec; /* start of the deadline */
+    ngx_msec_t                started_msec; /* until START_WAIT later,
                                                requests wait for verdicts */
-    ngx_msec_t                closed_msec;  /* since then, for ETA, reminder */
+    ngx_msec_t                closed_msec;  /* start for ETA and reminder */
     ngx_msec_t                deadline_msec;     /* 0: none */
 
     ngx_uint_t                nvia;         /* gates that it depends on */
@@ -127,11 +131,11 @@ typedef struct {
         u_char                message[NGX_GATE_TRIGGER_MAX];
     } trigger;
 
-    /* rendered: json and header stand in the body of this record */
+    /* rendered: json and header are in the body of this record */
     size_t                    json_len;
     size_t                    header_len;
 
-    ngx_uint_t                nevents;      /* ever; the last 64 are kept */
+    ngx_uint_t                nevents;      /* in total; the last 64 are kept */
     ngx_gate_zone_event_t     events[NGX_GATE_HISTORY];
 } ngx_gate_record_t;
 
@@ -156,13 +160,15 @@ struct ngx_gate_shared_s {
 typedef struct {
     ngx_atomic_t              owner;        /* see ngx_gate_writer.h */
     ngx_atomic_t              deposed;      /* the last process that hung */
-    ngx_atomic_t              changes;      /* of any gate's state, ever */
+    ngx_atomic_t              changes;      /* of the states of all gates */
     volatile int64_t          heartbeat;    /* ms since the epoch */
-    ngx_atomic_t              touched_msec; /* the same by ngx_current_msec */
-    ngx_atomic_t              idle;         /* all is latched: no heartbeats */
+    ngx_atomic_t              touched_msec; /* the heartbeat by
+                                               ngx_current_msec */
+    ngx_atomic_t              idle;         /* all gates are latched: no
+                                               heartbeats */
     ngx_msec_t                created_msec; /* the times of new gates, until
                                                the first owner sets them */
-    uint32_t                  id;           /* tells it from other zones */
+    uint32_t                  id;           /* unique among zones */
 
     ngx_uint_t                ngates;
     ngx_gate_shared_t        *gates;
@@ -179,8 +185,8 @@ ngx_shm_zone_t *ngx_gate_zone_find(ngx_cycle_t *cycle, void *tag,
     const char *prefix);
 
 /*
- * nginx is about to free the memory of an old configuration that is still
- * needed: it gets another piece to free.
+ * Called when nginx is about to free memory of an old configuration that is
+ * still needed: nginx frees another block instead.
  */
 
 ngx_int_t ngx_gate_zone_keep_memory(ngx_shm_zone_t *old);
@@ -188,8 +194,8 @@ ngx_int_t ngx_gate_zone_keep_memory(ngx_shm_zone_t *old);
 /* writers */
 
 /*
- * Do nothing if the writer does not own the zone any more; NULL is the writer
- * of a new zone, before there is an owner.
+ * Without effect if the writer does not own the zone any more; NULL is the
+ * writer of a new zone, before there is an owner.
  */
 
 void ngx_gate_zone_init_check(ngx_gate_check_slots_t *slots);
@@ -198,7 +204,9 @@ void ngx_gate_zone_publish_check(ngx_gate_writer_t *writer,
 void ngx_gate_zone_publish(ngx_gate_writer_t *writer, ngx_gate_t *gate,
     ngx_gate_record_t *record, ngx_gate_check_record_t *checks);
 
-/* a new owner, before it reads: earlier ones cannot publish any more */
+/*
+ * called by a new owner before it reads: earlier ones cannot publish any more
+ */
 
 void ngx_gate_zone_fence(ngx_gate_writer_t *writer);
 void ngx_gate_zone_fence_check(ngx_gate_writer_t *writer,
@@ -213,7 +221,7 @@ uint32_t ngx_gate_zone_gate_id(ngx_gate_zone_t *zone, ngx_gate_t *gate);
 
 /* readers */
 
-/* for one word of it; more than that is to be copied by ngx_gate_zone_read() */
+/* for one field; for several, use ngx_gate_zone_read() */
 
 #define ngx_gate_zone_published(shared)                                       \
     (&(shared)->records[ngx_gate_zone_current((shared)->published)])
@@ -225,8 +233,8 @@ ngx_uint_t ngx_gate_zone_read_events(ngx_gate_record_t *record,
     ngx_gate_zone_event_t *events);
 
 /*
- * The refusal of a request: the value of X-Init-Gate, with or without the JSON
- * before it, copied to a buffer of the caller, which has
+ * The refusal of a request: the value of X-Init-Gate, with or without the
+ * JSON before it, copied to a buffer of the caller of
  * ngx_gate_zone_refusal_size() bytes.
  */
 

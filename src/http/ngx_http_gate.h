@@ -1,6 +1,6 @@
 
 /*
- * The gate in front of HTTP requests: what its files share.
+ * Gates for HTTP requests: internal header of the files in this folder.
  */
 
 
@@ -42,7 +42,7 @@ typedef enum {
 } ngx_http_gate_format_e;
 
 
-/* of init_page, in the order of their names in ngx_http_gate_page.c */
+/* parameters of init_page, in the order of ngx_http_gate_page_params */
 
 typedef enum {
     NGX_HTTP_GATE_PAGE_LANG = 0,
@@ -65,9 +65,12 @@ typedef struct {
     ngx_gate_conf_t             gates;
     ngx_shm_zone_t             *zone;
     ngx_shm_zone_t             *stats;
-    ngx_uint_t                  used;       /* by some location */
+    ngx_shm_zone_t             *notices;    /* NULL: no notify checks */
+    ngx_shm_zone_t             *overrides;  /* NULL: no init_control */
+    ngx_uint_t                  used;       /* by at least one location */
     ngx_array_t                 lists;      /* of ngx_http_gate_list_t * */
     ngx_array_t                 holds;      /* of ngx_http_gate_mark_t * */
+    ngx_array_t                 posts;      /* of ngx_http_gate_post_conf_t * */
     ngx_array_t                 servers;    /* of ngx_gate_servers_t * */
     ngx_array_t                 passes;     /* of ..._upstream_passes_t */
     ngx_uint_t                  generation; /* of this configuration */
@@ -84,15 +87,19 @@ typedef struct {
     ngx_event_t                 poll_event; /* while requests are held, or
                                                wait */
     ngx_atomic_uint_t           seen_changes;
-    ngx_connection_t           *wake;       /* NULL: the timer polls alone */
+    ngx_gate_wake_t             wake;
+
+    ngx_queue_t                 awaiting_queue;
+    ngx_gate_wake_t             await_wake;
+    ngx_event_t                 await_event;
 } ngx_http_gate_main_conf_t;
 
 
-/* nginx appends the charset to a type without other parameters */
+/* ngx_http_header_filter() appends the charset only to a plain type */
 
 typedef struct {
     ngx_str_t                   value;
-    size_t                      len;        /* without parameters */
+    size_t                      len;        /* length without parameters */
     ngx_str_t                   charset;
 } ngx_http_gate_type_t;
 
@@ -100,24 +107,34 @@ typedef struct {
     { ngx_string(type params), sizeof(type) - 1, ngx_string(charset) }
 
 
-/* "init_gate a b": the names, where they stand, and then the gates */
+/* "init_gate a b": the names, their place in the configuration, the gates */
 
 typedef struct {
     ngx_array_t                *names;      /* of ngx_str_t; NULL: all */
     ngx_str_t                   file;
     ngx_uint_t                  line;
-    ngx_gate_t                **gates;      /* ends in NULL */
-    ngx_uint_t                  shows;      /* of init_status */
+    ngx_gate_t                **gates;      /* terminated by NULL */
+    ngx_uint_t                  shows;      /* format= of init_status */
 } ngx_http_gate_list_t;
 
 
-/* a directive, and whether it is in force where there is a gate */
+/* the place of a directive, and whether a gate applies there */
 
 typedef struct {
     ngx_str_t                   file;
     ngx_uint_t                  line;
     ngx_uint_t                  used;
 } ngx_http_gate_mark_t;
+
+
+/* init_notify or init_control */
+
+typedef struct {
+    const char                 *directive;
+    ngx_str_t                   token_file;
+    ngx_str_t                   file;
+    ngx_uint_t                  line;
+} ngx_http_gate_post_conf_t;
 
 
 /* a location that passes requests to an upstream group */
@@ -131,7 +148,7 @@ typedef struct {
 } ngx_http_gate_upstream_passes_t;
 
 
-/* a value of $init_gate_decision that tells which location was passed */
+/* a value of $init_gate_decision that identifies the location passed */
 
 typedef struct {
     u_char                      text[8];
@@ -140,18 +157,20 @@ typedef struct {
 
 
 struct ngx_http_gate_loc_conf_s {
-    ngx_gate_t                **gates;      /* that requests need, or NULL */
+    ngx_gate_t                **gates;      /* required gates, or NULL */
     ngx_int_t                   decision;   /* index of a variable */
     ngx_http_variable_value_t   passed_value;
     ngx_http_gate_passed_t      passed;
 
     ngx_http_gate_list_t       *gate_list;       /* of init_gate */
     ngx_http_gate_list_t       *status_list;     /* init_status, init_ready */
-    ngx_http_handler_pt         handler;    /* of the one or the other */
-    ngx_flag_t                  subpaths;   /* the URI may name a check */
+    ngx_http_gate_post_conf_t  *post;       /* init_notify, init_control */
+    ngx_http_handler_pt         handler;    /* of one of these */
+    ngx_flag_t                  subpaths;   /* the URI may contain the name
+                                               of a check */
 
     ngx_msec_t                  hold;       /* 0: off */
-    ngx_uint_t                  hold_max;   /* 0: the default */
+    ngx_uint_t                  hold_max;   /* 0: default */
     ngx_http_gate_mark_t       *hold_mark;
     ngx_uint_t                  response;
     time_t                      retry_after;
@@ -163,21 +182,21 @@ struct ngx_http_gate_loc_conf_s {
 };
 
 
-/* of a request that met a closed gate */
+/* context of a request that met a closed gate */
 
 typedef struct ngx_http_gate_held_s  ngx_http_gate_held_t;
 typedef struct ngx_http_gate_wait_s  ngx_http_gate_wait_t;
 
 typedef struct {
     ngx_http_request_t         *request;
-    ngx_gate_t                 *gate;       /* the one that was closed */
-    ngx_http_gate_loc_conf_t   *passed_conf;     /* of the location it passed */
+    ngx_gate_t                 *gate;       /* the closed gate */
+    ngx_http_gate_loc_conf_t   *passed_conf;     /* of the location passed */
     union {
         ngx_http_gate_held_t   *entry;      /* while it is held */
         ngx_http_gate_wait_t   *wait;       /* of the waiting page, which is
                                                never held */
     };
-    ngx_array_t                *counted;    /* where, see ..._gate_count.c */
+    ngx_array_t                *counted;    /* gates, see ..._gate_count.c */
     ngx_msec_t                  start_msec;
     ngx_msec_t                  held_msec;
     unsigned                    queued:1;
@@ -189,7 +208,7 @@ typedef struct {
 
 struct ngx_http_gate_held_s {
     ngx_queue_t                 queue;
-    ngx_event_t                 timer;      /* the end of its hold */
+    ngx_event_t                 timer;      /* timeout of the hold */
     ngx_http_gate_ctx_t        *ctx;
 };
 
@@ -216,6 +235,12 @@ char *ngx_http_gate_conf_init_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_gate_conf_init_ready(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_gate_conf_init_notify(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_gate_conf_init_control(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_uint_t ngx_http_gate_conf_has_post(ngx_http_gate_main_conf_t *gmcf,
+    const char *directive);
 ngx_int_t ngx_http_gate_conf_resolve_list(ngx_conf_t *cf,
     ngx_http_gate_list_t *list);
 
@@ -243,7 +268,6 @@ void ngx_http_gate_closed_resume(ngx_http_gate_ctx_t *ctx);
 
 void ngx_http_gate_hold_init(ngx_http_gate_main_conf_t *gmcf, ngx_log_t *log);
 void ngx_http_gate_hold_watch(ngx_http_gate_main_conf_t *gmcf);
-void ngx_http_gate_hold_stop(ngx_http_gate_main_conf_t *gmcf);
 void ngx_http_gate_hold_end_all(ngx_http_gate_main_conf_t *gmcf);
 ngx_msec_int_t ngx_http_gate_hold_time_left(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx, ngx_gate_t *gate);
@@ -291,8 +315,9 @@ ngx_str_t *ngx_http_gate_prefer_header(ngx_http_request_t *r,
 /* accept */
 
 /*
- * A refusal offers JSON, a problem and the page; status and readiness offer
- * metrics and text, too.  The first one wins where the client does not care.
+ * Formats offered: JSON, problem and page for a refusal; metrics and text,
+ * too, for status and readiness.  If the client has no preference, the first
+ * one is used.
  */
 
 #define NGX_HTTP_GATE_ACCEPT_REFUSAL  3
@@ -301,14 +326,14 @@ ngx_str_t *ngx_http_gate_prefer_header(ngx_http_request_t *r,
 ngx_http_gate_format_e ngx_http_gate_accept_format(ngx_str_t *value,
     ngx_uint_t offers);
 
-/* what most clients say, and quickly read */
+/* fast path: the most common values of Accept */
 
 #define ngx_http_gate_accept_is_any(r)                                        \
     ((r)->headers_in.accept == NULL                                           \
      || ((r)->headers_in.accept->value.len == 3                               \
          && ngx_memcmp((r)->headers_in.accept->value.data, "*/*", 3) == 0))
 
-/* what the script of the waiting page says */
+/* sent by the script of the waiting page */
 
 #define NGX_HTTP_GATE_ACCEPT_POLL  "text/html;part=init-gate"
 
@@ -332,6 +357,16 @@ ngx_int_t ngx_http_gate_ready_handler(ngx_http_request_t *r);
 
 extern ngx_conf_enum_t  ngx_http_gate_conf_formats[];
 
+/* notices and control: content handlers, and requests that wait for the
+   prober */
+
+ngx_int_t ngx_http_gate_notify_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_gate_control_handler(ngx_http_request_t *r);
+
+void ngx_http_gate_await_init(ngx_http_gate_main_conf_t *gmcf,
+    ngx_log_t *log);
+void ngx_http_gate_await_exit(ngx_http_gate_main_conf_t *gmcf);
+
 /* variables */
 
 ngx_int_t ngx_http_gate_variables_add(ngx_conf_t *cf);
@@ -340,7 +375,7 @@ ngx_int_t ngx_http_gate_variables_add(ngx_conf_t *cf);
 extern ngx_module_t  ngx_http_init_gate_module;
 
 
-/* a refusal has four of them: where there is room, it costs no call */
+/* inline for the common case that the list has room: a refusal adds four */
 
 static ngx_inline ngx_table_elt_t *
 ngx_http_gate_add_header(ngx_http_request_t *r)

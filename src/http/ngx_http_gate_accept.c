@@ -1,7 +1,7 @@
 
 /*
- * What a client would rather have: its Accept header, as far as we have
- * something to choose from.
+ * The preferred format of a client: its Accept header, limited to the formats
+ * that are offered.
  */
 
 
@@ -11,7 +11,7 @@
 #define NGX_HTTP_GATE_ACCEPT_UNSET  0xffff
 
 
-/* media ranges that matter; no two have the same length */
+/* media ranges that matter; each has a different length */
 
 typedef enum {
     NGX_HTTP_GATE_ACCEPT_JSON = 0,
@@ -26,7 +26,7 @@ typedef enum {
 } ngx_http_gate_accept_range_e;
 
 
-/* in the order of the offers: see NGX_HTTP_GATE_ACCEPT_REFUSAL */
+/* in the order of the formats in NGX_HTTP_GATE_ACCEPT_REFUSAL */
 
 typedef struct {
     ngx_http_gate_format_e      format;
@@ -56,7 +56,7 @@ static ngx_str_t  ngx_http_gate_accept_ranges[] = {
 
 static ngx_http_gate_accept_offer_t  ngx_http_gate_accept_offers[] = {
 
-    /* by its name alone, but then before the JSON that is named beside it */
+    /* requires its own name, and then precedes JSON */
 
     { NGX_HTTP_GATE_FORMAT_PROBLEM,
       NGX_HTTP_GATE_ACCEPT_PROBLEM, NGX_HTTP_GATE_ACCEPT_PROBLEM },
@@ -75,7 +75,7 @@ static ngx_http_gate_accept_offer_t  ngx_http_gate_accept_offers[] = {
 };
 
 
-/* AUTO: nothing in particular is asked for */
+/* AUTO: no preference */
 
 ngx_http_gate_format_e
 ngx_http_gate_accept_format(ngx_str_t *value, ngx_uint_t offers)
@@ -129,7 +129,7 @@ ngx_http_gate_accept_format(ngx_str_t *value, ngx_uint_t offers)
 }
 
 
-/* the weight of this range, or NULL: no two that matter are equally long */
+/* the weight of this range, or NULL; the length identifies the range */
 
 static uint16_t *
 ngx_http_gate_accept_range(uint16_t *q, u_char *data, size_t len)
@@ -177,7 +177,7 @@ ngx_http_gate_accept_range(uint16_t *q, u_char *data, size_t len)
 
     name = &ngx_http_gate_accept_ranges[range];
 
-    /* hardly anybody writes them in upper case */
+    /* upper case is rare */
 
     if (ngx_memcmp(name->data, data, len) != 0
         && ngx_strncasecmp(name->data, data, len) != 0)
@@ -189,7 +189,7 @@ ngx_http_gate_accept_range(uint16_t *q, u_char *data, size_t len)
 }
 
 
-/* of the parameters, each behind a ";"; 0 where it makes no sense */
+/* the weight in parameters, each after a ";"; 0 if invalid */
 
 static ngx_uint_t
 ngx_http_gate_accept_q(u_char *p, u_char *last)
@@ -229,7 +229,7 @@ ngx_http_gate_accept_q(u_char *p, u_char *last)
 }
 
 
-/* by weight, and of the same weight, whatever was asked for most precisely */
+/* by weight; with equal weights, by the most specific range */
 
 static ngx_http_gate_format_e
 ngx_http_gate_accept_best(uint16_t *q, ngx_uint_t offers)

@@ -1,7 +1,7 @@
 
 /*
- * The request path in front of a closed gate: a request is held or refused,
- * or goes on if that has been decided before.
+ * The request path at a closed gate: a request is held or refused, or
+ * continues if that was decided before.
  */
 
 
@@ -48,6 +48,7 @@ ngx_http_gate_closed_handler(ngx_http_request_t *r,
 {
     ngx_int_t             rc;
     ngx_gate_state_e      state;
+    ngx_gate_record_t    *record;
     ngx_msec_int_t        time_left;
     ngx_http_gate_ctx_t  *ctx;
 
@@ -68,20 +69,21 @@ ngx_http_gate_closed_handler(ngx_http_request_t *r,
         }
     }
 
-    /* the page of error_page for our own 503, or a gate that closed again */
+    /* an error_page for this 503, or a gate that has closed again */
 
     if (ctx->refused || ctx->passed_conf == glcf) {
         return NGX_DECLINED;
     }
 
     for ( ;; ) {
-        state = ngx_gate_zone_published(gate->shared)->latch.state;
+        record = ngx_gate_zone_published(gate->shared);
+        state = record->latch.state;
 
-        if (!ngx_gate_state_is_open(gate, state)) {
+        if (!record->ready) {
             break;
         }
 
-        /* it has opened just now */
+        /* the gate has just opened */
 
         gate = ngx_http_gate_closed_find(glcf->gates);
         if (gate == NULL) {
@@ -181,7 +183,7 @@ ngx_http_gate_closed_wait_gone(ngx_http_gate_wait_t *wait)
 }
 
 
-/* a request that was held goes on through the phases, or is refused */
+/* a request that was held continues through the phases, or is refused */
 
 void
 ngx_http_gate_closed_resume(ngx_http_gate_ctx_t *ctx)
@@ -243,7 +245,7 @@ ngx_http_gate_closed_refuse(ngx_http_request_t *r,
                    "init gate \"%V\" refuses after %M ms",
                    &ctx->gate->name, ctx->held_msec);
 
-    /* an error page that leads here must not lend us its status */
+    /* reset the status that an error_page redirect has set */
 
     r->err_status = 0;
 

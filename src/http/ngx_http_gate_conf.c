@@ -13,6 +13,9 @@ static ngx_int_t ngx_http_gate_conf_add_mark(ngx_conf_t *cf,
     ngx_http_gate_loc_conf_t *glcf);
 static ngx_int_t ngx_http_gate_conf_status_param(
     ngx_http_gate_loc_conf_t *glcf, ngx_str_t *word);
+static char *ngx_http_gate_conf_post(ngx_conf_t *cf,
+    ngx_http_gate_loc_conf_t *glcf, const char *directive,
+    ngx_http_handler_pt handler);
 static ngx_http_gate_list_t *ngx_http_gate_conf_create_list(ngx_conf_t *cf);
 static ngx_int_t ngx_http_gate_conf_add_name(ngx_http_gate_list_t *list,
     ngx_str_t *name);
@@ -41,7 +44,7 @@ ngx_conf_enum_t  ngx_http_gate_conf_formats[] = {
 };
 
 
-/* so that the message is not "unknown directive" */
+/* a better message than "unknown directive" */
 
 char *
 ngx_http_gate_conf_check(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -195,7 +198,7 @@ ngx_http_gate_conf_add_mark(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *glcf)
 }
 
 
-/* as ngx_conf_set_enum_slot(), but says what is allowed */
+/* as ngx_conf_set_enum_slot(), but logs the allowed values */
 
 char *
 ngx_http_gate_conf_init_response(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -280,7 +283,11 @@ ngx_http_gate_conf_init_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_core_loc_conf_t  *clcf;
 
     if (glcf->status_list) {
-        return "is duplicate, or beside \"init_ready\"";
+        return "is duplicate, or conflicts with \"init_ready\"";
+    }
+
+    if (glcf->post) {
+        return "is beside \"init_notify\" or \"init_control\"";
     }
 
     glcf->status_list = ngx_http_gate_conf_create_list(cf);
@@ -325,7 +332,7 @@ ngx_http_gate_conf_init_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* NGX_DECLINED: there is no such parameter, or it has been given before */
+/* NGX_DECLINED: unknown parameter, or already given */
 
 static ngx_int_t
 ngx_http_gate_conf_status_param(ngx_http_gate_loc_conf_t *glcf, ngx_str_t *word)
@@ -378,7 +385,11 @@ ngx_http_gate_conf_init_ready(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_core_loc_conf_t  *clcf;
 
     if (glcf->status_list) {
-        return "is duplicate, or beside \"init_status\"";
+        return "is duplicate, or conflicts with \"init_status\"";
+    }
+
+    if (glcf->post) {
+        return "is beside \"init_notify\" or \"init_control\"";
     }
 
     glcf->status_list = ngx_http_gate_conf_create_list(cf);
@@ -409,6 +420,101 @@ ngx_http_gate_conf_init_ready(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     clcf->handler = ngx_http_gate_ready_handler;
 
     glcf->handler = clcf->handler;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_gate_conf_init_notify(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    return ngx_http_gate_conf_post(cf, conf, "init_notify",
+                                   ngx_http_gate_notify_handler);
+}
+
+
+char *
+ngx_http_gate_conf_init_control(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    return ngx_http_gate_conf_post(cf, conf, "init_control",
+                                   ngx_http_gate_control_handler);
+}
+
+
+ngx_uint_t
+ngx_http_gate_conf_has_post(ngx_http_gate_main_conf_t *gmcf,
+    const char *directive)
+{
+    ngx_uint_t                   i;
+    ngx_http_gate_post_conf_t  **post;
+
+    post = gmcf->posts.elts;
+
+    for (i = 0; i < gmcf->posts.nelts; i++) {
+        if (ngx_strcmp(post[i]->directive, directive) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* the path is examined at merge, when the kind of the location is known */
+
+static char *
+ngx_http_gate_conf_post(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *glcf,
+    const char *directive, ngx_http_handler_pt handler)
+{
+    ngx_str_t                   *value;
+    ngx_http_core_loc_conf_t    *clcf;
+    ngx_http_gate_main_conf_t   *gmcf;
+    ngx_http_gate_post_conf_t   *post, **slot;
+
+    if (glcf->status_list || glcf->post) {
+        return "is duplicate, or beside another directive that answers "
+               "requests";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strncmp(value[1].data, "token_file=", 11) != 0
+        || value[1].len == 11)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\" in \"%s\" directive: it "
+                           "must be \"token_file=\" and a path", &value[1],
+                           directive);
+        return NGX_CONF_ERROR;
+    }
+
+    gmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_init_gate_module);
+
+    post = ngx_pcalloc(cf->pool, sizeof(ngx_http_gate_post_conf_t));
+    slot = ngx_array_push(&gmcf->posts);
+
+    if (post == NULL || slot == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *slot = post;
+
+    post->directive = directive;
+    post->file = cf->conf_file->file.name;
+    post->line = cf->conf_file->line;
+
+    post->token_file.data = value[1].data + 11;
+    post->token_file.len = value[1].len - 11;
+
+    if (ngx_conf_full_name(cf->cycle, &post->token_file, 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = handler;
+
+    glcf->handler = handler;
+    glcf->post = post;
 
     return NGX_CONF_OK;
 }
@@ -459,7 +565,7 @@ ngx_http_gate_conf_add_name(ngx_http_gate_list_t *list, ngx_str_t *name)
 }
 
 
-/* names to gates, which may be defined further down; no name means all */
+/* resolves names of gates, which may be defined later; no name means all */
 
 ngx_int_t
 ngx_http_gate_conf_resolve_list(ngx_conf_t *cf, ngx_http_gate_list_t *list)

@@ -1,7 +1,7 @@
 
 /*
- * How requests are counted that nginx redirects internally: once at each gate
- * that they meet, and as passed only if no other gate refuses them.
+ * Counting of requests with internal redirects: once at each gate, and as
+ * passed only if no other gate refuses the request.
  */
 
 
@@ -23,8 +23,8 @@ static ngx_uint_t ngx_http_gate_count_has(ngx_http_gate_ctx_t *ctx,
 
 
 /*
- * The request has passed a gate before, as the value of $init_gate_decision
- * tells, which a redirect leaves alone.
+ * The request has passed a gate before: an internal redirect keeps the value
+ * of $init_gate_decision.
  */
 
 ngx_int_t
@@ -96,7 +96,7 @@ ngx_http_gate_count_passed(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
 }
 
 
-/* another gate refuses the request, or its client has left */
+/* another gate refuses the request, or the client has closed the connection */
 
 void
 ngx_http_gate_count_withdraw(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
@@ -121,7 +121,7 @@ ngx_http_gate_count_withdraw(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
 }
 
 
-/* a request that never met a closed gate has no context yet */
+/* a request that has met no closed gate has no context yet */
 
 static ngx_int_t
 ngx_http_gate_count_init(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,

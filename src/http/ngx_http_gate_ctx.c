@@ -1,7 +1,7 @@
 
 /*
- * The context of a request that met a closed gate.  It is in the request's
- * pool, and freed with it.
+ * The context of a request that met a closed gate.  It is allocated from the
+ * request's pool and freed with it.
  */
 
 
@@ -23,7 +23,7 @@ ngx_http_gate_ctx_get(ngx_http_request_t *r)
         return ctx;
     }
 
-    /* an internal redirect clears the context, but not the pool's cleanup */
+    /* an internal redirect clears the context, but not the cleanup handlers */
 
     for (cln = r->pool->cleanup; cln; cln = cln->next) {
         if (cln->handler == ngx_http_gate_ctx_marker) {
@@ -47,7 +47,9 @@ ngx_http_gate_ctx_create(ngx_http_request_t *r)
         return NULL;
     }
 
-    /* member by member: a refusal is to be as cheap as nginx's own */
+    /*
+     * set member by member: a refusal must be as cheap as one by nginx itself
+     */
 
     ctx->request = r;
     ctx->gate = NULL;
@@ -67,7 +69,7 @@ ngx_http_gate_ctx_create(ngx_http_request_t *r)
 }
 
 
-/* before the request goes on, since it may be redirected */
+/* call before the request continues, since it may be redirected */
 
 ngx_int_t
 ngx_http_gate_ctx_save(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
@@ -92,7 +94,7 @@ ngx_http_gate_ctx_save(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 }
 
 
-/* no cleanup: ngx_http_gate_ctx_get() finds the context by this handler */
+/* does nothing: ngx_http_gate_ctx_get() finds the context by this handler */
 
 static void
 ngx_http_gate_ctx_marker(void *data)

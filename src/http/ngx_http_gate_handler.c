@@ -1,6 +1,6 @@
 
 /*
- * The request path while the gates are open.
+ * The request path at open gates.
  */
 
 
@@ -12,9 +12,9 @@ static ngx_inline ngx_int_t ngx_http_gate_handler_count(ngx_http_request_t *r,
 
 
 /*
- * All that an open gate costs.  Whether a request has been counted before an
- * internal redirect (which forgets all contexts) is remembered by the value
- * of $init_gate_decision, which a redirect leaves alone.
+ * The complete cost of an open gate.  An internal redirect clears all
+ * contexts but keeps the value of $init_gate_decision, which shows whether a
+ * request has been counted before.
  */
 
 ngx_int_t

@@ -1,21 +1,21 @@
 
 /*
  * Held requests.  Each is in a queue until ngx_http_gate_hold_dequeue(), and
- * has a timer, which keeps the worker from exiting as any active request does.
- * A change of a gate is noticed by an eventfd, see ngx_gate_wake.h, or without
- * it by reading one word of shared memory every few milliseconds.
+ * has a timer, which delays the exit of the worker as for any active request.
+ * A change of a gate is noticed by an eventfd, see ngx_gate_wake.h, or
+ * without it by polling one word of shared memory.
  */
 
 
 #include <ngx_http_gate_upstream.h>
 
 
-/* without eventfd; with it, for a prober that has died */
+/* polling time without eventfd; with it, in case a prober has died */
 
 #define NGX_HTTP_GATE_HOLD_POLL   10
 #define NGX_HTTP_GATE_HOLD_WATCH  100
 
-/* requests resumed in one iteration of the event loop */
+/* limit of requests resumed in one iteration of the event loop */
 
 #define NGX_HTTP_GATE_HOLD_BATCH  128
 
@@ -28,7 +28,7 @@ static void ngx_http_gate_hold_enqueue(ngx_http_gate_main_conf_t *gmcf,
 static void ngx_http_gate_hold_dequeue(ngx_http_gate_ctx_t *ctx);
 static void ngx_http_gate_hold_timeout_handler(ngx_event_t *ev);
 static void ngx_http_gate_hold_poll_handler(ngx_event_t *ev);
-static void ngx_http_gate_hold_wake_handler(ngx_event_t *ev);
+static void ngx_http_gate_hold_wake_handler(ngx_gate_wake_t *wake);
 static void ngx_http_gate_hold_end_decided(ngx_http_gate_main_conf_t *gmcf);
 static void ngx_http_gate_hold_select_decided(ngx_http_gate_main_conf_t *gmcf,
     ngx_uint_t all);
@@ -51,16 +51,17 @@ ngx_http_gate_hold_init(ngx_http_gate_main_conf_t *gmcf, ngx_log_t *log)
     ngx_gate_event_init(&gmcf->poll_event, ngx_http_gate_hold_poll_handler,
                         log);
 
-    /* requests that are not held, too, may need a change of the servers */
+    gmcf->wake.handler = ngx_http_gate_hold_wake_handler;
+
+    /* changes of servers apply to requests that are not held, too */
 
     if (gmcf->servers.nelts) {
-        gmcf->wake = ngx_gate_wake_listen(ngx_http_gate_hold_wake_handler,
-                                          gmcf, log);
+        (void) ngx_gate_wake_listen(&gmcf->wake, log);
     }
 }
 
 
-/* all held requests are resumed or refused now */
+/* resumes or refuses all held requests */
 
 void
 ngx_http_gate_hold_end_all(ngx_http_gate_main_conf_t *gmcf)
@@ -83,9 +84,9 @@ ngx_http_gate_hold_end_all(ngx_http_gate_main_conf_t *gmcf)
 
 
 /*
- * How long the request may still wait: while the gate is starting, for the
- * first verdicts; otherwise for as long as init_hold says; at most for as long
- * as the client prefers.
+ * The time that the request may still wait: while the gate is starting, the
+ * time for the first verdicts; otherwise the time of init_hold; at most the
+ * time that the client prefers.
  */
 
 ngx_msec_int_t
@@ -126,7 +127,7 @@ ngx_http_gate_hold_time_left(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
 }
 
 
-/* NGX_DECLINED: there are too many already */
+/* NGX_DECLINED: too many requests are held */
 
 ngx_int_t
 ngx_http_gate_hold_request(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
@@ -160,7 +161,7 @@ ngx_http_gate_hold_request(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
 
     if (r->connection->read->ready) {
 
-        /* the client may have left, and no other event would come */
+        /* the client may have closed the connection; there is no other event */
 
         ngx_post_event(r->connection->read, &ngx_posted_events);
 
@@ -224,16 +225,7 @@ ngx_http_gate_hold_watch(ngx_http_gate_main_conf_t *gmcf)
 
     gmcf->seen_changes = ((ngx_gate_zone_t *) gmcf->zone->data)->changes - 1;
 
-    if (gmcf->wake == NULL) {
-        gmcf->wake = ngx_gate_wake_listen(ngx_http_gate_hold_wake_handler,
-                                          gmcf, gmcf->poll_event.log);
-        if (gmcf->wake) {
-
-            /* nginx notifies it first of all when the worker is to exit */
-
-            gmcf->wake->idle = 1;
-        }
-    }
+    (void) ngx_gate_wake_listen(&gmcf->wake, gmcf->poll_event.log);
 
     ngx_post_event(&gmcf->poll_event, &ngx_posted_events);
 }
@@ -255,7 +247,7 @@ ngx_http_gate_hold_is_allowed(ngx_http_gate_main_conf_t *gmcf,
         return 0;
     }
 
-    /* probes need connections, too */
+    /* leaves connections for probes */
 
     if (ngx_cycle->free_connection_n < ngx_cycle->connection_n / 8) {
         return 0;
@@ -271,7 +263,7 @@ ngx_http_gate_hold_is_allowed(ngx_http_gate_main_conf_t *gmcf,
 }
 
 
-/* every held request ends here: the caller decides about it */
+/* every hold ends here; the caller resumes or refuses the request */
 
 static void
 ngx_http_gate_hold_dequeue(ngx_http_gate_ctx_t *ctx)
@@ -308,12 +300,12 @@ ngx_http_gate_hold_timeout_handler(ngx_event_t *ev)
 
 
 /*
- * After a change, those for whom it decides move to a list of their own,
- * which is worked off in batches: resuming one may end others, too.
+ * After a change, requests that are decided move to a separate list, which is
+ * processed in batches: resuming one request may end others.
  *
- * The gates of an old configuration are abandoned when the worker that probed
- * them has died, or was gone before it could know that somebody waits.  Then
- * waiting is of no use.
+ * The gates of an old configuration are abandoned if the worker that probed
+ * them has died, or has exited before it could notice that requests wait.
+ * Such requests are not held any longer.
  */
 
 static void
@@ -348,47 +340,24 @@ ngx_http_gate_hold_poll_handler(ngx_event_t *ev)
         ngx_post_event(ev, &ngx_posted_next_events);
 
     } else if (gmcf->nheld || gmcf->nwaits) {
-        ngx_add_timer(ev, gmcf->wake ? NGX_HTTP_GATE_HOLD_WATCH
-                                     : NGX_HTTP_GATE_HOLD_POLL);
+        ngx_add_timer(ev, gmcf->wake.listening ? NGX_HTTP_GATE_HOLD_WATCH
+                                               : NGX_HTTP_GATE_HOLD_POLL);
     }
 }
 
 
 static void
-ngx_http_gate_hold_wake_handler(ngx_event_t *ev)
+ngx_http_gate_hold_wake_handler(ngx_gate_wake_t *wake)
 {
-    ngx_connection_t           *c;
     ngx_http_gate_main_conf_t  *gmcf;
 
-    c = ev->data;
-    gmcf = c->data;
-
-    /* by worker_shutdown_timeout */
-
-    if (c->error) {
-        ngx_http_gate_hold_stop(gmcf);
-        return;
-    }
-
-    /* the worker is about to exit, and requests that wait are answered */
-
-    c->close = 0;
+    gmcf = ngx_queue_data(wake, ngx_http_gate_main_conf_t, wake);
 
     if (gmcf->poll_event.timer_set) {
         ngx_del_timer(&gmcf->poll_event);
     }
 
     ngx_http_gate_hold_poll_handler(&gmcf->poll_event);
-}
-
-
-void
-ngx_http_gate_hold_stop(ngx_http_gate_main_conf_t *gmcf)
-{
-    if (gmcf->wake) {
-        ngx_gate_wake_stop(gmcf->wake);
-        gmcf->wake = NULL;
-    }
 }
 
 
@@ -434,7 +403,7 @@ ngx_http_gate_hold_select_decided(ngx_http_gate_main_conf_t *gmcf,
 }
 
 
-/* one that is not has mostly waited for the first verdicts so far */
+/* a request that is not decided has waited for the first verdicts so far */
 
 static ngx_uint_t
 ngx_http_gate_hold_is_decided(ngx_http_gate_ctx_t *ctx)
@@ -492,7 +461,9 @@ ngx_http_gate_hold_end_request(ngx_http_gate_ctx_t *ctx)
 }
 
 
-/* the client of a held request has gone; runs before it is logged */
+/*
+ * the client of a held request has closed the connection; runs before logging
+ */
 
 static void
 ngx_http_gate_hold_cleanup(void *data)

@@ -1,6 +1,6 @@
 
 /*
- * The waiting page of a location: init_page, and the gates that it shows.
+ * The waiting page of a location: init_page, and the gates on the page.
  */
 
 
@@ -28,7 +28,7 @@ static ngx_uint_t ngx_http_gate_page_add_items(ngx_gate_t *gate,
     ngx_gate_html_item_t *items);
 
 
-/* a gate that opens while the page is made is still shown as it was */
+/* a gate that opens while the page is rendered is shown as closed */
 
 #define ngx_http_gate_page_waits(gate, met)                                   \
     ((gate) == (met) || !ngx_gate_zone_is_open((gate)->shared))
@@ -155,7 +155,7 @@ ngx_http_gate_page_set(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *glcf,
 
     glcf->page[param] = cv;
 
-    /* of variables it is known later */
+    /* values with variables are known at run time only */
 
     allowed = cv->lengths ? NULL : ngx_http_gate_page_check(param, value);
 
@@ -170,7 +170,7 @@ ngx_http_gate_page_set(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *glcf,
 }
 
 
-/* NULL, or what is allowed instead */
+/* NULL, or the allowed values */
 
 static const char *
 ngx_http_gate_page_check(ngx_uint_t param, ngx_str_t *value)
@@ -187,7 +187,7 @@ ngx_http_gate_page_check(ngx_uint_t param, ngx_str_t *value)
 
     case NGX_HTTP_GATE_PAGE_COLOR:
         return ngx_http_gate_page_is_color(value)
-               ? NULL : "a colour of CSS, as in \"#0b5fff\" or \"teal\"";
+               ? NULL : "a CSS color, as in \"#0b5fff\" or \"teal\"";
 
     case NGX_HTTP_GATE_PAGE_DETAILS:
         return (ngx_strcmp(value->data, "on") == 0
@@ -200,7 +200,7 @@ ngx_http_gate_page_check(ngx_uint_t param, ngx_str_t *value)
 }
 
 
-/* no more than that it can be nothing else than one value in a style */
+/* accepts only text that can be a single value in a style */
 
 static ngx_uint_t
 ngx_http_gate_page_is_color(ngx_str_t *value)
@@ -223,7 +223,7 @@ ngx_http_gate_page_is_color(ngx_str_t *value)
 }
 
 
-/* each word by itself is that of the outer level */
+/* each parameter is inherited separately */
 
 void
 ngx_http_gate_page_merge(ngx_http_gate_loc_conf_t *prev,
@@ -315,8 +315,8 @@ ngx_http_gate_page_words(ngx_http_request_t *r, ngx_gate_html_page_t *page,
 
 
 /*
- * The closed gates are one to a visitor.  One that has opened since the others
- * closed is a step done: without it the progress would fall.
+ * The page shows all closed gates as one.  A gate that has opened after the
+ * others closed counts as completed; otherwise the progress would fall.
  */
 
 static void

@@ -1,10 +1,11 @@
 
 /*
- * What a client prefers by headers that nginx has no place for.
+ * Preferences of a client in headers without a field in
+ * ngx_http_headers_in_t.
  *
- * "Prefer: wait=10" (RFC 7240) is for how many seconds it would wait; the
- * waiting page asks with wait=0, since it wants to notify how things stand.
- * By "Sec-Fetch-Mode" a browser says that somebody is looking.
+ * "Prefer: wait=10" (RFC 7240) limits the wait to 10 seconds; the waiting
+ * page sends wait=0 to get the current state.  "Sec-Fetch-Mode" distinguishes
+ * a page from a request by a script.
  */
 
 
@@ -38,7 +39,7 @@ ngx_http_gate_prefer_wait(ngx_http_request_t *r)
 }
 
 
-/* whether it is no fetch() of a script; not every browser says */
+/* not a fetch() of a script; some browsers do not send the header */
 
 ngx_uint_t
 ngx_http_gate_prefer_page(ngx_http_request_t *r)
@@ -78,7 +79,7 @@ ngx_http_gate_prefer_header(ngx_http_request_t *r, ngx_str_t *name)
 }
 
 
-/* one field; NGX_DECLINED: it has no valid "wait" */
+/* one field; NGX_DECLINED: no valid "wait" */
 
 static ngx_int_t
 ngx_http_gate_prefer_parse(ngx_str_t *field)
@@ -108,7 +109,7 @@ ngx_http_gate_prefer_parse(ngx_str_t *field)
                    ? NGX_DECLINED : n;
         }
 
-        /* parameters of this preference, up to the next one */
+        /* skips the parameters of a preference */
 
         while (p < last && *p != ',') {
             p = ngx_http_gate_prefer_token(p + 1, last, &value);
@@ -121,7 +122,7 @@ ngx_http_gate_prefer_parse(ngx_str_t *field)
 }
 
 
-/* a token or what is in quotes; returns where the next separator is */
+/* a token or a quoted string; returns the next separator */
 
 static u_char *
 ngx_http_gate_prefer_token(u_char *p, u_char *last, ngx_str_t *token)

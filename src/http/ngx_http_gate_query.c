@@ -1,6 +1,6 @@
 
 /*
- * What is asked of init_status and init_ready, and how they answer.
+ * The arguments and the responses of init_status and init_ready.
  */
 
 
@@ -22,6 +22,7 @@ static ngx_int_t ngx_http_gate_query_read_gate(ngx_http_request_t *r,
     ngx_gate_t *gate, ngx_gate_report_t *report,
     ngx_gate_report_details_t *details);
 static void ngx_http_gate_query_read_report(ngx_gate_report_t *report);
+static ngx_int_t ngx_http_gate_query_add_overrides(ngx_http_request_t *r);
 static ngx_gate_t *ngx_http_gate_query_narrow(ngx_http_request_t *r,
     ngx_gate_t *gate, ngx_uint_t i);
 
@@ -150,7 +151,7 @@ ngx_http_gate_query_compare(const void *one, const void *two)
 }
 
 
-/* by NAME, or by GATE/NAME */
+/* NAME or GATE/NAME */
 
 ngx_uint_t
 ngx_http_gate_query_is_excluded(ngx_http_gate_query_t *query, ngx_gate_t *gate,
@@ -300,6 +301,17 @@ ngx_http_gate_query_read_gate(ngx_http_request_t *r, ngx_gate_t *gate,
         }
     }
 
+    report->overrides = NULL;
+
+    if (gate->overrides) {
+        report->overrides = ngx_palloc(r->pool, sizeof(ngx_gate_overrides_t));
+        if (report->overrides == NULL) {
+            return NGX_ERROR;
+        }
+
+        (void) ngx_gate_overrides_read(gate, report->overrides);
+    }
+
     ngx_gate_stats_sum(gmcf->stats->data, gate, &details->counters);
 
     details->nhistory = ngx_gate_zone_read_events(report->record,
@@ -332,15 +344,22 @@ ngx_http_gate_query_read_report(ngx_gate_report_t *report)
 void
 ngx_http_gate_query_read_again(ngx_http_gate_query_t *query)
 {
-    ngx_uint_t  n;
+    ngx_uint_t          n;
+    ngx_gate_report_t  *report;
 
     for (n = 0; n < query->n; n++) {
-        ngx_http_gate_query_read_report(&query->reports[n]);
+        report = &query->reports[n];
+
+        ngx_http_gate_query_read_report(report);
+
+        if (report->overrides) {
+            (void) ngx_gate_overrides_read(report->gate, report->overrides);
+        }
     }
 }
 
 
-/* the same gate, as if it had but this check */
+/* a copy of the gate with this check only */
 
 static ngx_gate_t *
 ngx_http_gate_query_narrow(ngx_http_request_t *r, ngx_gate_t *gate,
@@ -415,11 +434,52 @@ ngx_http_gate_query_json(ngx_http_request_t *r, ngx_http_gate_query_t *query,
 }
 
 
+/* X-Init-Gate of each gate of the location that is overridden */
+
+static ngx_int_t
+ngx_http_gate_query_add_overrides(ngx_http_request_t *r)
+{
+    u_char                     *p;
+    ngx_gate_t                **gate;
+    ngx_table_elt_t            *h;
+    ngx_gate_refusal_t          refusal;
+    ngx_http_gate_loc_conf_t   *glcf;
+
+    glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
+
+    for (gate = glcf->status_list->gates; *gate; gate++) {
+
+        if (ngx_gate_zone_published((*gate)->shared)->override
+            == NGX_GATE_OVERRIDE_NONE)
+        {
+            continue;
+        }
+
+        p = ngx_pnalloc(r->pool, NGX_GATE_HEADER_MAX);
+        h = ngx_http_gate_add_header(r);
+
+        if (p == NULL || h == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_gate_zone_read_refusal((*gate)->shared, &refusal,
+                                   NGX_GATE_REFUSAL_HEADER, p);
+
+        ngx_str_set(&h->key, "X-Init-Gate");
+        h->value = refusal.header;
+    }
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 ngx_http_gate_query_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_http_gate_format_e format, ngx_str_t *parts, ngx_uint_t n)
 {
-    if (ngx_http_gate_response_no_store(r) != NGX_OK) {
+    if (ngx_http_gate_response_no_store(r) != NGX_OK
+        || ngx_http_gate_query_add_overrides(r) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -1,6 +1,6 @@
 
 /*
- * What is asked of init_status and init_ready, and how they answer.
+ * The arguments and the responses of init_status and init_ready.
  */
 
 
@@ -12,15 +12,16 @@
 #include <ngx_gate_json.h>
 
 
-/* what of the listed gates the query asks for */
+/* the arguments, and the gates selected by them */
 
 typedef struct {
     ngx_gate_t                **gates;
     ngx_str_t                   gate;       /* ?gate=, or empty */
     ngx_str_t                   check;      /* ?check=, or empty */
-    ngx_str_t                   format;     /* ?format=, or data is NULL */
+    ngx_str_t                   format;     /* ?format=, or data is NULL if
+                                               missing */
     ngx_array_t                 excluded;   /* ?exclude=, sorted */
-    ngx_uint_t                  ready;      /* of what is asked for */
+    ngx_uint_t                  ready;      /* whether all selected are ready */
     ngx_uint_t                  n;
     ngx_gate_report_t          *reports;
     ngx_gate_report_details_t  *details;
@@ -29,14 +30,14 @@ typedef struct {
 
 ngx_int_t ngx_http_gate_query_begin(ngx_http_request_t *r);
 
-/* the arguments, decoded */
+/* decodes the arguments */
 
 ngx_int_t ngx_http_gate_query_args(ngx_http_request_t *r,
     ngx_http_gate_query_t *query);
 ngx_uint_t ngx_http_gate_query_is_excluded(ngx_http_gate_query_t *query,
     ngx_gate_t *gate, ngx_gate_check_t *check);
 
-/* reads the gates, whole; NGX_HTTP_NOT_FOUND: there is nothing by that name */
+/* reads complete records; NGX_HTTP_NOT_FOUND: unknown gate or check */
 
 ngx_int_t ngx_http_gate_query_read(ngx_http_request_t *r,
     ngx_http_gate_query_t *query);

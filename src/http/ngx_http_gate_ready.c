@@ -1,6 +1,6 @@
 
 /*
- * init_ready: what probes ask.
+ * init_ready: a readiness endpoint for probes.
  */
 
 
@@ -174,7 +174,7 @@ ngx_http_gate_ready_send(ngx_http_gate_wait_t *wait)
 }
 
 
-/* the path alone names one check: its last part below that of the location */
+/* a check by the path: the last part after the path of the location */
 
 static void
 ngx_http_gate_ready_subpath(ngx_http_request_t *r,
@@ -232,8 +232,10 @@ ngx_http_gate_ready_all(ngx_http_gate_query_t *query)
 }
 
 
-/* of one check: whether it has passed; of a gate: whether it is open, or
-   would be without what is excluded */
+/*
+ * for a check: whether it has passed; for a gate: whether it is open, or
+ * would be without the excluded checks
+ */
 
 static ngx_uint_t
 ngx_http_gate_ready_gate(ngx_http_gate_query_t *query,
@@ -246,8 +248,12 @@ ngx_http_gate_ready_gate(ngx_http_gate_query_t *query,
         return report->checks[0].status.up;
     }
 
-    if (ngx_gate_state_is_open(report->gate, report->record->latch.state)) {
+    if (report->record->ready) {
         return 1;
+    }
+
+    if (report->record->override == NGX_GATE_OVERRIDE_CLOSE) {
+        return 0;
     }
 
     for (i = 0; i < report->gate->checks.nelts; i++) {
@@ -284,6 +290,8 @@ ngx_http_gate_ready_text(ngx_http_request_t *r, ngx_http_gate_query_t *query,
         for (i = 0; i < gate->checks.nelts; i++) {
             size += ngx_gate_text_check_size(gate, ngx_gate_check_at(gate, i));
         }
+
+        size += ngx_gate_text_overrides_size(&query->reports[n]);
     }
 
     p = ngx_pnalloc(r->pool, size);
@@ -295,6 +303,10 @@ ngx_http_gate_ready_text(ngx_http_request_t *r, ngx_http_gate_query_t *query,
 
     for (n = 0; n < query->n; n++) {
         report = &query->reports[n];
+
+        if (query->check.len == 0) {
+            p = ngx_gate_text_overrides(p, report);
+        }
 
         for (i = 0; i < report->gate->checks.nelts; i++) {
             check = ngx_gate_check_at(report->gate, i);

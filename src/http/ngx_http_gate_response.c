@@ -8,7 +8,7 @@
 #include <ngx_gate_html.h>
 
 
-/* 2^32 by the golden ratio */
+/* 2^32 divided by the golden ratio */
 
 #define NGX_HTTP_GATE_RESPONSE_GOLDEN  2654435769u
 
@@ -75,7 +75,7 @@ ngx_http_gate_response_refuse(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
         return ngx_http_gate_response_send_native(r, ctx);
     }
 
-    /* nobody shall be asked to send a body for which there is no use */
+    /* no "100 Continue": the body is not needed */
 
     r->expect_tested = 1;
 
@@ -147,7 +147,7 @@ ngx_http_gate_response_format(ngx_http_request_t *r,
 }
 
 
-/* whether somebody is looking: no form, no WebSocket, no fetch() */
+/* whether this is a page view: not a form, a WebSocket, or a fetch() */
 
 static ngx_uint_t
 ngx_http_gate_response_wants_page(ngx_http_request_t *r)
@@ -176,14 +176,14 @@ ngx_http_gate_response_is_grpc(ngx_http_request_t *r)
         return 0;
     }
 
-    /* and not application/grpc-web */
+    /* not application/grpc-web */
 
     return value->len == len
            || value->data[len] == '+' || value->data[len] == ';';
 }
 
 
-/* nginx's own page, or the one of error_page */
+/* the page of nginx, or that of error_page */
 
 static ngx_int_t
 ngx_http_gate_response_send_native(ngx_http_request_t *r,
@@ -240,7 +240,7 @@ ngx_http_gate_response_send_problem(ngx_http_request_t *r,
                ? ngx_http_gate_response_problem_failed
                : ngx_http_gate_response_problem;
 
-    /* its brace stands in the first part */
+    /* the opening brace is in the first part */
 
     parts[1].data = refusal.body.data + 1;
     parts[1].len = refusal.body.len - 1;
@@ -251,7 +251,7 @@ ngx_http_gate_response_send_problem(ngx_http_request_t *r,
 }
 
 
-/* what is constant is sent from where it stands */
+/* constant parts are sent without copying */
 
 static ngx_int_t
 ngx_http_gate_response_send_page(ngx_http_request_t *r,
@@ -282,7 +282,7 @@ ngx_http_gate_response_send_page(ngx_http_request_t *r,
 }
 
 
-/* what the script of the page asks for: the title, and what may change */
+/* the response for the script of the page: the title and the variable part */
 
 static ngx_int_t
 ngx_http_gate_response_send_poll(ngx_http_request_t *r,
@@ -311,7 +311,7 @@ ngx_http_gate_response_send_poll(ngx_http_request_t *r,
 }
 
 
-/* reads the refusal, and adds its headers */
+/* reads the refusal and adds its headers */
 
 static ngx_int_t
 ngx_http_gate_response_read(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
@@ -320,7 +320,7 @@ ngx_http_gate_response_read(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
     u_char  *p;
     size_t   size;
 
-    /* with room for Retry-After at its end */
+    /* with room for Retry-After at the end */
 
     size = ngx_gate_zone_refusal_size(ctx->gate->shared, type) + NGX_INT_T_LEN;
 
@@ -335,7 +335,7 @@ ngx_http_gate_response_read(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
 }
 
 
-/* "Trailers-Only": a status of gRPC's own, behind an HTTP status of 200 */
+/* "Trailers-Only": a gRPC status in a response with the HTTP status 200 */
 
 static ngx_int_t
 ngx_http_gate_response_send_grpc(ngx_http_request_t *r,
@@ -413,8 +413,8 @@ ngx_http_gate_response_grpc_headers(ngx_http_request_t *r,
 
 
 /*
- * Those that every refusal has.  The seconds to Retry-After are written in
- * front of end; retry_after is set to them, or to 0 without the header.
+ * Headers of every refusal.  The seconds of Retry-After are written before
+ * end; retry_after is set to them, or to 0 without the header.
  */
 
 static ngx_int_t
@@ -463,7 +463,7 @@ ngx_http_gate_response_headers(ngx_http_request_t *r,
 }
 
 
-/* a response depends on the moment and on the client */
+/* no caching: a response depends on the time and on the client */
 
 ngx_int_t
 ngx_http_gate_response_no_store(ngx_http_request_t *r)
@@ -495,8 +495,8 @@ ngx_http_gate_response_no_store(ngx_http_request_t *r)
 
 
 /*
- * Of the gates that are closed, the longest; then up to twice as long, so
- * that a crowd that was refused together does not come back together.
+ * The longest time of the closed gates, spread by up to the same time, so
+ * that clients that were refused together do not return together.
  */
 
 static ngx_uint_t
@@ -530,7 +530,10 @@ ngx_http_gate_response_retry_after(ngx_http_request_t *r, ngx_uint_t wait)
 
     wait = ngx_max(wait, 1);
 
-    /* the multiples of the golden ratio spread more evenly than chance does */
+    /*
+     * multiples of the golden ratio are spread more evenly than random
+     * numbers
+     */
 
     n = (uint32_t) (r->connection->number + r->connection->requests);
     n *= NGX_HTTP_GATE_RESPONSE_GOLDEN;
@@ -540,8 +543,8 @@ ngx_http_gate_response_retry_after(ngx_http_request_t *r, ngx_uint_t wait)
 
 
 /*
- * After X-Accel-Redirect the headers of the backend's response are still
- * there; cookies remain.
+ * Removes headers of a response of the backend after X-Accel-Redirect;
+ * cookies remain.
  */
 
 static void

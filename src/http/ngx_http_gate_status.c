@@ -1,6 +1,6 @@
 
 /*
- * init_status: what dashboards and Prometheus ask.
+ * init_status: a status endpoint for dashboards and Prometheus.
  */
 
 
@@ -74,7 +74,7 @@ ngx_http_gate_status_handler(ngx_http_request_t *r)
 }
 
 
-/* the version is not for everybody */
+/* the version is shown only if details are */
 
 static ngx_int_t
 ngx_http_gate_status_dashboard(ngx_http_request_t *r,
@@ -98,7 +98,7 @@ ngx_http_gate_status_dashboard(ngx_http_request_t *r,
 }
 
 
-/* AUTO: the query asks for a format that there is not */
+/* AUTO: the format requested is unknown */
 
 static ngx_http_gate_format_e
 ngx_http_gate_status_format(ngx_http_request_t *r,
@@ -152,9 +152,7 @@ ngx_http_gate_status_ready(ngx_http_gate_query_t *query)
     for (i = 0; i < query->n; i++) {
         report = &query->reports[i];
 
-        if (!ngx_gate_state_is_open(report->gate,
-                                    report->record->latch.state))
-        {
+        if (!report->record->ready) {
             return 0;
         }
     }

@@ -1,7 +1,7 @@
 
 /*
- * The upstream check: what each server of a group is asked, and how many of
- * them are needed.
+ * The upstream check: the check of each server of a group, and the number of
+ * servers required.
  */
 
 
@@ -23,7 +23,7 @@ typedef struct {
 
 typedef struct {
     ngx_array_t                addresses;    /* of ngx_str_t */
-    ngx_uint_t                 local;        /* unix sockets among them */
+    ngx_uint_t                 local;        /* number of Unix sockets */
 } ngx_http_gate_upstream_count_t;
 
 
@@ -66,7 +66,7 @@ static void ngx_http_gate_upstream_too_few(ngx_gate_probe_t *probe,
     ngx_gate_servers_count_t *count, ngx_uint_t needed);
 
 
-/* what a server can be asked */
+/* check types for servers */
 
 static ngx_gate_conf_type_t  ngx_http_gate_upstream_types[] = {
 
@@ -149,7 +149,7 @@ ngx_gate_check_type_t  ngx_http_gate_upstream = {
 };
 
 
-/* before parameters of the check that each server is asked */
+/* parameters that select the inner check */
 
 static char *
 ngx_http_gate_upstream_set_inner(ngx_conf_t *cf, ngx_gate_check_t *check,
@@ -205,7 +205,7 @@ ngx_http_gate_upstream_set_inner(ngx_conf_t *cf, ngx_gate_check_t *check,
 }
 
 
-/* the http check has it in its URL */
+/* for http, TLS is part of the URL */
 
 static char *
 ngx_http_gate_upstream_set_tls(ngx_conf_t *cf, ngx_gate_check_t *check,
@@ -298,7 +298,7 @@ ngx_http_gate_upstream_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
                                     "number, 1 to 65536", conf->capacity);
     }
 
-    /* it is what servers are asked for */
+    /* the name is used in requests to the servers */
 
     err = ngx_gate_endpoint_parse(cf, &endpoint, &check->target, 1);
 
@@ -422,7 +422,7 @@ ngx_http_gate_upstream_bind_check(ngx_conf_t *cf,
 
     servers = check->servers;
 
-    /* checks and gates do not move any more */
+    /* checks and gates no longer move */
 
     servers->check = check;
 
@@ -573,7 +573,7 @@ ngx_http_gate_upstream_add(void *data, ngx_gate_servers_peer_t *peer)
 }
 
 
-/* an address that is there twice is one server */
+/* duplicate addresses are one server */
 
 static ngx_uint_t
 ngx_http_gate_upstream_count(ngx_http_gate_upstream_count_t *count)
@@ -707,8 +707,8 @@ ngx_http_gate_upstream_error(ngx_conf_t *cf, ngx_gate_check_t *check,
 
 
 /*
- * A reload takes no server away: what was in stays so, and where a group gets
- * its first check, so do the servers that it had before.
+ * A reload removes no server: servers that were in remain in, and if a group
+ * gets its first check, all of its servers are in.
  */
 
 void
@@ -776,7 +776,7 @@ ngx_http_gate_upstream_follow(ngx_http_gate_main_conf_t *gmcf)
 }
 
 
-/* the servers themselves are probed by ngx_gate_server_run.c */
+/* the servers are probed by ngx_gate_server_run.c */
 
 static void
 ngx_http_gate_upstream_start(ngx_gate_probe_t *probe)
@@ -804,7 +804,7 @@ ngx_http_gate_upstream_start(ngx_gate_probe_t *probe)
 }
 
 
-/* and what the first server says that is out */
+/* with the message of the first server that is out */
 
 static void
 ngx_http_gate_upstream_too_few(ngx_gate_probe_t *probe,

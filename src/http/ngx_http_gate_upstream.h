@@ -1,7 +1,7 @@
 
 /*
- * The check of the servers of an upstream group, and its work on the servers
- * that nginx has in the shared memory of the group.
+ * The check of the servers of an upstream group, and its access to the
+ * servers in the shared memory of the group.
  */
 
 
@@ -16,31 +16,31 @@
 extern ngx_gate_check_type_t  ngx_http_gate_upstream;
 
 
-/* once all of the configuration has been read */
+/* called after the whole configuration has been read */
 
 ngx_int_t ngx_http_gate_upstream_bind(ngx_conf_t *cf,
     ngx_http_gate_main_conf_t *gmcf);
 
-/* a location that passes requests to a group: it should have its gate */
+/* for the warning about a location that passes requests without the gate */
 
 ngx_int_t ngx_http_gate_upstream_add_location(ngx_conf_t *cf,
     ngx_http_gate_loc_conf_t *glcf);
 void ngx_http_gate_upstream_warn(ngx_conf_t *cf,
     ngx_http_gate_main_conf_t *gmcf);
 
-/* the reload is committed; before workers start */
+/* called when the reload is committed, before workers start */
 
 void ngx_http_gate_upstream_commit(ngx_http_gate_main_conf_t *gmcf,
     ngx_cycle_t *old, ngx_log_t *log);
 
-/* in a worker of an older configuration: what the newest one has changed */
+/* in a worker of an older configuration: applies changes by the newest one */
 
 void ngx_http_gate_upstream_follow(ngx_http_gate_main_conf_t *gmcf);
 
 
 /*
- * ngx_http_gate_upstream_peers.c alone uses nginx's structures: they differ
- * from release to release.
+ * Only ngx_http_gate_upstream_peers.c uses the structures of nginx, which
+ * differ between releases.
  */
 
 ngx_http_upstream_srv_conf_t *ngx_http_gate_upstream_peers_find(
@@ -58,7 +58,7 @@ void ngx_http_gate_upstream_peers_list(ngx_gate_servers_t *servers,
     ngx_gate_servers_handler_pt handler, void *data);
 void ngx_http_gate_upstream_peers_apply(ngx_gate_servers_t *servers);
 
-/* whether a group has a server with this address that is not down */
+/* whether the group has a server with this address that is not down */
 
 ngx_uint_t ngx_http_gate_upstream_peers_serves(
     ngx_http_upstream_srv_conf_t *uscf, ngx_gate_servers_peer_t *peer);

@@ -1,12 +1,12 @@
 
 /*
- * The servers of an upstream group as nginx has them.  A server that is out
- * has a bit of ours in "down", which every balancer reads.
+ * The servers of an upstream group in nginx.  A server that is out has a bit
+ * of this module in "down", which every balancer reads.
  *
- * Where the addresses are fixed, a store of one word needs no lock.  With
- * "resolve", nginx adds and frees servers under the lock of the group: it is
- * held for one pass over the list, and no pointer to a server is kept.  nginx
- * never releases this lock for a process that was killed with it.
+ * With fixed addresses, a store of one word needs no lock.  With "resolve",
+ * nginx adds and frees servers under the lock of the group: the lock is held
+ * for one pass over the list, and no pointer to a server is kept. nginx does
+ * not release this lock if a process is killed that holds it.
  */
 
 
@@ -16,7 +16,7 @@
 #if (NGX_HTTP_UPSTREAM_ZONE)
 
 
-/* nginx has 1 for "down", and 8 for a server that is draining */
+/* nginx uses 1 for "down", and 8 for a server that is draining */
 
 #define NGX_HTTP_GATE_UPSTREAM_PEERS_OUT   0x40000000
 #define NGX_HTTP_GATE_UPSTREAM_PEERS_DOWN  1
@@ -62,7 +62,7 @@ ngx_http_gate_upstream_peers_find(ngx_http_upstream_main_conf_t *umcf,
 
     for (i = 0; i < umcf->upstreams.nelts; i++) {
 
-        /* not what proxy_pass names without an "upstream" block */
+        /* skips the implicit upstreams of proxy_pass */
 
         if ((uscf[i]->flags & NGX_HTTP_UPSTREAM_CREATE)
             && ngx_gate_str_eq(&uscf[i]->host, group))
@@ -75,7 +75,7 @@ ngx_http_gate_upstream_peers_find(ngx_http_upstream_main_conf_t *umcf,
 }
 
 
-/* the group to which a location passes, or NULL: none, or by a variable */
+/* the group to which a location passes; NULL: none, or set by a variable */
 
 ngx_http_upstream_srv_conf_t *
 ngx_http_gate_upstream_peers_of_location(ngx_conf_t *cf)
@@ -97,7 +97,7 @@ ngx_http_gate_upstream_peers_of_location(ngx_conf_t *cf)
                 continue;
             }
 
-            /* what all of them begin with */
+            /* the first member of the configuration of each of these modules */
 
             ucf = ctx->loc_conf[module->ctx_index];
 
@@ -140,7 +140,7 @@ ngx_http_gate_upstream_peers_needs_lock(ngx_http_upstream_rr_peers_t *peers)
 }
 
 
-/* but those that the configuration has down */
+/* lists all servers except those with "down" in the configuration */
 
 void
 ngx_http_gate_upstream_peers_list(ngx_gate_servers_t *servers,
@@ -156,7 +156,7 @@ ngx_http_gate_upstream_peers_list(ngx_gate_servers_t *servers,
 
     for (peers = uscf->peer.data; peers; peers = peers->next) {
 
-        /* addresses of a name move from one list to the other by "backup" */
+        /* an address may move to the other list with "backup" */
 
         lock = servers->dynamic && peers->shpool;
 
@@ -213,7 +213,7 @@ ngx_http_gate_upstream_peers_apply(ngx_gate_servers_t *servers)
 }
 
 
-/* nginx adds to "tries" and subtracts from it by "down": the count follows */
+/* "tries" in nginx excludes servers that are down: keeps it consistent */
 
 static void
 ngx_http_gate_upstream_peers_apply_list(ngx_gate_servers_zone_t *zone,
@@ -238,7 +238,7 @@ ngx_http_gate_upstream_peers_apply_list(ngx_gate_servers_zone_t *zone,
         peers->tries = tries;
     }
 
-    /* what new addresses begin with */
+    /* templates of new addresses */
 
     for (peer = ngx_http_gate_upstream_peers_resolve(peers);
          peer;
@@ -258,7 +258,7 @@ ngx_http_gate_upstream_peers_set(ngx_http_upstream_rr_peer_t *peer,
     down = peer->down;
 
     if (in && (down & NGX_HTTP_GATE_UPSTREAM_PEERS_OUT)) {
-        /* counted before the server restarted */
+        /* failures from before the restart of the server */
 
         peer->fails = 0;
         peer->down = down & ~NGX_HTTP_GATE_UPSTREAM_PEERS_OUT;
@@ -296,7 +296,7 @@ ngx_http_gate_upstream_peers_serves(ngx_http_upstream_srv_conf_t *uscf,
         }
     }
 
-    /* without a zone, the data may be those of another balancer */
+    /* without a zone, the data may have the type of another balancer */
 
     if (uscf->shm_zone == NULL
         || !ngx_http_gate_upstream_peers_is_dynamic(uscf))

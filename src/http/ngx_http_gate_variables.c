@@ -1,7 +1,7 @@
 
 /*
- * Variables for logs and pages.  A request that met a closed gate remembers
- * which; any other speaks of the first closed one, or of the first.
+ * Variables for logs and pages.  They describe the closed gate that a request
+ * met; for other requests, the first closed gate, or the first gate.
  */
 
 
@@ -9,7 +9,7 @@
 #include <ngx_gate_json.h>
 
 
-/* writes a value of a gate, or of its record, for which there is room */
+/* writes a value of a gate or of its record; the room is sufficient */
 
 typedef u_char *(*ngx_http_gate_variables_pt)(u_char *p, ngx_gate_t *gate,
     ngx_gate_record_t *record);
@@ -59,7 +59,7 @@ static ngx_http_variable_t  ngx_http_gate_variables[] = {
     { ngx_string("init_gate_held"), NULL, ngx_http_gate_variables_held, 0,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    /* set by the handler, see there */
+    /* set in ngx_http_gate_handler.c, _closed.c and _hold.c */
 
     { ngx_string("init_gate_decision"), NULL,
       ngx_http_gate_variables_decision, 0, 0, 0 },
@@ -146,7 +146,7 @@ ngx_http_gate_variables_get(ngx_http_request_t *r,
 }
 
 
-/* of the names, each with a comma and a blank, or of any other value */
+/* maximum size: all names with ", ", or any other value */
 
 static size_t
 ngx_http_gate_variables_size(ngx_gate_t *gate,
@@ -185,7 +185,7 @@ ngx_http_gate_variables_state(u_char *p, ngx_gate_t *gate,
 }
 
 
-/* nothing while it is unknown */
+/* empty if unknown */
 
 static u_char *
 ngx_http_gate_variables_progress(u_char *p, ngx_gate_t *gate,

@@ -1,6 +1,7 @@
 
 /*
- * Configurations of gates that are valid, but probably not meant.
+ * Warnings about configurations of gates that are valid, but probably
+ * mistakes.
  */
 
 
@@ -15,6 +16,8 @@ static void ngx_http_gate_warn_holds(ngx_conf_t *cf,
     ngx_http_gate_main_conf_t *gmcf);
 static void ngx_http_gate_warn_upstream(ngx_conf_t *cf,
     ngx_gate_check_t *check);
+static void ngx_http_gate_warn_notify(ngx_conf_t *cf,
+    ngx_http_gate_main_conf_t *gmcf, ngx_gate_check_t *check);
 
 
 void
@@ -35,6 +38,10 @@ ngx_http_gate_warn(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf)
             if (check->type == &ngx_gate_check_http) {
                 ngx_http_gate_warn_upstream(cf, check);
             }
+
+            if (check->type == &ngx_gate_check_notify) {
+                ngx_http_gate_warn_notify(cf, gmcf, check);
+            }
         }
     }
 
@@ -42,7 +49,7 @@ ngx_http_gate_warn(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf)
 }
 
 
-/* a status of all gates holds nothing back */
+/* a status of all gates does not use a gate */
 
 static void
 ngx_http_gate_warn_unused(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf,
@@ -68,8 +75,8 @@ ngx_http_gate_warn_unused(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf,
     }
 
     ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                  "no location has \"init_gate %V\" or \"init_ready %V\", so "
-                  "that init_checks \"%V\" holds nothing back in %V:%ui",
+                  "init_checks \"%V\" has no effect, since no location has "
+                  "\"init_gate %V\" or \"init_ready %V\" in %V:%ui",
                   &gate->name, &gate->name, &gate->name, &gate->file,
                   gate->line);
 }
@@ -112,7 +119,7 @@ ngx_http_gate_warn_upstream(ngx_conf_t *cf, ngx_gate_check_t *check)
 
     for (i = 0; i < umcf->upstreams.nelts; i++) {
 
-        /* not what proxy_pass names without an "upstream" block */
+        /* skips the implicit upstreams of proxy_pass */
 
         if (!(uscf[i]->flags & NGX_HTTP_UPSTREAM_CREATE)
             || !ngx_gate_str_eq(&uscf[i]->host, host))
@@ -130,6 +137,22 @@ ngx_http_gate_warn_upstream(ngx_conf_t *cf, ngx_gate_check_t *check)
 }
 
 
+static void
+ngx_http_gate_warn_notify(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf,
+    ngx_gate_check_t *check)
+{
+    if (ngx_http_gate_conf_has_post(gmcf, "init_notify")) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "no location has \"init_notify\", so that check \"%V\" of "
+                  "init_checks \"%V\" gets no notices in %V:%ui",
+                  &check->name, &check->gate->name, &check->file,
+                  check->line);
+}
+
+
 void
 ngx_http_gate_warn_beside(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *glcf)
 {
@@ -139,7 +162,8 @@ ngx_http_gate_warn_beside(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *glcf)
 
     ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                   "\"init_gate\" has no effect beside \"%s\" in %V:%ui",
-                  glcf->status_list->shows ? "init_status" : "init_ready",
+                  glcf->post ? glcf->post->directive
+                  : glcf->status_list->shows ? "init_status" : "init_ready",
                   &glcf->gate_list->file, glcf->gate_list->line);
 }
 

@@ -1,6 +1,6 @@
 
 /*
- * Addresses that have swallowed connections; see ngx_gate_addresses.h.
+ * Addresses that did not respond; see ngx_gate_addresses.h.
  */
 
 
@@ -26,7 +26,7 @@ static ngx_uint_t ngx_gate_addresses_is_before(ngx_sockaddr_t *a,
     socklen_t alen, ngx_sockaddr_t *b, socklen_t blen);
 
 
-/* where there are more of them, the ones of long ago are forgotten */
+/* when the table is full, the oldest entry is replaced */
 
 static ngx_gate_addresses_entry_t  ngx_gate_addresses[NGX_GATE_ADDRESSES_MAX];
 static uint64_t                    ngx_gate_addresses_count;

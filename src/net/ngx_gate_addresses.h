@@ -1,8 +1,8 @@
 
 /*
- * The addresses that have swallowed a connection, as this process remembers
- * them: those of a name that has others are tried last, until one of them
- * answers.
+ * Addresses that did not respond to a connection attempt in time, for this
+ * process.  If a name has other addresses, these are tried last until one
+ * responds.
  */
 
 
@@ -14,21 +14,21 @@
 #include <ngx_core.h>
 
 
-/* did not answer in time; answered */
+/* did not respond in time; responded */
 
 void ngx_gate_addresses_silent(struct sockaddr *sockaddr, socklen_t socklen);
 void ngx_gate_addresses_answered(struct sockaddr *sockaddr,
     socklen_t socklen);
 
 /*
- * The order in which they are to be tried: the one that fell silent last comes
- * last, and otherwise IPv4 before IPv6.
+ * Sorts addresses in the order in which they are to be tried: IPv4 before
+ * IPv6; those that did not respond come last, the most recent one at the end.
  */
 
 void ngx_gate_addresses_order(ngx_sockaddr_t *addrs, socklen_t *socklens,
     ngx_uint_t n);
 
-/* the time for one of n addresses: the last one may have all that is left */
+/* the time for one of n addresses: the last one gets all remaining time */
 
 ngx_msec_t ngx_gate_addresses_share(ngx_msec_t deadline, ngx_uint_t n);
 

@@ -10,7 +10,7 @@
 #include <ngx_gate_connection.h>
 
 
-/* logs nothing, alerts included */
+/* suppresses all messages, including alerts */
 
 static ngx_log_t  ngx_gate_connection_mute;
 

@@ -1,7 +1,7 @@
 
 /*
- * A connection of nginx for a socket.  nginx logs an alert if there is no free
- * one; here that is the result of a probe, not an alert with each of them.
+ * A connection of nginx for a socket. ngx_get_connection() logs an alert if
+ * no connection is free; a probe reports this as its result instead.
  */
 
 

@@ -1,6 +1,6 @@
 
 /*
- * Reading targets, and writing them for people; see ngx_gate_endpoint.h.
+ * Parsing and formatting of targets; see ngx_gate_endpoint.h.
  */
 
 
@@ -113,7 +113,7 @@ ngx_gate_endpoint_unix(ngx_gate_endpoint_t *endpoint, ngx_str_t *text)
 
 #else
 
-    return "names a unix socket, which this platform does not have";
+    return "is a Unix socket, which this platform does not have";
 
 #endif
 }
@@ -222,7 +222,7 @@ ngx_gate_endpoint_parse_address(ngx_str_t *text, in_port_t port,
         len -= 2;
     }
 
-    /* inet_pton() would take what stands before a zero byte */
+    /* inet_pton() would ignore everything after a zero byte */
 
     if (len == 0 || len >= sizeof(buf) || ngx_strlchr(p, p + len, '\0')) {
         return NGX_DECLINED;

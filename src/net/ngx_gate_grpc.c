@@ -12,7 +12,7 @@
 
 #define NGX_GATE_GRPC_AGENT     "nginx-init-gate/" NGX_GATE_VERSION
 #define NGX_GATE_GRPC_TYPE      "application/grpc"
-#define NGX_GATE_GRPC_TIME_MAX  99999999    /* of eight digits */
+#define NGX_GATE_GRPC_TIME_MAX  99999999    /* eight digits at most */
 
 #define ngx_gate_grpc_eq(name, len, text)                                     \
     ((len) == sizeof(text) - 1 && ngx_memcmp(name, text, sizeof(text) - 1) == 0)
@@ -225,7 +225,7 @@ ngx_gate_grpc_read_end(ngx_gate_grpc_t *grpc)
 {
     if (grpc->received && !grpc->greeted) {
         return ngx_gate_grpc_fail(grpc, NGX_ERROR, NGX_GATE_PROTOCOL,
-                                  "peer does not speak HTTP/2");
+                                  "peer does not use HTTP/2");
     }
 
     return ngx_gate_grpc_fail(grpc, NGX_DECLINED, NGX_GATE_RESET,
@@ -254,12 +254,12 @@ ngx_gate_grpc_outcome(ngx_gate_grpc_t *grpc)
     if (!nghttp2_session_want_read(grpc->session)) {
         return ngx_gate_grpc_fail(grpc, NGX_ERROR, NGX_GATE_PROTOCOL,
                                   grpc->greeted ? "peer sent invalid HTTP/2"
-                                              : "peer does not speak HTTP/2");
+                                              : "peer does not use HTTP/2");
     }
 
     if (grpc->received > NGX_GATE_GRPC_RECEIVED_MAX) {
         return ngx_gate_grpc_fail(grpc, NGX_ERROR, NGX_GATE_PROTOCOL,
-                                  "peer sent too much");
+                                  "response is too large");
     }
 
     return NGX_AGAIN;
@@ -291,7 +291,7 @@ ngx_gate_grpc_unanswered(ngx_gate_grpc_t *grpc)
                                   "peer is closing the connection");
     }
 
-    /* libnghttp2 has reset the stream by itself */
+    /* libnghttp2 has already reset the stream */
 
     return ngx_gate_grpc_fail(grpc, NGX_ERROR, NGX_GATE_PROTOCOL,
                               "peer sent an invalid response");
@@ -402,7 +402,7 @@ ngx_gate_grpc_on_frame(nghttp2_session *session, const nghttp2_frame *frame,
 }
 
 
-/* what is not gRPC is not read to its end */
+/* if the response is not gRPC, the rest of it is not read */
 
 static void
 ngx_gate_grpc_end_block(ngx_gate_grpc_t *grpc)
@@ -432,7 +432,7 @@ ngx_gate_grpc_on_header(nghttp2_session *session, const nghttp2_frame *frame,
     grpc->headers += name_len + len;
 
     if (grpc->headers > NGX_GATE_GRPC_HEADERS_MAX) {
-        return ngx_gate_grpc_refuse(grpc, "peer sent too large headers");
+        return ngx_gate_grpc_refuse(grpc, "response headers are too large");
     }
 
     if (frame->hd.stream_id != grpc->stream || grpc->ended || grpc->closed) {
@@ -511,7 +511,7 @@ ngx_gate_grpc_on_data(nghttp2_session *session, uint8_t flags, int32_t stream,
     }
 
     if (sizeof(grpc->body) - grpc->body_len < len) {
-        return ngx_gate_grpc_refuse(grpc, "peer sent too large a message");
+        return ngx_gate_grpc_refuse(grpc, "response message is too large");
     }
 
     ngx_memcpy(grpc->body + grpc->body_len, bytes, len);
@@ -535,7 +535,7 @@ ngx_gate_grpc_on_close(nghttp2_session *session, int32_t stream,
 }
 
 
-/* a byte that says whether it is compressed, four for its length */
+/* a compression flag of one byte, a length of four bytes */
 
 static ngx_int_t
 ngx_gate_grpc_message(ngx_gate_grpc_t *grpc)

@@ -1,8 +1,8 @@
 
 /*
- * One gRPC call at a time over one HTTP/2 connection, by libnghttp2.  Nothing
- * here knows sockets: received bytes come by read(), and those to be sent go
- * to a function of the caller.
+ * One gRPC call at a time over one HTTP/2 connection, by libnghttp2.
+ * Independent of sockets: received bytes are passed to read(), and bytes to
+ * be sent are passed to a function of the caller.
  */
 
 
@@ -14,15 +14,15 @@
 #include <nghttp2/nghttp2.h>
 
 
-#define NGX_GATE_GRPC_RECEIVED_MAX  65536    /* bytes of one call */
-#define NGX_GATE_GRPC_HEADERS_MAX   65536    /* the same, uncompressed */
+#define NGX_GATE_GRPC_RECEIVED_MAX  65536    /* per call, as received */
+#define NGX_GATE_GRPC_HEADERS_MAX   65536    /* per call, uncompressed */
 #define NGX_GATE_GRPC_MESSAGE_MAX   4096
 #define NGX_GATE_GRPC_TEXT_MAX      128      /* of grpc-message */
 
 #define NGX_GATE_GRPC_PREFIX        5        /* before each message */
 
 
-/* the statuses of gRPC that matter here */
+/* the gRPC statuses that are handled here */
 
 typedef enum {
     NGX_GATE_GRPC_NO_STATUS = -1,
@@ -49,8 +49,8 @@ typedef struct {
     ngx_int_t                 http_status;  /* 0: none */
     ngx_int_t                 status;       /* ngx_gate_grpc_status_e, or
                                                another number */
-    ngx_str_t                 message;      /* without its prefix; no data
-                                               where there is none */
+    ngx_str_t                 message;      /* without its prefix; no data if
+                                               there is no message */
     size_t                    text_len;     /* grpc-message */
     u_char                    text[NGX_GATE_GRPC_TEXT_MAX];
 
@@ -68,9 +68,9 @@ struct ngx_gate_grpc_s {
 
     /* out */
     ngx_gate_grpc_response_t  response;
-    ngx_gate_reason_e         reason;       /* these two: of an error */
+    ngx_gate_reason_e         reason;       /* reason and error of a failure */
     const char               *error;
-    const char               *detail;       /* NULL, or what HTTP/2 calls it */
+    const char               *detail;       /* NULL, or the HTTP/2 error */
 
     /* private */
     nghttp2_session          *session;      /* NULL: not open */
@@ -84,10 +84,10 @@ struct ngx_gate_grpc_s {
     u_char                    body[NGX_GATE_GRPC_PREFIX
                                    + NGX_GATE_GRPC_MESSAGE_MAX];
 
-    unsigned                  greeted:1;    /* its SETTINGS have come */
-    unsigned                  leaving:1;    /* its GOAWAY has come */
+    unsigned                  greeted:1;    /* SETTINGS received */
+    unsigned                  leaving:1;    /* GOAWAY received */
     unsigned                  ended:1;      /* the response is complete */
-    unsigned                  reset:1;      /* by the other side */
+    unsigned                  reset:1;      /* by the peer */
     unsigned                  closed:1;     /* the stream, in both directions */
 };
 
@@ -99,20 +99,21 @@ ngx_int_t ngx_gate_grpc_call(ngx_gate_grpc_t *grpc,
     ngx_gate_grpc_request_t *request, ngx_msec_t time);
 
 /*
- * NGX_AGAIN: more is needed; NGX_DONE: the response has come; NGX_DECLINED:
- * the call was not processed and may be made again over another connection;
- * NGX_ERROR: there will be no response.  The latter two come with reason and
- * error.  Between two calls NGX_DONE means that all is well.
+ * NGX_AGAIN: more data is needed; NGX_DONE: the response is complete;
+ * NGX_DECLINED: the call was not processed and may be repeated over another
+ * connection; NGX_ERROR: there will be no response.  NGX_DECLINED and
+ * NGX_ERROR set reason and error.  Between two calls, NGX_DONE means that the
+ * connection is usable.
  */
 
 ngx_int_t ngx_gate_grpc_read(ngx_gate_grpc_t *grpc, const u_char *bytes,
     size_t len);
 
-/* the connection has ended before the response: not NGX_AGAIN or NGX_DONE */
+/* the connection ended before the response; never NGX_AGAIN or NGX_DONE */
 
 ngx_int_t ngx_gate_grpc_read_end(ngx_gate_grpc_t *grpc);
 
-/* after a response: another call may be made */
+/* after a response: another call is possible */
 
 ngx_uint_t ngx_gate_grpc_is_reusable(ngx_gate_grpc_t *grpc);
 

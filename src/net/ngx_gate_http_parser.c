@@ -1,6 +1,7 @@
 
 /*
- * The answer's header and framing, as bytes come; see ngx_gate_http_parser.h.
+ * Incremental parser of the header and framing of a response; see
+ * ngx_gate_http_parser.h.
  */
 
 
@@ -142,16 +143,16 @@ ngx_gate_http_parser_eof(ngx_gate_http_parser_t *parser)
     }
 
     return ngx_gate_http_parser_error(parser, parser->begun
-                                      ? "peer closed the connection in the "
-                                      "middle of its answer"
-                                      : "peer closed the connection without an "
-                                        "answer");
+                                      ? "peer closed the connection during "
+                                        "the response"
+                                      : "peer closed the connection without a "
+                                        "response");
 }
 
 
 /*
- * Takes a line, without its end; what is beyond
- * NGX_GATE_HTTP_PARSER_LINE_MAX is counted only.
+ * Reads a line, without its end.  Bytes beyond NGX_GATE_HTTP_PARSER_LINE_MAX
+ * are only counted.
  */
 
 static ngx_int_t
@@ -164,7 +165,7 @@ ngx_gate_http_parser_line(ngx_gate_http_parser_t *parser, u_char **pos,
 
         ch = *p++;
 
-        /* the size of a chunk is no header, but its line is short, too */
+        /* the limit of header lines applies to chunk sizes, too */
 
         if (parser->state == NGX_GATE_HTTP_PARSER_CHUNK_SIZE
             || parser->state == NGX_GATE_HTTP_PARSER_CHUNK_END)
@@ -200,7 +201,7 @@ ngx_gate_http_parser_line(ngx_gate_http_parser_t *parser, u_char **pos,
         if (parser->state == NGX_GATE_HTTP_PARSER_STATUS
             && !ngx_gate_http_parser_is_status(parser))
         {
-            return ngx_gate_http_parser_error(parser, "answer is not HTTP/1");
+            return ngx_gate_http_parser_error(parser, "response is not HTTP/1");
         }
     }
 
@@ -210,7 +211,7 @@ ngx_gate_http_parser_line(ngx_gate_http_parser_t *parser, u_char **pos,
 }
 
 
-/* what has come of the line could be "HTTP/1.1 200 ..." */
+/* whether the bytes received so far are a prefix of "HTTP/1.1 200 ..." */
 
 static ngx_uint_t
 ngx_gate_http_parser_is_status(ngx_gate_http_parser_t *parser)
@@ -242,10 +243,10 @@ ngx_gate_http_parser_status_line(ngx_gate_http_parser_t *parser)
 {
     u_char  *p;
 
-    /* all but the length has been tested on the way */
+    /* everything except the length has been tested byte by byte */
 
     if (parser->line_len < sizeof("HTTP/1.1 200") - 1) {
-        return ngx_gate_http_parser_error(parser, "answer is not HTTP/1");
+        return ngx_gate_http_parser_error(parser, "response is not HTTP/1");
     }
 
     p = &parser->line[sizeof("HTTP/1.") - 1];
@@ -284,7 +285,7 @@ ngx_gate_http_parser_header_line(ngx_gate_http_parser_t *parser)
 
     if (*p == ' ' || *p == '\t') {
 
-        /* goes on with the last line, which matters for a few of them */
+        /* a continuation line: an error for headers that define the framing */
 
         return parser->framing ? ngx_gate_http_parser_error(parser,
                                                             "invalid header "
@@ -380,7 +381,7 @@ ngx_gate_http_parser_header_end(ngx_gate_http_parser_t *parser)
 
     if (status < 200 && status != 101) {
 
-        /* an interim answer */
+        /* an interim response */
 
         parser->state = NGX_GATE_HTTP_PARSER_STATUS;
         parser->status = 0;
@@ -398,7 +399,7 @@ ngx_gate_http_parser_header_end(ngx_gate_http_parser_t *parser)
 
     if (parser->encoded) {
 
-        /* where both are given, somebody on the way might believe the other */
+        /* request smuggling: another server may use the length instead */
 
         if (parser->length != -1 || parser->http10) {
             parser->close = 1;
@@ -435,7 +436,7 @@ ngx_gate_http_parser_content_length(ngx_gate_http_parser_t *parser,
         return ngx_gate_http_parser_error(parser, "invalid Content-Length");
     }
 
-    /* the same number more than once is as good as once */
+    /* repeated equal values are valid */
 
     do {
         n = ngx_atoof(token.data, token.len);
@@ -458,7 +459,7 @@ ngx_gate_http_parser_transfer_encoding(ngx_gate_http_parser_t *parser,
 {
     ngx_str_t  token;
 
-    /* the last coding is the one that counts here */
+    /* only the last coding matters here */
 
     while (ngx_gate_http_parser_next_token(value, &token)) {
 
@@ -521,7 +522,7 @@ ngx_gate_http_parser_chunk_line(ngx_gate_http_parser_t *parser)
         n = n * 16 + digit;
     }
 
-    /* extensions may follow */
+    /* chunk extensions are ignored */
 
     if (p == parser->line
         || (p < last && *p != ';' && *p != ' ' && *p != '\t'))
@@ -585,7 +586,7 @@ ngx_gate_http_parser_error(ngx_gate_http_parser_t *parser, const char *text)
 }
 
 
-/* of a list such as "close, te" */
+/* a token of a list such as "close, te" */
 
 static ngx_uint_t
 ngx_gate_http_parser_next_token(ngx_str_t *value, ngx_str_t *token)

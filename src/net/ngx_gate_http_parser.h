@@ -1,8 +1,8 @@
 
 /*
- * An answer in HTTP/1, as the check reads it: the status, and where the body
- * begins and ends.  Fed with bytes as they come; keeps nothing but what the
- * framing needs, however much the other side sends.
+ * Incremental parser of an HTTP/1 response: the status, and where the body
+ * begins and ends.  Stores only what the framing needs, whatever the size of
+ * the response.
  */
 
 
@@ -15,7 +15,8 @@
 
 
 #define NGX_GATE_HTTP_PARSER_HEADER_MAX  65536 /* header and trailer lines */
-#define NGX_GATE_HTTP_PARSER_LINE_MAX    256   /* what is looked at of a line */
+#define NGX_GATE_HTTP_PARSER_LINE_MAX    256   /* part of a line that is
+                                                  parsed */
 
 
 typedef enum {
@@ -38,26 +39,27 @@ typedef void (*ngx_gate_http_parser_header_pt)(void *data, ngx_str_t *name,
 
 typedef struct {
     ngx_gate_http_parser_state_e  state;
-    ngx_uint_t                    status;    /* of the final answer, or 0 */
+    ngx_uint_t                    status;    /* of the final response, or 0 */
     const char                   *error;
     off_t                         left;      /* of the body, or of a chunk;
                                                 -1: until the end */
     off_t                         length;    /* Content-Length, or -1 */
     size_t                        header_size;
-    size_t                        line_len;  /* may be more than is in line */
+    size_t                        line_len;  /* may exceed the size of line */
     u_char                        line[NGX_GATE_HTTP_PARSER_LINE_MAX];
 
     ngx_gate_http_parser_header_pt  header;
     void                         *data;
 
-    unsigned                      head:1;    /* an answer to HEAD */
+    unsigned                      head:1;    /* a response to HEAD */
     unsigned                      http10:1;
     unsigned                      chunked:1;
-    unsigned                      encoded:1; /* Transfer-Encoding was there */
+    unsigned                      encoded:1; /* Transfer-Encoding was present */
     unsigned                      close:1;
     unsigned                      keepalive:1;
-    unsigned                      framing:1; /* the last line was of these */
-    unsigned                      begun:1;   /* a byte has come */
+    unsigned                      framing:1; /* the last line was such a
+                                                header */
+    unsigned                      begun:1;   /* a byte was received */
 } ngx_gate_http_parser_t;
 
 
@@ -65,15 +67,15 @@ void ngx_gate_http_parser_init(ngx_gate_http_parser_t *parser,
     ngx_uint_t head);
 
 /*
- * Takes bytes from pos.  NGX_OK: "body" is the next piece of the body;
- * NGX_AGAIN: all was taken, more is needed; NGX_DONE: the answer is complete;
- * NGX_ERROR: it is none, and parser->error says why.
+ * Parses bytes from pos.  NGX_OK: "body" is the next piece of the body;
+ * NGX_AGAIN: all bytes were parsed, more are needed; NGX_DONE: the response
+ * is complete; NGX_ERROR: it is invalid, parser->error is set.
  */
 
 ngx_int_t ngx_gate_http_parser_parse(ngx_gate_http_parser_t *parser,
     u_char **pos, u_char *last, ngx_str_t *body);
 
-/* the connection has ended: NGX_DONE, or NGX_ERROR if it did so too early */
+/* the connection has ended: NGX_DONE, or NGX_ERROR if it ended too early */
 
 ngx_int_t ngx_gate_http_parser_eof(ngx_gate_http_parser_t *parser);
 
@@ -82,7 +84,7 @@ ngx_int_t ngx_gate_http_parser_eof(ngx_gate_http_parser_t *parser);
 #define ngx_gate_http_parser_has_status(parser)                               \
     ((parser)->state >= NGX_GATE_HTTP_PARSER_BODY)
 
-/* once complete: another request may follow on the same connection */
+/* once complete: the connection can be used for another request */
 
 #define ngx_gate_http_parser_keepalive(parser)                                \
     ((parser)->keepalive && !(parser)->close)

@@ -1,6 +1,6 @@
 
 /*
- * Taking the URL of a check apart; see ngx_gate_http_url.h.
+ * Parsing of the URL of a check; see ngx_gate_http_url.h.
  */
 
 

@@ -1,7 +1,7 @@
 
 /*
- * "http://user:password@host:port/uri", https, and in nginx's manner
- * "http://unix:/path:/uri", whose scheme may be left out.
+ * "http://user:password@host:port/uri", https, and "http://unix:/path:/uri"
+ * as in nginx; in the latter the scheme may be omitted.
  */
 
 
@@ -18,7 +18,7 @@
 
 typedef struct {
     ngx_gate_endpoint_t       endpoint;
-    ngx_str_t                 userinfo;     /* as it was written */
+    ngx_str_t                 userinfo;     /* as written */
     ngx_str_t                 host;         /* for "Host:" */
     ngx_str_t                 uri;          /* begins with "/" or "?",
                                                or is empty */
@@ -26,7 +26,7 @@ typedef struct {
 } ngx_gate_http_url_t;
 
 
-/* NULL, or what is wrong with it */
+/* returns NULL or the error */
 
 char *ngx_gate_http_url_parse(ngx_conf_t *cf, ngx_gate_http_url_t *url,
     ngx_str_t *text);

@@ -1,6 +1,6 @@
 
 /*
- * A log's writer that keeps the last line instead; see ngx_gate_log_capture.h.
+ * A log writer that stores the last line; see ngx_gate_log_capture.h.
  */
 
 
@@ -18,7 +18,7 @@ ngx_gate_log_capture_init(ngx_gate_log_capture_t *capture, ngx_log_t *outer)
 {
     ngx_memzero(&capture->log, sizeof(ngx_log_t));
 
-    /* no debug bits: they would let through every level */
+    /* without debug bits: they would enable every level */
 
     capture->log.log_level = NGX_LOG_INFO;
     capture->log.writer = ngx_gate_log_capture_writer;

@@ -1,8 +1,8 @@
 
 /*
- * A log for connections to peers that may be down for hours.  What nginx
- * itself would say of each attempt (at err or crit) is kept back, the last
- * line of it to be had by capture->text; alerts, our own bugs, pass.
+ * A log for connections to peers that may be unavailable for hours.  Messages
+ * of nginx about an attempt (levels err and crit) are not written; the last
+ * line is available by capture->text.  Alerts are written.
  */
 
 

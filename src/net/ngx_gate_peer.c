@@ -1,7 +1,7 @@
 
 /*
- * Where an event leads, the call of the handler is the last statement: the
- * handler may have closed the connection, or opened another one.
+ * In event handlers, the call of peer->handler is the last statement: it may
+ * close the connection, or open another one.
  */
 
 
@@ -15,7 +15,7 @@
 
 #define NGX_GATE_PEER_POOL_SIZE  1024
 #define NGX_GATE_PEER_OUT_SIZE   512
-#define NGX_GATE_PEER_ERRNO_MAX  64    /* text of a system error */
+#define NGX_GATE_PEER_ERRNO_MAX  64    /* room for the text of a system error */
 
 
 static ngx_int_t ngx_gate_peer_create_buffers(ngx_gate_peer_t *peer);
@@ -34,6 +34,7 @@ static void ngx_gate_peer_send_failed(ngx_gate_peer_t *peer, ngx_err_t err);
 static ngx_uint_t ngx_gate_peer_reconnect(ngx_gate_peer_t *peer);
 
 static void ngx_gate_peer_post_handler(ngx_event_t *ev);
+static void ngx_gate_peer_expiry_handler(ngx_event_t *ev);
 
 
 void
@@ -156,6 +157,7 @@ ngx_gate_peer_connected(ngx_gate_peer_t *peer)
     ngx_gate_peer_answered(peer);
 
     peer->connected = 1;
+    peer->established = ngx_current_msec;
     peer->log->action = "talking";
 
     c->read->handler = ngx_gate_peer_read_handler;
@@ -172,7 +174,7 @@ ngx_gate_peer_connected(ngx_gate_peer_t *peer)
 
     if (c->read->ready) {
 
-        /* TLS may have taken in more than the handshake */
+        /* TLS may have read more than the handshake */
 
         ngx_gate_peer_post(peer);
     }
@@ -189,7 +191,7 @@ ngx_gate_peer_send(ngx_gate_peer_t *peer, u_char *data, size_t size)
 
     if (!peer->connected || peer->send_failed) {
 
-        /* failed already, of which an event will tell */
+        /* already failed; an event is posted */
 
         return;
     }
@@ -198,6 +200,7 @@ ngx_gate_peer_send(ngx_gate_peer_t *peer, u_char *data, size_t size)
         peer->kept = 0;
         peer->reused = 1;
         peer->connection->idle = 0;
+        ngx_del_timer(&peer->expiry);
     }
 
     if (ngx_tcp_nodelay(peer->connection) != NGX_OK) {
@@ -231,7 +234,12 @@ ngx_gate_peer_send(ngx_gate_peer_t *peer, u_char *data, size_t size)
 void
 ngx_gate_peer_keep(ngx_gate_peer_t *peer)
 {
+    ngx_msec_t  age;
+
+    age = ngx_current_msec - peer->established;
+
     if (!peer->connected
+        || age >= NGX_GATE_PEER_KEEP
         || peer->eof
         || peer->send_failed
         || peer->in->pos != peer->in->last
@@ -244,6 +252,12 @@ ngx_gate_peer_keep(ngx_gate_peer_t *peer)
     peer->kept = 1;
     peer->reused = 0;
     peer->connection->idle = 1;
+
+    if (!peer->expiry.timer_set) {
+        ngx_gate_event_init(&peer->expiry, ngx_gate_peer_expiry_handler,
+                            peer->log);
+        ngx_add_timer(&peer->expiry, NGX_GATE_PEER_KEEP - age);
+    }
 }
 
 
@@ -252,7 +266,7 @@ ngx_gate_peer_close(ngx_gate_peer_t *peer)
 {
     if (peer->connection && (!peer->connected || peer->silent)) {
 
-        /* in general because time was up */
+        /* usually after a timeout */
 
         ngx_gate_peer_unanswered(peer);
     }
@@ -317,7 +331,7 @@ ngx_gate_peer_write_handler(ngx_event_t *wev)
 }
 
 
-/* after the end, until the caller has closed */
+/* after the end, until the caller closes the peer */
 
 static void
 ngx_gate_peer_closed_handler(ngx_event_t *ev)
@@ -388,7 +402,7 @@ ngx_gate_peer_read(ngx_gate_peer_t *peer)
             return;
         }
 
-        /* last words, as "too many clients", come first */
+        /* a last message such as "too many clients" is processed first */
 
         peer->err = err;
     }
@@ -400,7 +414,7 @@ ngx_gate_peer_read(ngx_gate_peer_t *peer)
 
     if (peer->kept && (!peer->read_kept || n == 0 || n == NGX_ERROR)) {
 
-        /* at its end, or something that nobody asked for */
+        /* the connection has ended, or the data are unexpected */
 
         if (fresh || n == 0) {
             ngx_gate_peer_close(peer);
@@ -424,7 +438,7 @@ ngx_gate_peer_read(ngx_gate_peer_t *peer)
 
     if (n != NGX_AGAIN || peer->send_failed) {
 
-        /* there is more to read or to tell, but others come first */
+        /* there is more to read or to report; other events come first */
 
         ngx_gate_peer_post(peer);
     }
@@ -497,8 +511,8 @@ ngx_gate_peer_write(ngx_gate_peer_t *peer)
 
 
 /*
- * The other side has closed the connection.  Why may be in what it sent before,
- * as a TLS alert or "too many clients", so that is read first.
+ * The peer has closed the connection.  The cause may be in data sent before,
+ * such as a TLS alert or "too many clients", so these are read first.
  */
 
 static void
@@ -555,7 +569,7 @@ ngx_gate_peer_connection_error(ngx_gate_peer_t *peer, ngx_err_t err,
 }
 
 
-/* the other side had given up a kept connection: begins anew */
+/* the peer has closed a kept connection: connects again */
 
 static ngx_uint_t
 ngx_gate_peer_reconnect(ngx_gate_peer_t *peer)
@@ -609,7 +623,18 @@ ngx_gate_peer_post_handler(ngx_event_t *ev)
 }
 
 
-/* worker_shutdown_timeout has passed, or the kept connection is unwanted */
+static void
+ngx_gate_peer_expiry_handler(ngx_event_t *ev)
+{
+    ngx_gate_peer_t  *peer;
+
+    peer = ngx_queue_data(ev, ngx_gate_peer_t, expiry);
+
+    ngx_gate_peer_close(peer);
+}
+
+
+/* worker_shutdown_timeout has passed, or a kept connection is reclaimed */
 
 ngx_uint_t
 ngx_gate_peer_is_closing(ngx_gate_peer_t *peer)
@@ -668,9 +693,9 @@ ngx_gate_peer_errno_reason(ngx_err_t err)
     switch (err) {
 
     case NGX_ECONNREFUSED:
-    case NGX_ENOENT:           /* no such socket */
+    case NGX_ENOENT:           /* socket does not exist */
     case NGX_ENOTDIR:
-    case NGX_EAGAIN:           /* the queue of a unix socket is full */
+    case NGX_EAGAIN:           /* the listen queue of the Unix socket is full */
         return NGX_GATE_REFUSED;
 
     case NGX_EACCES:
@@ -687,7 +712,7 @@ ngx_gate_peer_errno_reason(ngx_err_t err)
     case NGX_ENOMEM:
         return NGX_GATE_NO_MEMORY;
 
-    case EPROTOTYPE:           /* a unix socket for datagrams */
+    case EPROTOTYPE:           /* a datagram Unix socket */
         return NGX_GATE_PROTOCOL;
 
     default:
@@ -696,7 +721,7 @@ ngx_gate_peer_errno_reason(ngx_err_t err)
 }
 
 
-/* closes, and tells the handler so when its caller is off the stack */
+/* closes, and calls the handler from the event loop */
 
 void
 ngx_gate_peer_fail(ngx_gate_peer_t *peer)
@@ -721,6 +746,10 @@ ngx_gate_peer_disconnect(ngx_gate_peer_t *peer)
 
     if (peer->confirm_timer.timer_set) {
         ngx_del_timer(&peer->confirm_timer);
+    }
+
+    if (peer->expiry.timer_set) {
+        ngx_del_timer(&peer->expiry);
     }
 
     if (c) {

@@ -1,7 +1,7 @@
 
 /*
- * From addresses to a connection that may be used: one after the other is
- * tried, then TLS shakes hands.
+ * Opening of a connection: tries the addresses in order, then performs the
+ * TLS handshake.
  */
 
 
@@ -29,7 +29,7 @@ static void ngx_gate_peer_connect_confirmed(ngx_event_t *ev);
 static void ngx_gate_peer_connect_error(ngx_gate_peer_t *peer, ngx_err_t err);
 
 
-/* one address after the other; the last one's error stands */
+/* tries the addresses in order; the error of the last one is reported */
 
 void
 ngx_gate_peer_connect_next(ngx_gate_peer_t *peer)
@@ -68,7 +68,7 @@ ngx_gate_peer_connect_next(ngx_gate_peer_t *peer)
 }
 
 
-/* until it can be used; the last one may take all the time that is left */
+/* until connected; the last address gets all remaining time */
 
 static void
 ngx_gate_peer_limit(ngx_gate_peer_t *peer)
@@ -140,8 +140,8 @@ ngx_gate_peer_unanswered(ngx_gate_peer_t *peer)
 
 
 /*
- * NGX_OK: connected; NGX_AGAIN: connecting; NGX_DECLINED: another address may
- * do better; NGX_ERROR: our own want of something
+ * NGX_OK: connected; NGX_AGAIN: connecting; NGX_DECLINED: the next address is
+ * tried; NGX_ERROR: local resources are missing
  */
 
 static ngx_int_t
@@ -207,7 +207,7 @@ ngx_gate_peer_connect_socket(ngx_gate_peer_t *peer, struct sockaddr *sockaddr,
 }
 
 
-/* takes over the socket, also where it fails */
+/* owns the socket, also on failure */
 
 static ngx_connection_t *
 ngx_gate_peer_connect_get_connection(ngx_gate_peer_t *peer, ngx_socket_t s)
@@ -276,7 +276,7 @@ ngx_gate_peer_connect_handler(ngx_event_t *ev)
 
     if (peer->posted.posted) {
 
-        /* connected at once, and about to be told so */
+        /* connected immediately; the event is already posted */
 
         return;
     }
@@ -360,7 +360,7 @@ ngx_gate_peer_connect_handshake(ngx_gate_peer_t *peer)
 
     if (rc == NGX_AGAIN) {
 
-        /* nginx has put its own in their place */
+        /* ngx_ssl_handshake() has replaced the handlers */
 
         c->read->handler = ngx_gate_peer_connect_handshake_handler;
         c->write->handler = ngx_gate_peer_connect_handshake_handler;
@@ -390,8 +390,8 @@ ngx_gate_peer_connect_handshake(ngx_gate_peer_t *peer)
 
 
 /*
- * In TLS 1.3 the handshake of a client is over before the server has looked
- * at its certificate, or at the lack of one.
+ * In TLS 1.3, the handshake of the client ends before the server has verified
+ * the client's certificate, or has noticed that it is missing.
  */
 
 static void
@@ -442,7 +442,7 @@ ngx_gate_peer_connect_confirm_handler(ngx_event_t *ev)
 }
 
 
-/* or the server has kept silent for the time of "confirm" */
+/* also if the server has sent nothing within the time of "confirm" */
 
 static void
 ngx_gate_peer_connect_confirmed(ngx_event_t *ev)

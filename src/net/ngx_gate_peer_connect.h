@@ -1,7 +1,7 @@
 
 /*
- * Between the two halves of a background connection: how it comes about, and
- * what is done with it then.
+ * Internal interface between the two files of a background connection:
+ * opening it, and using it.
  */
 
 
@@ -12,27 +12,27 @@
 #include <ngx_gate_peer.h>
 
 
-/* tries the addresses of peer->resolve; leads to ready() or to fail() */
+/* tries the addresses of peer->resolve; calls ready() or fail() */
 
 void ngx_gate_peer_connect_next(ngx_gate_peer_t *peer);
 void ngx_gate_peer_connect_established(ngx_gate_peer_t *peer);
 
 void ngx_gate_peer_connected(ngx_gate_peer_t *peer);
 
-/* the address that is in use did, or did not, while there are others */
+/* the current address responded, or did not although there are others */
 
 void ngx_gate_peer_answered(ngx_gate_peer_t *peer);
 void ngx_gate_peer_unanswered(ngx_gate_peer_t *peer);
 
-/* its share of the time is over */
+/* the time of this address is over */
 
 void ngx_gate_peer_late(ngx_event_t *ev);
 
-/* has the handler, or the next step, called from the event loop */
+/* posts an event that calls the handler or the next step */
 
 void ngx_gate_peer_post(ngx_gate_peer_t *peer);
 
-/* what went wrong; then fail(), which closes and tells the handler */
+/* sets the error; then call fail(), which closes and calls the handler */
 
 void ngx_cdecl ngx_gate_peer_error(ngx_gate_peer_t *peer,
     ngx_gate_reason_e reason, const char *fmt, ...);
@@ -41,12 +41,12 @@ void ngx_gate_peer_errno(ngx_gate_peer_t *peer, ngx_gate_reason_e reason,
 ngx_gate_reason_e ngx_gate_peer_errno_reason(ngx_err_t err);
 void ngx_gate_peer_fail(ngx_gate_peer_t *peer);
 
-/* all of it, for what a system call said of a connection in use */
+/* sets the error of a system call and fails */
 
 void ngx_gate_peer_connection_error(ngx_gate_peer_t *peer, ngx_err_t err,
     const char *call);
 
-/* first thing in an event: nginx may want the connection closed */
+/* call first in an event handler: nginx may request closing */
 
 ngx_uint_t ngx_gate_peer_is_closing(ngx_gate_peer_t *peer);
 

@@ -2,21 +2,22 @@
 /*
  * PostgreSQL without blocking.
  *
- * libpq expects to be woken as by poll(), so the events are level-triggered,
- * and nothing but libpq ever closes its descriptor.  During a login it opens,
- * replaces and closes it as it likes, mostly under the same number: nginx then
- * watches it only while nobody works, which means that before each step both
- * events are removed and nginx's connection is given back, and afterwards a
- * fresh one is taken for whatever descriptor there is then.  Later on there is
- * only one, which is watched until the end, for reading; where libpq has
- * closed it, it says so, and the kernel has forgotten the events by itself.
+ * libpq expects the semantics of poll(), so the events are level-triggered,
+ * and only libpq closes its descriptor.  During a login, libpq opens,
+ * replaces and closes descriptors, often with the same number.  The
+ * descriptor is therefore watched only between two steps: before each step,
+ * both events are removed and the connection of nginx is freed, and after it
+ * a new one is added for the current descriptor.  After the login, the
+ * descriptor does not change and is watched for reading until the end; if
+ * libpq has closed it, libpq reports this, and the kernel has removed the
+ * events.
  *
  * A connection serves one query at a time, the first in its queue, and is
- * closed when there is none, except with "keepalive".  While
- * there is no connection, that query's deadline is also shared out among
- * the attempts to get one.  Whoever leaves in the middle of being served
- * takes the connection with him, since a query cannot be taken back; the
- * next in the queue begins anew.
+ * closed when the queue is empty, except with "keepalive".  Until there is a
+ * connection, the time of that query is divided among the attempts to open
+ * one.  If a query is canceled while it runs, the connection is closed, since
+ * the query cannot be withdrawn; a new connection is opened for the next
+ * query in the queue.
  */
 
 
@@ -34,12 +35,12 @@ static void ngx_gate_pq_unwatch(ngx_gate_pq_t *pq);
 static void ngx_gate_pq_clear_ssl_errors(void);
 
 
-/* what libpq reads at a time, while no message is longer */
+/* libpq's read size, unless a message is longer */
 
 #define NGX_GATE_PQ_READ_MAX  16384
 
 
-/* libpq's connections are of the process that opened them */
+/* a connection of libpq belongs to the process that opened it */
 
 static ngx_queue_t  ngx_gate_pq_connections = {
     &ngx_gate_pq_connections, &ngx_gate_pq_connections
@@ -180,7 +181,7 @@ ngx_gate_pq_post(ngx_gate_pq_t *pq)
 }
 
 
-/* what is next to do, with nothing of libpq or of a caller on the stack */
+/* the next step, outside of any call by libpq or a caller */
 
 static void
 ngx_gate_pq_post_handler(ngx_event_t *ev)
@@ -225,8 +226,8 @@ ngx_gate_pq_post_handler(ngx_event_t *ev)
 
 
 /*
- * A session of ours would keep others from dropping, renaming or copying the
- * database.
+ * An open session would prevent the database from being dropped, renamed or
+ * copied.
  */
 
 static void
@@ -268,7 +269,7 @@ ngx_gate_pq_timeout_handler(ngx_event_t *ev)
         return;
     }
 
-    p = ngx_slprintf(error, error + sizeof(error), "no answer from \"%V\"",
+    p = ngx_slprintf(error, error + sizeof(error), "no reply from \"%V\"",
                      &pq->conf->hosts[pq->attempt % pq->conf->nhosts].text);
 
     ngx_gate_pq_login_error(pq, NGX_GATE_TIMEOUT, error, p - error, 0);
@@ -292,7 +293,7 @@ ngx_gate_pq_event_handler(ngx_event_t *ev)
 
     if (c->close || c->error) {
 
-        /* worker_shutdown_timeout: the queries' own time is up as well */
+        /* worker_shutdown_timeout: the time of the queries is over, too */
 
         ngx_gate_pq_close(pq);
         return;
@@ -326,8 +327,8 @@ ngx_gate_pq_event_handler(ngx_event_t *ev)
 
 
 /*
- * What comes first is not asked for: it is no more than libpq reads at a time,
- * and mostly all.
+ * The first read is not counted: libpq reads at most this much at a time, and
+ * usually everything.
  */
 
 static void
@@ -346,7 +347,7 @@ ngx_gate_pq_count_received(ngx_gate_pq_t *pq, ngx_connection_t *c)
 }
 
 
-/* there is no connection to be had, for nobody */
+/* no connection is possible: all queries fail */
 
 void
 ngx_gate_pq_fail(ngx_gate_pq_t *pq)
@@ -377,7 +378,7 @@ ngx_gate_pq_fail(ngx_gate_pq_t *pq)
 }
 
 
-/* the last thing that is done: the handler may free pq */
+/* call last: the handler may free pq */
 
 void
 ngx_gate_pq_finish(ngx_gate_pq_t *pq, ngx_gate_pq_query_t *q,
@@ -395,7 +396,7 @@ ngx_gate_pq_finish(ngx_gate_pq_t *pq, ngx_gate_pq_query_t *q,
         ngx_memcpy(q->error, pq->error, pq->error_len);
     }
 
-    /* there may be no query any more, and then the connection is closed */
+    /* if no query is left, the connection is closed */
 
     ngx_post_event(&pq->post, &ngx_posted_events);
 
@@ -471,8 +472,8 @@ ngx_gate_pq_close(ngx_gate_pq_t *pq)
 
 
 /*
- * libpq and nginx use one OpenSSL, whose queue of errors is the process's:
- * what libpq leaves there, nginx would report as an alert of its own.
+ * libpq and nginx share one OpenSSL, and its error queue belongs to the
+ * process: nginx would log an error left by libpq as an alert.
  */
 
 static void

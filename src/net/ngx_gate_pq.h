@@ -1,9 +1,9 @@
 
 /*
- * PostgreSQL without blocking: libpq's asynchronous interface on nginx's
- * events.  All who ask the same database as the same user share one
- * connection.  It is opened for the first query, and closed when no query is
- * left; with "keepalive" it is kept until the next one, for at most 30 s.
+ * PostgreSQL without blocking: the asynchronous interface of libpq with the
+ * events of nginx.  All queries to the same database as the same user share
+ * one connection.  It is opened for the first query, and closed when no query
+ * is left; with "keepalive" it is kept until the next one, for at most 30 s.
  */
 
 
@@ -16,13 +16,12 @@
 
 
 #define NGX_GATE_PQ_STATEMENTS  6     /* of one query */
-#define NGX_GATE_PQ_OPTIONS     64    /* libpq knows fewer keywords */
+#define NGX_GATE_PQ_OPTIONS     64    /* more than libpq has keywords */
 #define NGX_GATE_PQ_ERROR_MAX   256
 
 /*
- * What a server may send for one query, and during a login.  Queries
- * are made to have tiny answers; whatever sends more than this is not going
- * to stop.
+ * Limit of the data that a server sends for one query, and during a login.
+ * Results are tiny by design; a server that sends more is faulty.
  */
 
 #define NGX_GATE_PQ_RESPONSE_MAX  262144
@@ -44,8 +43,8 @@ typedef enum {
 
 typedef struct {
     ngx_str_t                 text;      /* for messages */
-    char                     *host;      /* NULL: there is an address only */
-    char                     *name;      /* without a dot at its end */
+    char                     *host;      /* NULL: only an address */
+    char                     *name;      /* without a trailing dot */
     char                     *addr;      /* NULL: resolve the host */
     char                     *port;
     in_port_t                 number;
@@ -53,7 +52,7 @@ typedef struct {
 } ngx_gate_pq_host_t;
 
 
-/* whom to ask, and as whom, as configured */
+/* database and user, as configured */
 
 typedef struct {
     /* in: set by the caller before parse */
@@ -63,13 +62,13 @@ typedef struct {
     ngx_uint_t                keepalive;
 
     /* out */
-    ngx_str_t                 key;       /* equal: the same connection */
+    ngx_str_t                 key;       /* equal keys share a connection */
     ngx_uint_t                noptions;
-    const char              **keywords;  /* all but host, port, password */
+    const char              **keywords;  /* all except host, port, password */
     const char              **values;
     const char               *password;
     const char               *search_path; /* from a URI, or NULL */
-    ngx_uint_t                sslmode;   /* not given: its place in values */
+    ngx_uint_t                sslmode;   /* missing: its index in values */
     ngx_gate_pq_host_t       *hosts;
     ngx_uint_t                nhosts;
     ngx_gate_pq_role_e        role;
@@ -84,8 +83,8 @@ typedef struct {
 
 
 /*
- * A query is some statements in one read-only transaction and one round
- * trip.
+ * A query consists of several statements in one read-only transaction and one
+ * round trip.
  */
 
 struct ngx_gate_pq_query_s {
@@ -94,22 +93,22 @@ struct ngx_gate_pq_query_s {
     ngx_gate_resolver_t      *resolver;
     ngx_log_t                *log;          /* log->action follows the step */
     ngx_msec_t                deadline;
-    const char               *search_path;  /* NULL: as the server has it */
+    const char               *search_path;  /* NULL: default of the server */
     ngx_gate_pq_statement_t   statements[NGX_GATE_PQ_STATEMENTS];
     ngx_uint_t                nstatements;
     void                     *data;
     void                    (*handler)(ngx_gate_pq_query_t *query);
 
     /*
-     * out, while the handler runs: an answer to each statement, up to the
-     * first that failed.  If the server could not be asked, results is NULL,
-     * and reason and error tell why.
+     * out, while the handler runs: a result for each statement, up to the
+     * first that failed.  If the query could not be sent, results is NULL,
+     * and reason and error are set.
      */
     PGresult                **results;
     ngx_gate_reason_e         reason;
     u_char                    error[NGX_GATE_PQ_ERROR_MAX];
     size_t                    error_len;
-    ngx_uint_t                tls;          /* required, and not configured */
+    ngx_uint_t                tls;          /* required but not configured */
 
     /* private */
     ngx_gate_pq_t            *pq;
@@ -119,33 +118,33 @@ struct ngx_gate_pq_query_s {
 };
 
 
-/* at configuration; says itself what is wrong, without any secret */
+/* at configuration; logs errors itself, without secrets */
 
 char *ngx_gate_pq_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf);
 
-/* the URI or connection string as libpq reads it; sets pcf->search_path */
+/* the URI or connection string for libpq; sets pcf->search_path */
 
 char *ngx_gate_pq_uri_parse(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_pq_conf_t *pcf, ngx_str_t *uri);
 
 /*
- * The handler is never called from within ask(), and not at all after
- * NGX_ERROR: no memory.  In the handler everything is allowed, ask() and
- * leave() included.
+ * The handler is never called from within ask(), and is not called after
+ * NGX_ERROR: no memory.  The handler may call every function, including ask()
+ * and leave().
  */
 
 ngx_int_t ngx_gate_pq_send(ngx_gate_pq_query_t *query);
 
 /*
- * Ends the query, if there is one, and lets go of the connection; the
- * handler is not called any more.  Idempotent.
+ * Cancels the query, if there is one, and releases the connection; the
+ * handler is not called again.  Idempotent.
  */
 
 void ngx_gate_pq_detach(ngx_gate_pq_query_t *query);
 
 
-/* what a failure means; these write a message without any secret */
+/* map a failure to a reason, and write a message without secrets */
 
 ngx_gate_reason_e ngx_gate_pq_error_sqlstate_reason(const char *sqlstate);
 ngx_gate_reason_e ngx_gate_pq_error_result_reason(PGresult *result,

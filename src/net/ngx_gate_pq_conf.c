@@ -1,8 +1,7 @@
 
 /*
- * A libpq connection string or URI, taken apart at configuration time: libpq
- * gets one host at a time later on, and its address, so that it has no name
- * to look up.
+ * Parses a libpq connection string or URI at configuration time.  At run time
+ * libpq gets one host and its address at a time, so that it resolves no name.
  */
 
 
@@ -14,7 +13,7 @@
 #define NGX_GATE_PQ_CONF_PORT  "5432"
 
 
-/* what libpq shall not take from anywhere else, unless it is given here */
+/* parameters that libpq must not read from elsewhere, unless given */
 
 typedef struct {
     const char  *keyword;
@@ -51,9 +50,9 @@ static char *ngx_gate_pq_conf_copy(ngx_conf_t *cf, const char *text);
 
 
 /*
- * libpq's own default for "sslmode" is "prefer", which costs another connection
- * whenever the first is refused, and hides why it was.  Here the second one
- * is made if the server requires TLS.
+ * The default of libpq for "sslmode" is "prefer", which costs another
+ * connection whenever the first one is refused, and hides the cause.  Here
+ * the second connection is opened only if the server requires TLS.
  */
 
 static ngx_gate_pq_conf_default_t  ngx_gate_pq_conf_defaults[] = {
@@ -141,7 +140,7 @@ ngx_gate_pq_conf_options(ngx_conf_t *cf, ngx_gate_check_t *check,
                                     "connection string");
     }
 
-    /* one more for "passfile", and the zeroes at the end are libpq's */
+    /* one more for "passfile"; libpq expects a terminating NULL */
 
     pcf->keywords = ngx_pcalloc(cf->pool, (n + 2) * sizeof(char *));
     pcf->values = ngx_pcalloc(cf->pool, (n + 2) * sizeof(char *));
@@ -189,7 +188,10 @@ ngx_gate_pq_conf_option(ngx_conf_t *cf, ngx_gate_check_t *check,
 
     if (ngx_strcmp(keyword, "connect_timeout") == 0) {
 
-        /* strings are often shared with an application; ours is "timeout" */
+        /*
+         * ignored: the string may be an application's; "timeout" applies
+         * instead
+         */
 
         return NGX_CONF_OK;
     }
@@ -221,7 +223,7 @@ ngx_gate_pq_conf_option(ngx_conf_t *cf, ngx_gate_check_t *check,
                                     ngx_gate_pq_conf_quote(pcf, value));
     }
 
-    /* quoting is only safe in an encoding that we know */
+    /* quoting is safe only in a known encoding */
 
     if (ngx_strcmp(keyword, "client_encoding") == 0
         && ngx_strcasecmp((u_char *) value, (u_char *) "utf8") != 0
@@ -325,7 +327,7 @@ ngx_gate_pq_conf_set_defaults(ngx_gate_pq_conf_t *pcf,
 
     for (d = ngx_gate_pq_conf_defaults; d->keyword; d++) {
 
-        /* not every libpq knows all of them */
+        /* some versions of libpq do not have all of them */
 
         for (option = options; option->keyword; option++) {
             if (ngx_strcmp(option->keyword, d->keyword) == 0) {
@@ -346,8 +348,8 @@ ngx_gate_pq_conf_set_defaults(ngx_gate_pq_conf_t *pcf,
 
 
 /*
- * As in libpq: lists with commas, of the same length, where one port is for
- * all; an empty host is the socket in the default directory.
+ * As in libpq: comma-separated lists of the same length; a single port is
+ * used for all hosts; an empty host is the socket in the default directory.
  */
 
 static char *
@@ -384,14 +386,14 @@ ngx_gate_pq_conf_hosts(ngx_conf_t *cf, ngx_gate_check_t *check,
     pcf->nhosts = ngx_max(ngx_max(hosts->nelts, addrs->nelts), 1);
 
     if (hosts->nelts && addrs->nelts && hosts->nelts != addrs->nelts) {
-        return ngx_gate_param_error(cf, check, "%ui hosts do not go with %ui "
+        return ngx_gate_param_error(cf, check, "%ui hosts do not match %ui "
                                     "addresses in \"hostaddr\"",
                                     hosts->nelts, addrs->nelts);
     }
 
     if (ports->nelts > 1 && ports->nelts != pcf->nhosts) {
         return ngx_gate_param_error(cf, check,
-                                    "%ui ports do not go with %ui hosts",
+                                    "%ui ports do not match %ui hosts",
                                     ports->nelts, pcf->nhosts);
     }
 
@@ -448,7 +450,7 @@ ngx_gate_pq_conf_host(ngx_conf_t *cf, ngx_gate_check_t *check,
         host->host = DEFAULT_PGSOCKET_DIR;
     }
 
-    /* "@" is for a name without a file */
+    /* "@" is followed by a name, not by a file */
 
     host->local = host->addr == NULL
                   && (*host->host == '/' || *host->host == '@');
@@ -535,8 +537,8 @@ ngx_gate_pq_conf_list(ngx_conf_t *cf, const char *value)
 
 
 /*
- * libpq itself judges the values when a connection starts.  One to an
- * address that is none gets as far as that, and opens nothing.
+ * libpq validates the values when a connection starts.  With an invalid
+ * address it only validates them and opens no connection.
  */
 
 static char *
@@ -564,10 +566,10 @@ ngx_gate_pq_conf_validate(ngx_conf_t *cf, ngx_gate_check_t *check,
 
     keywords[n] = "hostaddr";
     values[n] = "none";
-    keywords[n + 1] = "password";   /* so that no file is looked for */
+    keywords[n + 1] = "password";   /* libpq must not open a password file */
     values[n + 1] = "none";
 
-    /* a worker does not have the PGSERVICE of the master, for example */
+    /* a worker may lack variables of the master, such as PGSERVICE */
 
     environ_saved = environ;
     environ = none;
@@ -592,7 +594,7 @@ ngx_gate_pq_conf_validate(ngx_conf_t *cf, ngx_gate_check_t *check,
 }
 
 
-/* two strings that say the same in another order have the same key */
+/* equal parameters in a different order have the same key */
 
 static char *
 ngx_gate_pq_conf_key(ngx_conf_t *cf, ngx_gate_pq_conf_t *pcf)
@@ -644,8 +646,8 @@ ngx_gate_pq_conf_key(ngx_conf_t *cf, ngx_gate_pq_conf_t *pcf)
 
 
 /*
- * What a message quotes may be, or hold, a password that was not told from
- * the rest: of a string that has one, nothing is quoted.
+ * A quoted part may contain a password that was not recognized: if the string
+ * has a password, nothing is quoted.
  */
 
 static char *
@@ -689,7 +691,7 @@ ngx_gate_pq_conf_has_secret(ngx_gate_pq_conf_t *pcf)
 
     text = &pcf->conninfo;
 
-    /* a URI's may stand where its port belongs, or without the scheme */
+    /* in a URI, a password may be in place of the port or lack a scheme */
 
     return ngx_strcasestrn(text->data, "password", 8 - 1) != NULL
            || ngx_strlchr(text->data, text->data + text->len, ':') != NULL

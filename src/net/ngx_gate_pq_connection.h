@@ -1,6 +1,6 @@
 
 /*
- * The steps of a connection to PostgreSQL, between the files that take them.
+ * Internal interface between the files of a connection to PostgreSQL.
  */
 
 
@@ -13,16 +13,16 @@
 #include <ngx_gate_watch.h>
 
 
-/* behind a name or an address there may be another server later */
+/* a name or an address may point to another server later */
 
 #define NGX_GATE_PQ_KEEPALIVE  30000
 
-/* before those of the query come the settings, and maybe the role */
+/* the results of the settings and of the role precede the query's */
 
 #define NGX_GATE_PQ_CONNECTION_RESULTS  (NGX_GATE_PQ_STATEMENTS + 2)
 
 
-/* TLS, where "sslmode" is not given */
+/* use of TLS if "sslmode" is not given */
 
 typedef enum {
     NGX_GATE_PQ_CONNECTION_TLS_OFF = 0,
@@ -33,7 +33,7 @@ typedef enum {
 
 typedef enum {
     NGX_GATE_PQ_CONNECTION_CLOSED = 0,
-    NGX_GATE_PQ_CONNECTION_NEXT,           /* an attempt is about to begin */
+    NGX_GATE_PQ_CONNECTION_NEXT,           /* before an attempt */
     NGX_GATE_PQ_CONNECTION_RESOLVING,
     NGX_GATE_PQ_CONNECTION_LOGIN,
     NGX_GATE_PQ_CONNECTION_ROLE,
@@ -54,18 +54,18 @@ struct ngx_gate_pq_s {
     ngx_connection_t         *connection; /* NULL: not watched */
     PGresult                 *results[NGX_GATE_PQ_CONNECTION_RESULTS];
     ngx_uint_t                nresults;
-    ngx_uint_t                nsettings; /* of them, before the query's */
+    ngx_uint_t                nsettings; /* of results, before the query's */
     size_t                    received;
-    ngx_uint_t                kept;      /* has answered before */
+    ngx_uint_t                kept;      /* was used before */
     ngx_msec_t                expires;
     ngx_gate_pq_connection_tls_e  tls;
 
     ngx_gate_resolver_ctx_t   resolve;
-    ngx_uint_t                attempt;   /* among the hosts */
-    ngx_uint_t                address;   /* among those of a host */
+    ngx_uint_t                attempt;   /* of a host */
+    ngx_uint_t                address;   /* of an address of the host */
     ngx_uint_t                naddrs;
 
-    /* of the attempts so far, the best known */
+    /* the most relevant error of the attempts so far */
     ngx_gate_reason_e         reason;
     ngx_uint_t                responded;
     u_char                    error[NGX_GATE_PQ_ERROR_MAX];

@@ -1,8 +1,8 @@
 
 /*
- * Why PostgreSQL could not be asked, or refused a query.  The server's own
- * word is its SQLSTATE; libpq's are texts, in one language here, since nginx
- * sets no locale.
+ * Reasons of connection failures and refused queries.  Errors of the server
+ * are recognized by their SQLSTATE; errors of libpq by their text, in
+ * English, since nginx sets no locale.
  */
 
 
@@ -10,13 +10,13 @@
 
 
 typedef struct {
-    const char         *state;      /* or how it begins */
+    const char         *state;      /* or its prefix */
     ngx_gate_reason_e   reason;
 } ngx_gate_pq_error_sqlstate_t;
 
 
 typedef struct {
-    const char         *text;       /* NULL: what the system says of "err" */
+    const char         *text;       /* NULL: the system's text of "err" */
     ngx_err_t           err;
     ngx_gate_reason_e   reason;
 } ngx_gate_pq_error_text_t;
@@ -44,9 +44,8 @@ static ngx_gate_pq_error_sqlstate_t  ngx_gate_pq_error_sqlstates[] = {
 
 
 /*
- * libpq's own messages, and PgBouncer's, which says 08P01 to everything and
- * passes on what the server told it as a text.  In order: the first that is
- * found decides.
+ * Messages of libpq, and of PgBouncer, which uses 08P01 for all errors and
+ * passes on the server's error as text.  The first match decides.
  */
 
 static ngx_gate_pq_error_text_t  ngx_gate_pq_error_texts[] = {
@@ -149,8 +148,8 @@ ngx_gate_pq_error_result_reason(PGresult *result, u_char *error, size_t *len)
 
 
 /*
- * A login that fails leaves no result, just a text: with the verbosity that
- * we set the SQLSTATE is in it.
+ * A failed login returns a text but no result; with PQERRORS_VERBOSE it
+ * contains the SQLSTATE.
  */
 
 ngx_gate_reason_e
@@ -178,7 +177,7 @@ ngx_gate_pq_error_text_reason(const char *text, u_char *error, size_t *len,
 }
 
 
-/* "FATAL:  28P01: password authentication failed ...", in any language */
+/* "FATAL: 28P01: password authentication failed ...", in any language */
 
 static const char *
 ngx_gate_pq_error_find_sqlstate(const char *text)
@@ -233,7 +232,7 @@ ngx_gate_pq_error_line(u_char *error, const char *text, const char *state)
     size_t       len;
 
     if (*text == '\0') {
-        text = "unexpected answer";
+        text = "unexpected reply";
     }
 
     for (len = 0; text[len] && text[len] != LF && text[len] != CR; len++) {

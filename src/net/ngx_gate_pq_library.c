@@ -1,18 +1,18 @@
 
 /*
- * libpq, loaded once a check needs it.
+ * Loads libpq if a check needs it.
  *
- * By the master, before it forks, so that its workers share what is read.  It
- * stays until the process ends, whatever becomes of the module, which nginx
- * unloads with the last configuration that names it: the libraries that libpq
- * brings leave handlers with the C library for the end of the process.
+ * The master loads it before it forks, so that workers share its pages.  It
+ * remains loaded until the process ends, even if the module is unloaded with
+ * the last configuration that uses it: the libraries used by libpq register
+ * handlers with atexit().
  */
 
 
 #include <ngx_gate_pq_library.h>
 
 
-/* of the interface that libpq-fe.h declares */
+/* version of the interface in libpq-fe.h */
 
 #define NGX_GATE_PQ_LIBRARY_SO  "libpq.so.5"
 

@@ -1,8 +1,8 @@
 
 /*
- * libpq, loaded once a check needs it: with it come Kerberos, LDAP, GnuTLS
- * and others, up to 2 MB of a worker.  Who needs it calls load() while the
- * configuration is read, and then libpq.PQclear() and the like.
+ * Loads libpq if a check needs it: it brings Kerberos, LDAP, GnuTLS and
+ * others, up to 2 MB in each worker.  Call load() while the configuration is
+ * read; after that, libpq.PQclear() and the like can be called.
  */
 
 
@@ -15,7 +15,7 @@
 #include <libpq-fe.h>
 
 
-/* what is called of it */
+/* the functions in use */
 
 #define NGX_GATE_PQ_LIBRARY_FUNCTIONS(with)                                   \
     with(PQclear)                                                             \
@@ -54,7 +54,7 @@
     with(PQuser)
 
 
-/* a pointer to each, of the type that libpq-fe.h declares */
+/* a pointer to each function, with its type in libpq-fe.h */
 
 #define NGX_GATE_PQ_LIBRARY_POINTER(function)  __typeof__(function)  *function;
 
@@ -68,7 +68,7 @@ extern ngx_gate_pq_library_t  ngx_gate_pq_library;
 #define libpq  ngx_gate_pq_library
 
 
-/* NULL, or what is wrong; idempotent */
+/* returns NULL or the error; idempotent */
 
 char *ngx_gate_pq_library_load(void);
 

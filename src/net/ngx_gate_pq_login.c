@@ -1,7 +1,7 @@
 
 /*
- * From nothing to a PostgreSQL server that lets us in and has the role that
- * is wanted: one host, and one of its addresses, at a time.
+ * Opens a session: tries one host and one of its addresses at a time, until a
+ * server accepts the login and has the required role.
  */
 
 
@@ -75,7 +75,7 @@ ngx_gate_pq_login_attempt(ngx_gate_pq_t *pq)
 static ngx_uint_t
 ngx_gate_pq_login_attempts(ngx_gate_pq_t *pq)
 {
-    /* a standby is preferred: all are asked for one first */
+    /* prefer-standby: all hosts are first tried as a standby */
 
     return pq->conf->role == NGX_GATE_PQ_PREFER_STANDBY
                ? 2 * pq->conf->nhosts : pq->conf->nhosts;
@@ -83,8 +83,8 @@ ngx_gate_pq_login_attempts(ngx_gate_pq_t *pq)
 
 
 /*
- * The time that the first query has left is shared by the attempts to
- * come; the last one needs no limit, its end is the query's.
+ * The remaining time of the first query is divided among the remaining
+ * attempts; the last attempt ends with the query's timeout.
  */
 
 static void
@@ -111,7 +111,7 @@ ngx_gate_pq_login_set_timer(ngx_gate_pq_t *pq)
 }
 
 
-/* an address of a name that has others: whether it let us in, in time */
+/* records whether an address responded in time, if the name has others */
 
 void
 ngx_gate_pq_judge_address(ngx_gate_pq_t *pq, ngx_uint_t responded)
@@ -236,11 +236,11 @@ ngx_gate_pq_login_connect(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host)
         return;
     }
 
-    /* libpq writes to stderr otherwise */
+    /* by default libpq writes notices to stderr */
 
     libpq.PQsetNoticeReceiver(pq->conn, ngx_gate_pq_login_notice, NULL);
 
-    /* the only way to see the SQLSTATE of a login that fails */
+    /* the only source of the SQLSTATE of a failed login */
 
     libpq.PQsetErrorVerbosity(pq->conn, PQERRORS_VERBOSE);
 
@@ -311,8 +311,8 @@ ngx_gate_pq_login_start(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host,
 
 
 /*
- * What libpq would not use, and say so on stderr at best, and then the server
- * would complain that there is no password.
+ * libpq ignores such a file, at best with a message on stderr, and the server
+ * then reports a missing password.
  */
 
 static u_char *
@@ -392,7 +392,7 @@ ngx_gate_pq_login_poll(ngx_gate_pq_t *pq)
         pq->expires = ngx_current_msec + NGX_GATE_PQ_KEEPALIVE;
         ngx_gate_pq_judge_address(pq, 1);
 
-        /* several statements and a single answer, for the rest of its life */
+        /* pipeline mode: several statements in one round trip */
 
         if (!libpq.PQenterPipelineMode(pq->conn)) {
             ngx_gate_pq_login_failed(pq);
@@ -443,10 +443,10 @@ ngx_gate_pq_login_poll(ngx_gate_pq_t *pq)
 
 
 /*
- * Two things that a server may ask for would hold up the event loop: Kerberos
- * looks up names and tickets, and SCRAM computes for as long as the server
- * likes.  What libpq is about to read can be seen before it does, though not
- * through TLS (where libpq 16 and later are told not to do Kerberos).
+ * Two requests of a server would block the event loop: with Kerberos, names
+ * and tickets are looked up; with SCRAM, the server sets the number of
+ * iterations.  Unread data are examined first, except with TLS (libpq 16 and
+ * later are configured not to use Kerberos).
  */
 
 static char *
@@ -490,7 +490,7 @@ ngx_gate_pq_login_check_request(ngx_gate_pq_t *pq)
 }
 
 
-/* a password that is the user's name, too, is hidden from nobody */
+/* a password equal to the user's name is not hidden */
 
 static ngx_uint_t
 ngx_gate_pq_login_error_has_password(PGconn *conn)
@@ -516,7 +516,7 @@ ngx_gate_pq_login_failed(ngx_gate_pq_t *pq)
     if (pq->tls != NGX_GATE_PQ_CONNECTION_TLS_OFF) {
         pq->tls = NGX_GATE_PQ_CONNECTION_TLS_OFF;
 
-        /* the server's refusal without TLS, if there is no better one */
+        /* the refusal without TLS, if it is more relevant */
 
         reason = pq->reason;
         responded = pq->responded;
@@ -536,7 +536,7 @@ ngx_gate_pq_login_failed(ngx_gate_pq_t *pq)
     case NGX_GATE_DENIED:
     case NGX_GATE_NO_DATABASE:
 
-        /* as libpq does: it would be the same elsewhere */
+        /* as in libpq: other hosts would return the same error */
 
         if (responded) {
             ngx_gate_pq_fail(pq);
@@ -561,8 +561,8 @@ ngx_gate_pq_login_failed(ngx_gate_pq_t *pq)
 
 
 /*
- * pg_hba.conf may have an entry for TLS alone, and its name is the same in
- * every language; poolers and hosted servers name the thing.
+ * pg_hba.conf may have an entry for TLS only; the name of that entry is the
+ * same in every language.  Poolers and hosted servers mention SSL or TLS.
  */
 
 static ngx_uint_t
@@ -603,7 +603,7 @@ ngx_gate_pq_login_failed_reason(ngx_gate_pq_t *pq, ngx_uint_t *responded)
         return reason;
     }
 
-    /* libpq names a socket, but forgets which host it could not reach */
+    /* libpq reports the path of a socket, but not the host */
 
     p = ngx_slprintf(text, text + sizeof(text), "\"%V\": %*s", &host->text,
                      len, error);
@@ -614,7 +614,7 @@ ngx_gate_pq_login_failed_reason(ngx_gate_pq_t *pq, ngx_uint_t *responded)
 }
 
 
-/* to the next address, or past all of this host */
+/* to the next address, or to the next host */
 
 void
 ngx_gate_pq_login_next(ngx_gate_pq_t *pq, ngx_uint_t host)
@@ -652,7 +652,7 @@ ngx_gate_pq_login_again(ngx_gate_pq_t *pq, ngx_uint_t address,
 }
 
 
-/* what a server said is worth more than that another one said nothing */
+/* an error of a server takes precedence over a missing response */
 
 void
 ngx_gate_pq_login_error(ngx_gate_pq_t *pq, ngx_gate_reason_e reason,
@@ -695,9 +695,9 @@ ngx_gate_pq_login_required_role(ngx_gate_pq_t *pq)
 
 
 /*
- * target_session_attrs, by a query of our own: not every server, and no
- * pooler, tells its role unasked.  Behind a kept connection it may change, so
- * that it is asked again with each query.
+ * target_session_attrs needs a query of its own: some servers and all poolers
+ * do not report their role.  The server behind a kept connection may change
+ * its role, so the role is queried with each query.
  */
 
 static void
@@ -707,7 +707,7 @@ ngx_gate_pq_login_query_role(ngx_gate_pq_t *pq)
     pq->received = 0;
     pq->nresults = 0;
 
-    ngx_gate_pq_set_action(pq, "asking for the role of a PostgreSQL server");
+    ngx_gate_pq_set_action(pq, "querying the role of a PostgreSQL server");
 
     if (ngx_gate_pq_login_send_role(pq) != NGX_OK
         || !libpq.PQpipelineSync(pq->conn))

@@ -1,19 +1,19 @@
 
 /*
- * A query on an open connection to PostgreSQL, by libpq's pipeline mode:
- * all of it goes out at once, and what stands before the next Sync is one
- * transaction, which ends by itself.
+ * A query on an open connection to PostgreSQL, in the pipeline mode of libpq:
+ * all statements are sent at once, and the statements before a Sync are one
+ * transaction, which ends with the Sync.
  */
 
 
 #include <ngx_gate_pq_connection.h>
 
 
-/* with TLS a part of the answer may lie where no event tells of it */
+/* poll: with TLS, data may be buffered without an event */
 
 #define NGX_GATE_PQ_QUERY_TLS_WAIT  50
 
-/* longer than any lock of the daily kind is held */
+/* longer than the usual duration of a lock */
 
 #define NGX_GATE_PQ_QUERY_LOCK_WAIT  1000
 
@@ -45,7 +45,7 @@ ngx_gate_pq_query_send(ngx_gate_pq_t *pq)
     ngx_gate_pq_clear_results(pq->results, pq->nresults);
     pq->nresults = 0;
 
-    q->log->action = "waiting for the answer of PostgreSQL";
+    q->log->action = "waiting for the reply of PostgreSQL";
 
     rc = ngx_gate_pq_query_send_settings(pq, q);
     pq->nsettings = 1;
@@ -71,8 +71,8 @@ ngx_gate_pq_query_send(ngx_gate_pq_t *pq)
 
 
 /*
- * For one transaction, which is all that comes before the next Sync, so that
- * a pooler may give the next one to another server.
+ * The settings apply to one transaction, up to the next Sync, so that a
+ * pooler may use another server for the next one.
  */
 
 static ngx_int_t
@@ -84,7 +84,7 @@ ngx_gate_pq_query_send_settings(ngx_gate_pq_t *pq, ngx_gate_pq_query_t *q)
     ngx_msec_int_t           left;
     ngx_gate_pq_statement_t  statement;
 
-    /* the server gives up before we do, so that the connection survives */
+    /* the server cancels first, so that the connection remains usable */
 
     left = (ngx_msec_int_t) (q->deadline - ngx_current_msec);
     left = ngx_max(left, 2);
@@ -174,7 +174,9 @@ ngx_gate_pq_query_receive(ngx_gate_pq_t *pq)
 
         if (result == NULL) {
 
-            /* one ends each statement; two mean that nothing will follow */
+            /*
+             * NULL ends a statement; two in a row mean that no result follows
+             */
 
             if (++nulls == 2) {
                 ngx_gate_pq_query_lost(pq);
@@ -216,7 +218,7 @@ ngx_gate_pq_query_receive(ngx_gate_pq_t *pq)
             if (pq->nresults == NGX_GATE_PQ_CONNECTION_RESULTS) {
                 libpq.PQclear(result);
                 ngx_gate_pq_query_abort(pq, NGX_GATE_PROTOCOL,
-                                        "unexpected answer");
+                                        "unexpected reply");
                 return;
             }
 
@@ -248,7 +250,7 @@ ngx_gate_pq_query_finish(ngx_gate_pq_t *pq)
     if (pq->nsettings == 2 && pq->nresults > 1
         && ngx_gate_pq_login_check_role(pq, pq->results[1]) != NGX_OK)
     {
-        /* it did before: the search begins anew */
+        /* the role has changed: a new connection is opened */
 
         ngx_gate_pq_close(pq);
         ngx_gate_pq_post(pq);
@@ -277,7 +279,7 @@ ngx_gate_pq_query_finish(ngx_gate_pq_t *pq)
 
     } else {
 
-        /* not even the settings were accepted */
+        /* the settings were refused */
 
         pq->reason = ngx_gate_pq_error_result_reason(results[0], pq->error,
                                                      &pq->error_len);
@@ -288,7 +290,7 @@ ngx_gate_pq_query_finish(ngx_gate_pq_t *pq)
 }
 
 
-/* a query may have been "BEGIN", or the next one cannot be waited for */
+/* closes after an open transaction ("BEGIN") or a failure to watch */
 
 static void
 ngx_gate_pq_query_keep(ngx_gate_pq_t *pq)
@@ -301,7 +303,7 @@ ngx_gate_pq_query_keep(ngx_gate_pq_t *pq)
 }
 
 
-/* between queries: the server may say something, or go */
+/* between queries: the server may send a notice or close */
 
 void
 ngx_gate_pq_query_idle(ngx_gate_pq_t *pq)
@@ -311,7 +313,7 @@ ngx_gate_pq_query_idle(ngx_gate_pq_t *pq)
         return;
     }
 
-    /* what it says may make no sense, and libpq closes the connection */
+    /* after invalid data, PQisBusy() closes the connection */
 
     (void) libpq.PQisBusy(pq->conn);
 
@@ -324,9 +326,8 @@ ngx_gate_pq_query_idle(ngx_gate_pq_t *pq)
 
 
 /*
- * The connection broke while a query was on its way.  One that was kept
- * may have been gone for long, without a sign of it, so this is no failure
- * yet.
+ * The connection was lost during a query.  A kept connection may have been
+ * closed earlier without notice, so the query is sent again.
  */
 
 void
@@ -384,7 +385,7 @@ ngx_gate_pq_query_too_large(ngx_gate_pq_t *pq)
 }
 
 
-/* what is asked or answered cannot be waited for */
+/* the query cannot be completed */
 
 static void
 ngx_gate_pq_query_abort(ngx_gate_pq_t *pq, ngx_gate_reason_e reason,

@@ -1,7 +1,7 @@
 
 /*
- * URIs of other drivers, as the one that libpq reads: applications connect
- * with them, and a check is given the string of its application.
+ * Converts URIs of other drivers to URIs of libpq, so that a check accepts
+ * the connection string of an application.
  */
 
 
@@ -12,10 +12,10 @@
 typedef struct {
     ngx_gate_check_t    *check;
     ngx_gate_pq_conf_t  *pcf;
-    PQconninfoOption    *options;     /* all that libpq knows */
+    PQconninfoOption    *options;     /* all keywords of libpq */
     u_char              *out;
-    ngx_uint_t           n;           /* of the parameters written */
-    ngx_uint_t           secret;      /* what follows may belong to one */
+    ngx_uint_t           n;           /* number of parameters written */
+    ngx_uint_t           secret;      /* a password may be in the rest */
 } ngx_gate_pq_uri_ctx_t;
 
 
@@ -42,7 +42,7 @@ static const char  *ngx_gate_pq_uri_schemes[] = {
 };
 
 
-/* of pools, caches and types, in the driver; whatever begins with "pool" too */
+/* options of drivers (pools, caches, types); also all that begin with "pool" */
 
 static const char  *ngx_gate_pq_uri_ignored[] = {
 
@@ -169,7 +169,7 @@ ngx_gate_pq_uri_query(ngx_conf_t *cf, ngx_gate_pq_uri_ctx_t *ctx, u_char *p,
     u_char     *end, *equal;
     ngx_str_t   name, value;
 
-    /* an "@" would stand before the query, if this were one */
+    /* an unescaped "@" in a parameter may be the end of a password */
 
     ctx->secret = ngx_strlchr(p, last, '@') != NULL;
 
@@ -281,7 +281,7 @@ ngx_gate_pq_uri_add_ssl(ngx_gate_pq_uri_ctx_t *ctx, ngx_str_t *value)
 }
 
 
-/* a list, or one name that is meant as it is written */
+/* a list, or one name that is written literally */
 
 static char *
 ngx_gate_pq_uri_search_path(ngx_conf_t *cf, ngx_gate_pq_uri_ctx_t *ctx,
@@ -346,7 +346,7 @@ ngx_gate_pq_uri_unknown(ngx_conf_t *cf, ngx_gate_pq_uri_ctx_t *ctx,
 static ngx_uint_t
 ngx_gate_pq_uri_is_ignored(ngx_str_t *name)
 {
-    /* golang-migrate's begin with "x-" */
+    /* parameters of golang-migrate begin with "x-" */
 
     return ngx_gate_pq_uri_in(name, ngx_gate_pq_uri_ignored)
            || (name->len >= 4 && ngx_strncmp(name->data, "pool", 4) == 0)

@@ -14,8 +14,6 @@
 
 static ngx_gate_redis_connection_t *ngx_gate_redis_find_connection(
     ngx_gate_redis_server_t *server, ngx_gate_resolver_t *resolver);
-static ngx_gate_redis_request_t *ngx_gate_redis_create_request(
-    ngx_str_t **commands, ngx_uint_t n);
 
 
 static ngx_queue_t  ngx_gate_redis_connections = {
@@ -27,7 +25,6 @@ ngx_int_t
 ngx_gate_redis_send(ngx_gate_redis_session_t *session,
     ngx_gate_redis_server_t *server, ngx_str_t **commands, ngx_uint_t n)
 {
-    ngx_gate_redis_request_t     *request;
     ngx_gate_redis_connection_t  *conn;
 
     conn = session->connection;
@@ -40,7 +37,8 @@ ngx_gate_redis_send(ngx_gate_redis_session_t *session,
     }
 
     if (conn == NULL) {
-        conn = ngx_gate_redis_find_connection(server, session->resolver);
+        conn = session->push ? NULL
+               : ngx_gate_redis_find_connection(server, session->resolver);
 
         if (conn == NULL) {
             conn = ngx_gate_redis_connection_create(server, session->resolver);
@@ -49,25 +47,20 @@ ngx_gate_redis_send(ngx_gate_redis_session_t *session,
                 return NGX_ERROR;
             }
 
-            ngx_queue_insert_tail(&ngx_gate_redis_connections, &conn->queue);
+            conn->subscribed = (session->push != NULL);
+
+            if (!conn->subscribed) {
+                ngx_queue_insert_tail(&ngx_gate_redis_connections,
+                                      &conn->queue);
+            }
         }
 
+        ngx_queue_insert_tail(&conn->sessions, &session->queue);
         conn->users++;
         session->connection = conn;
     }
 
-    request = ngx_gate_redis_create_request(commands, n);
-
-    if (request == NULL) {
-        return NGX_ERROR;
-    }
-
-    request->session = session;
-    session->request = request;
-
-    ngx_gate_redis_connection_enqueue(conn, request);
-
-    return NGX_OK;
+    return ngx_gate_redis_connection_enqueue(conn, session, commands, n);
 }
 
 
@@ -94,6 +87,7 @@ ngx_gate_redis_detach(ngx_gate_redis_session_t *session)
     }
 
     session->connection = NULL;
+    ngx_queue_remove(&session->queue);
 
     if (session->request) {
         session->request->session = NULL;
@@ -127,39 +121,4 @@ ngx_gate_redis_find_connection(ngx_gate_redis_server_t *server,
     }
 
     return NULL;
-}
-
-
-static ngx_gate_redis_request_t *
-ngx_gate_redis_create_request(ngx_str_t **commands, ngx_uint_t n)
-{
-    size_t                     size;
-    u_char                    *p;
-    ngx_uint_t                 i;
-    ngx_gate_redis_request_t  *request;
-
-    size = 0;
-
-    for (i = 0; i < n; i++) {
-        size += commands[i]->len;
-    }
-
-    request = ngx_alloc(sizeof(ngx_gate_redis_request_t) + size,
-                        ngx_cycle->log);
-
-    if (request == NULL) {
-        return NULL;
-    }
-
-    request->nreplies = 0;
-    request->ncommands = n;
-    request->size = size;
-
-    p = request->data;
-
-    for (i = 0; i < n; i++) {
-        p = ngx_cpymem(p, commands[i]->data, commands[i]->len);
-    }
-
-    return request;
 }

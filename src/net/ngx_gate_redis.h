@@ -33,6 +33,21 @@ struct ngx_gate_redis_session_s {
     void                        (*handler)(ngx_gate_redis_session_t *session);
 
     /*
+     * if the commands read "key": changed() is called, not from within send()
+     * or detach(), if the server reports a change of the key, or begins or
+     * ceases to report changes
+     */
+    ngx_str_t                     key;
+    void                        (*changed)(ngx_gate_redis_session_t *session);
+
+    /*
+     * not NULL: the connection is not shared, and further replies are passed to
+     * push(), or NULL if the connection is closed
+     */
+    void                        (*push)(ngx_gate_redis_session_t *session,
+                                        redisReply *reply);
+
+    /*
      * out: the replies to all commands, in order, until the handler returns;
      * or, with nreplies 0, reason and error
      */
@@ -43,6 +58,7 @@ struct ngx_gate_redis_session_s {
     size_t                        error_len;
 
     /* private */
+    ngx_queue_t                   queue;         /* of the connection */
     ngx_gate_redis_connection_t  *connection;    /* held between requests */
     ngx_gate_redis_request_t     *request;       /* in flight */
 };

@@ -17,6 +17,8 @@
 #define NGX_GATE_REDIS_CONNECTION_ACTION  "waiting for a reply of Redis"
 
 
+static ngx_gate_redis_request_t *ngx_gate_redis_connection_create_request(
+    ngx_str_t **commands, ngx_uint_t n);
 static void ngx_gate_redis_connection_connect(
     ngx_gate_redis_connection_t *conn);
 static void ngx_gate_redis_connection_handler(ngx_gate_peer_t *peer,
@@ -30,6 +32,8 @@ static void ngx_gate_redis_connection_login(ngx_gate_redis_connection_t *conn);
 static ngx_int_t ngx_gate_redis_connection_send(
     ngx_gate_redis_connection_t *conn, ngx_pool_t *pool);
 static void ngx_gate_redis_connection_read(ngx_gate_redis_connection_t *conn);
+static void ngx_gate_redis_connection_push(ngx_gate_redis_connection_t *conn,
+    redisReply *reply);
 static void ngx_gate_redis_connection_protocol_error(
     ngx_gate_redis_connection_t *conn);
 static void ngx_gate_redis_connection_login_reply(
@@ -80,6 +84,8 @@ ngx_gate_redis_connection_create(ngx_gate_redis_server_t *server,
     conn->peer.data = conn;
     conn->peer.handler = ngx_gate_redis_connection_handler;
 
+    ngx_queue_init(&conn->queue);
+    ngx_queue_init(&conn->sessions);
     ngx_queue_init(&conn->requests);
 
     ngx_gate_event_init(&conn->expiry, ngx_gate_redis_connection_expired,
@@ -89,13 +95,23 @@ ngx_gate_redis_connection_create(ngx_gate_redis_server_t *server,
 }
 
 
-void
+ngx_int_t
 ngx_gate_redis_connection_enqueue(ngx_gate_redis_connection_t *conn,
-    ngx_gate_redis_request_t *request)
+    ngx_gate_redis_session_t *session, ngx_str_t **commands, ngx_uint_t n)
 {
-    ngx_log_t  *log;
+    ngx_log_t                 *log;
+    ngx_gate_redis_request_t  *request;
 
-    log = request->session->log;
+    request = ngx_gate_redis_connection_create_request(commands, n);
+
+    if (request == NULL) {
+        return NGX_ERROR;
+    }
+
+    request->session = session;
+    session->request = request;
+
+    log = session->log;
 
     ngx_queue_insert_tail(&conn->requests, &request->queue);
 
@@ -111,6 +127,43 @@ ngx_gate_redis_connection_enqueue(ngx_gate_redis_connection_t *conn,
     }
 
     /* otherwise it has failed, and NGX_GATE_PEER_FAILED follows */
+
+    return NGX_OK;
+}
+
+
+static ngx_gate_redis_request_t *
+ngx_gate_redis_connection_create_request(ngx_str_t **commands, ngx_uint_t n)
+{
+    size_t                     size;
+    u_char                    *p;
+    ngx_uint_t                 i;
+    ngx_gate_redis_request_t  *request;
+
+    size = 0;
+
+    for (i = 0; i < n; i++) {
+        size += commands[i]->len;
+    }
+
+    request = ngx_alloc(sizeof(ngx_gate_redis_request_t) + size,
+                        ngx_cycle->log);
+
+    if (request == NULL) {
+        return NULL;
+    }
+
+    request->nreplies = 0;
+    request->ncommands = n;
+    request->size = size;
+
+    p = request->data;
+
+    for (i = 0; i < n; i++) {
+        p = ngx_cpymem(p, commands[i]->data, commands[i]->len);
+    }
+
+    return request;
 }
 
 
@@ -182,6 +235,7 @@ ngx_gate_redis_connection_lost(ngx_gate_redis_connection_t *conn,
     redisReply  *reply;
 
     if (!conn->replied
+        || conn->subscribed
         || reason == NGX_GATE_NO_CONNECTIONS
         || reason == NGX_GATE_NO_MEMORY)
     {
@@ -374,7 +428,9 @@ ngx_gate_redis_connection_read(ngx_gate_redis_connection_t *conn)
            && (conn->peer.in->pos < conn->peer.in->last
                || ngx_gate_resp_is_pending(&conn->resp)))
     {
-        if (ngx_queue_empty(&conn->requests)) {
+        if (ngx_queue_empty(&conn->requests)
+            && !conn->subscribed)
+        {
             ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
                           "unexpected reply of redis at \"%V\"",
                           &conn->server.endpoint.text);
@@ -397,10 +453,35 @@ ngx_gate_redis_connection_read(ngx_gate_redis_connection_t *conn)
         if (conn->login) {
             ngx_gate_redis_connection_login_reply(conn, reply);
 
+        } else if (ngx_queue_empty(&conn->requests)) {
+            ngx_gate_redis_connection_push(conn, reply);
+            freeReplyObject(reply);
+
         } else {
             ngx_gate_redis_connection_reply(conn, reply);
         }
     }
+}
+
+
+static void
+ngx_gate_redis_connection_push(ngx_gate_redis_connection_t *conn,
+    redisReply *reply)
+{
+    ngx_queue_t               *q;
+    ngx_gate_redis_session_t  *session;
+
+    if (ngx_queue_empty(&conn->sessions)) {
+        return;
+    }
+
+    q = ngx_queue_head(&conn->sessions);
+    session = ngx_queue_data(q, ngx_gate_redis_session_t, queue);
+
+    session->nreplies = 0;
+    session->error_len = 0;
+
+    session->push(session, reply);
 }
 
 
@@ -501,6 +582,7 @@ static void
 ngx_gate_redis_connection_reply(ngx_gate_redis_connection_t *conn,
     redisReply *reply)
 {
+    ngx_uint_t                 key_read;
     ngx_queue_t               *q;
     ngx_gate_redis_request_t  *request;
     ngx_gate_redis_session_t  *session;
@@ -515,7 +597,8 @@ ngx_gate_redis_connection_reply(ngx_gate_redis_connection_t *conn,
     }
 
     if (q == ngx_queue_last(&conn->requests)
-        && ngx_gate_resp_is_pending(&conn->resp))
+        && ngx_gate_resp_is_pending(&conn->resp)
+        && !conn->subscribed)
     {
         /* which reply is that of which command is not known */
 
@@ -535,7 +618,13 @@ ngx_gate_redis_connection_reply(ngx_gate_redis_connection_t *conn,
         session->replies = request->replies;
         session->nreplies = request->nreplies;
 
+        key_read = session->key.len;
+
         session->handler(session);
+
+        if (key_read) {
+            ngx_gate_redis_tracking_read(conn);
+        }
     }
 
     ngx_gate_redis_connection_free_request(request);
@@ -576,6 +665,8 @@ ngx_gate_redis_connection_close(ngx_gate_redis_connection_t *conn)
     conn->connected = 0;
     conn->replied = 0;
     conn->login = 0;
+
+    ngx_gate_redis_tracking_stop(conn);
 }
 
 
@@ -597,6 +688,11 @@ ngx_gate_redis_connection_error(ngx_gate_redis_connection_t *conn,
     ngx_gate_redis_connection_close(conn);
 
     if (ngx_queue_empty(&conn->requests)) {
+
+        if (conn->subscribed) {
+            ngx_gate_redis_connection_push(conn, NULL);
+        }
+
         return;
     }
 

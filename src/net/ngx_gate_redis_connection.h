@@ -14,6 +14,7 @@
 
 
 #include <ngx_gate_redis.h>
+#include <ngx_gate_redis_tracking.h>
 
 
 struct ngx_gate_redis_connection_s {
@@ -23,8 +24,10 @@ struct ngx_gate_redis_connection_s {
     ngx_gate_redis_server_t   server;
     ngx_gate_peer_t           peer;
     ngx_gate_resp_t           resp;
+    ngx_queue_t               sessions;
     ngx_queue_t               requests;
     ngx_event_t               expiry;
+    ngx_gate_redis_tracking_t tracking;
     ngx_uint_t                login;       /* replies of the login to come */
 
     ngx_pool_t               *pool;        /* of this object, too */
@@ -32,6 +35,7 @@ struct ngx_gate_redis_connection_s {
     unsigned                  connected:1;
     unsigned                  replied:1;   /* to a request */
     unsigned                  invalid:1;
+    unsigned                  subscribed:1;
 };
 
 
@@ -51,10 +55,10 @@ struct ngx_gate_redis_request_s {
 ngx_gate_redis_connection_t *ngx_gate_redis_connection_create(
     ngx_gate_redis_server_t *server, ngx_gate_resolver_t *resolver);
 
-/* the handler of the session will be called */
+/* NGX_OK: the handler of the session will be called; NGX_ERROR: no memory */
 
-void ngx_gate_redis_connection_enqueue(ngx_gate_redis_connection_t *conn,
-    ngx_gate_redis_request_t *request);
+ngx_int_t ngx_gate_redis_connection_enqueue(ngx_gate_redis_connection_t *conn,
+    ngx_gate_redis_session_t *session, ngx_str_t **commands, ngx_uint_t n);
 
 /* no further request is sent over it; closed after those in flight */
 

@@ -1,12 +1,11 @@
 
 /*
- * Which way a name goes: an address, /etc/hosts, localhost, and then the names
- * of the search list, one after the other, until one has an address.
+ * Resolves a name: a literal address, /etc/hosts, localhost, then the names
+ * of the search list in order, until one has an address.
  *
- * The two families of each of them are asked for apart.  The second one may
- * take 50 ms longer than the first, so that an answer that never comes costs
- * no more.  Where there is no IPv4 address, though there is the name, IPv6 is
- * waited for.
+ * IPv4 and IPv6 are queried separately.  The second response may take 50 ms
+ * longer than the first, so that a missing response costs no more.  If the
+ * name exists but has no IPv4 address, the IPv6 response is awaited.
  */
 
 
@@ -25,10 +24,10 @@
 #define NGX_GATE_RESOLVER_V4     0
 #define NGX_GATE_RESOLVER_V6     1
 
-#define NGX_GATE_RESOLVER_WAITING  (-1)  /* instead of a status of c-ares */
+#define NGX_GATE_RESOLVER_WAITING  (-1)  /* not a status of c-ares */
 
 
-/* the question for one family of a name */
+/* the query for one family of a name */
 
 typedef struct {
     ngx_gate_resolver_lookup_t  *lookup;
@@ -36,10 +35,10 @@ typedef struct {
 } ngx_gate_resolver_family_t;
 
 
-/* what c-ares asks for cannot be taken back: this stays for the answer */
+/* a query of c-ares cannot be canceled: this lives until its callback */
 
 struct ngx_gate_resolver_lookup_s {
-    ngx_gate_resolver_ctx_t     *ctx;        /* NULL: nobody waits */
+    ngx_gate_resolver_ctx_t     *ctx;        /* NULL: canceled */
     ngx_gate_resolver_family_t   families[2];
     ngx_uint_t                   pending;
     ngx_gate_reason_e            reason;     /* of ARES_EDESTRUCTION */
@@ -149,7 +148,7 @@ ngx_gate_resolver_start(ngx_gate_resolver_ctx_t *ctx)
 
     below = ngx_gate_resolver_below_localhost(&ctx->name);
 
-    /* c-ares 1.18 leaks memory if "localhost" itself is not in /etc/hosts */
+    /* c-ares 1.18 leaks memory if "localhost" is not in /etc/hosts */
 
     if (below != 0 && ngx_gate_resolver_hosts(ctx) == NGX_ERROR) {
         return ngx_gate_resolver_fail(ctx, NGX_GATE_NO_MEMORY, "no memory");
@@ -256,7 +255,7 @@ ngx_gate_resolver_add_loopback(ngx_gate_resolver_ctx_t *ctx,
 }
 
 
-/* how much stands before "localhost", or NGX_GATE_NONE */
+/* the length before "localhost", or NGX_GATE_NONE */
 
 static ngx_uint_t
 ngx_gate_resolver_below_localhost(ngx_str_t *name)
@@ -282,7 +281,7 @@ ngx_gate_resolver_below_localhost(ngx_str_t *name)
 }
 
 
-/* asks for one name after the other until one has to be waited for */
+/* queries names in order until a response has to be awaited */
 
 static ngx_int_t
 ngx_gate_resolver_next(ngx_gate_resolver_ctx_t *ctx)
@@ -301,7 +300,7 @@ ngx_gate_resolver_next(ngx_gate_resolver_ctx_t *ctx)
 
         if (ctx->channel != ngx_gate_resolver_channel_number(channel)) {
 
-            /* the search list may be another one, too */
+            /* the search list may have changed, too */
 
             ctx->channel = ngx_gate_resolver_channel_number(channel);
             ctx->candidate = 0;
@@ -369,8 +368,8 @@ ngx_gate_resolver_ask(ngx_gate_resolver_ctx_t *ctx,
 
 
 /*
- * c-ares is at work: whatever comes of this may lead back to it, and happens
- * later.
+ * Called by c-ares: results are processed later, since that may call c-ares
+ * again.
  */
 
 static void
@@ -437,7 +436,7 @@ ngx_gate_resolver_handler(ngx_event_t *ev)
 }
 
 
-/* NGX_DECLINED: another name may do better */
+/* NGX_DECLINED: the next name is tried */
 
 static ngx_int_t
 ngx_gate_resolver_evaluate(ngx_gate_resolver_ctx_t *ctx)
@@ -505,7 +504,7 @@ ngx_gate_resolver_conclude(ngx_gate_resolver_ctx_t *ctx)
 
         if (reason == NGX_GATE_OK) {
 
-            /* begins again with the new name servers */
+            /* restarts with the new name servers */
 
             return NGX_DECLINED;
         }
@@ -517,7 +516,7 @@ ngx_gate_resolver_conclude(ngx_gate_resolver_ctx_t *ctx)
 
     case ARES_ETIMEOUT:
         return ngx_gate_resolver_fail(ctx, NGX_GATE_DNS,
-                                      "no answer from the name server");
+                                      "no response from the name server");
 
     case ARES_EBADNAME:
         return ngx_gate_resolver_fail(ctx, NGX_GATE_DNS, "invalid host name");

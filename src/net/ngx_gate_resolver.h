@@ -1,8 +1,8 @@
 
 /*
- * Names to addresses without blocking, as the C library of the host finds
- * them: /etc/hosts, then the name servers and the search list of
- * /etc/resolv.conf.  The "resolver" directive replaces the name servers.
+ * Resolves names without blocking, as the C library of the host does:
+ * /etc/hosts, then the name servers and the search list of /etc/resolv.conf.
+ * The "resolver" directive replaces the name servers.
  */
 
 
@@ -14,14 +14,15 @@
 #include <ngx_gate_endpoint.h>
 
 
-#define NGX_GATE_RESOLVER_MAX        16    /* addresses kept of one name */
+#define NGX_GATE_RESOLVER_MAX        16    /* addresses stored for a name */
 #define NGX_GATE_RESOLVER_ERROR_MAX  (NGX_GATE_ENDPOINT_HOST_MAX + 64)
 
 
 /* the "resolver" directive */
 
 struct ngx_gate_resolver_s {
-    ngx_str_t                 servers;     /* "address:port,...", and a zero */
+    ngx_str_t                 servers;     /* "address:port,...", with a
+                                              terminating zero */
     ngx_uint_t                nservers;
 };
 
@@ -39,8 +40,8 @@ struct ngx_gate_resolver_ctx_s {
     void                    (*handler)(ngx_gate_resolver_ctx_t *ctx);
 
     /*
-     * out: the addresses in the order in which they are to be tried; naddrs
-     * is 0 after a failure, and reason and error tell why
+     * out: the addresses in the order in which they are to be tried; on
+     * failure, naddrs is 0, and reason and error are set
      */
     ngx_sockaddr_t            addrs[NGX_GATE_RESOLVER_MAX];
     socklen_t                 socklens[NGX_GATE_RESOLVER_MAX];
@@ -49,19 +50,19 @@ struct ngx_gate_resolver_ctx_s {
     ngx_str_t                 error;       /* cannot resolve "name": ... */
 
     /* private */
-    ngx_gate_resolver_lookup_t  *lookup;     /* under way */
-    ngx_uint_t                channel;     /* the number of the last one */
-    ngx_uint_t                candidate;   /* the next name to ask for */
-    ngx_uint_t                troubled;    /* a name server had trouble */
+    ngx_gate_resolver_lookup_t  *lookup;     /* in progress */
+    ngx_uint_t                channel;     /* the number of the last channel */
+    ngx_uint_t                candidate;   /* the next name to query */
+    ngx_uint_t                troubled;    /* a name server failed */
     ngx_uint_t                starting;
-    ngx_event_t               event;       /* posted; timer: enough waited */
+    ngx_event_t               event;       /* posted; timer: end of the wait */
     u_char                    text[NGX_GATE_RESOLVER_ERROR_MAX];
 };
 
 
 /*
- * At configuration: adds an address, with a port or without.  NGX_DECLINED:
- * it is not one.
+ * At configuration: adds an address, with or without a port.  NGX_DECLINED:
+ * not an address.
  */
 
 ngx_int_t ngx_gate_resolver_add(ngx_conf_t *cf, ngx_gate_resolver_t *resolver,
@@ -75,17 +76,17 @@ ngx_uint_t ngx_gate_resolver_same(ngx_gate_resolver_t *a,
 /*
  * The structure is zeroed before its first use.
  *
- * NGX_OK: the answer is there already, handler will not be called.
- * NGX_AGAIN: handler will be called once.  NGX_ERROR: as NGX_OK, but failed.
+ * NGX_OK: resolved, the handler will not be called.  NGX_AGAIN: the handler
+ * will be called once.  NGX_ERROR: failed, the handler will not be called.
  */
 
 ngx_int_t ngx_gate_resolver_start(ngx_gate_resolver_ctx_t *ctx);
 
-/* handler will not be called any more; harmless when nothing is under way */
+/* the handler will not be called again; harmless if not in progress */
 
 void ngx_gate_resolver_cancel(ngx_gate_resolver_ctx_t *ctx);
 
-/* the process exits, and nobody resolves any more */
+/* at exit of the process: no resolving after that */
 
 void ngx_gate_resolver_exit(void);
 

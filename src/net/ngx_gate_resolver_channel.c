@@ -1,6 +1,6 @@
 
 /*
- * c-ares on nginx's events; see ngx_gate_resolver_channel.h.
+ * c-ares with the events of nginx; see ngx_gate_resolver_channel.h.
  */
 
 
@@ -14,21 +14,21 @@
 
 /*
  * One silent name server takes 1.75 s, two take 1.5 s and three 2.25 s, since
- * each round waits twice as long for each of them: all are less than a probe
- * has by default.  The first one alone delays a name by 250 ms.
+ * the wait doubles with each round: less than the default timeout of a probe.
+ * If only the first one is silent, a name is delayed by 250 ms.
  */
 
 #define NGX_GATE_RESOLVER_TIMEOUT      250
 #define NGX_GATE_RESOLVER_MAX_TIMEOUT  1000
 #define NGX_GATE_RESOLVER_TRIES        3
-#define NGX_GATE_RESOLVER_TRIES_EACH   2     /* of several */
+#define NGX_GATE_RESOLVER_TRIES_EACH   2     /* if there are several */
 
 
 struct ngx_gate_resolver_channel_s {
     ngx_queue_t                 queue;
     ngx_uint_t                  number;
     const char                 *path;        /* one of the two below */
-    ngx_file_info_t             file;        /* as it was; zeroed: not there */
+    ngx_file_info_t             file;        /* when read; zeroed: missing */
     ngx_gate_resolver_t        *resolver;    /* NULL: those of the file */
     ares_channel                ares;
     ngx_queue_t                 watched;     /* connections, by c->queue */
@@ -62,7 +62,7 @@ static const char  ngx_gate_resolver_channel_etc_hosts[] = "/etc/hosts";
 static const char  ngx_gate_resolver_channel_etc_conf[] = "/etc/resolv.conf";
 
 
-/* c-ares' channels are of the process that opened them */
+/* a channel of c-ares belongs to the process that opened it */
 
 static ngx_queue_t  ngx_gate_resolver_channels = {
     &ngx_gate_resolver_channels, &ngx_gate_resolver_channels
@@ -134,7 +134,7 @@ ngx_gate_resolver_channel_stat(const char *path, ngx_file_info_t *fi)
 }
 
 
-/* the times to the nanosecond: one second is long enough for two changes */
+/* compares nanoseconds: a file may change twice within a second */
 
 static ngx_uint_t
 ngx_gate_resolver_channel_unchanged(ngx_file_info_t *a, ngx_file_info_t *b)
@@ -216,7 +216,7 @@ ngx_gate_resolver_channel_init(ngx_gate_resolver_channel_t *channel)
 #endif
 
 #ifdef ARES_OPT_QUERY_CACHE
-    /* as long as a name does not exist, it is asked for */
+    /* do not cache: a missing name is queried again */
     options.qcache_max_ttl = 0;
     mask |= ARES_OPT_QUERY_CACHE;
 #endif
@@ -247,7 +247,7 @@ ngx_gate_resolver_channel_init(ngx_gate_resolver_channel_t *channel)
 }
 
 
-/* not from within c-ares */
+/* not to be called from within c-ares */
 
 static void
 ngx_gate_resolver_channel_destroy(ngx_gate_resolver_channel_t *channel,
@@ -301,7 +301,7 @@ ngx_gate_resolver_channel_ask(ngx_gate_resolver_channel_t *channel,
 
     ngx_memzero(&hints, sizeof(struct ares_addrinfo_hints));
 
-    /* sorting would connect a socket to each of the addresses */
+    /* no sorting: it would connect a socket to each address */
 
     hints.ai_flags = ARES_AI_NOSORT;
     hints.ai_family = family;
@@ -313,7 +313,7 @@ ngx_gate_resolver_channel_ask(ngx_gate_resolver_channel_t *channel,
 }
 
 
-/* c-ares opens, uses and, after both flags have become 0, closes a socket */
+/* for each socket of c-ares; with both flags 0, c-ares is about to close it */
 
 static void
 ngx_gate_resolver_channel_socket(void *data, ares_socket_t fd, int readable,
@@ -403,7 +403,7 @@ ngx_gate_resolver_channel_timer(ngx_event_t *ev)
 
     if (channel->starved) {
 
-        /* a socket that is not watched: its answers would be missed */
+        /* a socket cannot be watched: its responses would be lost */
 
         ngx_gate_resolver_channel_destroy(channel, NGX_GATE_NO_CONNECTIONS);
         return;
@@ -415,7 +415,7 @@ ngx_gate_resolver_channel_timer(ngx_event_t *ev)
 }
 
 
-/* after c-ares has done something */
+/* call after each call to c-ares */
 
 static void
 ngx_gate_resolver_channel_update(ngx_gate_resolver_channel_t *channel)

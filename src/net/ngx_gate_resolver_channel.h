@@ -1,7 +1,8 @@
 
 /*
- * c-ares on nginx's events.  A process has one channel for /etc/hosts, and one
- * for each list of name servers; each is made anew once its file has changed.
+ * c-ares with the events of nginx.  A process has one channel for /etc/hosts,
+ * and one for each list of name servers; a channel is recreated when its file
+ * has changed.
  */
 
 
@@ -24,7 +25,7 @@ ngx_gate_resolver_channel_t *ngx_gate_resolver_channel_hosts(void);
 ngx_gate_resolver_channel_t *ngx_gate_resolver_channel_servers(
     ngx_gate_resolver_t *resolver);
 
-/* no two channels of a process have the same */
+/* unique within a process */
 
 ngx_uint_t ngx_gate_resolver_channel_number(
     ngx_gate_resolver_channel_t *channel);
@@ -33,11 +34,11 @@ ngx_gate_resolver_search_t *ngx_gate_resolver_channel_search(
     ngx_gate_resolver_channel_t *channel);
 
 /*
- * The callback is called exactly once, maybe before this returns: that of
- * /etc/hosts always.  In the callback nothing may be asked.
+ * The callback is called exactly once, possibly before the function returns:
+ * for /etc/hosts always.  It must not start another query.
  *
- * With ARES_EDESTRUCTION the channel was made anew, or destroyed for the
- * reason that follows: NGX_GATE_OK, NGX_GATE_NO_CONNECTIONS.
+ * ARES_EDESTRUCTION: the channel was recreated or destroyed; the reason is
+ * NGX_GATE_OK or NGX_GATE_NO_CONNECTIONS.
  */
 
 void ngx_gate_resolver_channel_ask(ngx_gate_resolver_channel_t *channel,

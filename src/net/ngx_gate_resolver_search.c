@@ -95,7 +95,7 @@ ngx_gate_resolver_search_parse(ngx_gate_resolver_search_t *search, size_t len)
             p = last;
         }
 
-        /* a keyword stands at the very start of its line */
+        /* a keyword is at the beginning of its line */
 
         if (*line == ' ' || *line == '\t'
             || ngx_gate_resolver_search_word(&line, p, &word) != NGX_OK)
@@ -155,7 +155,7 @@ ngx_gate_resolver_search_is(ngx_str_t *word, const char *text)
 }
 
 
-/* the last of several such lines counts */
+/* the last such line is used */
 
 static void
 ngx_gate_resolver_search_domains(ngx_gate_resolver_search_t *search,
@@ -231,7 +231,7 @@ ngx_gate_resolver_search_host(ngx_gate_resolver_search_t *search)
 }
 
 
-/* the name itself comes first if it has ndots dots, and last otherwise */
+/* the name itself comes first if it has at least ndots dots, else last */
 
 ngx_int_t
 ngx_gate_resolver_search_name(ngx_gate_resolver_search_t *search,

@@ -1,8 +1,8 @@
 
 /*
- * The search list of /etc/resolv.conf.  c-ares has one of its own, which ends
- * at the first name server that fails, where the C library goes on, and which
- * would find the two address families of a name in different domains.
+ * The search list of /etc/resolv.conf.  The search of c-ares is not used: it
+ * ends at the first failure of a name server, unlike that of the C library,
+ * and may find the two address families of a name in different domains.
  */
 
 
@@ -15,7 +15,7 @@
 
 
 #define NGX_GATE_RESOLVER_SEARCH_FILE  16384
-#define NGX_GATE_RESOLVER_SEARCH_MAX   32      /* what Kubernetes allows */
+#define NGX_GATE_RESOLVER_SEARCH_MAX   32      /* the limit of Kubernetes */
 
 
 typedef struct {
@@ -27,20 +27,19 @@ typedef struct {
 } ngx_gate_resolver_search_t;
 
 
-/* a file that cannot be read is empty; without a list, the host's domain */
+/* an unreadable file is empty; without a list: the domain of the host */
 
 void ngx_gate_resolver_search_read(ngx_gate_resolver_search_t *search,
     const char *path);
 
-/* of text; the domains are slices of it */
+/* number of bytes of text; the domains are slices of it */
 
 void ngx_gate_resolver_search_parse(ngx_gate_resolver_search_t *search,
     size_t len);
 
 /*
- * The nth name that is to be queried, absolute, into buf of
- * NGX_GATE_ENDPOINT_HOST_MAX + 2 bytes.  NGX_DECLINED: it is too long;
- * NGX_DONE: there is no other.
+ * The nth name to query, absolute, into buf of NGX_GATE_ENDPOINT_HOST_MAX + 2
+ * bytes.  NGX_DECLINED: too long; NGX_DONE: there is no other name.
  */
 
 ngx_int_t ngx_gate_resolver_search_name(ngx_gate_resolver_search_t *search,

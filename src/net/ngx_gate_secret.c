@@ -1,6 +1,6 @@
 
 /*
- * Secrets that are kept in files; see ngx_gate_secret.h.
+ * Secrets in files; see ngx_gate_secret.h.
  */
 
 
@@ -50,7 +50,7 @@ ngx_gate_secret_load(ngx_str_t *path, ngx_str_t *content, u_char *error,
     u_char    *p;
     ngx_fd_t   fd;
 
-    /* a FIFO must not keep the worker waiting */
+    /* opening a FIFO must not block */
 
     fd = ngx_open_file(path->data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
                        NGX_FILE_OPEN, 0);

@@ -1,8 +1,7 @@
 
 /*
- * A password kept in a file, as Docker, Kubernetes and systemd hand it over.
- * It is read each time it is needed, so that a new one is used without a
- * reload; the file system is asked for nothing that may take its time.
+ * A password in a file, as provided by Docker, Kubernetes and systemd.  The
+ * file is read for each use, so that a new password is used without a reload.
  */
 
 
@@ -18,17 +17,18 @@
 
 
 /*
- * The path ends with a zero.  Takes the whole file but for newlines at its
- * end.  "secret" is written to secret->data, NGX_GATE_SECRET_MAX bytes, which
- * the caller wipes.  NULL, or the end of what was written to "error".
+ * The path ends with a zero.  Reads the whole file, without trailing
+ * newlines, into secret->data, which has NGX_GATE_SECRET_MAX bytes and is
+ * wiped by the caller.  Returns NULL, or the end of the text written to
+ * "error".
  */
 
 u_char *ngx_gate_secret_read(ngx_str_t *path, ngx_str_t *secret,
     u_char *error, u_char *last);
 
 /*
- * The same for a file that is taken as it is, of less than content->len bytes,
- * which are at content->data
+ * Reads the whole file as it is into content->data, which has content->len
+ * bytes; the file must be smaller.
  */
 
 u_char *ngx_gate_secret_load(ngx_str_t *path, ngx_str_t *content,

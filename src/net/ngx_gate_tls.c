@@ -1,7 +1,6 @@
 
 /*
- * The parameters of TLS, and what is wrong with a certificate, in words; see
- * ngx_gate_tls.h.
+ * The parameters of TLS, and texts of certificate errors; see ngx_gate_tls.h.
  */
 
 
@@ -14,11 +13,11 @@
 
 #if (NGX_SSL)
 
-#define NGX_GATE_TLS_DEPTH     100    /* OpenSSL's own */
+#define NGX_GATE_TLS_DEPTH     100    /* error codes of OpenSSL */
 #define NGX_GATE_TLS_ALPN_MAX  8
 
 #define NGX_GATE_TLS_NO_ALPN                                                  \
-    "peer does not speak the protocol that is asked for by ALPN"
+    "peer does not support the ALPN protocol"
 
 
 static ngx_int_t ngx_gate_tls_offer_protocol(ngx_conf_t *cf,
@@ -129,7 +128,7 @@ ngx_gate_tls_init(ngx_conf_t *cf, ngx_gate_check_t *check,
     cln->handler = ngx_ssl_cleanup_ctx;
     cln->data = tls->ssl;
 
-    /* the buffer for sending may grow, that is move, between two writes */
+    /* the send buffer may be reallocated between two writes */
 
     SSL_CTX_set_mode(tls->ssl->ctx, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 
@@ -181,12 +180,12 @@ ngx_gate_tls_certificate(ngx_conf_t *cf, ngx_gate_check_t *check,
 
     if (tls->key.len == 0) {
 
-        /* one file for both, as in many a .pem */
+        /* certificate and key are often in one .pem file */
 
         tls->key = tls->cert;
     }
 
-    /* without one to try, OpenSSL would ask for it at the terminal */
+    /* an empty password prevents OpenSSL from prompting at the terminal */
 
     passwords = ngx_array_create(cf->temp_pool, 1, sizeof(ngx_str_t));
     if (passwords == NULL) {
@@ -233,7 +232,7 @@ ngx_gate_tls_trusted_certificate(ngx_conf_t *cf, ngx_gate_check_t *check,
             return NGX_CONF_ERROR;
         }
 
-        /* which leaves errors behind where a path does not exist */
+        /* missing paths leave errors in the queue */
 
         ERR_clear_error();
 
@@ -352,7 +351,7 @@ ngx_gate_tls_cert_requested(ngx_ssl_conn_t *ssl_conn, void *arg)
 #endif
 
 
-/* by a session ticket, as most servers send it at once, or by data */
+/* confirmed by a session ticket, which most servers send, or by data */
 
 ngx_int_t
 ngx_gate_tls_confirm(ngx_connection_t *c, ngx_gate_log_capture_t *capture,
@@ -497,7 +496,7 @@ ngx_gate_tls_check_name(ngx_gate_tls_t *tls, ngx_connection_t *c)
 }
 
 
-/* no certificate has the dot that ends an absolute name */
+/* names in certificates have no trailing dot */
 
 static ngx_str_t
 ngx_gate_tls_name(ngx_gate_tls_t *tls)
@@ -526,7 +525,7 @@ ngx_gate_tls_name_is_address(ngx_gate_tls_t *tls)
 
 
 /*
- * nginx takes the errors off OpenSSL's queue and writes them to the log:
+ * ngx_ssl_error() takes the errors off the queue of OpenSSL and logs them:
  * "... (SSL: error:0A00010B:SSL routines::wrong version number) ...".
  */
 
@@ -577,20 +576,20 @@ ngx_gate_tls_reason(ngx_str_t *line, ngx_uint_t handshake, ngx_str_t *text)
         ngx_str_set(text, NGX_GATE_TLS_NO_ALPN);
         return NGX_GATE_PROTOCOL;
 
-    /* what a first record in another protocol looks like */
+    /* the peer uses another protocol */
 
     case SSL_R_WRONG_VERSION_NUMBER:
     case SSL_R_UNKNOWN_PROTOCOL:
     case SSL_R_HTTP_REQUEST:
     case SSL_R_PACKET_LENGTH_TOO_LONG:
-        ngx_str_set(text, "peer does not speak TLS");
+        ngx_str_set(text, "peer does not use TLS");
     }
 
     return NGX_GATE_TLS;
 }
 
 
-/* says good-bye, but does not wait for an answer */
+/* sends "close notify", but does not wait for the peer's */
 
 void
 ngx_gate_tls_close(ngx_connection_t *c)

@@ -1,6 +1,6 @@
 
 /*
- * TLS of background connections, by nginx's own OpenSSL: the parameters that
+ * TLS of background connections, by the OpenSSL of nginx: the parameters that
  * check types share, and the handshake with its verification.
  */
 
@@ -18,12 +18,12 @@
 /* as configured; shared by all connections to one endpoint */
 
 struct ngx_gate_tls_s {
-    ngx_str_t                 ca;          /* empty: the system's own */
+    ngx_str_t                 ca;          /* empty: the system's */
     ngx_str_t                 cert;
     ngx_str_t                 key;
     ngx_str_t                 name;        /* sent as SNI and verified */
-    ngx_str_t                 alpn;        /* empty: none; before init() */
-    ngx_uint_t                verify;      /* 0: not said, thus on */
+    ngx_str_t                 alpn;        /* empty: none; set before init() */
+    ngx_uint_t                verify;      /* 0: not given, hence on */
 #if (NGX_SSL)
     ngx_ssl_t                *ssl;
 #endif
@@ -52,15 +52,15 @@ char *ngx_gate_tls_set_verify(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_param_t *param, ngx_str_t *value);
 
 /*
- * At configuration, once the parameters are set: reads certificates and
- * prepares tls->ssl.  The host is the name to verify where sni= gave none;
- * it may be empty.
+ * At configuration, after the parameters: reads certificates and prepares
+ * tls->ssl.  The host is the name to verify if sni= is not given; it may be
+ * empty.
  */
 
 char *ngx_gate_tls_init(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_tls_t *tls, ngx_str_t *host);
 
-/* at configuration, without TLS: refuses parameters that would need it */
+/* at configuration, without TLS: refuses parameters that require it */
 
 char *ngx_gate_tls_reject(ngx_conf_t *cf, ngx_gate_check_t *check,
     ngx_gate_tls_t *tls, const char *needs);
@@ -69,7 +69,7 @@ char *ngx_gate_tls_reject(ngx_conf_t *cf, ngx_gate_check_t *check,
 /*
  * c->log is &capture->log.  NGX_OK: encrypted, and verified as configured;
  * NGX_AGAIN: call handshake again upon an event; NGX_ERROR: reason and text
- * say why.
+ * are set.
  */
 
 ngx_int_t ngx_gate_tls_start(ngx_gate_tls_t *tls, ngx_connection_t *c,
@@ -80,7 +80,7 @@ ngx_int_t ngx_gate_tls_handshake(ngx_gate_tls_t *tls, ngx_connection_t *c,
 
 /*
  * After the handshake: whether the server, which has requested a certificate,
- * goes on with the connection.  NGX_AGAIN: call it again upon an event.
+ * accepts the connection.  NGX_AGAIN: call it again upon an event.
  */
 
 ngx_int_t ngx_gate_tls_confirm(ngx_connection_t *c,
@@ -89,7 +89,7 @@ ngx_int_t ngx_gate_tls_confirm(ngx_connection_t *c,
 
 void ngx_gate_tls_close(ngx_connection_t *c);
 
-/* the error of OpenSSL that a line kept back tells of; 0: none */
+/* the OpenSSL error of a captured line; 0: none */
 
 ngx_gate_reason_e ngx_gate_tls_reason(ngx_str_t *line, ngx_uint_t handshake,
     ngx_str_t *text);

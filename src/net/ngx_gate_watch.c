@@ -1,6 +1,6 @@
 
 /*
- * Descriptors of libraries on nginx's events; see ngx_gate_watch.h.
+ * Descriptors of libraries with the events of nginx; see ngx_gate_watch.h.
  */
 
 
@@ -26,7 +26,7 @@ ngx_gate_watch_open(ngx_socket_t s, ngx_event_handler_pt handler, void *data)
         return NULL;
     }
 
-    /* the descriptor is not nginx's to close */
+    /* the descriptor is closed by its library */
 
     c->shared = 1;
 

@@ -1,7 +1,8 @@
 
 /*
- * A descriptor that a library opens and closes, on nginx's events.  Libraries
- * expect to be woken as by poll(), so the events are level-triggered.
+ * Watches a descriptor that a library opens and closes, with the events of
+ * nginx.  Libraries expect the semantics of poll(), so the events are
+ * level-triggered.
  */
 
 
@@ -19,20 +20,21 @@
 
 
 /*
- * The handler finds the connection in ev->data, and has to look at its flags
- * close and error first.  NULL: no connection is free, which is not logged.
+ * The handler finds the connection in ev->data, and has to test its flags
+ * close and error first.  NULL: no connection is free; nothing is logged.
  */
 
 ngx_connection_t *ngx_gate_watch_open(ngx_socket_t s,
     ngx_event_handler_pt handler, void *data);
 
-/* which events; NGX_ERROR: the connection is to be closed */
+/* sets the events; NGX_ERROR: close the connection */
 
 ngx_int_t ngx_gate_watch_set(ngx_connection_t *c, ngx_uint_t what);
 
 /*
- * Gives the connection back, and leaves the descriptor open: to be called
- * before the library closes it, or with "closed" where it already has.
+ * Frees the connection, but leaves the descriptor open.  To be called before
+ * the library closes the descriptor, or with "closed" if it is already
+ * closed.
  */
 
 void ngx_gate_watch_close(ngx_connection_t *c, ngx_uint_t closed);

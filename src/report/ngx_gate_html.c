@@ -8,20 +8,22 @@
 #include <ngx_gate_pages.h>
 
 
-/* more checks than these are counted, and the unfinished ones come first */
+/* limits of the list; further checks are only counted, unfinished come first */
 
 #define NGX_GATE_HTML_LIST      8
 #define NGX_GATE_HTML_LIST_MAX  256
 
-#define NGX_GATE_HTML_ESCAPED   (sizeof("&quot;") - 1)    /* the longest */
+#define NGX_GATE_HTML_ESCAPED   (sizeof("&quot;") - 1)    /* the longest
+                                                             escape sequence */
 
-/* numbers, tags and attributes, generously */
+/* room for numbers, tags and attributes */
 
 #define NGX_GATE_HTML_MAIN      1024
 #define NGX_GATE_HTML_ITEM      160
 #define NGX_GATE_HTML_TIME      64
 
 
+static ngx_gate_state_e ngx_gate_html_page_state(ngx_gate_record_t *record);
 static void ngx_gate_html_page_add_progress(ngx_gate_html_page_t *page,
     ngx_gate_state_progress_t *progress);
 static u_char *ngx_gate_html_tag(u_char *p, u_char *last,
@@ -69,7 +71,18 @@ ngx_str_t  ngx_gate_html_dashboard_tail =
     ngx_string(NGX_GATE_PAGES_DASHBOARD_TAIL);
 
 
-/* as one gate with the checks of all: the worst state, the longest time */
+/* a gate that an operator has closed may be ready otherwise */
+
+static ngx_gate_state_e
+ngx_gate_html_page_state(ngx_gate_record_t *record)
+{
+    return (record->latch.state == NGX_GATE_STATE_READY
+            || record->latch.state == NGX_GATE_STATE_DEGRADED)
+           ? NGX_GATE_STATE_INITIALIZING : record->latch.state;
+}
+
+
+/* adds a gate; all are shown as one: the worst state, the longest time */
 
 void
 ngx_gate_html_page_add(ngx_gate_html_page_t *page, ngx_gate_record_t *record,
@@ -81,12 +94,13 @@ ngx_gate_html_page_add(ngx_gate_html_page_t *page, ngx_gate_record_t *record,
         elapsed = now - record->closed_msec;
 
         if (page->nclosed++ == 0) {
-            page->state = record->latch.state;
+            page->state = ngx_gate_html_page_state(record);
             page->elapsed = elapsed;
             page->eta = record->eta;
 
         } else {
-            page->state = ngx_max(page->state, record->latch.state);
+            page->state = ngx_max(page->state,
+                                  ngx_gate_html_page_state(record));
             page->elapsed = ngx_max(page->elapsed, elapsed);
             page->eta = (page->eta < 0 || record->eta < 0)
                         ? -1 : ngx_max(page->eta, record->eta);
@@ -138,7 +152,7 @@ ngx_gate_html_page_size(ngx_gate_html_page_t *page)
     lang = ngx_gate_html_lang(&page->lang);
     words = ngx_gate_html_words(&lang);
 
-    /* the title stands there twice, and so does the colour */
+    /* the title and the color are written twice */
 
     size = page->title.len + page->failed_title.len + page->message.len
            + page->failed_message.len + page->logo.len + page->color.len;
@@ -194,7 +208,7 @@ ngx_gate_html_page(ngx_gate_html_page_t *page, ngx_gate_html_parts_t *parts,
 }
 
 
-/* a language without words of ours is the one of the operator's words */
+/* a language without built-in words: the operator's words are used */
 
 static u_char *
 ngx_gate_html_tag(u_char *p, u_char *last, ngx_gate_html_page_t *page,
@@ -218,7 +232,7 @@ ngx_gate_html_tag(u_char *p, u_char *last, ngx_gate_html_page_t *page,
     p = ngx_slprintf(p, last, "<html lang=\"%V\"%s", lang,
                      ngx_gate_html_is_rtl(lang) ? " dir=\"rtl\"" : "");
 
-    /* once for the script, since a policy may forbid the other */
+    /* twice: a Content-Security-Policy may forbid the style, not the script */
 
     if (page->color.len) {
         p = ngx_slprintf(p, last, " style=\"--accent: ");
@@ -232,7 +246,7 @@ ngx_gate_html_tag(u_char *p, u_char *last, ngx_gate_html_page_t *page,
 }
 
 
-/* what the tab has, and how far it is where that is known */
+/* the title of the tab, with the progress if that is known */
 
 static u_char *
 ngx_gate_html_title(u_char *p, u_char *last, ngx_gate_html_page_t *page,
@@ -264,7 +278,7 @@ ngx_gate_html_title(u_char *p, u_char *last, ngx_gate_html_page_t *page,
 }
 
 
-/* the script takes what is in #page from the answer to a poll */
+/* the script replaces #page with this part of the response to a poll */
 
 static u_char *
 ngx_gate_html_main(u_char *p, u_char *last, ngx_gate_html_page_t *page,
@@ -366,7 +380,7 @@ ngx_gate_html_reached(u_char *p, u_char *last, ngx_gate_html_page_t *page,
 }
 
 
-/* never "0 %": a bar that moves is more than one that is empty */
+/* never "0 %": an indeterminate bar is shown instead */
 
 static ngx_uint_t
 ngx_gate_html_is_known(ngx_gate_html_page_t *page)
@@ -375,7 +389,7 @@ ngx_gate_html_is_known(ngx_gate_html_page_t *page)
 }
 
 
-/* how long it may take, where that is known, else how long it has taken */
+/* the estimated time left if known, otherwise the elapsed time */
 
 static u_char *
 ngx_gate_html_time(u_char *p, u_char *last, ngx_gate_html_page_t *page,
@@ -408,7 +422,7 @@ ngx_gate_html_time(u_char *p, u_char *last, ngx_gate_html_page_t *page,
 }
 
 
-/* coarser the longer; what is left is rounded up, what has passed down */
+/* coarser the longer; the time left is rounded up, the elapsed time down */
 
 static const ngx_str_t *
 ngx_gate_html_unit(int64_t *seconds, ngx_uint_t left,
@@ -441,7 +455,7 @@ ngx_gate_html_unit(int64_t *seconds, ngx_uint_t left,
 }
 
 
-/* a long list begins with what is not done, and is folded */
+/* a long list is folded and begins with the unfinished checks */
 
 static u_char *
 ngx_gate_html_list(u_char *p, u_char *last, ngx_gate_html_page_t *page,
@@ -477,7 +491,7 @@ ngx_gate_html_list(u_char *p, u_char *last, ngx_gate_html_page_t *page,
 }
 
 
-/* of those that are done, or are not */
+/* the finished or the unfinished ones */
 
 static u_char *
 ngx_gate_html_rows(u_char *p, u_char *last, ngx_gate_html_page_t *page,
@@ -543,7 +557,7 @@ ngx_gate_html_item(u_char *p, u_char *last, ngx_gate_html_item_t *item,
 }
 
 
-/* a visitor cannot do more about a failure than about an error */
+/* a visitor needs no distinction between a failure and an error */
 
 static const ngx_str_t *
 ngx_gate_html_verdict(ngx_gate_verdict_e verdict, const char **class,
@@ -571,7 +585,7 @@ ngx_gate_html_verdict(ngx_gate_verdict_e verdict, const char **class,
 }
 
 
-/* "$1" and "$2" of the pattern are these */
+/* replaces "$1" and "$2" of the pattern */
 
 static u_char *
 ngx_gate_html_fill(u_char *p, u_char *last, const ngx_str_t *pattern,

@@ -1,7 +1,7 @@
 
 /*
  * The waiting page and the dashboard: constant parts, built from the .html
- * files beside this one, and what stands between them.
+ * files in this folder, and the parts between them.
  *
  * A waiting page is doctype, html, head, title, body, main, tail.
  */
@@ -17,7 +17,8 @@
 /* the words of the page in one language; see words.txt */
 
 typedef struct {
-    const char               *tags;      /* of the language, with spaces */
+    const char               *tags;      /* tags of the language, separated
+                                            by spaces */
     ngx_str_t                 title;
     ngx_str_t                 message;
     ngx_str_t                 failed_title;
@@ -55,7 +56,7 @@ typedef struct {
 
 typedef struct {
 
-    /* text of the operator's, or empty */
+    /* texts of the operator, or empty */
     ngx_str_t                 lang;
     ngx_str_t                 title;
     ngx_str_t                 message;
@@ -64,7 +65,7 @@ typedef struct {
     ngx_str_t                 logo;
     ngx_str_t                 color;
 
-    /* the gates that the visitor waits for, as one */
+    /* the gates on the page, as one */
     ngx_uint_t                ngates;
     ngx_uint_t                nclosed;
     ngx_gate_state_e          state;
@@ -77,7 +78,7 @@ typedef struct {
 } ngx_gate_html_page_t;
 
 
-/* what is rendered of a page */
+/* the rendered parts of a page */
 
 typedef struct {
     ngx_str_t                 html;
@@ -91,13 +92,13 @@ extern ngx_str_t  ngx_gate_html_page_head;
 extern ngx_str_t  ngx_gate_html_page_body;
 extern ngx_str_t  ngx_gate_html_page_tail;
 
-/* with the version between them */
+/* the version is between these two */
 
 extern ngx_str_t  ngx_gate_html_dashboard;
 extern ngx_str_t  ngx_gate_html_dashboard_tail;
 
 
-/* one more gate that is waited for, or has opened meanwhile */
+/* adds a gate that is closed, or that has opened since the others closed */
 
 void ngx_gate_html_page_add(ngx_gate_html_page_t *page,
     ngx_gate_record_t *record, ngx_uint_t open, ngx_msec_t now);
@@ -106,7 +107,7 @@ size_t ngx_gate_html_page_size(ngx_gate_html_page_t *page);
 void ngx_gate_html_page(ngx_gate_html_page_t *page,
     ngx_gate_html_parts_t *parts, u_char *p, u_char *last);
 
-/* those of this language, or English ones */
+/* the words of this language, or the English ones */
 
 const ngx_gate_html_words_t *ngx_gate_html_words(ngx_str_t *lang);
 ngx_uint_t ngx_gate_html_is_rtl(ngx_str_t *lang);

@@ -20,7 +20,7 @@ static const ngx_gate_html_words_t  ngx_gate_html_languages[] = {
 };
 
 
-/* of the scripts that are written from right to left */
+/* scripts written from right to left */
 
 static const char  ngx_gate_html_rtl[] =
     "ar arc ckb dv fa he iw ks ps sd ug ur yi";
@@ -49,7 +49,7 @@ ngx_gate_html_is_rtl(ngx_str_t *lang)
 }
 
 
-/* "zh" among the tags is "zh-CN", too */
+/* "zh" in the tags includes "zh-CN" */
 
 static ngx_uint_t
 ngx_gate_html_lang_matches(ngx_str_t *lang, const char *tags)

@@ -1,6 +1,6 @@
 
 /*
- * JSON: the public account of one gate, and the detailed one.
+ * JSON: the public and the detailed report of a gate.
  */
 
 
@@ -11,7 +11,7 @@
 #include <ngx_gate_json.h>
 
 
-/* what stands around names, states, numbers and times, generously */
+/* room for names, states, numbers and times */
 
 #define NGX_GATE_JSON_GATE     320
 #define NGX_GATE_JSON_CHECK    100
@@ -25,10 +25,20 @@
                                 + NGX_GATE_JSON_ESCAPED)
 
 
+#define NGX_GATE_JSON_OVERRIDE                                                \
+    (96 + NGX_GATE_NAME_MAX + 2 * NGX_GATE_JSON_TIME_LEN)
+#define NGX_GATE_JSON_OVERRIDE_DETAILS                                        \
+    (32 + 2 * NGX_GATE_OVERRIDES_REASON + NGX_SOCKADDR_STRLEN)
+
+
 #define ngx_gate_json_literal(p, text)  ngx_cpymem(p, text, sizeof(text) - 1)
 
 
 static u_char *ngx_gate_json_head(u_char *p, const ngx_gate_report_t *report);
+static u_char *ngx_gate_json_overrides(u_char *p,
+    const ngx_gate_report_t *report, ngx_uint_t details);
+static u_char *ngx_gate_json_override(u_char *p,
+    ngx_gate_override_t *override, ngx_uint_t details);
 static u_char *ngx_gate_json_verdict(u_char *p, ngx_gate_check_t *check,
     ngx_gate_check_record_t *record);
 static u_char *ngx_gate_json_check(u_char *p, ngx_gate_check_t *check,
@@ -66,6 +76,10 @@ ngx_gate_json_size(ngx_gate_t *gate)
 
     size = NGX_GATE_JSON_GATE + gate->name.len;
 
+    if (gate->controlled) {
+        size += NGX_GATE_OVERRIDES_MAX * NGX_GATE_JSON_OVERRIDE;
+    }
+
     for (i = 0; i < gate->checks.nelts; i++) {
         size += NGX_GATE_JSON_CHECK + ngx_gate_check_at(gate, i)->name.len;
     }
@@ -85,6 +99,7 @@ ngx_gate_json_gate(u_char *p, u_char *last, const ngx_gate_report_t *report)
     }
 
     p = ngx_gate_json_head(p, report);
+    p = ngx_gate_json_overrides(p, report, 0);
     p = ngx_gate_json_literal(p, ",\"checks\":[");
 
     for (i = 0; i < report->gate->checks.nelts; i++) {
@@ -122,6 +137,7 @@ ngx_gate_json_details_size(ngx_gate_t *gate,
     }
 
     return ngx_gate_json_size(gate) + NGX_GATE_JSON_DETAILS + servers
+           + NGX_GATE_OVERRIDES_MAX * NGX_GATE_JSON_OVERRIDE_DETAILS
            + NGX_GATE_JSON_TRIGGER + 2 * NGX_GATE_TRIGGER_MAX
            + NGX_GATE_HISTORY * NGX_GATE_JSON_EVENT
            + gate->checks.nelts
@@ -148,6 +164,7 @@ ngx_gate_json_details(u_char *p, u_char *last,
     record = report->record;
 
     p = ngx_gate_json_head(p, report);
+    p = ngx_gate_json_overrides(p, report, 1);
 
     p = ngx_gate_json_literal(p, ",\"opened_at\":");
     p = ngx_gate_json_time(p, record->opened_at);
@@ -221,8 +238,7 @@ ngx_gate_json_head(u_char *p, const ngx_gate_report_t *report)
                        "\"progress\":",
                     &report->gate->name,
                     &ngx_gate_state_names[record->latch.state],
-                    ngx_gate_state_is_open(report->gate, record->latch.state)
-                    ? "true" : "false");
+                    record->ready ? "true" : "false");
 
     if (record->progress.ratio < 0) {
         p = ngx_gate_json_literal(p, "null");
@@ -238,6 +254,62 @@ ngx_gate_json_head(u_char *p, const ngx_gate_report_t *report)
                     record->retry_after);
 
     return ngx_gate_json_time(p, record->started_at);
+}
+
+
+/* nothing where none is in force */
+
+static u_char *
+ngx_gate_json_overrides(u_char *p, const ngx_gate_report_t *report,
+    ngx_uint_t details)
+{
+    u_char                *start;
+    ngx_uint_t             i;
+    ngx_gate_override_t   *override;
+
+    if (report->overrides == NULL) {
+        return p;
+    }
+
+    start = p;
+
+    for (i = 0; i < NGX_GATE_OVERRIDES_MAX; i++) {
+        override = &report->overrides->list[i];
+
+        if (override->action != NGX_GATE_OVERRIDE_NONE) {
+            p = (p == start) ? ngx_gate_json_literal(p, ",\"overrides\":[")
+                             : ngx_gate_json_literal(p, ",");
+            p = ngx_gate_json_override(p, override, details);
+        }
+    }
+
+    return (p == start) ? p : ngx_gate_json_literal(p, "]");
+}
+
+
+static u_char *
+ngx_gate_json_override(u_char *p, ngx_gate_override_t *override,
+    ngx_uint_t details)
+{
+    p = ngx_sprintf(p, "{\"action\":\"%V\",\"check\":",
+                    &ngx_gate_override_names[override->action]);
+    p = ngx_gate_json_text(p, override->check, override->check_len);
+
+    p = ngx_gate_json_literal(p, ",\"since\":");
+    p = ngx_gate_json_time(p, ngx_gate_overrides_time(override->since));
+    p = ngx_gate_json_literal(p, ",\"until\":");
+    p = ngx_gate_json_time(p, ngx_gate_overrides_time(override->until));
+
+    if (details) {
+        p = ngx_gate_json_literal(p, ",\"reason\":");
+        p = ngx_gate_json_text(p, override->reason, override->reason_len);
+        p = ngx_gate_json_literal(p, ",\"client\":");
+        p = ngx_gate_json_text(p, override->client, override->client_len);
+    }
+
+    *p++ = '}';
+
+    return p;
 }
 
 
@@ -487,8 +559,8 @@ ngx_gate_json_number(u_char *p, int64_t n)
 
 
 /*
- * A message has been made one line of valid UTF-8 without control characters,
- * so quotes and backslashes are all that ngx_escape_json() finds in it.
+ * A message is one line of valid UTF-8 without control characters, so
+ * ngx_escape_json() only escapes quotes and backslashes in it.
  */
 
 static u_char *

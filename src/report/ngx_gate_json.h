@@ -1,6 +1,6 @@
 
 /*
- * JSON: the public account of one gate, and the detailed one.
+ * JSON: the public and the detailed report of a gate.
  */
 
 
@@ -26,7 +26,7 @@ u_char *ngx_gate_json_details(u_char *p, u_char *last,
 
 u_char *ngx_gate_json_format_time(u_char *p, int64_t ms);
 
-/* from 1/10000 to "0.42", at most 6 characters; nothing while unknown */
+/* from 1/10000 to "0.42", at most 6 characters; empty if unknown */
 
 u_char *ngx_gate_json_format_progress(u_char *p, ngx_int_t progress);
 

@@ -1,7 +1,7 @@
 
 /*
- * The metrics of all gates in Prometheus' text format: one family after the
- * other, each with the samples of all gates.
+ * The metrics of all gates in the text format of Prometheus: one family after
+ * the other, each with the samples of all gates.
  */
 
 
@@ -45,6 +45,12 @@ static u_char *ngx_gate_metrics_duration(u_char *p,
     const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
 static u_char *ngx_gate_metrics_requests(u_char *p,
     const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
+static u_char *ngx_gate_metrics_override(u_char *p,
+    const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
+static u_char *ngx_gate_metrics_override_until(u_char *p,
+    const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
+static u_char *ngx_gate_metrics_override_labels(u_char *p, ngx_gate_t *gate,
+    ngx_gate_override_e action, ngx_gate_override_t *override);
 static u_char *ngx_gate_metrics_polls(u_char *p,
     const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
 static u_char *ngx_gate_metrics_waits(u_char *p,
@@ -82,19 +88,19 @@ static ngx_gate_metrics_family_t  ngx_gate_metrics_families[] = {
       ngx_gate_metrics_ready, NULL },
 
     { "nginx_init_gate_state", "gauge",
-      "1 for the state that the gate is in, 0 for the others.",
+      "1 for the state of the gate, 0 for the others.",
       ngx_gate_metrics_state, NULL },
 
     { "nginx_init_gate_startup_duration_seconds", "gauge",
-      "How long the gate took to open, or has been closed so far.",
+      "Time that the gate took to open, or has been closed.",
       ngx_gate_metrics_duration, NULL },
 
     { "nginx_init_gate_requests_total", "counter",
-      "Requests by what became of them.",
+      "Requests by decision.",
       ngx_gate_metrics_requests, NULL },
 
     { "nginx_init_gate_polls_total", "counter",
-      "Requests by which open waiting pages asked again.",
+      "Requests by which open waiting pages polled the state.",
       ngx_gate_metrics_polls, NULL },
 
     { "nginx_init_gate_waits_total", "counter",
@@ -102,23 +108,31 @@ static ngx_gate_metrics_family_t  ngx_gate_metrics_families[] = {
       ngx_gate_metrics_waits, NULL },
 
     { "nginx_init_gate_held_requests", "gauge",
-      "Requests that are waiting for the gate.",
+      "Requests held now.",
       ngx_gate_metrics_held, NULL },
 
     { "nginx_init_gate_progress_ratio", "gauge",
-      "How far the gate is, from 0 to 1, where there is something to go by.",
+      "Progress of the gate, from 0 to 1, if known.",
       ngx_gate_metrics_progress, NULL },
 
     { "nginx_init_gate_deadline_timestamp_seconds", "gauge",
-      "When the deadline of the gate passes.",
+      "Time of the deadline of the gate.",
       ngx_gate_metrics_deadline, NULL },
 
     { "nginx_init_gate_trigger_state", "gauge",
-      "1 for the state that the trigger is in, 0 for the others.",
+      "1 for the state of the trigger, 0 for the others.",
       ngx_gate_metrics_trigger, NULL },
 
+    { "nginx_init_gate_override_active", "gauge",
+      "Whether an override of this kind is in force.",
+      ngx_gate_metrics_override, NULL },
+
+    { "nginx_init_gate_override_until_timestamp_seconds", "gauge",
+      "When the override ends.",
+      ngx_gate_metrics_override_until, NULL },
+
     { "nginx_init_gate_check_info", "gauge",
-      "The type of the check, and whether the gate needs it.",
+      "The type of the check, and whether it is required.",
       NULL, ngx_gate_metrics_check_info },
 
     { "nginx_init_gate_check_success", "gauge",
@@ -130,11 +144,11 @@ static ngx_gate_metrics_family_t  ngx_gate_metrics_families[] = {
       NULL, ngx_gate_metrics_check_verdict },
 
     { "nginx_init_gate_check_progress_ratio", "gauge",
-      "How far a counting check is, from 0 to 1.",
+      "Progress of a counting check, from 0 to 1.",
       NULL, ngx_gate_metrics_check_progress },
 
     { "nginx_init_gate_check_last_duration_seconds", "gauge",
-      "How long the last probe took.",
+      "Duration of the last probe.",
       NULL, ngx_gate_metrics_check_duration },
 
     { "nginx_init_gate_check_probes_total", "counter",
@@ -177,6 +191,12 @@ ngx_gate_metrics_size(const ngx_gate_report_t *reports, ngx_uint_t n)
 
         size += (NGX_GATE_METRICS_SAMPLE + gate->name.len)
                 * (7 + NGX_GATE_STATES + 5 + NGX_GATE_TRIGGER_STATES);
+
+        if (gate->controlled) {
+            size += (NGX_GATE_METRICS_SAMPLE + gate->name.len
+                     + NGX_GATE_NAME_MAX)
+                    * (2 * NGX_GATE_OVERRIDES_MAX + 1);
+        }
 
         for (i = 0; i < gate->checks.nelts; i++) {
             names = gate->name.len + ngx_gate_check_at(gate, i)->name.len;
@@ -225,7 +245,7 @@ ngx_gate_metrics(u_char *p, u_char *last, const ngx_gate_report_t *reports,
 
     p = ngx_sprintf(p,
                 "# HELP nginx_init_gate_prober_heartbeat_timestamp_seconds "
-                "When the probing worker last showed that it is alive.\n"
+                "Time of the last heartbeat of the worker that probes.\n"
                 "# TYPE nginx_init_gate_prober_heartbeat_timestamp_seconds "
                 "gauge\n");
 
@@ -249,8 +269,7 @@ ngx_gate_metrics_ready(u_char *p, const ngx_gate_report_t *report,
 {
     return ngx_sprintf(p, "nginx_init_gate_ready{gate=\"%V\"} %ui\n",
                        &report->gate->name,
-                       ngx_gate_state_is_open(report->gate,
-                                              report->record->latch.state));
+                       report->record->ready);
 }
 
 
@@ -394,6 +413,84 @@ ngx_gate_metrics_trigger(u_char *p, const ngx_gate_report_t *report,
 }
 
 
+/* of the gate there is always a sample, of checks while it is in force */
+
+static u_char *
+ngx_gate_metrics_override(u_char *p, const ngx_gate_report_t *report,
+    const ngx_gate_report_details_t *details)
+{
+    ngx_uint_t            i;
+    ngx_gate_override_e   action, current;
+    ngx_gate_override_t  *override;
+
+    if (!report->gate->controlled) {
+        return p;
+    }
+
+    current = report->overrides ? report->overrides->list[0].action
+                                : NGX_GATE_OVERRIDE_NONE;
+
+    for (action = NGX_GATE_OVERRIDE_OPEN; action <= NGX_GATE_OVERRIDE_CLOSE;
+         action++)
+    {
+        p = ngx_sprintf(p, "nginx_init_gate_override_active");
+        p = ngx_gate_metrics_override_labels(p, report->gate, action, NULL);
+        p = ngx_sprintf(p, "%d\n", action == current ? 1 : 0);
+    }
+
+    for (i = 1; report->overrides && i < NGX_GATE_OVERRIDES_MAX; i++) {
+        override = &report->overrides->list[i];
+
+        if (override->action != NGX_GATE_OVERRIDE_NONE) {
+            p = ngx_sprintf(p, "nginx_init_gate_override_active");
+            p = ngx_gate_metrics_override_labels(p, report->gate,
+                                                 override->action, override);
+            p = ngx_sprintf(p, "1\n");
+        }
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_gate_metrics_override_until(u_char *p, const ngx_gate_report_t *report,
+    const ngx_gate_report_details_t *details)
+{
+    int64_t               until;
+    ngx_uint_t            i;
+    ngx_gate_override_t  *override;
+
+    for (i = 0; report->overrides && i < NGX_GATE_OVERRIDES_MAX; i++) {
+        override = &report->overrides->list[i];
+
+        if (override->action == NGX_GATE_OVERRIDE_NONE) {
+            continue;
+        }
+
+        until = ngx_gate_overrides_time(override->until);
+
+        p = ngx_sprintf(p, "nginx_init_gate_override_until_timestamp_seconds");
+        p = ngx_gate_metrics_override_labels(p, report->gate,
+                                             override->action, override);
+        p = ngx_sprintf(p, "%L.%03L\n", until / 1000, until % 1000);
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_gate_metrics_override_labels(u_char *p, ngx_gate_t *gate,
+    ngx_gate_override_e action, ngx_gate_override_t *override)
+{
+    return ngx_sprintf(p, "{gate=\"%V\",check=\"%*s\",action=\"%V\"} ",
+                       &gate->name, override ? override->check_len : 0,
+                       override ? override->check : (u_char *) "",
+                       &ngx_gate_override_names[action]);
+}
+
+
 static u_char *
 ngx_gate_metrics_check_info(u_char *p, ngx_gate_t *gate,
     ngx_gate_check_t *check, ngx_gate_check_record_t *record)
@@ -468,7 +565,7 @@ ngx_gate_metrics_check_duration(u_char *p, ngx_gate_t *gate,
 }
 
 
-/* no probe ends as "pending" */
+/* no probe ends with "pending" */
 
 static u_char *
 ngx_gate_metrics_check_probes(u_char *p, ngx_gate_t *gate,

@@ -1,6 +1,6 @@
 
 /*
- * The metrics of all gates in Prometheus' text format.
+ * The metrics of all gates in the text format of Prometheus.
  */
 
 

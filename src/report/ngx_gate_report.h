@@ -1,9 +1,9 @@
 
 /*
- * One gate and its checks, read whole: what every renderer is given.
+ * A complete copy of one gate and its checks: the input of every renderer.
  *
- * Renderers write from p on, never beyond last, and return the end of what
- * they wrote; what their _size() says always suffices.
+ * Renderers write from p, never beyond last, and return the end of the
+ * output; the result of their _size() is always sufficient.
  */
 
 
@@ -22,16 +22,17 @@ typedef struct {
     ngx_gate_t               *gate;
     ngx_gate_record_t        *record;    /* latch.state, progress, eta, ... */
     ngx_gate_check_record_t  *checks;    /* in the order of gate->checks */
+    ngx_gate_overrides_t     *overrides; /* NULL: none is in force */
 } ngx_gate_report_t;
 
 
-/* what is in the detailed report only */
+/* data of the detailed report only */
 
 typedef struct {
     ngx_gate_counters_t       counters;
     ngx_gate_zone_event_t    *history;
     ngx_uint_t                nhistory;
-    pid_t                     prober_pid;   /* 0: no worker probes */
+    pid_t                     prober_pid;   /* 0: not probed by any worker */
     int64_t                   heartbeat;    /* ms since the epoch */
     ngx_uint_t               *nservers;     /* of each check, at most */
 } ngx_gate_report_details_t;

@@ -58,8 +58,8 @@ package InitGate;
 #              single responses;
 #              send(URI, method => 'GET', port => N, socket => S,
 #              keepalive => 0, headers => "A: b\r\n") returns the socket,
-#              statuses(SOCKETS) how many responses have which status ("none"
-#              if there is no response)
+#              statuses(SOCKETS) returns the number of responses by status
+#              ("none" if there is no response)
 # Status       json(URI); gates, gate([NAME]), check(NAME [, GATE]) of /init,
 #              which must have details; hold(N, URI [, GATE]) sends N requests
 #              and waits until they are held (returns sockets);
@@ -150,7 +150,7 @@ sub new {
         module => 1, level => 'debug', quit => 5, allow => [], %args,
     }, $class;
 
-    # readable for the user that the workers run as
+    # readable for the workers' user
     chmod 0755, $self->{dir} or die "chmod $self->{dir}: $!";
     mkdir "$self->{dir}/temp";
 
@@ -680,7 +680,7 @@ sub json {
 }
 
 
-# a gate and a check as the status shows them; nothing, if there is none
+# a gate and a check in the status; undef if missing
 
 sub gates { @{shift->json('/init', @_)->{gates} // []} }
 
@@ -799,7 +799,7 @@ sub http_read {
 }
 
 
-# a request of which the response is read later: http_read() and statuses()
+# a request whose response is read later: http_read() and statuses()
 
 sub send {
     my ($self, $uri, %args) = @_;
@@ -830,7 +830,7 @@ sub hold {
 }
 
 
-# how many responses have which status; "none" is no response
+# the number of responses by status; "none" is no response
 
 sub statuses {
     my ($self, @sockets) = @_;
@@ -845,7 +845,7 @@ sub statuses {
 
 # waiting
 
-# as long as it takes on a very slow machine: only what fails takes so long
+# sufficient on a very slow machine; only failures take that long
 
 sub wait_for {
     my ($self, $code, $what, $seconds) = @_;
@@ -859,7 +859,7 @@ sub wait_for {
         return $result if $result;
         last if time > $end;
 
-        # on a busy machine others shall get on
+        # yields to other processes on a busy machine
         sleep time - $begun < 2 ? 0.01 : 0.05;
     }
 
@@ -870,8 +870,8 @@ sub wait_for {
 }
 
 
-# runs it again until it takes less than so many seconds, for what nginx itself
-# does within a time; nothing, if it never does
+# runs it again until it takes less than this number of seconds; undef if it
+# never does
 
 sub within {
     my ($self, $seconds, $code) = @_;
@@ -894,7 +894,7 @@ sub clock { InitGate::Clock->new(sub { map { $_->{pid} // () } @all }) }
 sub log { $_[0]->read('error.log') }
 
 
-# a log at debug level is long, so that what has been read is not read again
+# a log at debug level is long: each part is read once
 
 sub log_count {
     my ($self, $regex) = @_;

@@ -163,7 +163,7 @@ main(async (browser) => {
 
   const still = await visit(browser, args.url + "/init",
                             { javaScriptEnabled: false });
-  ok(await still.isVisible("text=The live view needs a script"),
+  ok(await still.isVisible("text=The live view requires JavaScript"),
      "scripts off: links to other formats");
   await still.context().close();
 

@@ -7,7 +7,7 @@ const { args, audit, fits, is, main, ok, until, visit }
 
 const phone = { viewport: { width: 390, height: 800 } };
 const looks = [["light", {}], ["dark", { colorScheme: "dark" }],
-               ["forced colours", { forcedColors: "active" }]];
+               ["forced colors", { forcedColors: "active" }]];
 const start = Date.now();
 const long = "n".repeat(30) + "-" + "m".repeat(33);
 
@@ -47,7 +47,7 @@ const states = {
       check("file", "passed"),
       check("warm", "pending"),
       check("schema", "waiting", { reason: "behind",
-        message: "at 41, wants 42" }),
+        message: "at 41, expected 42" }),
       check("extra", "error", { required: false, reason: "refused",
         message: "connection refused" }),
       check("images", "running", { reason: "too_few",
@@ -56,7 +56,7 @@ const states = {
     gate("shop", "failed", [
       check("other", "waiting", { reason: "missing" }),
       check("schema", "failed", { reason: "dirty",
-        message: "migration 17 broke off" })
+        message: "migration 17 did not finish" })
     ]),
     gate("search", "initializing", [
       check("index", "error", { reason: "refused",
@@ -157,10 +157,10 @@ main(async (browser) => {
      .join()), "shop,late,search,app,again,fresh,partial,open",
      "gates: order");
   is(await text(page, "app", ".why"),
-     "waiting for schema: at 41, wants 42 (+2)", "waiting gate: reason");
+     "waiting for schema: at 41, expected 42 (+2)", "waiting gate: reason");
   is(await text(page, "shop", ".why"),
-     "failed: schema: migration 17 broke off (+1)", "failed gate: reason");
-  is(await text(page, "search", ".why"), "cannot ask index: connect() failed "
+     "failed: schema: migration 17 did not finish (+1)", "failed gate: reason");
+  is(await text(page, "search", ".why"), "cannot probe index: connect() failed "
      + "(111: Connection refused) ", "gate with an error: reason");
   is(await text(page, "partial", ".why"),
      "waiting for side: not there: /data/side ", "degraded gate: reason");
@@ -179,9 +179,9 @@ main(async (browser) => {
     (el) => getComputedStyle(el).color);
 
   ok(await color("search") != await color("app"),
-     "gate with an error: another colour");
+     "gate with an error: another color");
   is(await color("search"), await color("late"),
-     "gate with an error: colour of a warning");
+     "gate with an error: color of a warning");
 
   is(await page.$$eval("#rows th button", (all) => all.map((el) =>
      el.textContent).join()), "schema,index,extra,schema,other,rows,side,"
@@ -190,7 +190,7 @@ main(async (browser) => {
 
   /* for those who hear it */
 
-  ok(/behind at 41, wants 42/.test(await page.locator("#rows tr",
+  ok(/behind at 41, expected 42/.test(await page.locator("#rows tr",
      { hasText: "at 41" }).locator(".c-text").evaluate((el) =>
      el.innerText.replace(/\s+/g, " "))),
          "check: space between reason and message");
@@ -280,7 +280,7 @@ main(async (browser) => {
   is(await none.textContent("h1"), "No gates", "no gates: heading");
   await inspect(none, "none", looks);
 
-  /* forced colours keep what is drawn */
+  /* forced colors keep what is drawn */
 
   await audited(page, "problems", looks);
 
@@ -296,7 +296,7 @@ main(async (browser) => {
   });
 
   is(drawn.join(), "true,true,true,true",
-     "forced colours: dot, bar and timeline");
+     "forced colors: dot, bar and timeline");
 
   /* nothing moves under a pointer that is on it */
 

@@ -7,10 +7,10 @@ const { args, audit, fits, is, main, ok, until, visit }
 
 const phone = { viewport: { width: 390, height: 800 } };
 const looks = [["light", {}], ["dark", { colorScheme: "dark" }],
-               ["forced colours", { forcedColors: "active" }]];
+               ["forced colors", { forcedColors: "active" }]];
 
 
-/* of two colours, as WCAG 2 defines it */
+/* of two colors, as WCAG 2 defines it */
 
 function contrast(a, b) {
   const light = (color) => {
@@ -28,7 +28,7 @@ function contrast(a, b) {
 }
 
 
-/* as bytes, whatever way a colour is written */
+/* as bytes, whatever way a color is written */
 
 function colors(page, names) {
   return page.evaluate((names) => {
@@ -202,7 +202,7 @@ main(async (browser) => {
   await look.emulateMedia({ colorScheme: "light", forcedColors: "active" });
   ok(await look.evaluate(() => getComputedStyle(document.querySelector(
     "progress")).borderTopColor != getComputedStyle(document.body)
-    .backgroundColor), "forced colours: outline of the bar");
+    .backgroundColor), "forced colors: outline of the bar");
 
   is([alone, steps, broken, many, listed, look].map((p) => p.faults.join())
     .join(""), "", "pages: no errors");

@@ -20,8 +20,8 @@ my $checkout = $builder->checkout;
 my $at = '/src/nginx-init-gate';
 
 $builder->online_ok(["$at/tools/install", 'deb'], 'tools/install deb');
-$builder->online_ok([@apt, qw(install --no-install-recommends lintian)],
-    'apt install lintian');
+$builder->online_ok([@apt, qw(install --no-install-recommends lintian
+    autopkgtest nginx curl)], 'apt install lintian autopkgtest');
 
 my $said = $builder->run_ok(['make', '-C', $at, 'deb'], 'make deb');
 unlike($said, qr/\bwarning:/, 'make deb: no warnings');
@@ -33,9 +33,14 @@ is_deeply([$builder->glob("$at/../*.deb"), $builder->glob("$at/obj-*"),
 my ($deb) = $builder->glob("$at/build-deb/${name}_*.deb");
 my ($changes) = $builder->glob("$at/build-deb/*.changes");
 
-$said = $builder->run_ok(['lintian', '--fail-on', 'error,warning', '--info',
-    '--allow-root', $changes], 'lintian');
-unlike($said, qr/^[EW]:/m, 'lintian: no errors, no warnings');
+# a standard may be newer than the release
+
+my @lintian = qw(lintian -i -I --pedantic --allow-root
+    --suppress-tags newer-standards-version
+    --fail-on error,warning,info,pedantic);
+
+$said = $builder->run_ok([@lintian, $changes], 'lintian: package');
+unlike($said, qr/^[EWIP]:/m, 'lintian: package has no tags');
 
 $said = $builder->run_ok(['dpkg-deb', '--contents', $deb],
     'dpkg-deb --contents');
@@ -55,6 +60,15 @@ like($depends, $_, "it depends on $_")
     for qr/\bnginx-abi-/, qr/\blibpq5\b/, qr/\blibhiredis/,
         qr/\blibnghttp2/, qr/\blibjansson4/, qr/\blibc-?ares2/;
 
+# built again, elsewhere: the same bytes
+
+$builder->run_ok(['sh', '-ec', <<"SH"], 'package: reproducible');
+cp -R $at/build-deb/source /src/elsewhere
+umask 027
+TZ=Asia/Tokyo make -C /src/elsewhere deb
+cmp $deb /src/elsewhere/build-deb/@{[$deb =~ s,.*/,,r]}
+SH
+
 my $changelog = $builder->read("$at/debian/changelog");
 my ($version) = $changelog =~ /\((.*?)\)/;
 my ($top) = $changelog =~ /^(.*?^ -- .*?\n)/ms;
@@ -65,6 +79,20 @@ rename "$builder->{dir}$deb", "$builder->{dir}/old.deb";
 $builder->run_ok(['make', '-C', $at, 'deb'], 'make deb, newer version');
 
 my ($newer) = $builder->glob("$at/build-deb/${name}_*.deb");
+
+# sh waits for the processes that nginx leaves to the first one
+
+$builder->run_ok(['sh', '-c', 'autopkgtest -B --ignore-restrictions='
+    . "isolation-container $newer $at/ -- null; exit \$?"], 'autopkgtest');
+$builder->run_ok(['cp', $newer, '/new.deb'], 'newer package: kept');
+$newer = '/new.deb';
+
+# the source package
+
+$builder->run_ok(['make', '-C', $at, 'dsc'], 'make dsc');
+my ($source) = $builder->glob("$at/build-deb/*_source.changes");
+$said = $builder->run_ok([@lintian, $source], 'lintian: source package');
+unlike($said, qr/^[EWIP]:/m, 'lintian: source package has no tags');
 
 # installed in a minimal Debian
 

@@ -198,13 +198,13 @@ unit_own_words(void)
     unit_begin();
     unit_render();
     ok(ngx_strstr(unit_parts.html.data, "<html lang=\"en\">\n") != NULL,
-       "no colour");
+       "no color");
 
     ngx_str_set(&unit_page.color, "#0b5fff");
     unit_render();
     ok(ngx_strstr(unit_parts.html.data, "<html lang=\"en\""
                   " style=\"--accent: #0b5fff\" data-color=\"#0b5fff\">\n")
-       != NULL, "a colour");
+       != NULL, "a color");
 }
 
 

@@ -114,7 +114,7 @@ static struct {
     { "could not create socket: Too many open files\n",
       NGX_GATE_NO_CONNECTIONS,
       "could not create socket: Too many open files", 0 },
-    { "", NGX_GATE_PROTOCOL, "unexpected answer", 0 },
+    { "", NGX_GATE_PROTOCOL, "unexpected reply", 0 },
     { "\n", NGX_GATE_PROTOCOL, "", 0 }
 };
 

@@ -1,4 +1,4 @@
-"""Where the database is, says the environment, as for psql: PGHOST and so
+"""The database is set by the environment, as for psql: PGHOST and so
 on, which the database driver reads itself."""
 
 from alembic import context

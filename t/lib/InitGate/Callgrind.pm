@@ -1,7 +1,7 @@
 package InitGate::Callgrind;
 
-# The number of instructions of nginx for a request, which is repeatable where
-# seconds are not.
+# The number of instructions of nginx for a request, which is repeatable, unlike
+# seconds.
 #
 #     my $plain = InitGate::Callgrind->new(location => 'empty_gif;');
 #     my $n = $plain->per_request;
@@ -14,7 +14,7 @@ package InitGate::Callgrind;
 #        ready => CODE that returns, for a response, whether to begin
 #
 # The instructions of malloc() and its like are left out, since they depend on
-# the state of the heap.  The cheapest of several rounds counts: in the others
+# the state of the heap.  The cheapest of several rounds is used: in the others
 # nginx also updates its time, once a second.
 
 use strict;

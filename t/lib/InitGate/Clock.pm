@@ -16,8 +16,8 @@ package InitGate::Clock;
 # sample       takes the figures: those of a process that exits are lost
 #              otherwise.  wait_for() of the harness does it for all clocks
 #
-# waited(PID)  for how many seconds a process has waited for a processor;
-#              nothing if there is no such process
+# waited(PID)  the seconds for which a process has waited for a processor; undef
+#              if there is no such process
 
 use strict;
 use warnings;

@@ -1,6 +1,6 @@
 package InitGate::DNS;
 
-# A scripted name server (UDP, and with tcp => 1 TCP for answers above 512
+# A scripted name server (UDP, and with tcp => 1 TCP for responses above 512
 # bytes), by Net::DNS.
 #
 #     my $dns = InitGate::DNS->new(sub {
@@ -11,7 +11,7 @@ package InitGate::DNS;
 # The code returns the addresses; or the name of a failure (NXDOMAIN,
 # SERVFAIL, REFUSED); or nothing, and then there is no response.
 #
-# silent()       never answers
+# silent()       never responds
 #
 # port           where it listens
 # queries        all queries so far, as "name type" in lower case, with "tcp"
@@ -112,7 +112,7 @@ sub serve_tcp {
 }
 
 
-# undef: there is none
+# undef: no such name
 
 sub answer {
     my ($self, $bytes) = @_;

@@ -116,7 +116,7 @@ sub difference {
 }
 
 
-# how many of each kind a process has
+# the number of each kind in a process
 
 sub kinds {
     my ($t, $pid) = @_;

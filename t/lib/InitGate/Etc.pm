@@ -1,16 +1,15 @@
 package InitGate::Etc;
 
-# A network and files of the test's own: port 53 is free, nobody else hears
-# what is said, and /etc/hosts and /etc/resolv.conf are the test's.
+# A private network and private files: port 53 is free, no other process gets
+# the packets, and the test can change /etc/hosts and /etc/resolv.conf.
 #
-#     use InitGate::Etc;          # ahead of all that starts something
+#     use InitGate::Etc;          # before any process is started
 #
 #     etc('resolv.conf', "nameserver 127.0.0.1\n");
 #
-# use           begins the test again, in namespaces of its own; where there
-#               are none, it is skipped.  There is a loopback interface.
-# etc(NAME, TEXT)   what is in /etc/NAME from now on, changed in its place, as
-#               what is mounted elsewhere has to be
+# use           starts the test again, in namespaces of its own; it is skipped
+#               if there are none.  There is a loopback interface.
+# etc(NAME, TEXT)   sets the content of /etc/NAME, in place, since it is a mount
 
 use strict;
 use warnings;

@@ -1,6 +1,6 @@
 package InitGate::Fake;
 
-# A scripted server, for behaviour that a real one does not have on request.
+# A scripted server, for behavior that a real one does not have on request.
 #
 #     use InitGate::Fake;
 #

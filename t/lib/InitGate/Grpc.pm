@@ -12,7 +12,7 @@ package InitGate::Grpc;
 #                       ca: a certificate of the client is required;
 #                       health => 0: a server without a health service
 # port
-# set(SERVICE => STATUS, ...)  what is answered from now on: a name or a
+# set(SERVICE => STATUS, ...)  the responses from now on: a name or a
 #                       number of HealthCheckResponse.ServingStatus, or a
 #                       status of gRPC and its message; other services are
 #                       NOT_FOUND

@@ -37,7 +37,7 @@ package InitGate::Latency;
 # ended($t, NAME, VERDICT [, REASON])
 #               tests that the last two probes of the check ended like this
 #
-# The time that counts is the duration of a request without the time for which
+# The time compared is the duration of a request without the time for which
 # its worker or the client was ready to run and had no processor: a worker that
 # blocks is not ready to run.
 
@@ -139,7 +139,7 @@ sub client {
             my $took = time - $begun;
             my $ready = 0;
 
-            # this one's, which is read last, and the worker's
+            # that of this process, which is read last, and that of the worker
 
             for my $pid (grep { defined } $worker, $$) {
                 my $before = $before{$pid} // 0;
@@ -158,7 +158,7 @@ sub client {
 }
 
 
-# what became of a request, and in which worker
+# the result of a request, and its worker
 
 sub ask {
     my ($self, $side, $socket) = @_;
@@ -166,7 +166,7 @@ sub ask {
     $$socket //= $self->connect($side) // return 'no_connection';
 
     # with the first line of the next one, so that no connection is ever idle:
-    # nginx closes those when it has need of them
+    # nginx closes those when it needs connections
 
     syswrite $$socket, $self->{keepalive}
         ? "Host: localhost\r\n\r\nGET /latency HTTP/1.1\r\n"
@@ -209,7 +209,7 @@ sub connect {
 }
 
 
-# how many had which result, and the times of each side, longest first
+# the number of requests by result, and the times of each side, longest first
 
 sub results {
     my ($self) = @_;
@@ -287,7 +287,7 @@ sub end {
     my $limit = patience(5) + 2 * $own->{without}[0];
     my $beyond = grep { $_ > $limit } @{$own->{with}};
 
-    cmp_ok($beyond, '<=', 2, sprintf '%s: nobody waits more than %.1f ms',
+    cmp_ok($beyond, '<=', 2, sprintf '%s: no request waits more than %.1f ms',
         $name, $limit);
 
     return cmp_ok($own->{with}[0], '<=', $limit + patience(40),

@@ -26,19 +26,19 @@ package InitGate::Load;
 #     lost          the connection was closed before the end of the response
 #     late          no response within the timeout
 #     no_connection: WHY   connect() failed
-# A request that nginx has not answered because it closed the idle connection
-# at the same time is sent again over a new connection and counts once.
+# A request without a response because nginx closed the idle connection at the
+# same time is sent again over a new connection and counts once.
 #
 # only_status(LOAD, STATUS, LABEL)   stops it; all responses had this status,
-#               and none was lost
+#               and no request was lost
 # counted_as_logged($t, GATE [, URI [, port => N]])  the counters of
-# init_status
-#               are equal to those of the access log
+#               init_status are equal to those of the access log
 # counters($t, GATE [, URI [, port => N]]), logged($t, GATE) are its two sides
 #
-# lateness($t, FILE, GATE [, REGEX]) is, by the pid of a worker, for how many
-#               milliseconds after the gate had opened its first and its last
-#               held request were logged, by "access_log FILE held" of
+# lateness($t, FILE, GATE [, REGEX]) is, by the pid of a worker, the time in
+#               milliseconds from the opening of the gate to the log entries
+#               of its first and its last held request, by
+#               "access_log FILE held" of
 #               InitGate::Load::HELD; REGEX is about the URIs
 #
 # Ordinary traffic during a test, on a port of its own and at an open gate of
@@ -51,10 +51,9 @@ package InitGate::Load;
 #     ...
 #     unaffected($background);
 #
-# unaffected(LOAD) stops it; every request was answered with 200, and the
-# access
-#               log and the counter of the gate have as many (the counter only
-#               while nginx runs)
+# unaffected(LOAD) stops it; every response had status 200, and the access log
+#               and the counter of the gate have the same number (the counter
+#               only while nginx runs)
 
 use strict;
 use warnings;
@@ -182,7 +181,7 @@ sub endpoint {
 }
 
 
-# what became of one request, and whether the connection lives on
+# the result of one request, and whether the connection remains open
 
 sub exchange {
     my ($self, $socket) = @_;
@@ -218,7 +217,7 @@ sub exchange {
 }
 
 
-# what has been noted since the last look is added up
+# adds the results recorded since the last call
 
 sub look {
     my ($self) = @_;

@@ -5,10 +5,10 @@ package InitGate::ManyClients;
 #     my $clients = InitGate::ManyClients->new($t, 1000);
 #     $t->wait_for(sub { held() == 1000 }, 'all to be held');
 #     $t->write('marker');
-#     my %count = $clients->statuses;     # how many had a status, or "lost"
+#     my %count = $clients->statuses;     # number by status, or "lost"
 #
 # new($t, N, uri => '/', port => N)
-# statuses   waits until all are answered 
+# statuses   waits until all have a response
 # leave      all close their connections at once
 
 use strict;

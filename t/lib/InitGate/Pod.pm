@@ -1,7 +1,7 @@
 package InitGate::Pod;
 
 # A pod as processes: nginx with the configuration of the sidecar, an
-# application, and what Kubernetes does with them.
+# application, and the actions of Kubernetes.
 #
 #     use InitGate::Manifests;
 #     use InitGate::Pod;
@@ -17,7 +17,7 @@ package InitGate::Pod;
 # start, start_app, kill_app, start_gate, stop_gate
 #               by the commands and signals of the containers
 # load, unload  whether the application loads when it runs; before that it
-#               answers 500, but 200 for /health.  /slow waits for release
+#               returns 500, but 200 for /health.  /slow waits for release
 # ready         the result of the readiness probe
 # delete        runs the preStop hooks of both containers at the same time; a
 #               container gets its signal after its own, a native sidecar when
@@ -27,7 +27,7 @@ package InitGate::Pod;
 # port          of the gate;  $pod->gate is the InitGate of its nginx
 #
 # "sleep" in a preStop waits for as many calls of second().  second() returns
-# when all that is due then has happened, so the order of events does not
+# after all actions due at that time, so the order of events does not
 # depend on the speed of the machine.
 
 use strict;

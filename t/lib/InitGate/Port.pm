@@ -1,6 +1,6 @@
 package InitGate::Port;
 
-# TCP ports that nothing else takes until the test ends.
+# TCP ports that are reserved until the test ends.
 #
 #     my $port = InitGate::Port::claim();
 #

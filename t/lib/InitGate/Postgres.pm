@@ -1,13 +1,13 @@
 package InitGate::Postgres;
 
 # For the tests of "check postgres": PostgreSQL's protocol as bytes, for
-# scripted servers, and what a test does to a real server.
+# scripted servers, and operations on a real server.
 #
 #     my $check = is_check($t, 'schema', 'waiting', 'missing', qr/orders/);
 #         waits until the check has this verdict, reason (undef: none) and
 #         message, tests it, and returns it
 #     psql($pg, 'SQL; SQL'), psql($pg, 'SQL', 'database')
-#     hba($pg, LINES)    who may log in and how, apart from the test itself
+#     hba($pg, LINES)    the rules for logins, except those of the test itself
 #     server_log($pg)
 #
 #     auth_ok, ready, parameter(NAME => VALUE), error(SQLSTATE, MESSAGE

@@ -13,11 +13,12 @@ package InitGate::Servers;
 # ports, address(I), lines([PARAMETERS, ...])  "server 127.0.0.1:1234 ...;"
 # ready(I...), unready(I...)
 # stop(I), kill(I), start(I), freeze(I), thaw(I)
-# requests(I), all_requests  how many there have been, but for /ready
-# last(I)          when the last one came (seconds since the epoch), or 0
-# probes(I)        how many requests for /ready
+# requests(I), all_requests  number of requests, except for /ready
+# last(I)          time of the last one (seconds since the epoch), or 0
+# probes(I)        number of requests for /ready
 # lines_of(I)      the lines of its log: TIME STATUS URI HOST CONNECTION
-# balance($t, N [, URI])  sends N requests to nginx: how many each server got
+# balance($t, N [, URI])  sends N requests to nginx; returns the number at each
+#                  server
 
 use strict;
 use warnings;

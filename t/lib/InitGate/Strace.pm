@@ -34,7 +34,7 @@ sub plan_traced {
 }
 
 
-# what strace prints for a process like a worker: of another user, for root
+# the output of strace for a process like a worker: of another user, for root
 
 sub attach {
     pipe my $read, my $write or die "pipe: $!";
