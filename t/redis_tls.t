@@ -146,9 +146,15 @@ verdict($t, 'deaf', 'error timeout', qr/while performing the TLS handshake$/);
 
 # connections are kept
 
-my @clients = grep { / addr=127.* laddr=127\.0\.0\.1:$ports[0] .*cmd=\w/
-                     && !/cmd=NULL| sub=1 / }
-    split /\n/, $redis->client_list;
+my @clients;
+
+$t->wait_for(sub {
+    @clients = grep { / addr=127.* laddr=127\.0\.0\.1:$ports[0] .*cmd=\w/
+                      && !/cmd=NULL| sub=1 / }
+        split /\n/, $redis->client_list;
+    return @clients == 4;
+}, 'four connections');
+
 is(scalar @clients, 4, 'TLS parameters: one connection for each set')
     or diag(join "\n", @clients);
 

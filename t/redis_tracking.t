@@ -73,8 +73,8 @@ $t->wait_for(sub { $redis->info('stats')->{tracking_total_items} == 7 },
     'the keys to be tracked');
 
 settles($t, $_, 'waiting missing') for @names;
-cmp_ok($t->check($_)->{attempts}, '<=', 2, "$_: at most two probes")
-    for @names;
+cmp_ok($t->check($_)->{attempts}, '<=', 2 + 2 * int((time - $^T) / 29),
+    "$_: at most two probes") for @names;
 
 # keys that did not exist
 
@@ -132,9 +132,19 @@ $redis->select(0);
 
 # other keys, and checks without a key
 
-my $attempts = $t->check('beside')->{attempts};
-$redis->set(v => 'ready');
-settles($t, 'value', 'passed');
+my $attempts;
+
+for (1 .. 3) {
+    $attempts = $t->check('beside')->{attempts};
+    $redis->set(v => 'x');
+    settles($t, 'value', 'waiting mismatch');
+    $redis->set(v => 'ready');
+    settles($t, 'value', 'passed');
+
+    # unless the connections have just been renewed
+    last if $t->check('beside')->{attempts} == $attempts;
+}
+
 is($t->check('beside')->{attempts}, $attempts, 'another key: not probed');
 is($t->check('ping')->{attempts}, 1, 'no key: not probed');
 

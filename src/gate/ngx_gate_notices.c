@@ -336,11 +336,6 @@ ngx_gate_notices_stop(ngx_gate_prober_t *prober)
 }
 
 
-/*
- * Something was put into a mailbox, or published.  Without this event, a
- * notice is received at the next run of its check.
- */
-
 void
 ngx_gate_notices_wake(ngx_gate_prober_t *prober)
 {

@@ -34,7 +34,7 @@ static void ngx_gate_prober_lost_zone(ngx_gate_prober_t *prober);
 static void ngx_gate_prober_deactivate(ngx_gate_prober_t *prober);
 static void ngx_gate_prober_publish_handler(ngx_event_t *ev);
 static void ngx_gate_prober_wake_handler(ngx_gate_wake_t *wake);
-static ngx_uint_t ngx_gate_prober_has_mailboxes(ngx_gate_prober_t *prober);
+static ngx_uint_t ngx_gate_prober_has_events(ngx_gate_prober_t *prober);
 static void ngx_gate_prober_watch_exit(ngx_gate_prober_t *prober);
 static void ngx_gate_prober_exit_handler(ngx_event_t *ev);
 static void ngx_gate_prober_unwatch_exit(ngx_gate_prober_t *prober);
@@ -282,7 +282,7 @@ ngx_gate_prober_activate(ngx_gate_prober_t *prober)
 
     ngx_gate_orders_start(prober);
 
-    if (ngx_gate_prober_has_mailboxes(prober)) {
+    if (ngx_gate_prober_has_events(prober)) {
         (void) ngx_gate_wake_listen(&prober->wake, prober->log);
         ngx_post_event(&prober->publish_event, &ngx_posted_events);
     }
@@ -419,9 +419,9 @@ ngx_gate_prober_publish_handler(ngx_event_t *ev)
 
 
 /*
- * Something was put into a mailbox, or published.  Without this event, it is
- * received with the next heartbeat, and a notice with the next run of its
- * check.
+ * Something was put into a mailbox, published, or requested.  Without this
+ * event, it is received with the next heartbeat, and a notice with the next run
+ * of its check.
  */
 
 static void
@@ -433,14 +433,24 @@ ngx_gate_prober_wake_handler(ngx_gate_wake_t *wake)
 
     ngx_gate_notices_wake(prober);
     ngx_gate_orders_receive(prober);
+    ngx_gate_trigger_wake(prober);
 }
 
 
 static ngx_uint_t
-ngx_gate_prober_has_mailboxes(ngx_gate_prober_t *prober)
+ngx_gate_prober_has_events(ngx_gate_prober_t *prober)
 {
-    return prober->notified.nelts
-           || (prober->nrunners && prober->runners[0].gate->overrides);
+    ngx_uint_t  i;
+
+    for (i = 0; i < prober->nrunners; i++) {
+        if (prober->runners[i].gate->overrides
+            || prober->runners[i].gate->trigger_on_request)
+        {
+            return 1;
+        }
+    }
+
+    return prober->notified.nelts != 0;
 }
 
 

@@ -179,6 +179,7 @@ ngx_uint_t ngx_gate_runner_is_idle(ngx_gate_runner_t *runner);
 void ngx_gate_trigger_start(ngx_gate_runner_t *runner);
 void ngx_gate_trigger_cancel(ngx_gate_runner_t *runner);
 ngx_msec_t ngx_gate_trigger_delay(ngx_gate_run_t *run);
+void ngx_gate_trigger_wake(ngx_gate_prober_t *prober);
 void ngx_gate_trigger_done(ngx_gate_run_t *run);
 
 

@@ -62,7 +62,8 @@ ngx_gate_trigger_delay(ngx_gate_run_t *run)
     if (gate->trigger_on_request
         && !ngx_gate_trigger_is_requested(run->runner))
     {
-        return NGX_GATE_TRIGGER_POLL;
+        return prober->wake.listening ? NGX_GATE_TRIGGER_POLL_OPEN
+                                      : NGX_GATE_TRIGGER_POLL;
     }
 
     if (ngx_gate_stats_lock_trigger(prober->stats, gate, prober->zone->deposed)
@@ -90,6 +91,30 @@ ngx_gate_trigger_delay(ngx_gate_run_t *run)
     }
 
     return 0;
+}
+
+
+/* the first request has met the closed gate, in any worker */
+
+void
+ngx_gate_trigger_wake(ngx_gate_prober_t *prober)
+{
+    ngx_uint_t       i;
+    ngx_gate_run_t  *run;
+
+    for (i = 0; i < prober->nrunners; i++) {
+        run = prober->runners[i].trigger;
+
+        if (run
+            && run->timer.set
+            && !run->busy
+            && prober->runners[i].gate->trigger_on_request
+            && prober->runners[i].gate->shared->requested
+            && prober->runners[i].record.trigger.attempts == 0)
+        {
+            ngx_gate_run_schedule(run, 0);
+        }
+    }
 }
 
 

@@ -95,6 +95,10 @@ ngx_http_gate_closed_handler(ngx_http_request_t *r,
 
     if (gate->trigger && !gate->shared->requested) {
         gate->shared->requested = 1;
+
+        if (gate->trigger_on_request) {
+            ngx_gate_wake_send(r->connection->log);
+        }
     }
 
     if ((glcf->hold || state == NGX_GATE_STATE_STARTING)

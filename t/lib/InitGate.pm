@@ -84,7 +84,8 @@ package InitGate;
 #              (build/ngx_http_init_gate_module.so; not loaded if the binary
 #              has the module linked in), TEST_NGINX_GLOBALS, TEST_NGINX_LEAVE
 #              (keep all directories), TEST_NGINX_VALGRIND (arguments of
-#              valgrind), TEST_NGINX_PATIENCE (multiplies all time limits)
+#              valgrind), TEST_NGINX_PATIENCE (multiplies all time limits),
+#              TEST_NGINX_TITLES (no: process titles do not change)
 
 use strict;
 use warnings;
@@ -443,9 +444,9 @@ sub workers {
         $_[0]{command} =~ /worker process(?! is shutting down)/;
     };
 
-    # under valgrind process titles do not change, so the log is read
+    # under valgrind and qemu process titles do not change: the log is read
 
-    if ($ENV{TEST_NGINX_VALGRIND}) {
+    if ($ENV{TEST_NGINX_VALGRIND} || ($ENV{TEST_NGINX_TITLES} // '') eq 'no') {
         my $log = $self->log;
         my %worker = map { $_ => 1 } $log =~ /start worker process (\d+)/g;
         delete @worker{$log =~ /(\d+)#\d+: gracefully shutting down/g};
