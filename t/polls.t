@@ -119,6 +119,13 @@ like($answer->{content}, qr/<title>(?:1[6-9]|20) %/, 'waiting poll, progress: th
 is($answer->{headers}{'preference-applied'}, 'wait=50',
     'waiting poll: Preference-Applied');
 
+# all of the files have been counted
+
+$t->wait_for(sub {
+    $answer = poll('/');
+    return $answer->{content} =~ /<title>20 %/;
+}, '20 %');
+
 $before = gate()->{polled};
 wait_poll($answer->{headers}{etag})->close;
 $t->wait_for(sub { gate()->{polled} == $before + 1 }, 'the poll that left');
