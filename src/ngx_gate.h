@@ -22,6 +22,8 @@
 #define NGX_GATE_MATCH_MAX    65536    /* maximum text of contains= and
                                           match= */
 
+#define NGX_GATE_VIA_MAX      8
+
 #define NGX_GATE_NONE         ((ngx_uint_t) -1)
 
 
@@ -75,6 +77,7 @@ typedef enum {
     NGX_GATE_LOADING,
     NGX_GATE_REPORTED,        /* the initializer reported failure */
     NGX_GATE_NOT_SERVING,     /* reported by the gRPC health service */
+    NGX_GATE_NOT_READY,       /* a gate of another nginx */
     NGX_GATE_NOT_NOTIFIED,    /* no notice has been received */
 
     /* error: the peer */
@@ -94,6 +97,7 @@ typedef enum {
     NGX_GATE_TOO_LARGE,       /* the body exceeds the limit */
     NGX_GATE_QUERY,           /* the server refused the query */
     NGX_GATE_UNIMPLEMENTED,   /* the server has no health service */
+    NGX_GATE_LOOP,            /* the gate there waits for this one */
     NGX_GATE_IO,              /* an error of the file system */
     NGX_GATE_NO_SECRET,       /* a password file cannot be read */
 
@@ -157,6 +161,20 @@ struct ngx_gate_check_s {
 
 
 /*
+ * What a check of another gate knows of it: how long it will take, and the ids
+ * of the gates that it depends on.
+ */
+
+typedef struct {
+    uint32_t                  id;           /* of the gate of this check */
+    int64_t                   eta;          /* ms; -1: unknown */
+    ngx_uint_t                nvia;
+    uint32_t                  via[NGX_GATE_VIA_MAX];
+    ngx_uint_t                changed;      /* the ids, by this run */
+} ngx_gate_chain_t;
+
+
+/*
  * One run of a check, in the worker that probes.  The probe object of a check
  * lives as long as the worker probes; "state" belongs to the type and
  * persists between runs (a kept connection, a partly counted tree).
@@ -172,7 +190,9 @@ struct ngx_gate_probe_s {
     ngx_pool_t               *pool;         /* lives as long as the probe */
     ngx_log_t                *log;          /* log->action is the current
                                                step */
-    ngx_msec_t                deadline;     /* in terms of ngx_current_msec */
+    ngx_msec_t                deadline;     /* in terms of ngx_current_msec;
+                                               start() may put it off */
+    ngx_gate_chain_t          chain;
 
     ngx_gate_result_t         result;
     void                    (*done)(ngx_gate_probe_t *probe);
@@ -214,6 +234,8 @@ struct ngx_gate_check_type_s {
     void                    (*start)(ngx_gate_probe_t *probe);
     void                    (*cancel)(ngx_gate_probe_t *probe);
     ngx_uint_t                connects;     /* see ngx_gate_budget.h */
+    ngx_uint_t                adopts;       /* verdicts of another gate: rise
+                                               and fall are 1 */
 };
 
 
@@ -273,6 +295,7 @@ extern ngx_gate_check_type_t  ngx_gate_check_redis;
 extern ngx_gate_check_type_t  ngx_gate_check_http;
 extern ngx_gate_check_type_t  ngx_gate_check_tcp;
 extern ngx_gate_check_type_t  ngx_gate_check_grpc;
+extern ngx_gate_check_type_t  ngx_gate_check_remote;
 extern ngx_gate_check_type_t  ngx_gate_check_notify;
 
 

@@ -77,6 +77,12 @@ static ngx_gate_conf_type_t  ngx_http_init_gate_check_types[] = {
     { ngx_string("upstream"), NULL, "the zones of nginx's upstreams" },
 #endif
 
+#if (NGX_GATE_JSON)
+    { ngx_string("remote"), &ngx_gate_check_remote, NULL },
+#else
+    { ngx_string("remote"), NULL, "jansson" },
+#endif
+
     { ngx_string("notify"), &ngx_gate_check_notify, NULL },
 
     { ngx_null_string, NULL, NULL }

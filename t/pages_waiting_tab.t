@@ -43,7 +43,7 @@ CONF
 
 $t->write("www/$_/index.html",
     '<!doctype html><title>The application</title>')
-    for qw(broken both);
+    for qw(broken both alone);
 
 $t->write('there');
 $t->write('failed');
@@ -60,6 +60,7 @@ $t->wait_for(sub {
 browse($t, 'tab', { url => 'http://127.0.0.1:' . $t->port },
     one => sub { $t->write("tree/$_") for 43 .. 100 },
     both => sub { $t->write($_) for qw(second third) },
+    alone => sub { $t->write('alone') },
     repair => sub { $t->write('repaired');  $t->remove('failed') },
 );
 

@@ -98,11 +98,55 @@ for my $accept ('text/html', 'text/html;part=init-gat',
 is(gate()->{refused} - $after->{refused}, 4, 'similar Accept: refused');
 is(gate()->{polled}, $after->{polled}, 'similar Accept: not polled');
 
+# a poll may wait: for the next per cent, or until the application answers
+
+sub wait_poll {
+    my ($tag) = @_;
+
+    my $before = gate()->{waited};
+    my $socket = $t->send('/', headers => "Accept: text/html;part=init-gate\r\n"
+        . "Prefer: wait=50\r\nIf-None-Match: $tag\r\n");
+    $t->wait_for(sub { gate()->{waited} > $before }, 'a poll to wait');
+
+    return $socket;
+}
+
+my $waits = wait_poll(poll('/')->{headers}{etag});
+$t->write("tree/$_") for 31 .. 40;
+my $answer = $t->http_read($waits);
+is($answer->{status}, 503, 'waiting poll, progress: 503');
+like($answer->{content}, qr/<title>(?:1[6-9]|20) %/, 'waiting poll, progress: the page');
+is($answer->{headers}{'preference-applied'}, 'wait=50',
+    'waiting poll: Preference-Applied');
+
+# all of the files have been counted
+
+$t->wait_for(sub {
+    $answer = poll('/');
+    return $answer->{content} =~ /<title>20 %/;
+}, '20 %');
+
+$before = gate()->{polled};
+wait_poll($answer->{headers}{etag})->close;
+$t->wait_for(sub { gate()->{polled} == $before + 1 }, 'the poll that left');
+$after = gate();
+
 # when the gate is open, the application responds
 
+$waits = wait_poll($answer->{headers}{etag});
 $t->write('marker');
-$t->write("tree/$_") for 31 .. 100;
+$t->write("tree/$_") for 41 .. 100;
 $t->wait_for(sub { gate()->{ready} }, 'the gate to open');
+
+do {
+    # the files may have come in two steps
+    $answer = $t->http_read($waits);
+    $waits = $t->send('/', headers => "Accept: text/html;part=init-gate\r\n");
+} while ($answer->{status} == 503);
+
+is($answer->{headers}{'x-init-gate'}, undef,
+   'waiting poll, gate opens: the application');
+$after = gate();
 
 is(poll('/', 'GET')->{headers}{'x-init-gate'}, undef,
    'open gate: no X-Init-Gate');

@@ -114,6 +114,7 @@ ngx_gate_check_type_t  ngx_gate_check_file = {
     ngx_gate_check_file_parse,
     ngx_gate_check_file_start,
     ngx_gate_check_file_cancel,
+    0,
     0
 };
 
@@ -130,9 +131,13 @@ ngx_gate_check_file_start(ngx_gate_probe_t *probe)
         state->initialized = 1;
         state->observed = -1;
         state->expected = -1;
+
+        ngx_gate_check_file_watch_init(&state->watch, probe);
     }
 
     probe->log->action = "looking at files";
+
+    ngx_gate_check_file_watch(&state->watch, probe);
 
     ngx_gate_check_file_ctx_init(&ctx, probe);
 
@@ -181,6 +186,8 @@ ngx_gate_check_file_cancel(ngx_gate_probe_t *probe)
     if (state->tree) {
         ngx_gate_check_file_tree_close(state->tree);
     }
+
+    ngx_gate_check_file_watch_stop(&state->watch);
 }
 
 
@@ -251,6 +258,11 @@ ngx_gate_check_file_count(ngx_gate_check_file_ctx_t *ctx)
     probe->log->action = "counting files";
 
     rc = ngx_gate_check_file_tree_count(tree);
+
+    if (state->large != (rc == NGX_AGAIN)) {
+        state->large = (rc == NGX_AGAIN);
+        state->watch.changed = 1;
+    }
 
     if (rc != NGX_AGAIN) {
         ngx_gate_check_file_handler(tree, rc);

@@ -11,6 +11,7 @@
 
 #include <ngx_gate.h>
 #include <ngx_gate_check_file_tree.h>
+#include <ngx_gate_check_file_watch.h>
 
 
 typedef struct {
@@ -38,6 +39,8 @@ typedef struct {
     int64_t                      observed;  /* reported last */
     int64_t                      expected;
     ngx_gate_check_file_tree_t  *tree;
+    ngx_uint_t                   large;     /* more than one slice of it */
+    ngx_gate_check_file_watch_t  watch;
     ngx_uint_t                   initialized;
 } ngx_gate_check_file_state_t;
 

@@ -86,7 +86,8 @@ ngx_gate_check_type_t  ngx_gate_check_grpc = {
     ngx_gate_check_grpc_parse,
     ngx_gate_check_grpc_start,
     ngx_gate_check_grpc_cancel,
-    1
+    1,
+    0
 };
 
 

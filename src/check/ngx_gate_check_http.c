@@ -75,7 +75,8 @@ ngx_gate_check_type_t  ngx_gate_check_http = {
     ngx_gate_check_http_conf_parse,
     ngx_gate_check_http_start,
     ngx_gate_check_http_cancel,
-    1
+    1,
+    0
 };
 
 

@@ -52,6 +52,7 @@ ngx_gate_check_type_t  ngx_gate_check_notify = {
     ngx_gate_check_notify_parse,
     ngx_gate_check_notify_start,
     ngx_gate_check_notify_cancel,
+    0,
     0
 };
 

@@ -121,7 +121,8 @@ ngx_gate_check_type_t  ngx_gate_check_postgres = {
     ngx_gate_check_postgres_conf_parse,
     ngx_gate_check_postgres_start,
     ngx_gate_check_postgres_cancel,
-    1
+    1,
+    0
 };
 
 

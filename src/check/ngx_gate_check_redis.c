@@ -105,7 +105,8 @@ ngx_gate_check_type_t  ngx_gate_check_redis = {
     ngx_gate_check_redis_conf_parse,
     ngx_gate_check_redis_start,
     ngx_gate_check_redis_cancel,
-    1
+    1,
+    0
 };
 
 

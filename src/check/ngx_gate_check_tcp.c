@@ -109,7 +109,8 @@ ngx_gate_check_type_t  ngx_gate_check_tcp = {
     ngx_gate_check_tcp_parse,
     ngx_gate_check_tcp_start,
     ngx_gate_check_tcp_cancel,
-    1
+    1,
+    0
 };
 
 

@@ -44,6 +44,9 @@ ngx_gate_run_init(ngx_gate_run_t *run, ngx_gate_runner_t *runner,
     run->probe.log = &run->log;
     run->probe.done = ngx_gate_run_done;
     run->probe.due = ngx_gate_run_due;
+    run->probe.chain.id = ngx_gate_zone_gate_id(runner->prober->zone,
+                                                runner->gate);
+    run->probe.chain.eta = -1;
     run->probe.data = run;
 
     run->timer.handler = ngx_gate_run_timer_handler;
@@ -124,6 +127,7 @@ ngx_gate_run_start(ngx_gate_run_t *run)
     run->log.action = NULL;
 
     probe->deadline = ngx_current_msec + probe->check->timeout;
+    probe->chain.changed = 0;
     probe->result.observed = -1;
     probe->result.expected = -1;
 
@@ -140,7 +144,7 @@ ngx_gate_run_start(ngx_gate_run_t *run)
     probe->check->type->start(probe);
 
     if (run->busy) {
-        ngx_gate_run_schedule(run, probe->check->timeout);
+        ngx_gate_run_schedule(run, probe->deadline - ngx_current_msec);
     }
 }
 

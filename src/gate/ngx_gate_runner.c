@@ -38,6 +38,7 @@ static void ngx_gate_runner_recompute(ngx_gate_runner_t *runner,
     ngx_uint_t notify);
 static void ngx_gate_runner_force_servers(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_estimate(ngx_gate_runner_t *runner);
+static void ngx_gate_runner_chain(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_log_state(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_set_timers(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_set_reminder(ngx_gate_runner_t *runner);
@@ -300,7 +301,7 @@ ngx_gate_runner_check_done(ngx_gate_run_t *run)
         changed = 1;
     }
 
-    if (changed) {
+    if (changed || run->probe.chain.changed) {
         ngx_gate_runner_set_dirty(runner);
 
     } else if (run->received) {
@@ -329,10 +330,16 @@ ngx_gate_runner_add_result(ngx_gate_run_t *run)
     record = run->record;
     result = &run->probe.result;
 
-    /* each of several servers has its own; each notice counts */
+    /* each of several servers has its own; each notice counts; another gate
+       has applied its own */
 
-    rise = check->servers || check->mailbox ? 1 : gate->rise;
-    fall = check->servers || check->mailbox ? 1 : gate->fall;
+    rise = 1;
+    fall = 1;
+
+    if (!check->servers && !check->mailbox && !check->type->adopts) {
+        rise = gate->rise;
+        fall = gate->fall;
+    }
 
     run->shared->recent[record->attempts % NGX_GATE_RECENT] =
                                         (run->duration << 3) | result->verdict;
@@ -595,6 +602,7 @@ ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
     ngx_gate_runner_force_servers(runner);
 
     ngx_gate_runner_estimate(runner);
+    ngx_gate_runner_chain(runner);
     ngx_gate_zone_publish(&prober->writer, runner->gate, &runner->record,
                           runner->checks);
 
@@ -606,9 +614,9 @@ ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
         return;
     }
 
-    if (changed || notify) {
-        ngx_gate_wake_send(prober->log);
-    }
+    /* held requests wait for a change of state, others for any change */
+
+    ngx_gate_wake_send(prober->log);
 
     if (changed) {
         ngx_gate_runner_log_state(runner);
@@ -702,13 +710,49 @@ ngx_gate_runner_estimate(ngx_gate_runner_t *runner)
             continue;
         }
 
-        eta = ngx_gate_rate_eta(&runner->runs[i].rate, ngx_current_msec);
+        eta = runner->runs[i].probe.chain.eta;
+
+        if (eta < 0) {
+            eta = ngx_gate_rate_eta(&runner->runs[i].rate, ngx_current_msec);
+        }
+
         longest = ngx_max(longest, eta);
     }
 
     record->eta = longest;
     record->retry_after = ngx_gate_state_retry_after(record->latch.state,
                                                      longest);
+}
+
+
+/* the gates of other nginx on which this one depends */
+
+static void
+ngx_gate_runner_chain(ngx_gate_runner_t *runner)
+{
+    ngx_uint_t          i, n, k;
+    ngx_gate_chain_t   *chain;
+    ngx_gate_record_t  *record;
+
+    record = &runner->record;
+    record->nvia = 0;
+
+    for (i = 0; i < runner->gate->checks.nelts; i++) {
+        chain = &runner->runs[i].probe.chain;
+
+        for (n = 0; n < chain->nvia; n++) {
+
+            for (k = 0; k < record->nvia; k++) {
+                if (record->via[k] == chain->via[n]) {
+                    break;
+                }
+            }
+
+            if (k == record->nvia && k < NGX_GATE_VIA_MAX) {
+                record->via[record->nvia++] = chain->via[n];
+            }
+        }
+    }
 }
 
 

@@ -554,6 +554,7 @@ ngx_gate_stats_sum_slot(ngx_gate_stats_t *stats, ngx_uint_t slot,
         sum->refused += counters->refused;
         sum->gone += counters->gone;
         sum->polled += counters->polled;
+        sum->waited += counters->waited;
 
         if (counters->held && ngx_gate_stats_is_row_in_use(stats, i)) {
             sum->held += counters->held;

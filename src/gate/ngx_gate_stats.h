@@ -24,7 +24,7 @@ struct ngx_gate_counters_s {
     ngx_atomic_t              gone;
     ngx_atomic_t              polled;       /* by the waiting page */
     ngx_atomic_t              held;         /* held now */
-    ngx_atomic_t              padding[1];
+    ngx_atomic_t              waited;       /* by "Prefer: wait=N" */
 };
 
 

@@ -97,6 +97,7 @@ ngx_gate_wake_open(ngx_log_t *log)
     }
 
     c->shared = 1;
+    c->idle = 1;
     c->log = log;
 
     c->read->log = log;
@@ -128,10 +129,14 @@ ngx_gate_wake_handler(ngx_event_t *ev)
 
     /* by worker_shutdown_timeout */
 
-    if (c->close || c->error) {
+    if (c->error) {
         ngx_gate_wake_exit();
         return;
     }
+
+    /* the worker is about to exit, which listeners see by ngx_exiting */
+
+    c->close = 0;
 
     ngx_queue_init(&listeners);
     ngx_queue_add(&listeners, &ngx_gate_wake_listeners);

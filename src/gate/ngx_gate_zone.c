@@ -9,6 +9,7 @@
 #include <ngx_gate_zone.h>
 #include <ngx_gate_writer.h>
 #include <ngx_gate_json.h>
+#include <ngx_crc32.h>
 
 
 static ngx_int_t ngx_gate_zone_init(ngx_shm_zone_t *shm_zone, void *data);
@@ -568,4 +569,18 @@ ngx_gate_zone_read_events(ngx_gate_record_t *record,
     }
 
     return record->nevents - first;
+}
+
+
+uint32_t
+ngx_gate_zone_gate_id(ngx_gate_zone_t *zone, ngx_gate_t *gate)
+{
+    uint32_t  crc;
+
+    ngx_crc32_init(crc);
+    ngx_crc32_update(&crc, (u_char *) &zone->id, sizeof(zone->id));
+    ngx_crc32_update(&crc, gate->name.data, gate->name.len);
+    ngx_crc32_final(crc);
+
+    return crc;
 }

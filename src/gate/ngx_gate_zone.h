@@ -116,6 +116,9 @@ typedef struct {
     ngx_msec_t                closed_msec;  /* start for ETA and reminder */
     ngx_msec_t                deadline_msec;     /* 0: none */
 
+    ngx_uint_t                nvia;         /* gates that it depends on */
+    uint32_t                  via[NGX_GATE_VIA_MAX];
+
     ngx_msec_t                last_startup_msec; /* 0: unknown */
     ngx_uint_t                carried_over;
 
@@ -211,6 +214,10 @@ void ngx_gate_zone_fence_check(ngx_gate_writer_t *writer,
 
 void ngx_gate_zone_add_event(ngx_gate_record_t *record, ngx_gate_state_e state,
     int64_t at);
+
+/* of a gate among those of other nginx */
+
+uint32_t ngx_gate_zone_gate_id(ngx_gate_zone_t *zone, ngx_gate_t *gate);
 
 /* readers */
 

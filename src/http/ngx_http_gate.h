@@ -81,7 +81,11 @@ typedef struct {
     ngx_queue_t                 held_queue;
     ngx_queue_t                 decided_queue;
     ngx_uint_t                  nheld;
-    ngx_event_t                 poll_event; /* while requests are held */
+    ngx_queue_t                 wait_queue; /* by "Prefer: wait=N" */
+    ngx_queue_t                 over_queue;
+    ngx_uint_t                  nwaits;
+    ngx_event_t                 poll_event; /* while requests are held, or
+                                               wait */
     ngx_atomic_uint_t           seen_changes;
     ngx_gate_wake_t             wake;
 
@@ -181,12 +185,17 @@ struct ngx_http_gate_loc_conf_s {
 /* context of a request that met a closed gate */
 
 typedef struct ngx_http_gate_held_s  ngx_http_gate_held_t;
+typedef struct ngx_http_gate_wait_s  ngx_http_gate_wait_t;
 
 typedef struct {
     ngx_http_request_t         *request;
     ngx_gate_t                 *gate;       /* the closed gate */
     ngx_http_gate_loc_conf_t   *passed_conf;     /* of the location passed */
-    ngx_http_gate_held_t       *entry;
+    union {
+        ngx_http_gate_held_t   *entry;      /* while it is held */
+        ngx_http_gate_wait_t   *wait;       /* of the waiting page, which is
+                                               never held */
+    };
     ngx_array_t                *counted;    /* gates, see ..._gate_count.c */
     ngx_msec_t                  start_msec;
     ngx_msec_t                  held_msec;
@@ -258,11 +267,17 @@ void ngx_http_gate_closed_resume(ngx_http_gate_ctx_t *ctx);
 /* hold */
 
 void ngx_http_gate_hold_init(ngx_http_gate_main_conf_t *gmcf, ngx_log_t *log);
+void ngx_http_gate_hold_watch(ngx_http_gate_main_conf_t *gmcf);
 void ngx_http_gate_hold_end_all(ngx_http_gate_main_conf_t *gmcf);
 ngx_msec_int_t ngx_http_gate_hold_time_left(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx, ngx_gate_t *gate);
 ngx_int_t ngx_http_gate_hold_request(ngx_http_request_t *r,
     ngx_http_gate_ctx_t *ctx, ngx_msec_t time_left);
+
+/* wait, see ngx_http_gate_wait.h */
+
+ngx_uint_t ngx_http_gate_wait_look(ngx_http_gate_main_conf_t *gmcf);
+void ngx_http_gate_wait_end_all(ngx_http_gate_main_conf_t *gmcf);
 
 /* count */
 
@@ -294,6 +309,8 @@ ngx_int_t ngx_http_gate_page_render(ngx_http_request_t *r,
 
 ngx_int_t ngx_http_gate_prefer_wait(ngx_http_request_t *r);
 ngx_uint_t ngx_http_gate_prefer_page(ngx_http_request_t *r);
+ngx_str_t *ngx_http_gate_prefer_header(ngx_http_request_t *r,
+    ngx_str_t *name);
 
 /* accept */
 
@@ -319,6 +336,11 @@ ngx_http_gate_format_e ngx_http_gate_accept_format(ngx_str_t *value,
 /* sent by the script of the waiting page */
 
 #define NGX_HTTP_GATE_ACCEPT_POLL  "text/html;part=init-gate"
+
+/* the same, quickly, of a request that has been refused */
+
+#define ngx_http_gate_ctx_is_poll(ctx)                                        \
+    ((ctx)->wait && !(ctx)->was_held)
 
 #define ngx_http_gate_accept_is_poll(r)                                       \
     ((r)->headers_in.accept                                                   \

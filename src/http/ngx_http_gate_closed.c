@@ -5,10 +5,17 @@
  */
 
 
-#include <ngx_http_gate.h>
+#include <ngx_http_gate_wait.h>
 
 
+static ngx_int_t ngx_http_gate_closed_wait(ngx_http_request_t *r,
+    ngx_http_gate_loc_conf_t *glcf, ngx_http_gate_ctx_t *ctx);
+static ngx_uint_t ngx_http_gate_closed_wait_ends(ngx_http_gate_wait_t *wait);
+static void ngx_http_gate_closed_wait_done(ngx_http_gate_wait_t *wait);
+static void ngx_http_gate_closed_wait_gone(ngx_http_gate_wait_t *wait);
 static void ngx_http_gate_closed_refuse(ngx_http_request_t *r,
+    ngx_http_gate_loc_conf_t *glcf, ngx_http_gate_ctx_t *ctx);
+static void ngx_http_gate_closed_refuse_poll(ngx_http_request_t *r,
     ngx_http_gate_loc_conf_t *glcf, ngx_http_gate_ctx_t *ctx);
 
 
@@ -115,6 +122,71 @@ ngx_http_gate_closed_handler(ngx_http_request_t *r,
 }
 
 
+/* the waiting page waits at most once: its phases are run again afterwards */
+
+static ngx_int_t
+ngx_http_gate_closed_wait(ngx_http_request_t *r,
+    ngx_http_gate_loc_conf_t *glcf, ngx_http_gate_ctx_t *ctx)
+{
+    if (ctx->wait) {
+        ngx_http_gate_wait_set_tag(ctx->wait);
+        return NGX_DECLINED;
+    }
+
+    ctx->wait = ngx_http_gate_wait_create(r, glcf->gates, 1);
+    if (ctx->wait == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->wait->ends = ngx_http_gate_closed_wait_ends;
+    ctx->wait->done = ngx_http_gate_closed_wait_done;
+    ctx->wait->gone = ngx_http_gate_closed_wait_gone;
+
+    return ngx_http_gate_wait_request(ctx->wait);
+}
+
+
+static ngx_uint_t
+ngx_http_gate_closed_wait_ends(ngx_http_gate_wait_t *wait)
+{
+    ngx_gate_t  **gate;
+
+    for (gate = wait->gates; *gate; gate++) {
+        if (ngx_gate_zone_published((*gate)->shared)->latch.state
+            == NGX_GATE_STATE_FAILED)
+        {
+            return 1;
+        }
+    }
+
+    return ngx_http_gate_closed_find(wait->gates) == NULL;
+}
+
+
+static void
+ngx_http_gate_closed_wait_done(ngx_http_gate_wait_t *wait)
+{
+    ngx_http_core_run_phases(wait->request);
+}
+
+
+static void
+ngx_http_gate_closed_wait_gone(ngx_http_gate_wait_t *wait)
+{
+    ngx_http_request_t        *r;
+    ngx_http_gate_ctx_t       *ctx;
+    ngx_http_gate_loc_conf_t  *glcf;
+
+    r = wait->request;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_init_gate_module);
+    glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
+
+    r->variables[glcf->decision] = ngx_http_gate_closed_polled;
+    (void) ngx_atomic_fetch_add(&ctx->gate->counters->polled, 1);
+}
+
+
 /* a request that was held continues through the phases, or is refused */
 
 void
@@ -153,17 +225,18 @@ static void
 ngx_http_gate_closed_refuse(ngx_http_request_t *r,
     ngx_http_gate_loc_conf_t *glcf, ngx_http_gate_ctx_t *ctx)
 {
+    if (ngx_http_gate_accept_is_poll(r)) {
+        ngx_http_gate_closed_refuse_poll(r, glcf, ctx);
+        return;
+    }
+
     ctx->refused = 1;
 
     if (r->internal) {
         ngx_http_gate_count_withdraw(r, ctx, glcf);
     }
 
-    if (ngx_http_gate_accept_is_poll(r)) {
-        r->variables[glcf->decision] = ngx_http_gate_closed_polled;
-        (void) ngx_atomic_fetch_add(&ctx->gate->counters->polled, 1);
-
-    } else if (ctx->was_held) {
+    if (ctx->was_held) {
         r->variables[glcf->decision] = ngx_http_gate_closed_held_refused;
         (void) ngx_atomic_fetch_add(&ctx->gate->counters->held_refused, 1);
 
@@ -177,6 +250,29 @@ ngx_http_gate_closed_refuse(ngx_http_request_t *r,
                    &ctx->gate->name, ctx->held_msec);
 
     /* reset the status that an error_page redirect has set */
+
+    r->err_status = 0;
+
+    ngx_http_finalize_request(r, ngx_http_gate_response_refuse(r, ctx));
+}
+
+
+static void
+ngx_http_gate_closed_refuse_poll(ngx_http_request_t *r,
+    ngx_http_gate_loc_conf_t *glcf, ngx_http_gate_ctx_t *ctx)
+{
+    if (ngx_http_gate_closed_wait(r, glcf, ctx) == NGX_AGAIN) {
+        return;
+    }
+
+    ctx->refused = 1;
+
+    if (r->internal) {
+        ngx_http_gate_count_withdraw(r, ctx, glcf);
+    }
+
+    r->variables[glcf->decision] = ngx_http_gate_closed_polled;
+    (void) ngx_atomic_fetch_add(&ctx->gate->counters->polled, 1);
 
     r->err_status = 0;
 

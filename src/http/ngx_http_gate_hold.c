@@ -46,6 +46,8 @@ ngx_http_gate_hold_init(ngx_http_gate_main_conf_t *gmcf, ngx_log_t *log)
 {
     ngx_queue_init(&gmcf->held_queue);
     ngx_queue_init(&gmcf->decided_queue);
+    ngx_queue_init(&gmcf->wait_queue);
+    ngx_queue_init(&gmcf->over_queue);
     ngx_gate_event_init(&gmcf->poll_event, ngx_http_gate_hold_poll_handler,
                         log);
 
@@ -68,6 +70,8 @@ ngx_http_gate_hold_end_all(ngx_http_gate_main_conf_t *gmcf)
         ngx_http_gate_hold_select_decided(gmcf, 1);
         ngx_http_gate_hold_end_decided(gmcf);
     }
+
+    ngx_http_gate_wait_end_all(gmcf);
 
     if (gmcf->poll_event.timer_set) {
         ngx_del_timer(&gmcf->poll_event);
@@ -204,17 +208,26 @@ ngx_http_gate_hold_enqueue(ngx_http_gate_main_conf_t *gmcf,
     (void) ngx_atomic_fetch_add(&ctx->gate->counters->held, 1);
     (void) ngx_atomic_fetch_add(&gmcf->process->waiting, 1);
 
-    if (!gmcf->poll_event.timer_set && !gmcf->poll_event.posted) {
+    ngx_http_gate_hold_watch(gmcf);
+}
 
-        /* no request was held until now: the last change may be unseen */
 
-        gmcf->seen_changes = ((ngx_gate_zone_t *) gmcf->zone->data)->changes
-                             - 1;
+/* there is a request that is held, or waits */
 
-        (void) ngx_gate_wake_listen(&gmcf->wake, gmcf->poll_event.log);
-
-        ngx_post_event(&gmcf->poll_event, &ngx_posted_events);
+void
+ngx_http_gate_hold_watch(ngx_http_gate_main_conf_t *gmcf)
+{
+    if (gmcf->poll_event.timer_set || gmcf->poll_event.posted) {
+        return;
     }
+
+    /* there was none: the last change may be a fresh one */
+
+    gmcf->seen_changes = ((ngx_gate_zone_t *) gmcf->zone->data)->changes - 1;
+
+    (void) ngx_gate_wake_listen(&gmcf->wake, gmcf->poll_event.log);
+
+    ngx_post_event(&gmcf->poll_event, &ngx_posted_events);
 }
 
 
@@ -298,7 +311,7 @@ ngx_http_gate_hold_timeout_handler(ngx_event_t *ev)
 static void
 ngx_http_gate_hold_poll_handler(ngx_event_t *ev)
 {
-    ngx_uint_t                  abandoned;
+    ngx_uint_t                  more, abandoned;
     ngx_gate_zone_t            *zone;
     ngx_atomic_uint_t           changes;
     ngx_http_gate_main_conf_t  *gmcf;
@@ -321,10 +334,12 @@ ngx_http_gate_hold_poll_handler(ngx_event_t *ev)
 
     ngx_http_gate_hold_end_decided(gmcf);
 
-    if (!ngx_queue_empty(&gmcf->decided_queue)) {
+    more = ngx_http_gate_wait_look(gmcf);
+
+    if (more || !ngx_queue_empty(&gmcf->decided_queue)) {
         ngx_post_event(ev, &ngx_posted_next_events);
 
-    } else if (!ngx_queue_empty(&gmcf->held_queue)) {
+    } else if (gmcf->nheld || gmcf->nwaits) {
         ngx_add_timer(ev, gmcf->wake.listening ? NGX_HTTP_GATE_HOLD_WATCH
                                                : NGX_HTTP_GATE_HOLD_POLL);
     }

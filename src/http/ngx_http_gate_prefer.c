@@ -15,8 +15,6 @@
 #define NGX_HTTP_GATE_PREFER_WAIT_MAX  86400
 
 
-static ngx_str_t *ngx_http_gate_prefer_header(ngx_http_request_t *r,
-    ngx_str_t *name);
 static ngx_int_t ngx_http_gate_prefer_parse(ngx_str_t *field);
 static u_char *ngx_http_gate_prefer_token(u_char *p, u_char *last,
     ngx_str_t *token);
@@ -55,7 +53,7 @@ ngx_http_gate_prefer_page(ngx_http_request_t *r)
 }
 
 
-static ngx_str_t *
+ngx_str_t *
 ngx_http_gate_prefer_header(ngx_http_request_t *r, ngx_str_t *name)
 {
     ngx_uint_t        i;

@@ -21,6 +21,7 @@ static ngx_int_t ngx_http_gate_query_add_gate(ngx_http_request_t *r,
 static ngx_int_t ngx_http_gate_query_read_gate(ngx_http_request_t *r,
     ngx_gate_t *gate, ngx_gate_report_t *report,
     ngx_gate_report_details_t *details);
+static void ngx_http_gate_query_read_report(ngx_gate_report_t *report);
 static ngx_int_t ngx_http_gate_query_add_overrides(ngx_http_request_t *r);
 static ngx_gate_t *ngx_http_gate_query_narrow(ngx_http_request_t *r,
     ngx_gate_t *gate, ngx_uint_t i);
@@ -290,13 +291,9 @@ ngx_http_gate_query_read_gate(ngx_http_request_t *r, ngx_gate_t *gate,
         return NGX_ERROR;
     }
 
-    ngx_gate_zone_read(gate->shared, report->record);
+    ngx_http_gate_query_read_report(report);
 
     for (i = 0; i < gate->checks.nelts; i++) {
-        ngx_gate_zone_read_check(
-             &gate->shared->checks[ngx_gate_check_at(gate, i)->index].slots,
-             &report->checks[i]);
-
         servers = ngx_gate_check_at(gate, i)->servers;
 
         if (servers) {
@@ -323,6 +320,42 @@ ngx_http_gate_query_read_gate(ngx_http_request_t *r, ngx_gate_t *gate,
     details->heartbeat = ngx_gate_writer_heartbeat(zone);
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_gate_query_read_report(ngx_gate_report_t *report)
+{
+    ngx_uint_t   i;
+    ngx_gate_t  *gate;
+
+    gate = report->gate;
+
+    ngx_gate_zone_read(gate->shared, report->record);
+
+    for (i = 0; i < gate->checks.nelts; i++) {
+        ngx_gate_zone_read_check(
+             &gate->shared->checks[ngx_gate_check_at(gate, i)->index].slots,
+             &report->checks[i]);
+    }
+}
+
+
+void
+ngx_http_gate_query_read_again(ngx_http_gate_query_t *query)
+{
+    ngx_uint_t          n;
+    ngx_gate_report_t  *report;
+
+    for (n = 0; n < query->n; n++) {
+        report = &query->reports[n];
+
+        ngx_http_gate_query_read_report(report);
+
+        if (report->overrides) {
+            (void) ngx_gate_overrides_read(report->gate, report->overrides);
+        }
+    }
 }
 
 

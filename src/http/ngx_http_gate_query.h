@@ -42,6 +42,10 @@ ngx_uint_t ngx_http_gate_query_is_excluded(ngx_http_gate_query_t *query,
 ngx_int_t ngx_http_gate_query_read(ngx_http_request_t *r,
     ngx_http_gate_query_t *query);
 
+/* the same gates, after a wait; without the details */
+
+void ngx_http_gate_query_read_again(ngx_http_gate_query_t *query);
+
 ngx_int_t ngx_http_gate_query_json(ngx_http_request_t *r,
     ngx_http_gate_query_t *query, ngx_uint_t details, ngx_str_t *body);
 ngx_int_t ngx_http_gate_query_send(ngx_http_request_t *r, ngx_uint_t status,

@@ -5,9 +5,17 @@
 
 
 #include <ngx_http_gate_query.h>
+#include <ngx_http_gate_wait.h>
+#include <ngx_http_gate_via.h>
 #include <ngx_gate_text.h>
 
 
+#define NGX_HTTP_GATE_READY_LOOP  508
+
+
+static ngx_uint_t ngx_http_gate_ready_ends(ngx_http_gate_wait_t *wait);
+static void ngx_http_gate_ready_done(ngx_http_gate_wait_t *wait);
+static ngx_int_t ngx_http_gate_ready_send(ngx_http_gate_wait_t *wait);
 static void ngx_http_gate_ready_subpath(ngx_http_request_t *r,
     ngx_http_gate_query_t *query);
 static ngx_uint_t ngx_http_gate_ready_all(ngx_http_gate_query_t *query);
@@ -20,10 +28,10 @@ static ngx_int_t ngx_http_gate_ready_text(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_gate_ready_handler(ngx_http_request_t *r)
 {
-    ngx_int_t               rc;
-    ngx_str_t               body;
-    ngx_http_gate_query_t   query;
-    ngx_http_gate_format_e  format;
+    ngx_int_t                  rc;
+    ngx_http_gate_wait_t      *wait;
+    ngx_http_gate_query_t     *query;
+    ngx_http_gate_loc_conf_t  *glcf;
 
     rc = ngx_http_gate_query_begin(r);
 
@@ -31,23 +39,104 @@ ngx_http_gate_ready_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    ngx_memzero(&query, sizeof(ngx_http_gate_query_t));
+    glcf = ngx_http_get_module_loc_conf(r, ngx_http_init_gate_module);
 
-    rc = ngx_http_gate_query_args(r, &query);
+    query = ngx_pcalloc(r->pool, sizeof(ngx_http_gate_query_t));
+    wait = ngx_http_gate_wait_create(r, glcf->status_list->gates, 0);
+
+    if (query == NULL || wait == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_gate_query_args(r, query);
 
     if (rc != NGX_OK) {
         return rc;
     }
 
-    ngx_http_gate_ready_subpath(r, &query);
+    ngx_http_gate_ready_subpath(r, query);
 
-    rc = ngx_http_gate_query_read(r, &query);
+    rc = ngx_http_gate_query_read(r, query);
 
     if (rc != NGX_OK) {
         return rc;
     }
 
-    query.ready = ngx_http_gate_ready_all(&query);
+    query->ready = ngx_http_gate_ready_all(query);
+
+    wait->ends = ngx_http_gate_ready_ends;
+    wait->done = ngx_http_gate_ready_done;
+    wait->data = query;
+
+    if (ngx_http_gate_via_test(r, query) != NGX_OK) {
+        return ngx_http_gate_ready_send(wait);
+    }
+
+    rc = ngx_http_gate_wait_request(wait);
+
+    if (rc == NGX_AGAIN) {
+        r->main->count++;
+        return NGX_DONE;
+    }
+
+    return rc == NGX_DECLINED ? ngx_http_gate_ready_send(wait) : rc;
+}
+
+
+/* for those who only wait for the end */
+
+static ngx_uint_t
+ngx_http_gate_ready_ends(ngx_http_gate_wait_t *wait)
+{
+    ngx_uint_t              n;
+    ngx_http_gate_query_t  *query;
+
+    query = wait->data;
+
+    ngx_http_gate_query_read_again(query);
+
+    if (ngx_http_gate_via_test(wait->request, query) != NGX_OK) {
+        return 1;
+    }
+
+    for (n = 0; n < query->n; n++) {
+        if (query->reports[n].record->latch.state == NGX_GATE_STATE_FAILED) {
+            return 1;
+        }
+    }
+
+    return ngx_http_gate_ready_all(query);
+}
+
+
+static void
+ngx_http_gate_ready_done(ngx_http_gate_wait_t *wait)
+{
+    ngx_http_gate_query_t  *query;
+
+    query = wait->data;
+
+    ngx_http_gate_wait_set_tag(wait);
+    ngx_http_gate_query_read_again(query);
+
+    query->ready = ngx_http_gate_ready_all(query);
+
+    ngx_http_finalize_request(wait->request, ngx_http_gate_ready_send(wait));
+}
+
+
+static ngx_int_t
+ngx_http_gate_ready_send(ngx_http_gate_wait_t *wait)
+{
+    ngx_int_t                rc;
+    ngx_str_t                body;
+    ngx_uint_t               status;
+    ngx_http_request_t      *r;
+    ngx_http_gate_query_t   *query;
+    ngx_http_gate_format_e   format;
+
+    r = wait->request;
+    query = wait->data;
 
     format = r->headers_in.accept
              ? ngx_http_gate_accept_format(&r->headers_in.accept->value,
@@ -58,21 +147,30 @@ ngx_http_gate_ready_handler(ngx_http_request_t *r)
         || format == NGX_HTTP_GATE_FORMAT_PROBLEM)
     {
         format = NGX_HTTP_GATE_FORMAT_JSON;
-        rc = ngx_http_gate_query_json(r, &query, 0, &body);
+        rc = ngx_http_gate_query_json(r, query, 0, &body);
 
     } else {
         format = NGX_HTTP_GATE_FORMAT_TEXT;
-        rc = ngx_http_gate_ready_text(r, &query, &body);
+        rc = ngx_http_gate_ready_text(r, query, &body);
     }
 
     if (rc != NGX_OK) {
         return rc;
     }
 
-    return ngx_http_gate_query_send(r, query.ready
-                                       ? NGX_HTTP_OK
-                                       : NGX_HTTP_SERVICE_UNAVAILABLE,
-                                    format, &body, 1);
+    if (ngx_http_gate_wait_add_headers(wait) != NGX_OK
+        || ngx_http_gate_via_add_header(r, query) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    status = query->ready ? NGX_HTTP_OK : NGX_HTTP_SERVICE_UNAVAILABLE;
+
+    if (ngx_http_gate_via_test(r, query) != NGX_OK) {
+        status = NGX_HTTP_GATE_READY_LOOP;
+    }
+
+    return ngx_http_gate_query_send(r, status, format, &body, 1);
 }
 
 

@@ -4,7 +4,7 @@
  */
 
 
-#include <ngx_http_gate.h>
+#include <ngx_http_gate_wait.h>
 #include <ngx_gate_html.h>
 
 
@@ -14,7 +14,8 @@
 
 
 static ngx_http_gate_format_e ngx_http_gate_response_format(
-    ngx_http_request_t *r, ngx_http_gate_loc_conf_t *glcf);
+    ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx,
+    ngx_http_gate_loc_conf_t *glcf);
 static ngx_uint_t ngx_http_gate_response_wants_page(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_gate_response_is_grpc(ngx_http_request_t *r);
 static ngx_int_t ngx_http_gate_response_send_native(ngx_http_request_t *r,
@@ -84,7 +85,7 @@ ngx_http_gate_response_refuse(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
         r->keepalive = 0;
     }
 
-    switch (ngx_http_gate_response_format(r, glcf)) {
+    switch (ngx_http_gate_response_format(r, ctx, glcf)) {
 
     case NGX_HTTP_GATE_FORMAT_HTML:
         return ngx_http_gate_response_send_page(r, ctx);
@@ -106,7 +107,7 @@ ngx_http_gate_response_refuse(ngx_http_request_t *r, ngx_http_gate_ctx_t *ctx)
 
 static ngx_http_gate_format_e
 ngx_http_gate_response_format(ngx_http_request_t *r,
-    ngx_http_gate_loc_conf_t *glcf)
+    ngx_http_gate_ctx_t *ctx, ngx_http_gate_loc_conf_t *glcf)
 {
     ngx_http_gate_format_e  format;
 
@@ -137,7 +138,7 @@ ngx_http_gate_response_format(ngx_http_request_t *r,
         return format;
     }
 
-    if (ngx_http_gate_accept_is_poll(r)) {
+    if (ngx_http_gate_ctx_is_poll(ctx)) {
         return NGX_HTTP_GATE_FORMAT_POLL;
     }
 
@@ -293,6 +294,7 @@ ngx_http_gate_response_send_poll(ngx_http_request_t *r,
 
     if (ngx_http_gate_response_read(r, ctx, NGX_GATE_REFUSAL_HEADER, &refusal)
         != NGX_OK
+        || ngx_http_gate_wait_add_headers(ctx->wait) != NGX_OK
         || ngx_http_gate_page_render(r, ctx, &page) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -144,6 +144,7 @@ ngx_gate_check_type_t  ngx_http_gate_upstream = {
     ngx_http_gate_upstream_parse,
     ngx_http_gate_upstream_start,
     ngx_http_gate_upstream_cancel,
+    0,
     0
 };
 

@@ -18,6 +18,8 @@ static ngx_uint_t ngx_gate_http_parser_is_status(
     ngx_gate_http_parser_t *parser);
 static ngx_int_t ngx_gate_http_parser_header_line(
     ngx_gate_http_parser_t *parser);
+static void ngx_gate_http_parser_call(ngx_gate_http_parser_t *parser,
+    ngx_str_t *name, u_char *last);
 static ngx_int_t ngx_gate_http_parser_header_end(
     ngx_gate_http_parser_t *parser);
 static ngx_int_t ngx_gate_http_parser_content_length(
@@ -312,6 +314,7 @@ ngx_gate_http_parser_header_line(ngx_gate_http_parser_t *parser)
                       || ngx_gate_http_parser_token_is(&name, "connection");
 
     if (!parser->framing) {
+        ngx_gate_http_parser_call(parser, &name, last);
         return NGX_OK;
     }
 
@@ -335,6 +338,37 @@ ngx_gate_http_parser_header_line(ngx_gate_http_parser_t *parser)
         ngx_gate_http_parser_connection(parser, &value);
         return NGX_OK;
     }
+}
+
+
+static void
+ngx_gate_http_parser_call(ngx_gate_http_parser_t *parser, ngx_str_t *name,
+    u_char *last)
+{
+    u_char     *p;
+    ngx_str_t   value;
+
+    if (parser->header == NULL
+        || parser->state != NGX_GATE_HTTP_PARSER_HEADER
+        || parser->line_len > NGX_GATE_HTTP_PARSER_LINE_MAX)
+    {
+        return;
+    }
+
+    p = name->data + name->len + 1;
+
+    while (p < last && (*p == ' ' || *p == '\t')) {
+        p++;
+    }
+
+    while (p < last && (last[-1] == ' ' || last[-1] == '\t')) {
+        last--;
+    }
+
+    value.data = p;
+    value.len = last - p;
+
+    parser->header(parser->data, name, &value);
 }
 
 

@@ -31,6 +31,12 @@ typedef enum {
 } ngx_gate_http_parser_state_e;
 
 
+/* for a line of the header that is not too long, if it is set */
+
+typedef void (*ngx_gate_http_parser_header_pt)(void *data, ngx_str_t *name,
+    ngx_str_t *value);
+
+
 typedef struct {
     ngx_gate_http_parser_state_e  state;
     ngx_uint_t                    status;    /* of the final response, or 0 */
@@ -41,6 +47,9 @@ typedef struct {
     size_t                        header_size;
     size_t                        line_len;  /* may exceed the size of line */
     u_char                        line[NGX_GATE_HTTP_PARSER_LINE_MAX];
+
+    ngx_gate_http_parser_header_pt  header;
+    void                         *data;
 
     unsigned                      head:1;    /* a response to HEAD */
     unsigned                      http10:1;

@@ -179,12 +179,13 @@ ngx_gate_json_details(u_char *p, u_char *last,
 
     p = ngx_sprintf(p, ",\"held\":%uA,\"passed\":%uA,\"held_passed\":%uA,"
                        "\"held_refused\":%uA,\"refused\":%uA,\"gone\":%uA,"
-                       "\"polled\":%uA",
+                       "\"polled\":%uA,\"waited\":%uA",
                     details->counters.held, details->counters.passed,
                     details->counters.held_passed,
                     details->counters.held_refused,
                     details->counters.refused, details->counters.gone,
-                    details->counters.polled);
+                    details->counters.polled,
+                    details->counters.waited);
 
     p = ngx_gate_json_literal(p, ",\"prober\":{\"pid\":");
 

@@ -53,6 +53,8 @@ static u_char *ngx_gate_metrics_override_labels(u_char *p, ngx_gate_t *gate,
     ngx_gate_override_e action, ngx_gate_override_t *override);
 static u_char *ngx_gate_metrics_polls(u_char *p,
     const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
+static u_char *ngx_gate_metrics_waits(u_char *p,
+    const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
 static u_char *ngx_gate_metrics_held(u_char *p,
     const ngx_gate_report_t *report, const ngx_gate_report_details_t *details);
 static u_char *ngx_gate_metrics_progress(u_char *p,
@@ -100,6 +102,10 @@ static ngx_gate_metrics_family_t  ngx_gate_metrics_families[] = {
     { "nginx_init_gate_polls_total", "counter",
       "Requests by which open waiting pages polled the state.",
       ngx_gate_metrics_polls, NULL },
+
+    { "nginx_init_gate_waits_total", "counter",
+      "Requests that waited for a change because their client asked for it.",
+      ngx_gate_metrics_waits, NULL },
 
     { "nginx_init_gate_held_requests", "gauge",
       "Requests held now.",
@@ -184,7 +190,7 @@ ngx_gate_metrics_size(const ngx_gate_report_t *reports, ngx_uint_t n)
         gate = reports[k].gate;
 
         size += (NGX_GATE_METRICS_SAMPLE + gate->name.len)
-                * (6 + NGX_GATE_STATES + 5 + NGX_GATE_TRIGGER_STATES);
+                * (7 + NGX_GATE_STATES + 5 + NGX_GATE_TRIGGER_STATES);
 
         if (gate->controlled) {
             size += (NGX_GATE_METRICS_SAMPLE + gate->name.len
@@ -327,6 +333,15 @@ ngx_gate_metrics_polls(u_char *p, const ngx_gate_report_t *report,
 {
     return ngx_sprintf(p, "nginx_init_gate_polls_total{gate=\"%V\"} %uA\n",
                        &report->gate->name, details->counters.polled);
+}
+
+
+static u_char *
+ngx_gate_metrics_waits(u_char *p, const ngx_gate_report_t *report,
+    const ngx_gate_report_details_t *details)
+{
+    return ngx_sprintf(p, "nginx_init_gate_waits_total{gate=\"%V\"} %uA\n",
+                       &report->gate->name, details->counters.waited);
 }
 
 

@@ -33,7 +33,8 @@ main(async (browser) => {
 
   is(both.faults.join() + broken.faults.join(), "", "pages: no errors");
 
-  /* an open tab, with its clock running fifty times as fast */
+  /* an open tab whose requests may not wait, with its clock running fifty
+     times as fast */
 
   const tab = await browser.newContext();
 
@@ -54,6 +55,14 @@ main(async (browser) => {
   });
 
   const idle = await tab.newPage();
+
+  await idle.route("**", (route, request) => {
+    const headers = { ...request.headers() };
+
+    delete headers.prefer;
+    route.continue({ headers });
+  });
+
   await idle.goto(args.url + "/alone/");
   await until(() => idle.evaluate(() => window.pauses.length > 30),
               "idle tab: polls", 60);
@@ -68,4 +77,30 @@ main(async (browser) => {
      < 6e4).length < 25, "idle tab: less than 25 polls in the first minute");
 
   await idle.close();
+
+  /* one whose requests wait, an hour later */
+
+  const old = await browser.newContext();
+
+  await old.addInitScript(() => {
+    const now = performance.now.bind(performance);
+
+    performance.now = () => now() + 3.6e6;
+  });
+
+  const waits = await old.newPage();
+  const sent = [];
+
+  waits.on("request", (r) => sent.push(r.headers().prefer));
+  await waits.goto(args.url + "/alone/");
+  await until(() => sent.includes("wait=55"), "waiting tab: its request", 30);
+
+  const before = sent.length;
+
+  await waits.waitForTimeout(3000);
+  is(sent.length, before, "waiting tab: no request without a change");
+
+  await act("alone");
+  await until(() => waits.title().then((s) => s == "The application",
+    () => false), "waiting tab, gate opens: application", 5);
 });

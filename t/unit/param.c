@@ -58,7 +58,7 @@ static ngx_gate_param_t  unit_params[] = {
 
 static ngx_gate_check_type_t  unit_type = {
     ngx_string("unit"), unit_params, sizeof(unit_param_conf_t),
-    0, NULL, NULL, NULL, 0
+    0, NULL, NULL, NULL, 0, 0
 };
 
 

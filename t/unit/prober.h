@@ -42,7 +42,8 @@ static void unit_cancel(ngx_gate_probe_t *probe);
 
 
 static ngx_gate_check_type_t  unit_type = {
-    ngx_string("unit"), NULL, 0, UNIT_STATE, NULL, unit_start, unit_cancel, 0
+    ngx_string("unit"), NULL, 0, UNIT_STATE, NULL, unit_start, unit_cancel, 0,
+    0
 };
 
 static ngx_cycle_t          unit_cycle;

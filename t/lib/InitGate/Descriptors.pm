@@ -11,6 +11,7 @@ package InitGate::Descriptors;
 #               - the listening sockets of its master;
 #               - the channels: one for each other process, and its own;
 #               - the same event queues and the like as in other workers;
+#               - in one of them, an inotify instance;
 #               - at most two connections for each check (to a sentinel and
 #                 to its server), and a few to name servers;
 #               - connections of clients that have not closed theirs;
@@ -64,9 +65,11 @@ sub look {
         sort keys %{$has->{files}};
 
     my $first;
+    my $inotify = 0;
 
     for my $worker (@workers) {
         my $is = kinds($t, $worker);
+        $inotify += $is->{inotify};
         my @of = connections($t, $is, $children);
 
         push @of, difference('files', $has->{files}, $is->{files});
@@ -77,6 +80,8 @@ sub look {
 
         push @left, map { "worker $worker: $_" } @of;
     }
+
+    push @left, "$inotify inotify instances" if $inotify > 1;
 
     return @left;
 }
@@ -117,14 +122,18 @@ sub kinds {
     my ($t, $pid) = @_;
 
     my %is = (files => {}, kernel => {}, listening => 0, unnamed => 0,
-              connections => 0, clients => 0, abandoned => 0, datagrams => 0);
+              connections => 0, clients => 0, abandoned => 0, datagrams => 0,
+              inotify => 0);
 
     my @open = $t->descriptors($pid);
     my $sockets = sockets($t, $pid);
     my @tcp;
 
     for (@open) {
-        if (/^anon_inode:(.*)/) {
+        if (/^anon_inode:inotify/) {
+            $is{inotify}++;
+
+        } elsif (/^anon_inode:(.*)/) {
             $is{kernel}{$1}++;
 
         } elsif (!/^socket:\[(\d+)\]/) {

@@ -1,0 +1,4 @@
+
+#define FUZZ_CHECK  ngx_gate_check_remote
+
+#include "check.h"
