@@ -23,7 +23,7 @@ my $t = InitGate::Example->new('own-page/nginx.conf',
     '/var/lib/app' => '%%DIR%%',
     '/srv/www' => '%%DIR%%',
     'http://127.0.0.1:8000' => 'http://127.0.0.1:' . $app->port,
-    'listen 80;' => 'listen 127.0.0.1:%%PORT_8080%%;');
+    'listen 8080;' => 'listen 127.0.0.1:%%PORT_8080%%;');
 
 open my $file, '<', $t->file('soon.html') or die "soon.html: $!";
 $t->write('soon.html', do { local $/; <$file> });

@@ -202,7 +202,7 @@ main(async (browser) => {
 
   ok(/a required check has not passed/.test(await card(page, "app")
      .locator(".state").getAttribute("title")), "state: tooltip");
-  ok(/could not be asked/.test(await page.locator("#rows tr",
+  ok(/could not be completed/.test(await page.locator("#rows tr",
      { hasText: "index" }).locator(".c-verdict span").getAttribute("title")),
      "verdict: tooltip");
   ok(/waiting page/.test(await card(page, "app").locator("dl div",
@@ -212,7 +212,7 @@ main(async (browser) => {
      "failed,overdue,initializing,starting,degraded,ready",
      "timelines: legend");
   await page.click("#words summary");
-  ok(await page.isVisible("text=once open, the gate stays open"),
+  ok(await page.isVisible("text=the gate has opened and stays open"),
      "foot: words");
   ok(await page.isVisible("footer >> text=JSON")
      && await page.isVisible("footer >> text=Metrics"), "foot: links");
