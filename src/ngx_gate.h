@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The concepts of this module as types (check, probe, verdict, gate), and the
  * interface of a check type.  Independent of HTTP and shared memory.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * nginx-init-gate: holds requests until initialization is complete.
  * Directives, configuration, registration.

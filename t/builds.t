@@ -30,7 +30,7 @@ my %sources = (
     POSTGRES => qr/ngx_gate_(?:check_(?:postgres|migrations|sql)|pq)/,
     REDIS => qr/ngx_gate_(?:check_redis|redis|resp)/,
     GRPC => qr/ngx_gate_(?:check_)?grpc/,
-    JSON => qr/ngx_gate_check_http_json/,
+    JSON => qr/ngx_gate_check_(?:http_json|remote)/,
 );
 
 my %variants = (

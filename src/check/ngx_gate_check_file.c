@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The "file" check: its parameters, and the steps of a probe.  A plain marker
  * costs one stat() for each probe; everything else is read only if it is

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The "file" check: its configuration (conf), its data that persist between
  * probes (state), and one probe with its result so far (ctx).

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Such files are often written by shell scripts, so several forms are
  * accepted.  If the text is not clearly a fraction of a total, no number is

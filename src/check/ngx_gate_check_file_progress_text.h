@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Parses the progress reported by an initializer: "42", "42%", "420/1000",
  * and text.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Counting keeps one directory open for each level and looks up entries
  * relative to it, so a tree that is moved, or a directory that is replaced by

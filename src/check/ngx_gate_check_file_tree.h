@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Counts the regular files of a directory tree in slices, so that the event
  * loop is not blocked, whatever the size of the tree.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The names that are watched for a path: each link on the way, in its
  * directory, and the last component that exists, or the first that does not.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * What makes a probe of the "file" check due before its interval is over.
  */

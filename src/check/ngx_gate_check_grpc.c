@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The grpc check: one call of grpc.health.v1.Health/Check.  The connection is
  * kept for the next probe if this one has passed.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * One request, one response.  The connection is kept for the next probe if
  * this one has passed and the response has been read to its end.  A gate's

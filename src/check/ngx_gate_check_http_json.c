@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The pointer is taken apart when the configuration is read; the body is read
  * by jansson, whose numbers are all read as reals, so that none is too large.

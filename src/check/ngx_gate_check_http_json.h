@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * A value in a JSON body, named by a JSON pointer (RFC 6901), and what it
  * means to the check.

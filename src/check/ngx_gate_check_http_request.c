@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The request of an http check or a trigger; see
  * ngx_gate_check_http_request.h.

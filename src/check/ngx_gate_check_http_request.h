@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The request of an http check or a trigger.  What it takes from files is read
  * for each request, so that a new token is used as soon as it is there.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Tables of migration tools in a PostgreSQL database: their names, the
  * queries, and the verdicts of the results.  Independent of libpq.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Formats of versions of migration tools, tested when the configuration is
  * read, and converted to the format in the table.

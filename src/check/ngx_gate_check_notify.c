@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The notify check: the initializer reports its own state.  The prober passes
  * the notice to the check before a run.

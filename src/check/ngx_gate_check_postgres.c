@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The check type "postgres": tables, rows, migrations and the result of a
  * query; with none of them, whether the server accepts a login and a query.

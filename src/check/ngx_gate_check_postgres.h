@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The check type "postgres": its configuration, and the SQL statements,
  * shared by its two files.

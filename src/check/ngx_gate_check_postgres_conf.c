@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The check type "postgres" at configuration time: its parameters, and the
  * SQL statements for them.  Names of tables are quoted; all other values are

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The redis check: the commands, and the server that they are sent to.
  * ngx_gate_check_redis_verdict.c evaluates the replies.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The redis check: ngx_gate_check_redis_conf.c reads its configuration,
  * ngx_gate_check_redis.c sends the commands of a run, and

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The configuration of a redis check: its target, conflicts of parameters, and
  * the commands.

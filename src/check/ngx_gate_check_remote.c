@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The gate of another nginx, by its init_ready.  The first request is answered
  * at once.  Each later one has the tag of the last answer, and waits there

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * What the init_ready of another nginx answers, and the verdict that follows.
  */

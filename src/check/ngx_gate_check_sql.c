@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Parsing of names of tables and schemas; see ngx_gate_check_sql.h.
  */

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Parsing of names of tables and schemas as in SQL: a, s.b, "S"."b".
  */

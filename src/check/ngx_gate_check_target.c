@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The target of a tcp or grpc check; see ngx_gate_check_target.h.
  */

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The target of checks that connect to "host:port" or "unix:/path", with or
  * without TLS.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The tcp check: connects, and reads until an expected text, if one is
  * configured, is received.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The init_checks blocks; see ngx_gate_conf.h.
  */

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Parsing of the configuration of all gates: the init_checks blocks.
  */

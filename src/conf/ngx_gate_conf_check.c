@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Parsing of checks and triggers in an init_checks block; see
  * ngx_gate_conf.h.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The interpreter of PCRE takes seconds for "done.*ok" over 64 KiB of "done
  * done done ...", and for "(a+)+b" as long as its limit allows.  Expressions

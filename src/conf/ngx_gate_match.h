@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Regular expressions over untrusted text: a file, a reply, a page.  Matching
  * must not block the event loop, whatever the text.

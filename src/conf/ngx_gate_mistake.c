@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Detection of quoting mistakes; see ngx_gate_mistake.h.
  *

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Detects mistakes such as misplaced quotes or a missing ";", which would
  * otherwise be reported as errors of the words that follow.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The words of a check after its target: common parameters, and those of its
  * type, by tables of the same kind.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The parameters of a check ("name=value" or a bare word), by a table of each
  * check type, as ngx_command_t for directives.

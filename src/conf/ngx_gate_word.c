@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Suggestions for unknown words; see ngx_gate_word.h.
  *

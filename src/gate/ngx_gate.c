@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The names of verdicts and reasons, and the end of a probe; see ngx_gate.h.
  */

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The limit of probes in flight; see ngx_gate_budget.h.
  */

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The limit of probes in flight: they use at most a quarter of
  * worker_connections, so that clients can still connect while a server does

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Mailboxes in shared memory that persists over reloads.  A mailbox has a
  * name and one current item; any process may put another item, or copy the

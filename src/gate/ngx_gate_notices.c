@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Notices of initializers; see ngx_gate_notices.h.
  */

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Notices of initializers: from any worker, by the mailbox of their check, to
  * the prober, which delivers them to the check, acknowledges and stores them.

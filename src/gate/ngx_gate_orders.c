@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Overrides of gates in the prober; see ngx_gate_orders.h.
  */

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Overrides of gates in the prober: it applies them, ends them in time,
  * acknowledges them, and probes checks when that was ordered.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * What an operator has ordered for a gate; see ngx_gate_overrides.h.
  */

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * What an operator has ordered for a gate: open, close, or ignore a check, each
  * for a time; and to probe its checks now.  It is in a mailbox of the gate,

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The prober claims the zone and starts the runners of all gates; it stops
  * them when a newer worker takes over, or when this worker exits; see

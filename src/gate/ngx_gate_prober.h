@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The prober: it owns the zone, and has a runner for each gate.  The first
  * worker probes; the second one is a standby, in case the first one hangs.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Processes in shared memory; see ngx_gate_process.h.
  */

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * A process in shared memory: its pid and, if words have 64 bits and the
  * system provides it, the time at which it started, since pids are reused.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The rate of a counting check; see ngx_gate_rate.h.
  */

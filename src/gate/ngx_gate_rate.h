@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The rate at which a counting check progresses, and the estimated remaining
  * time.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The record of a gate: initialization, update by a verdict, and inheritance
  * at a reload.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The run of a probe: scheduled, started, and ended by its verdict or by the
  * timeout of its check; see ngx_gate_prober.h.

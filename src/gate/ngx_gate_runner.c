@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The runner of a gate, in the worker that probes: schedules the probes of
  * its checks, adds their results to the record, and publishes and logs

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The probes of the servers of an upstream group, in the worker that probes:
  * each server has a run of its own, with the inner check; see

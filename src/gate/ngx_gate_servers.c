@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The servers of an upstream group in shared memory; see ngx_gate_servers.h.
  */

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The servers of an upstream group: their shared memory, which persists over
  * reloads.  It records which servers are in; each generation of workers has

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The state of a gate: computed from the status of each check, which is
  * computed from its verdicts; see ngx_gate_state.h.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * A gate as configured, and pure functions that compute its state from the
  * verdicts of its checks.  No I/O, no clock, no memory of its own.

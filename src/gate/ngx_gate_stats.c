@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Counters of requests that persist over reloads; see ngx_gate_stats.h.
  */

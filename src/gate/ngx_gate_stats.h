@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Counters of requests, in shared memory that persists over reloads.  Each
  * gate has a slot, found by its name, and each of the first processes has

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The last notice of a check in a file; see ngx_gate_store.h.
  *

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The last notice of a check in a file, used after a restart.  The file is
  * replaced as a whole: it contains the old notice or the new one.

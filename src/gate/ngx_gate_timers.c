@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Many timers behind one event; see ngx_gate_timers.h.
  */

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Many timers with one event of nginx: the timer tree used by requests does
  * not grow with the number of checks.

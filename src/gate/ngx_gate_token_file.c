@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * A token in a file; see ngx_gate_token_file.h.
  */

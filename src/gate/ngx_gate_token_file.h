@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * A token in a file.  The file is read for each use, so that a new token is
  * used without a reload.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The trigger of a gate: one request that starts the initialization in the
  * backend, repeated until a response reports success.  A gate that opens with

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Wakes the processes that listen; see ngx_gate_wake.h.
  */

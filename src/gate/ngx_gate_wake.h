@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Wakes the workers in which requests wait, and the prober, by one eventfd of
  * the master that all processes inherit.  It is written to after a

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The owner of the zone, its only writer; see ngx_gate_writer.h.
  */

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The layout of the shared memory, reads and writes; see ngx_gate_zone.h.
  */

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The shared memory of the gates: written by the worker that probes, read by
  * all workers.  One writer at a time, which has to own the zone; readers take

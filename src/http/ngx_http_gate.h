@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Gates for HTTP requests: internal header of the files in this folder.
  */

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The preferred format of a client: its Accept header, limited to the formats
  * that are offered.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Requests that wait until their item in a mailbox is in force, which the
  * prober acknowledges.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The request path at a closed gate: a request is held or refused, or
  * continues if that was decided before.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Counting of requests with internal redirects: once at each gate, and as
  * passed only if no other gate refuses the request.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The context of a request that met a closed gate.  It is allocated from the
  * request's pool and freed with it.

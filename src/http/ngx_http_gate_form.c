@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Arguments of a request; see ngx_http_gate_form.h.
  */

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Arguments of a request in the form "a=1&b=two+words".
  */

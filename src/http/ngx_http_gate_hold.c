@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Held requests.  Each is in a queue until ngx_http_gate_hold_dequeue(), and
  * has a timer, which delays the exit of the worker as for any active request.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The waiting page of a location: init_page, and the gates on the page.
  */

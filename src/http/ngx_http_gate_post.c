@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * POST requests that change the state; see ngx_http_gate_post.h.
  */

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * POST requests that change the state, with a token, and with arguments in
  * the query or in a form.  Refusals are problem details.

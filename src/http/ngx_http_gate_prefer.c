@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Preferences of a client in headers without a field in
  * ngx_http_headers_in_t.

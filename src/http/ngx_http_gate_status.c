@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * init_status: a status endpoint for dashboards and Prometheus.
  */

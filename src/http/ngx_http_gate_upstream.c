@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The upstream check: the check of each server of a group, and the number of
  * servers required.

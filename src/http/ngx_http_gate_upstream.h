@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The check of the servers of an upstream group, and its access to the
  * servers in the shared memory of the group.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The servers of an upstream group in nginx.  A server that is out has a bit
  * of this module in "down", which every balancer reads.

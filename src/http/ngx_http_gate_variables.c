@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Variables for logs and pages.  They describe the closed gate that a request
  * met; for other requests, the first closed gate, or the first gate.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Loops of gates; see ngx_http_gate_via.h.
  */

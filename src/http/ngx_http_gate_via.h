@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * "Init-Gate-Via", which checks of other nginx send to init_ready: the id of
  * the gate that asks.  The response has those of the gates that are asked, and

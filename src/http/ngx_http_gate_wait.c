@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Requests that wait for a change; see ngx_http_gate_wait.h.  They are woken
  * together with held requests, by ngx_http_gate_hold_watch().

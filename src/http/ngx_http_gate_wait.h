@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Requests that wait for a change by "Prefer: wait=N" (RFC 7240): those of
  * init_ready, and those of the waiting page.  They have a budget of their own,

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Warnings about configurations of gates that are valid, but probably
  * mistakes.

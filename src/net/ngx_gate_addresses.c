@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Addresses that did not respond; see ngx_gate_addresses.h.
  */

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Addresses that did not respond to a connection attempt in time, for this
  * process.  If a name has other addresses, these are tried last until one

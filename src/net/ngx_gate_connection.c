@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Connections of nginx; see ngx_gate_connection.h.
  */

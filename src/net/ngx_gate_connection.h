@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * A connection of nginx for a socket. ngx_get_connection() logs an alert if
  * no connection is free; a probe reports this as its result instead.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Parsing and formatting of targets; see ngx_gate_endpoint.h.
  */

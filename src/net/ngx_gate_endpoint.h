@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Where to connect to, as text: "host:port", "[::1]:6379", "unix:/path", and
  * numeric addresses.  No resolving, no allocation, no state.

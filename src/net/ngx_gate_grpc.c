@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * A gRPC call over HTTP/2; see ngx_gate_grpc.h.
  */

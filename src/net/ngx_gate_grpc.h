@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * One gRPC call at a time over one HTTP/2 connection, by libnghttp2.
  * Independent of sockets: received bytes are passed to read(), and bytes to

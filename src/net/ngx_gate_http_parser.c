@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Incremental parser of the header and framing of a response; see
  * ngx_gate_http_parser.h.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Incremental parser of an HTTP/1 response: the status, and where the body
  * begins and ends.  Stores only what the framing needs, whatever the size of

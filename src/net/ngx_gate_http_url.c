@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Parsing of the URL of a check; see ngx_gate_http_url.h.
  */

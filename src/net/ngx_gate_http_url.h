@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * "http://user:password@host:port/uri", https, and "http://unix:/path:/uri"
  * as in nginx; in the latter the scheme may be omitted.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The inotify instance; see ngx_gate_inotify.h.
  *

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Events of directories, by one inotify instance of the process, which is open
  * as long as something is watched.  An event is a hint: it may be lost, and

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * A log writer that stores the last line; see ngx_gate_log_capture.h.
  */

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * A log for connections to peers that may be unavailable for hours.  Messages
  * of nginx about an attempt (levels err and crit) are not written; the last

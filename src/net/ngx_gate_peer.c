@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * In event handlers, the call of peer->handler is the last statement: it may
  * close the connection, or open another one.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * A background connection: it resolves, connects (TCP or Unix socket, then
  * TLS if configured), sends, receives, and reports each step to one handler.

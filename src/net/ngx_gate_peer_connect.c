@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Opening of a connection: tries the addresses in order, then performs the
  * TLS handshake.

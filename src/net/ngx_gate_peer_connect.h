@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Internal interface between the two files of a background connection:
  * opening it, and using it.

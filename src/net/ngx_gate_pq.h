@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * PostgreSQL without blocking: the asynchronous interface of libpq with the
  * events of nginx.  All queries to the same database as the same user share

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Parses a libpq connection string or URI at configuration time.  At run time
  * libpq gets one host and its address at a time, so that it resolves no name.

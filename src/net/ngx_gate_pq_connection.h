@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Internal interface between the files of a connection to PostgreSQL.
  */

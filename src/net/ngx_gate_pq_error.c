@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Reasons of connection failures and refused queries.  Errors of the server
  * are recognized by their SQLSTATE; errors of libpq by their text, in

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Loads libpq if a check needs it: it brings Kerberos, LDAP, GnuTLS and
  * others, up to 2 MB in each worker.  Call load() while the configuration is

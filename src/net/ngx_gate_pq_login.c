@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Opens a session: tries one host and one of its addresses at a time, until a
  * server accepts the login and has the required role.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * A query on an open connection to PostgreSQL, in the pipeline mode of libpq:
  * all statements are sent at once, and the statements before a Sync are one

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Converts URIs of other drivers to URIs of libpq, so that a check accepts
  * the connection string of an application.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Sessions with Redis, and the connections of this worker that they share.
  *

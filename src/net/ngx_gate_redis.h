@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * A session with a Redis server: logs in, selects the database, sends
  * commands, reads their replies.  All sessions of a worker with one server,

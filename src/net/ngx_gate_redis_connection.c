@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * A connection to Redis: connects, logs in, sends the queued requests, and
  * assigns the replies to them.

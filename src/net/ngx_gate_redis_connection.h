@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * A connection to Redis, shared by the sessions with the same server, user and
  * database.

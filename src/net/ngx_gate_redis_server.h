@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * A Redis server, the user and the database: all that makes two connections
  * the same.

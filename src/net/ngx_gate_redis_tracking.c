@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Changes of keys; see ngx_gate_redis_tracking.h.
  */

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Changes of keys, reported by the server (CLIENT TRACKING).
  *

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Resolves a name: a literal address, /etc/hosts, localhost, then the names
  * of the search list in order, until one has an address.

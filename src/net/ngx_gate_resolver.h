@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Resolves names without blocking, as the C library of the host does:
  * /etc/hosts, then the name servers and the search list of /etc/resolv.conf.

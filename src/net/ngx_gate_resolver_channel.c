@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * c-ares with the events of nginx; see ngx_gate_resolver_channel.h.
  */

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * c-ares with the events of nginx.  A process has one channel for /etc/hosts,
  * and one for each list of name servers; a channel is recreated when its file

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The search list of /etc/resolv.conf; see ngx_gate_resolver_search.h.
  */

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The search list of /etc/resolv.conf.  The search of c-ares is not used: it
  * ends at the first failure of a name server, unlike that of the C library,

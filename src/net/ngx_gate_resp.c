@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Replies in Redis' protocol; see ngx_gate_resp.h.
  */

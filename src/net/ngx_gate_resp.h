@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Replies in Redis' protocol, version 2, by the reader of hiredis, which
  * allocates an array as large as the header of the reply says, and buffers what

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * A password in a file, as provided by Docker, Kubernetes and systemd.  The
  * file is read for each use, so that a new password is used without a reload.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The parameters of TLS, and texts of certificate errors; see ngx_gate_tls.h.
  */

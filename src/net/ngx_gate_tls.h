@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * TLS of background connections, by the OpenSSL of nginx: the parameters that
  * check types share, and the handshake with its verification.

@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Descriptors of libraries with the events of nginx; see ngx_gate_watch.h.
  */

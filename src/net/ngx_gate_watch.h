@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Watches a descriptor that a library opens and closes, with the events of
  * nginx.  Libraries expect the semantics of poll(), so the events are

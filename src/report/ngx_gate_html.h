@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The waiting page and the dashboard: constant parts, built from the .html
  * files in this folder, and the parts between them.

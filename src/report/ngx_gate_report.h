@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * A complete copy of one gate and its checks: the input of every renderer.
  *

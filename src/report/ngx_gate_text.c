@@ -1,4 +1,6 @@
 
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Text in the format of /readyz?verbose of Kubernetes.
  */
