@@ -109,6 +109,10 @@ ngx_gate_orders_recheck(ngx_gate_runner_t *runner)
     for (i = 0; i < runner->gate->checks.nelts; i++) {
         run = &runner->runs[i];
 
+        if (runner->servers[i]) {
+            ngx_gate_server_run_recheck(runner->servers[i]);
+        }
+
         if (run->busy) {
             run->due = 1;
 

@@ -200,6 +200,12 @@ ngx_gate_prober_is_idle(ngx_gate_prober_t *prober)
 {
     ngx_uint_t  i;
 
+    /* without eventfd, orders are received with the heartbeats */
+
+    if (!prober->wake.listening && ngx_gate_prober_has_events(prober)) {
+        return 0;
+    }
+
     for (i = 0; i < prober->nrunners; i++) {
         if (!ngx_gate_runner_is_idle(&prober->runners[i])) {
             return 0;

@@ -153,6 +153,10 @@ void ngx_gate_run_cancel(ngx_gate_run_t *run);
 ngx_int_t ngx_gate_server_run_init(ngx_gate_runner_t *runner, ngx_uint_t i);
 void ngx_gate_server_run_stop(ngx_gate_server_runs_t *runs);
 
+/* by order: all servers are probed now, also with "once" */
+
+void ngx_gate_server_run_recheck(ngx_gate_server_runs_t *runs);
+
 /* with each heartbeat */
 
 void ngx_gate_server_run_beat(ngx_gate_server_runs_t *runs);

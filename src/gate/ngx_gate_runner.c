@@ -642,18 +642,43 @@ ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
 static void
 ngx_gate_runner_force_servers(ngx_gate_runner_t *runner)
 {
-    ngx_uint_t  i, forced;
+    ngx_uint_t             i, forced, ignoring;
+    ngx_gate_check_t      *check;
+    ngx_gate_record_t     *record;
+    ngx_gate_overrides_t   overrides;
 
-    forced = runner->record.ready
-             && (runner->record.override == NGX_GATE_OVERRIDE_OPEN
-                 || (runner->record.latch.state != NGX_GATE_STATE_READY
-                     && runner->record.latch.state
-                        != NGX_GATE_STATE_DEGRADED));
+    record = &runner->record;
+
+    /* the deadline, or an operator, has opened the gate itself */
+
+    forced = record->override == NGX_GATE_OVERRIDE_OPEN
+             || (record->ready
+                 && record->latch.state == NGX_GATE_STATE_OVERDUE
+                 && runner->gate->deadline_open);
+
+    /* an ignored check of servers lets these in, another one does not */
+
+    ignoring = !forced && record->ready
+               && record->override == NGX_GATE_OVERRIDE_IGNORE
+               && !ngx_gate_state_is_open(runner->gate, record->latch.state);
+
+    if (ignoring) {
+        (void) ngx_gate_overrides_read(runner->gate, &overrides);
+    }
 
     for (i = 0; i < runner->gate->checks.nelts; i++) {
-        if (runner->servers[i]) {
-            ngx_gate_server_run_force(runner->servers[i], forced);
+
+        if (runner->servers[i] == NULL) {
+            continue;
         }
+
+        check = ngx_gate_check_at(runner->gate, i);
+
+        ngx_gate_server_run_force(runner->servers[i],
+                                  forced
+                                  || (ignoring
+                                      && ngx_gate_overrides_ignores(&overrides,
+                                                                    check)));
     }
 }
 

@@ -357,8 +357,37 @@ ngx_gate_server_run_stop(ngx_gate_server_runs_t *runs)
 
 
 void
+ngx_gate_server_run_recheck(ngx_gate_server_runs_t *runs)
+{
+    ngx_uint_t              i;
+    ngx_gate_server_run_t  *server;
+
+    if (!runs->active) {
+        return;
+    }
+
+    for (i = 0; i < runs->servers->zone->nused; i++) {
+        server = runs->runs[i];
+
+        if (server == NULL || !server->used) {
+            continue;
+        }
+
+        if (server->run.busy) {
+            server->run.due = 1;
+
+        } else if (server->run.budget.state == 0) {
+            ngx_gate_run_schedule(&server->run, 0);
+        }
+    }
+}
+
+
+void
 ngx_gate_server_run_beat(ngx_gate_server_runs_t *runs)
 {
+    runs->servers->superseded = !ngx_gate_server_run_is_current(runs);
+
     if (runs->active) {
 
         if (ngx_gate_server_run_is_current(runs)) {

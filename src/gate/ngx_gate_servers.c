@@ -24,6 +24,13 @@ typedef struct {
 } ngx_gate_servers_sync_t;
 
 
+typedef struct {
+    ngx_gate_servers_zone_t  *zone;
+    ngx_gate_servers_zone_t  *old;
+    ngx_uint_t                hint;
+} ngx_gate_servers_copy_t;
+
+
 static size_t ngx_gate_servers_size(ngx_uint_t capacity);
 static ngx_int_t ngx_gate_servers_init(ngx_shm_zone_t *shm_zone, void *data);
 static void ngx_gate_servers_sync_peer(void *data,
@@ -34,8 +41,8 @@ static size_t ngx_gate_servers_copy_text(u_char *dst, ngx_str_t *src,
     size_t max);
 static void ngx_gate_servers_remove(ngx_gate_servers_zone_t *zone,
     ngx_uint_t i);
-static void ngx_gate_servers_copy(ngx_gate_servers_zone_t *zone,
-    ngx_gate_servers_zone_t *old);
+static void ngx_gate_servers_copy_peer(void *data,
+    ngx_gate_servers_peer_t *peer);
 static ngx_uint_t ngx_gate_servers_is_at(ngx_gate_servers_zone_t *zone,
     ngx_uint_t i, struct sockaddr *sockaddr, socklen_t socklen);
 static uint32_t ngx_gate_servers_hash(struct sockaddr *sockaddr);
@@ -144,48 +151,55 @@ ngx_gate_servers_init(ngx_shm_zone_t *shm_zone, void *data)
 void
 ngx_gate_servers_commit(ngx_gate_servers_t *servers, ngx_shm_zone_t *old)
 {
+    ngx_gate_servers_copy_t  copy;
+
     if (old && old->shm.addr != servers->shm_zone->shm.addr) {
-        ngx_gate_servers_copy(servers->zone,
-                              ((ngx_slab_pool_t *) old->shm.addr)->data);
+        copy.zone = servers->zone;
+        copy.old = ((ngx_slab_pool_t *) old->shm.addr)->data;
+        copy.hint = 0;
+
+        copy.zone->forced = copy.old->forced;
+
+        servers->list(servers, ngx_gate_servers_copy_peer, &copy);
     }
 }
 
 
-/* the capacity has changed */
+/* the capacity has changed: servers that are gone take no place */
 
 static void
-ngx_gate_servers_copy(ngx_gate_servers_zone_t *zone,
-    ngx_gate_servers_zone_t *old)
+ngx_gate_servers_copy_peer(void *data, ngx_gate_servers_peer_t *peer)
 {
-    u_char                     text[NGX_GATE_SERVERS_TEXT_MAX];
-    ngx_uint_t                 i, n;
-    ngx_gate_servers_peer_t    peer;
-    ngx_gate_servers_report_t  report;
+    ngx_gate_servers_copy_t *copy = data;
 
-    zone->forced = old->forced;
+    u_char                      text[NGX_GATE_SERVERS_TEXT_MAX];
+    ngx_uint_t                  i, n, hint;
+    ngx_gate_servers_zone_t    *zone, *old;
+    ngx_gate_servers_report_t   report;
 
-    for (i = 0; i < old->nused; i++) {
+    zone = copy->zone;
+    old = copy->old;
+    hint = 0;
 
-        if (ngx_gate_servers_read(old, i, &report, text) != NGX_OK) {
-            continue;
-        }
+    i = ngx_gate_servers_find(old, peer->sockaddr, peer->socklen, &copy->hint);
 
-        peer.sockaddr = &old->servers[i].sockaddr.sockaddr;
-        peer.socklen = old->servers[i].socklen;
-        peer.address = report.address;
-        peer.name = report.name;
-
-        n = ngx_gate_servers_insert(zone, &peer,
-                                    old->states[i] & NGX_GATE_SERVERS_BITS);
-        if (n == NGX_GATE_NONE) {
-            return;
-        }
-
-        zone->servers[n].since = old->servers[i].since;
-
-        ngx_gate_zone_publish_check(NULL, &zone->servers[n].slots,
-                                    &report.record);
+    if (i == NGX_GATE_NONE
+        || ngx_gate_servers_find(zone, peer->sockaddr, peer->socklen, &hint)
+           != NGX_GATE_NONE
+        || ngx_gate_servers_read(old, i, &report, text) != NGX_OK)
+    {
+        return;
     }
+
+    n = ngx_gate_servers_insert(zone, peer,
+                                old->states[i] & NGX_GATE_SERVERS_BITS);
+    if (n == NGX_GATE_NONE) {
+        return;
+    }
+
+    zone->servers[n].since = report.since;
+
+    ngx_gate_zone_publish_check(NULL, &zone->servers[n].slots, &report.record);
 }
 
 

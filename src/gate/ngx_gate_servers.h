@@ -84,6 +84,8 @@ struct ngx_gate_servers_s {
     ngx_uint_t                once;
     in_port_t                 port;         /* 0: the port of each server */
     ngx_uint_t                dynamic;      /* addresses can change */
+    ngx_uint_t                superseded;   /* by a newer configuration, which
+                                               may not have all servers */
 
     ngx_shm_zone_t           *shm_zone;
     char                     *prefix;       /* of its name */

@@ -771,6 +771,8 @@ ngx_http_gate_upstream_follow(ngx_http_gate_main_conf_t *gmcf)
     servers = gmcf->servers.elts;
 
     for (i = 0; i < gmcf->servers.nelts; i++) {
+        servers[i]->superseded = 1;
+
         if (servers[i]->applied != servers[i]->zone->version) {
             servers[i]->apply(servers[i]);
         }

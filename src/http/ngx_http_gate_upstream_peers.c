@@ -34,7 +34,7 @@
 static ngx_uint_t ngx_http_gate_upstream_peers_needs_lock(
     ngx_http_upstream_rr_peers_t *peers);
 static void ngx_http_gate_upstream_peers_apply_list(
-    ngx_gate_servers_zone_t *zone, ngx_http_upstream_rr_peers_t *peers,
+    ngx_gate_servers_t *servers, ngx_http_upstream_rr_peers_t *peers,
     ngx_uint_t *hint);
 static void ngx_http_gate_upstream_peers_set(ngx_http_upstream_rr_peer_t *peer,
     ngx_uint_t in);
@@ -206,7 +206,7 @@ ngx_http_gate_upstream_peers_apply(ngx_gate_servers_t *servers)
             ngx_http_upstream_rr_peers_wlock(peers);
         }
 
-        ngx_http_gate_upstream_peers_apply_list(servers->zone, peers, &hint);
+        ngx_http_gate_upstream_peers_apply_list(servers, peers, &hint);
 
         if (servers->dynamic) {
             ngx_http_upstream_rr_peers_unlock(peers);
@@ -218,11 +218,14 @@ ngx_http_gate_upstream_peers_apply(ngx_gate_servers_t *servers)
 /* "tries" in nginx excludes servers that are down: keeps it consistent */
 
 static void
-ngx_http_gate_upstream_peers_apply_list(ngx_gate_servers_zone_t *zone,
+ngx_http_gate_upstream_peers_apply_list(ngx_gate_servers_t *servers,
     ngx_http_upstream_rr_peers_t *peers, ngx_uint_t *hint)
 {
     ngx_uint_t                    i, tries;
+    ngx_gate_servers_zone_t      *zone;
     ngx_http_upstream_rr_peer_t  *peer;
+
+    zone = servers->zone;
 
     tries = 0;
 
@@ -230,8 +233,12 @@ ngx_http_gate_upstream_peers_apply_list(ngx_gate_servers_zone_t *zone,
 
         i = ngx_gate_servers_find(zone, peer->sockaddr, peer->socklen, hint);
 
-        ngx_http_gate_upstream_peers_set(peer,
-                                         ngx_gate_servers_is_in(zone, i));
+        /* the newest configuration has forgotten it; it is still ours */
+
+        if (i != NGX_GATE_NONE || zone->forced || !servers->superseded) {
+            ngx_http_gate_upstream_peers_set(peer,
+                                             ngx_gate_servers_is_in(zone, i));
+        }
 
         tries += (peer->down == 0);
     }
