@@ -49,7 +49,7 @@ refused('root /x;', qr/"root"/, $directives, qr/trigger and resolver /);
 refused('check;', qr/number of arguments in "check"/);
 refused('check file;', qr/number of arguments in "check"/);
 refused('check no_such /x;', qr/"no_such"/,
-    qr/file, postgres, redis, http, tcp, grpc, upstream and notify/);
+    qr/file, postgres, redis, http, tcp, grpc, upstream, remote and notify/);
 refused('check File /x name=y;', qr/"File" \(did you mean "file"\?\)/);
 refused('check file /x;', qr/duplicate check "file"/, qr/"name="/);
 refused('check file /x name=file;', qr/duplicate check "file"/, qr/"name="/);
