@@ -185,7 +185,7 @@ ngx_gate_overrides_is_open(ngx_gate_t *gate, ngx_gate_check_record_t *checks,
         check = ngx_gate_check_at(gate, i);
 
         if (!check->optional
-            && !(checks[i].status.up && !checks[i].status.outdated)
+            && !checks[i].status.up
             && !ngx_gate_overrides_ignores(overrides, check))
         {
             return 0;
