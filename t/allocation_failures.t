@@ -94,7 +94,7 @@ is($status, 0, 'no allocation fails: exit status 0') or diag($said);
 my $all = $t->read('count') + 0;
 cmp_ok($all, '>', 50, "allocations of the configuration: $all");
 
-my $step = $ENV{TEST_NGINX_ALLOCATIONS} // 3;
+my $step = $ENV{TEST_NGINX_ALLOCATIONS} // 9;
 my (@crashed, @taken);
 
 for (my $n = 1 + int rand $step; $n <= $all; $n += $step) {

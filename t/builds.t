@@ -92,14 +92,16 @@ sub compile {
 }
 
 
-for my $cc (qw(gcc clang)) {
+my %tried = (gcc => [sort keys %variants], clang => ['everything', 'nothing']);
+
+for my $cc (sort keys %tried) {
     SKIP: {
-        skip "no $cc", scalar keys %variants
+        skip "no $cc", scalar @{$tried{$cc}}
             unless `$cc --version 2>/dev/null`;
 
         is(compile($cc, variant($_, $variants{$_}), '-fsyntax-only'), '',
             "$cc, $_: no warnings")
-            for sort keys %variants;
+            for @{$tried{$cc}};
     }
 }
 
