@@ -55,6 +55,7 @@ refused(check('a  store=/s  newer_than=/x'),
 refused(check('a  ttl=0'), 'parameter "ttl"');
 refused(check('a  store='), 'parameter "store"');
 refused(check('a; check notify a'), 'duplicate check "a"');
+refused(check('a  store=/s.new'), 'the store "/s.new" ends with ".new"');
 refused("init_checks app { check notify a store=/s; check notify b store=/s; }"
     . $location, 'the store "/s" is that of another check');
 

@@ -184,6 +184,20 @@ ngx_gate_notices_test_store(ngx_conf_t *cf, ngx_array_t *stores,
         return NGX_OK;
     }
 
+    /* the temporary name may be the store of another check */
+
+    if (conf->store.len >= sizeof(".new") - 1
+        && ngx_memcmp(conf->store.data + conf->store.len
+                      - (sizeof(".new") - 1), ".new", sizeof(".new") - 1)
+           == 0)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "the store \"%V\" ends with \".new\", as temporary "
+                      "files do, in %V:%ui", &conf->store, &check->file,
+                      check->line);
+        return NGX_ERROR;
+    }
+
     path = stores->elts;
 
     for (i = 0; i < stores->nelts; i++) {
