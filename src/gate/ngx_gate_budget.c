@@ -11,7 +11,7 @@
 
 
 #define NGX_GATE_BUDGET_MIN      4
-#define NGX_GATE_BUDGET_TIME     5    /* ms in an iteration of the event loop */
+#define NGX_GATE_BUDGET_TIME     1    /* ms in an iteration of the event loop */
 
 #define NGX_GATE_BUDGET_WAITING  1
 #define NGX_GATE_BUDGET_IN_USE   2
@@ -88,9 +88,9 @@ ngx_gate_budget_release(ngx_gate_budget_use_t *use)
 
     ev = &ngx_gate_budget_event;
 
-    if (!ev->posted && !ev->timer_set) {
+    if (!ev->posted) {
         ngx_gate_event_init(ev, ngx_gate_budget_handler, ngx_cycle->log);
-        ngx_post_event(ev, &ngx_posted_events);
+        ngx_post_event(ev, &ngx_posted_next_events);
     }
 }
 
@@ -110,7 +110,7 @@ ngx_gate_budget_handler(ngx_event_t *ev)
            && ngx_gate_budget_in_use < limit)
     {
         if (ngx_current_msec - start >= NGX_GATE_BUDGET_TIME) {
-            ngx_add_timer(ev, 1);
+            ngx_post_event(ev, &ngx_posted_next_events);
             return;
         }
 
