@@ -250,6 +250,12 @@ struct ngx_gate_check_type_s {
 void ngx_gate_event_init(ngx_event_t *ev, ngx_event_handler_pt handler,
     ngx_log_t *log);
 
+/* a result before the end of its probe; the message is not folded */
+
+void ngx_cdecl ngx_gate_result_set(ngx_gate_result_t *result,
+    ngx_gate_verdict_e verdict, ngx_gate_reason_e reason,
+    const char *fmt, ...);
+
 /*
  * Sets the message (fmt may be NULL), converted to one line of printable
  * UTF-8, and calls done.

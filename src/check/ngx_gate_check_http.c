@@ -62,8 +62,6 @@ static void ngx_gate_check_http_verdict_json(
 static void ngx_gate_check_http_verdict_match(
     ngx_gate_check_http_state_t *state, ngx_str_t *body,
     ngx_gate_result_t *result);
-static void ngx_cdecl ngx_gate_check_http_result(ngx_gate_result_t *result,
-    ngx_gate_verdict_e verdict, ngx_gate_reason_e reason, const char *fmt, ...);
 static void ngx_gate_check_http_error(ngx_gate_check_http_state_t *state,
     ngx_gate_reason_e reason, const char *text);
 static void ngx_gate_check_http_reset(ngx_gate_check_http_state_t *state);
@@ -431,11 +429,11 @@ ngx_gate_check_http_verdict(ngx_gate_check_http_state_t *state,
     status = state->parser.status;
 
     if (!ngx_gate_check_http_status_matches(state)) {
-        ngx_gate_check_http_result(result, NGX_GATE_WAITING,
-                                   NGX_GATE_BAD_STATUS, "HTTP %ui%s", status,
-                                   ngx_gate_check_http_is_redirect(status)
-                                   ? ", a redirect, which is not followed"
-                                   : "");
+        ngx_gate_result_set(result, NGX_GATE_WAITING,
+                            NGX_GATE_BAD_STATUS, "HTTP %ui%s", status,
+                            ngx_gate_check_http_is_redirect(status)
+                            ? ", a redirect, which is not followed"
+                            : "");
         return;
     }
 
@@ -468,8 +466,8 @@ ngx_gate_check_http_verdict_json(ngx_gate_check_http_state_t *state,
 #if (NGX_GATE_JSON)
 
     if (body->len > NGX_GATE_MATCH_MAX) {
-        ngx_gate_check_http_result(result, NGX_GATE_ERROR, NGX_GATE_TOO_LARGE,
-                                   "the body is larger than 64 KiB");
+        ngx_gate_result_set(result, NGX_GATE_ERROR, NGX_GATE_TOO_LARGE,
+                            "the body is larger than 64 KiB");
         return;
     }
 
@@ -480,9 +478,9 @@ ngx_gate_check_http_verdict_json(ngx_gate_check_http_state_t *state,
         && ngx_gate_check_http_request_is_repeated(state->conf, &state->token,
                                                    body))
     {
-        ngx_gate_check_http_result(result, result->verdict, result->reason,
-                                   "the body repeats a header of the request, "
-                                   "and is not shown");
+        ngx_gate_result_set(result, result->verdict, result->reason,
+                            "the body repeats a header of the request, "
+                            "and is not shown");
     }
 
 #endif
@@ -502,35 +500,17 @@ ngx_gate_check_http_verdict_match(ngx_gate_check_http_state_t *state,
         return;
 
     case NGX_DECLINED:
-        ngx_gate_check_http_result(result, NGX_GATE_WAITING, NGX_GATE_MISMATCH,
-                                   "HTTP %ui, but the body does not match",
-                                   state->parser.status);
+        ngx_gate_result_set(result, NGX_GATE_WAITING, NGX_GATE_MISMATCH,
+                            "HTTP %ui, but the body does not match",
+                            state->parser.status);
         return;
 
     default:
-        ngx_gate_check_http_result(result, NGX_GATE_ERROR, NGX_GATE_TIMEOUT,
-                                   "matching the body takes too long");
+        ngx_gate_result_set(result, NGX_GATE_ERROR, NGX_GATE_TIMEOUT,
+                            "matching the body takes too long");
     }
 
 #endif
-}
-
-
-static void ngx_cdecl
-ngx_gate_check_http_result(ngx_gate_result_t *result,
-    ngx_gate_verdict_e verdict, ngx_gate_reason_e reason, const char *fmt, ...)
-{
-    u_char   *p;
-    va_list   args;
-
-    va_start(args, fmt);
-    p = ngx_vslprintf(result->message, result->message + NGX_GATE_MESSAGE_MAX,
-                      fmt, args);
-    va_end(args);
-
-    result->message_len = p - result->message;
-    result->verdict = verdict;
-    result->reason = reason;
 }
 
 

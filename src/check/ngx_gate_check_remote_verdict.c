@@ -37,8 +37,6 @@ static void ngx_gate_check_remote_describe(
     ngx_gate_check_remote_gates_t *gates, json_t *gate, const char *state);
 static void ngx_gate_check_remote_checks(ngx_gate_check_remote_gates_t *gates,
     json_t *checks);
-static void ngx_cdecl ngx_gate_check_remote_result(ngx_gate_result_t *result,
-    ngx_gate_verdict_e verdict, ngx_gate_reason_e reason, const char *fmt, ...);
 static void ngx_gate_check_remote_status(ngx_uint_t status,
     ngx_gate_result_t *result);
 static ngx_uint_t ngx_gate_check_remote_is(ngx_str_t *name, const char *text);
@@ -134,9 +132,9 @@ ngx_gate_check_remote_verdict(ngx_gate_check_remote_conf_t *conf,
     json_decref(root);
 
     if (rc != NGX_OK) {
-        ngx_gate_check_remote_result(result, NGX_GATE_ERROR, NGX_GATE_PROTOCOL,
-                                     "HTTP %ui is not the response of an "
-                                     "init_ready location", status);
+        ngx_gate_result_set(result, NGX_GATE_ERROR, NGX_GATE_PROTOCOL,
+                            "HTTP %ui is not the response of an "
+                            "init_ready location", status);
         return;
     }
 
@@ -152,18 +150,18 @@ ngx_gate_check_remote_verdict(ngx_gate_check_remote_conf_t *conf,
         result->verdict = NGX_GATE_PASSED;
 
     } else if (gates.failed) {
-        ngx_gate_check_remote_result(result, NGX_GATE_FAILED, NGX_GATE_REPORTED,
-                                     "%*s", gates.p - message, message);
+        ngx_gate_result_set(result, NGX_GATE_FAILED, NGX_GATE_REPORTED,
+                            "%*s", gates.p - message, message);
 
     } else if (gates.known) {
-        ngx_gate_check_remote_result(result, NGX_GATE_RUNNING,
-                                     NGX_GATE_IN_PROGRESS, "%*s",
-                                     gates.p - message, message);
+        ngx_gate_result_set(result, NGX_GATE_RUNNING,
+                            NGX_GATE_IN_PROGRESS, "%*s",
+                            gates.p - message, message);
 
     } else {
-        ngx_gate_check_remote_result(result, NGX_GATE_WAITING,
-                                     NGX_GATE_NOT_READY, "%*s",
-                                     gates.p - message, message);
+        ngx_gate_result_set(result, NGX_GATE_WAITING,
+                            NGX_GATE_NOT_READY, "%*s",
+                            gates.p - message, message);
     }
 }
 
@@ -287,40 +285,22 @@ ngx_gate_check_remote_status(ngx_uint_t status, ngx_gate_result_t *result)
     switch (status) {
 
     case 401:
-        ngx_gate_check_remote_result(result, NGX_GATE_ERROR, NGX_GATE_AUTH,
-                                     "HTTP 401, no valid token");
+        ngx_gate_result_set(result, NGX_GATE_ERROR, NGX_GATE_AUTH,
+                            "HTTP 401, no valid token");
         return;
 
     case 403:
-        ngx_gate_check_remote_result(result, NGX_GATE_ERROR, NGX_GATE_DENIED,
-                                     "HTTP 403");
+        ngx_gate_result_set(result, NGX_GATE_ERROR, NGX_GATE_DENIED,
+                            "HTTP 403");
         return;
 
     case 508:
-        ngx_gate_check_remote_result(result, NGX_GATE_ERROR, NGX_GATE_LOOP,
-                                     "the gate there waits for this one");
+        ngx_gate_result_set(result, NGX_GATE_ERROR, NGX_GATE_LOOP,
+                            "the gate there waits for this one");
         return;
 
     default:
-        ngx_gate_check_remote_result(result, NGX_GATE_WAITING,
-                                     NGX_GATE_BAD_STATUS, "HTTP %ui", status);
+        ngx_gate_result_set(result, NGX_GATE_WAITING,
+                            NGX_GATE_BAD_STATUS, "HTTP %ui", status);
     }
-}
-
-
-static void ngx_cdecl
-ngx_gate_check_remote_result(ngx_gate_result_t *result,
-    ngx_gate_verdict_e verdict, ngx_gate_reason_e reason, const char *fmt, ...)
-{
-    u_char   *p;
-    va_list   args;
-
-    va_start(args, fmt);
-    p = ngx_vslprintf(result->message, result->message + NGX_GATE_MESSAGE_MAX,
-                      fmt, args);
-    va_end(args);
-
-    result->message_len = p - result->message;
-    result->verdict = verdict;
-    result->reason = reason;
 }

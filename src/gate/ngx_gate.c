@@ -108,6 +108,24 @@ ngx_gate_event_init(ngx_event_t *ev, ngx_event_handler_pt handler,
 
 
 void ngx_cdecl
+ngx_gate_result_set(ngx_gate_result_t *result, ngx_gate_verdict_e verdict,
+    ngx_gate_reason_e reason, const char *fmt, ...)
+{
+    u_char   *p;
+    va_list   args;
+
+    va_start(args, fmt);
+    p = ngx_vslprintf(result->message, result->message + NGX_GATE_MESSAGE_MAX,
+                      fmt, args);
+    va_end(args);
+
+    result->message_len = p - result->message;
+    result->verdict = verdict;
+    result->reason = reason;
+}
+
+
+void ngx_cdecl
 ngx_gate_probe_end(ngx_gate_probe_t *probe, ngx_gate_verdict_e verdict,
     ngx_gate_reason_e reason, const char *fmt, ...)
 {
