@@ -367,7 +367,12 @@ ngx_gate_notices_wake(ngx_gate_prober_t *prober)
             continue;
         }
 
-        if (run[i]->timer.set) {
+        /* one that is due keeps its place before the others */
+
+        if (run[i]->timer.set
+            && (ngx_msec_int_t) (run[i]->timer.node.key - ngx_current_msec)
+               > 0)
+        {
             ngx_gate_run_schedule(run[i], 0);
         }
 
