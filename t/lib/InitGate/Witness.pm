@@ -23,6 +23,7 @@ use strict;
 use warnings;
 
 use InitGate;
+use IO::Select;
 use POSIX ();
 use Time::HiRes qw(time sleep);
 
@@ -48,9 +49,11 @@ sub status { (response(@_))[0] // 0 }
 sub response {
     my ($socket) = @_;
 
+    my $select = IO::Select->new($socket);
     my $got = '';
 
     until ($got =~ /\r\n\r\n/) {
+        $select->can_read(InitGate::patience(60)) or return;
         sysread $socket, $got, 4096, length $got or return;
     }
 
