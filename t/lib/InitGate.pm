@@ -31,7 +31,9 @@ package InitGate;
 #
 # A label has a subject and an expectation: "second request: held".
 #
-# new()        http => TEXT inside http {};  main => TEXT, events => TEXT;
+# new()        http => TEXT inside http {} (undef: no http {});
+#              main => TEXT, end => TEXT (main level, before and after http {});
+#              events => TEXT;
 #              also => TEXT, appended to http;  descriptors => 1 (0) to
 #              test them always (never);  status => 8080 (the port of json();
 #              /init must be there);
@@ -146,8 +148,8 @@ sub new {
     my $self = bless {
         dir => $args{dir}
                // File::Temp::tempdir('init-gate-XXXXXX', TMPDIR => 1),
-        main => '', events => '', http => '', also => '', workers => 2,
-        master => 1,
+        main => '', events => '', http => '', also => '', end => '',
+        workers => 2, master => 1,
         module => 1, level => 'debug', quit => 5, allow => [], %args,
     }, $class;
 
@@ -265,14 +267,13 @@ sub conf {
 
     $self->{$_} = $args{$_} for keys %args;
 
-    $self->learn("$self->{http}$self->{also}");
+    $self->learn(join '', map { $_ // '' } @$self{qw(main http also end)});
 
+    my $http = defined $self->{http} ? $self->http_block : '';
     my $load = is_linked_in() || !$self->{module} ? ''
         : "load_module $module;";
     my $globals = $ENV{TEST_NGINX_GLOBALS} // '';
     my $master = $self->{master} ? '' : 'master_process off;';
-    my $temps = join "\n    ", map { "${_}_temp_path %%DIR%%/temp/$_;" }
-        qw(client_body proxy fastcgi uwsgi scgi);
 
     return $self->write('nginx.conf', <<"CONF");
 $load
@@ -285,6 +286,19 @@ $self->{main}
 events {
     $self->{events}
 }
+$http
+$self->{end}
+CONF
+}
+
+
+sub http_block {
+    my ($self) = @_;
+
+    my $temps = join "\n    ", map { "${_}_temp_path %%DIR%%/temp/$_;" }
+        qw(client_body proxy fastcgi uwsgi scgi);
+
+    return <<"CONF";
 http {
     access_log off;
     $temps
@@ -305,7 +319,7 @@ sub conf_error {
     my $other = (ref $self)->new(%$self, %args, dir => $dir);
     pop @all;
 
-    $other->conf(http => $self->fill($http));
+    $other->conf(http => defined $http ? $self->fill($http) : undef);
 
     # leaks of a process that exits do not matter, and take long to find
     local $ENV{ASAN_OPTIONS} = "$ENV{ASAN_OPTIONS}:detect_leaks=0";
@@ -1164,7 +1178,7 @@ sub finish {
 
     is(join("\n", @reports), '', 'no sanitizer report');
 
-    $self->learn("$self->{http}$self->{also}");
+    $self->learn(join '', map { $_ // '' } @$self{qw(main http also end)});
     $self->hear($self->read($_), $_) for glob "$self->{dir}/{*.log,said}";
 }
 
