@@ -61,8 +61,7 @@ static void ngx_gate_check_grpc_idle(ngx_gate_check_grpc_state_t *state,
 static void ngx_gate_check_grpc_evaluate(ngx_gate_check_grpc_state_t *state);
 static void ngx_gate_check_grpc_closed(ngx_gate_check_grpc_state_t *state);
 static void ngx_gate_check_grpc_keep(ngx_gate_check_grpc_state_t *state);
-static void ngx_gate_check_grpc_error(ngx_gate_check_grpc_state_t *state,
-    ngx_gate_reason_e reason, const char *text, const char *detail);
+static void ngx_gate_check_grpc_fail(ngx_gate_check_grpc_state_t *state);
 static void ngx_gate_check_grpc_close(ngx_gate_check_grpc_state_t *state);
 
 
@@ -238,8 +237,7 @@ ngx_gate_check_grpc_handler(ngx_gate_peer_t *peer, ngx_gate_peer_event_e event)
 
         if (state->running) {
             state->running = 0;
-            ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, peer->reason,
-                               "%*s", peer->error_len, peer->error);
+            ngx_gate_probe_fail(state->probe, &peer->error);
         }
     }
 }
@@ -260,7 +258,9 @@ ngx_gate_check_grpc_connected(ngx_gate_check_grpc_state_t *state)
     state->reused = 0;
 
     if (ngx_gate_grpc_open(grpc) != NGX_OK) {
-        ngx_gate_check_grpc_error(state, NGX_GATE_NO_MEMORY, "no memory", NULL);
+        ngx_gate_error_set(&state->grpc.error, NGX_GATE_NO_MEMORY,
+                           "no memory");
+        ngx_gate_check_grpc_fail(state);
         return;
     }
 
@@ -285,7 +285,9 @@ ngx_gate_check_grpc_call(ngx_gate_check_grpc_state_t *state)
     if (ngx_gate_grpc_call(&state->grpc, &conf->request, ngx_max(left, 1))
         != NGX_OK)
     {
-        ngx_gate_check_grpc_error(state, NGX_GATE_NO_MEMORY, "no memory", NULL);
+        ngx_gate_error_set(&state->grpc.error, NGX_GATE_NO_MEMORY,
+                           "no memory");
+        ngx_gate_check_grpc_fail(state);
     }
 }
 
@@ -337,16 +339,12 @@ static void
 ngx_gate_check_grpc_unanswered(ngx_gate_check_grpc_state_t *state,
     ngx_int_t rc)
 {
-    ngx_gate_grpc_t  *grpc;
-
-    grpc = &state->grpc;
-
     if (rc == NGX_DECLINED && state->reused) {
         ngx_gate_peer_connect(&state->peer);
         return;
     }
 
-    ngx_gate_check_grpc_error(state, grpc->reason, grpc->error, grpc->detail);
+    ngx_gate_check_grpc_fail(state);
 }
 
 
@@ -414,15 +412,13 @@ ngx_gate_check_grpc_keep(ngx_gate_check_grpc_state_t *state)
 
 
 static void
-ngx_gate_check_grpc_error(ngx_gate_check_grpc_state_t *state,
-    ngx_gate_reason_e reason, const char *text, const char *detail)
+ngx_gate_check_grpc_fail(ngx_gate_check_grpc_state_t *state)
 {
     ngx_gate_check_grpc_close(state);
 
     state->running = 0;
 
-    ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, reason, "%s%s%s", text,
-                       detail ? ": " : "", detail ? detail : "");
+    ngx_gate_probe_fail(state->probe, &state->grpc.error);
 }
 
 

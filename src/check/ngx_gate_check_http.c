@@ -64,6 +64,8 @@ static void ngx_gate_check_http_verdict_match(
     ngx_gate_result_t *result);
 static void ngx_gate_check_http_error(ngx_gate_check_http_state_t *state,
     ngx_gate_reason_e reason, const char *text);
+static void ngx_gate_check_http_fail(ngx_gate_check_http_state_t *state,
+    ngx_gate_error_t *error);
 static void ngx_gate_check_http_reset(ngx_gate_check_http_state_t *state);
 
 
@@ -125,20 +127,18 @@ ngx_gate_check_http_cancel(ngx_gate_probe_t *probe)
 static void
 ngx_gate_check_http_send(ngx_gate_check_http_state_t *state)
 {
-    u_char             error[NGX_GATE_MESSAGE_MAX];
-    ngx_gate_reason_e  reason;
+    ngx_gate_error_t  error;
 
     state->probe->log->action = "waiting for the answer";
 
     ngx_gate_http_parser_init(&state->parser, state->conf->head);
     state->drained = 0;
 
-    reason = ngx_gate_check_http_request_send(state->conf, &state->peer,
-                                              &state->token, error,
-                                              sizeof(error));
-
-    if (reason != NGX_GATE_OK) {
-        ngx_gate_check_http_error(state, reason, (char *) error);
+    if (ngx_gate_check_http_request_send(state->conf, &state->peer,
+                                         &state->token, &error)
+        != NGX_OK)
+    {
+        ngx_gate_check_http_fail(state, &error);
     }
 }
 
@@ -174,8 +174,7 @@ ngx_gate_check_http_handler(ngx_gate_peer_t *peer, ngx_gate_peer_event_e event)
 
         if (state->running) {
             ngx_gate_check_http_reset(state);
-            ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, peer->reason,
-                               "%*s", peer->error_len, peer->error);
+            ngx_gate_probe_fail(state->probe, &peer->error);
         }
     }
 }
@@ -518,10 +517,21 @@ static void
 ngx_gate_check_http_error(ngx_gate_check_http_state_t *state,
     ngx_gate_reason_e reason, const char *text)
 {
+    ngx_gate_error_t  error;
+
+    ngx_gate_error_set(&error, reason, "%s", text);
+    ngx_gate_check_http_fail(state, &error);
+}
+
+
+static void
+ngx_gate_check_http_fail(ngx_gate_check_http_state_t *state,
+    ngx_gate_error_t *error)
+{
     ngx_gate_peer_close(&state->peer);
     ngx_gate_check_http_reset(state);
 
-    ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, reason, "%s", text);
+    ngx_gate_probe_fail(state->probe, error);
 }
 
 

@@ -48,8 +48,8 @@ static void ngx_gate_check_remote_cancel(ngx_gate_probe_t *probe);
 static void ngx_gate_check_remote_connect(
     ngx_gate_check_remote_state_t *state);
 static void ngx_gate_check_remote_send(ngx_gate_check_remote_state_t *state);
-static ngx_gate_reason_e ngx_gate_check_remote_send_request(
-    ngx_gate_check_remote_state_t *state, u_char *error, size_t size);
+static ngx_int_t ngx_gate_check_remote_send_request(
+    ngx_gate_check_remote_state_t *state, ngx_gate_error_t *error);
 static void ngx_gate_check_remote_handler(ngx_gate_peer_t *peer,
     ngx_gate_peer_event_e event);
 static void ngx_gate_check_remote_read(ngx_gate_check_remote_state_t *state);
@@ -59,8 +59,10 @@ static void ngx_gate_check_remote_answered(
     ngx_gate_check_remote_state_t *state);
 static void ngx_gate_check_remote_chain(ngx_gate_check_remote_state_t *state,
     ngx_gate_result_t *result);
-static void ngx_gate_check_remote_failed(ngx_gate_check_remote_state_t *state,
-    ngx_gate_reason_e reason, const char *text, size_t len);
+static void ngx_gate_check_remote_error(ngx_gate_check_remote_state_t *state,
+    ngx_gate_reason_e reason, const char *text);
+static void ngx_gate_check_remote_fail(ngx_gate_check_remote_state_t *state,
+    ngx_gate_error_t *error);
 static void ngx_gate_check_remote_reset(ngx_gate_check_remote_state_t *state);
 
 
@@ -179,8 +181,7 @@ ngx_gate_check_remote_connect(ngx_gate_check_remote_state_t *state)
 static void
 ngx_gate_check_remote_send(ngx_gate_check_remote_state_t *state)
 {
-    u_char             error[NGX_GATE_MESSAGE_MAX];
-    ngx_gate_reason_e  reason;
+    ngx_gate_error_t  error;
 
     state->probe->log->action = state->waiting ? "waiting for a change"
                                                : "waiting for the answer";
@@ -192,24 +193,21 @@ ngx_gate_check_remote_send(ngx_gate_check_remote_state_t *state)
     state->parser.data = &state->head;
     state->body_len = 0;
 
-    reason = ngx_gate_check_remote_send_request(state, error, sizeof(error));
-
-    if (reason != NGX_GATE_OK) {
-        ngx_gate_check_remote_failed(state, reason, (char *) error,
-                                     ngx_strlen(error));
+    if (ngx_gate_check_remote_send_request(state, &error) != NGX_OK) {
+        ngx_gate_check_remote_fail(state, &error);
     }
 }
 
 
 /* the lines of the configuration, then those of this request */
 
-static ngx_gate_reason_e
+static ngx_int_t
 ngx_gate_check_remote_send_request(ngx_gate_check_remote_state_t *state,
-    u_char *error, size_t size)
+    ngx_gate_error_t *error)
 {
     size_t                       len;
     u_char                      *p, *last;
-    ngx_gate_reason_e            reason;
+    ngx_int_t                    rc;
     ngx_gate_check_http_conf_t   http;
 
     http = state->conf->http;
@@ -223,8 +221,8 @@ ngx_gate_check_remote_send_request(ngx_gate_check_remote_state_t *state,
 
     p = ngx_alloc(len, state->probe->log);
     if (p == NULL) {
-        ngx_memcpy(error, "no memory", sizeof("no memory"));
-        return NGX_GATE_NO_MEMORY;
+        ngx_gate_error_set(error, NGX_GATE_NO_MEMORY, "no memory");
+        return NGX_ERROR;
     }
 
     last = p + len;
@@ -254,12 +252,12 @@ ngx_gate_check_remote_send_request(ngx_gate_check_remote_state_t *state,
 
     http.request.len = p - http.request.data;
 
-    reason = ngx_gate_check_http_request_send(&http, &state->peer,
-                                              &state->token, error, size);
+    rc = ngx_gate_check_http_request_send(&http, &state->peer, &state->token,
+                                          error);
 
     ngx_free(http.request.data);
 
-    return reason;
+    return rc;
 }
 
 
@@ -287,14 +285,12 @@ ngx_gate_check_remote_handler(ngx_gate_peer_t *peer,
             return;
         }
 
-        ngx_gate_check_remote_failed(state, NGX_GATE_RESET,
-                                     state->parser.error,
-                                     ngx_strlen(state->parser.error));
+        ngx_gate_check_remote_error(state, NGX_GATE_RESET,
+                                    state->parser.error);
         return;
 
     default: /* NGX_GATE_PEER_FAILED */
-        ngx_gate_check_remote_failed(state, peer->reason,
-                                     (char *) peer->error, peer->error_len);
+        ngx_gate_check_remote_fail(state, &peer->error);
     }
 }
 
@@ -319,15 +315,14 @@ ngx_gate_check_remote_read(ngx_gate_check_remote_state_t *state)
         rc = ngx_gate_check_remote_add(state, &piece);
 
         if (rc == NGX_DECLINED) {
-            ngx_gate_check_remote_failed(state, NGX_GATE_TOO_LARGE,
-                          "the body is larger than 64 KiB",
-                          sizeof("the body is larger than 64 KiB") - 1);
+            ngx_gate_check_remote_error(state, NGX_GATE_TOO_LARGE,
+                                        "the body is larger than 64 KiB");
             return;
         }
 
         if (rc == NGX_ERROR) {
-            ngx_gate_check_remote_failed(state, NGX_GATE_NO_MEMORY, "no memory",
-                                         sizeof("no memory") - 1);
+            ngx_gate_check_remote_error(state, NGX_GATE_NO_MEMORY,
+                                        "no memory");
             return;
         }
     }
@@ -337,9 +332,8 @@ ngx_gate_check_remote_read(ngx_gate_check_remote_state_t *state)
     }
 
     if (rc == NGX_ERROR) {
-        ngx_gate_check_remote_failed(state, NGX_GATE_PROTOCOL,
-                                     state->parser.error,
-                                     ngx_strlen(state->parser.error));
+        ngx_gate_check_remote_error(state, NGX_GATE_PROTOCOL,
+                                    state->parser.error);
         return;
     }
 
@@ -477,11 +471,22 @@ ngx_gate_check_remote_chain(ngx_gate_check_remote_state_t *state,
 }
 
 
+static void
+ngx_gate_check_remote_error(ngx_gate_check_remote_state_t *state,
+    ngx_gate_reason_e reason, const char *text)
+{
+    ngx_gate_error_t  error;
+
+    ngx_gate_error_set(&error, reason, "%s", text);
+    ngx_gate_check_remote_fail(state, &error);
+}
+
+
 /* a connection that breaks during a wait says nothing: another one is tried */
 
 static void
-ngx_gate_check_remote_failed(ngx_gate_check_remote_state_t *state,
-    ngx_gate_reason_e reason, const char *text, size_t len)
+ngx_gate_check_remote_fail(ngx_gate_check_remote_state_t *state,
+    ngx_gate_error_t *error)
 {
     ngx_gate_peer_close(&state->peer);
 
@@ -490,7 +495,8 @@ ngx_gate_check_remote_failed(ngx_gate_check_remote_state_t *state,
     }
 
     if (state->waiting
-        && (reason == NGX_GATE_RESET || reason == NGX_GATE_UNREACHABLE))
+        && (error->reason == NGX_GATE_RESET
+            || error->reason == NGX_GATE_UNREACHABLE))
     {
         state->waiting = 0;
         ngx_gate_check_remote_connect(state);
@@ -501,7 +507,7 @@ ngx_gate_check_remote_failed(ngx_gate_check_remote_state_t *state,
 
     state->known.waits = 0;
 
-    ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, reason, "%*s", len, text);
+    ngx_gate_probe_fail(state->probe, error);
 }
 
 

@@ -54,9 +54,7 @@ struct ngx_gate_peer_s {
      * consumed fails with "protocol"
      */
     ngx_buf_t                *in;
-    ngx_gate_reason_e         reason;
-    size_t                    error_len;
-    u_char                    error[256];
+    ngx_gate_error_t          error;
 
     /* private */
     ngx_pool_t               *pool;        /* NULL: not open */
