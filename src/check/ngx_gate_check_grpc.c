@@ -35,8 +35,6 @@ typedef struct {
     ngx_gate_grpc_t           grpc;
     ngx_gate_probe_t         *probe;
     ngx_uint_t                running;
-    ngx_uint_t                reused;       /* this run uses a kept
-                                               connection */
 } ngx_gate_check_grpc_state_t;
 
 
@@ -179,9 +177,8 @@ ngx_gate_check_grpc_start(ngx_gate_probe_t *probe)
 
     state->probe = probe;
     state->running = 1;
-    state->reused = ngx_gate_peer_is_kept(peer);
 
-    if (state->reused) {
+    if (ngx_gate_peer_is_kept(peer)) {
         ngx_gate_check_grpc_call(state);
         return;
     }
@@ -228,8 +225,7 @@ ngx_gate_check_grpc_handler(ngx_gate_peer_t *peer, ngx_gate_peer_event_e event)
 
     default: /* NGX_GATE_PEER_FAILED */
 
-        if (state->running && state->reused) {
-            ngx_gate_peer_connect(peer);
+        if (state->running && ngx_gate_peer_retry(peer)) {
             return;
         }
 
@@ -254,8 +250,6 @@ ngx_gate_check_grpc_connected(ngx_gate_check_grpc_state_t *state)
 
     grpc->data = &state->peer;
     grpc->send = ngx_gate_check_grpc_send;
-
-    state->reused = 0;
 
     if (ngx_gate_grpc_open(grpc) != NGX_OK) {
         ngx_gate_error_set(&state->grpc.error, NGX_GATE_NO_MEMORY,
@@ -339,8 +333,7 @@ static void
 ngx_gate_check_grpc_unanswered(ngx_gate_check_grpc_state_t *state,
     ngx_int_t rc)
 {
-    if (rc == NGX_DECLINED && state->reused) {
-        ngx_gate_peer_connect(&state->peer);
+    if (rc == NGX_DECLINED && ngx_gate_peer_retry(&state->peer)) {
         return;
     }
 

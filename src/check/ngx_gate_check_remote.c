@@ -16,13 +16,13 @@
 #include <ngx_gate_peer.h>
 #include <ngx_gate_param.h>
 #include <ngx_gate_check_remote.h>
+#include <ngx_gate_check_http_body.h>
 #include <ngx_gate_check_http_request.h>
 
 
 /* a server that vanishes without a word is noticed this much later */
 
 #define NGX_GATE_CHECK_REMOTE_WAIT  15    /* s */
-#define NGX_GATE_CHECK_REMOTE_BODY  4096  /* at first */
 
 
 typedef struct {
@@ -32,9 +32,7 @@ typedef struct {
     ngx_gate_check_remote_conf_t  *conf;
     ngx_gate_check_remote_head_t   head;    /* of the current answer */
     ngx_gate_check_remote_head_t   known;   /* of the last one */
-    u_char                        *body;
-    size_t                         body_len;
-    size_t                         body_size;
+    ngx_gate_check_http_body_t     body;
     ngx_str_t                      token;   /* sent, of token_file= */
     ngx_uint_t                     running;
     ngx_uint_t                     waiting; /* the request under way */
@@ -53,8 +51,6 @@ static ngx_int_t ngx_gate_check_remote_send_request(
 static void ngx_gate_check_remote_handler(ngx_gate_peer_t *peer,
     ngx_gate_peer_event_e event);
 static void ngx_gate_check_remote_read(ngx_gate_check_remote_state_t *state);
-static ngx_int_t ngx_gate_check_remote_add(
-    ngx_gate_check_remote_state_t *state, ngx_str_t *piece);
 static void ngx_gate_check_remote_answered(
     ngx_gate_check_remote_state_t *state);
 static void ngx_gate_check_remote_chain(ngx_gate_check_remote_state_t *state,
@@ -191,7 +187,7 @@ ngx_gate_check_remote_send(ngx_gate_check_remote_state_t *state)
 
     state->parser.header = ngx_gate_check_remote_header;
     state->parser.data = &state->head;
-    state->body_len = 0;
+    state->body.len = 0;
 
     if (ngx_gate_check_remote_send_request(state, &error) != NGX_OK) {
         ngx_gate_check_remote_fail(state, &error);
@@ -312,9 +308,11 @@ ngx_gate_check_remote_read(ngx_gate_check_remote_state_t *state)
             break;
         }
 
-        rc = ngx_gate_check_remote_add(state, &piece);
+        rc = ngx_gate_check_http_body_add(&state->body, &piece,
+                                          NGX_GATE_MATCH_MAX + 1,
+                                          state->probe->log);
 
-        if (rc == NGX_DECLINED) {
+        if (rc == NGX_DONE) {
             ngx_gate_check_remote_error(state, NGX_GATE_TOO_LARGE,
                                         "the body is larger than 64 KiB");
             return;
@@ -348,42 +346,6 @@ ngx_gate_check_remote_read(ngx_gate_check_remote_state_t *state)
 }
 
 
-static ngx_int_t
-ngx_gate_check_remote_add(ngx_gate_check_remote_state_t *state,
-    ngx_str_t *piece)
-{
-    size_t   size;
-    u_char  *body;
-
-    if (state->body_len + piece->len > NGX_GATE_MATCH_MAX) {
-        return NGX_DECLINED;
-    }
-
-    if (state->body_len + piece->len > state->body_size) {
-        size = ngx_max(state->body_len + piece->len,
-                       2 * state->body_size + NGX_GATE_CHECK_REMOTE_BODY);
-
-        body = ngx_alloc(size, state->probe->log);
-        if (body == NULL) {
-            return NGX_ERROR;
-        }
-
-        if (state->body) {
-            ngx_memcpy(body, state->body, state->body_len);
-            ngx_free(state->body);
-        }
-
-        state->body = body;
-        state->body_size = size;
-    }
-
-    ngx_memcpy(state->body + state->body_len, piece->data, piece->len);
-    state->body_len += piece->len;
-
-    return NGX_OK;
-}
-
-
 static void
 ngx_gate_check_remote_answered(ngx_gate_check_remote_state_t *state)
 {
@@ -397,8 +359,7 @@ ngx_gate_check_remote_answered(ngx_gate_check_remote_state_t *state)
     result.observed = -1;
     result.expected = -1;
 
-    body.data = state->body ? state->body : (u_char *) "";
-    body.len = state->body_len;
+    body = ngx_gate_check_http_body_text(&state->body);
 
     probe->chain.eta = -1;
 
@@ -518,12 +479,5 @@ ngx_gate_check_remote_reset(ngx_gate_check_remote_state_t *state)
     state->waiting = 0;
 
     ngx_gate_check_http_request_forget(&state->token);
-
-    if (state->body) {
-        ngx_free(state->body);
-        state->body = NULL;
-    }
-
-    state->body_len = 0;
-    state->body_size = 0;
+    ngx_gate_check_http_body_free(&state->body);
 }

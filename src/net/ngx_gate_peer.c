@@ -32,7 +32,6 @@ static void ngx_gate_peer_read(ngx_gate_peer_t *peer);
 static ngx_int_t ngx_gate_peer_free_buffer(ngx_gate_peer_t *peer);
 static void ngx_gate_peer_write(ngx_gate_peer_t *peer);
 static void ngx_gate_peer_send_failed(ngx_gate_peer_t *peer, ngx_err_t err);
-static ngx_uint_t ngx_gate_peer_reconnect(ngx_gate_peer_t *peer);
 
 static void ngx_gate_peer_post_handler(ngx_event_t *ev);
 static void ngx_gate_peer_expiry_handler(ngx_event_t *ev);
@@ -49,6 +48,7 @@ ngx_gate_peer_connect(ngx_gate_peer_t *peer)
     peer->error.reason = NGX_GATE_OK;
     peer->error.len = 0;
     peer->tried = 0;
+    peer->reused = 0;
 
     if (ngx_gate_peer_create_buffers(peer) != NGX_OK) {
         ngx_gate_error_set(&peer->error, NGX_GATE_NO_MEMORY, "no memory");
@@ -429,7 +429,7 @@ ngx_gate_peer_read(ngx_gate_peer_t *peer)
         return;
     }
 
-    if (n == 0 && !fresh && ngx_gate_peer_reconnect(peer)) {
+    if (n == 0 && !fresh && peer->silent && ngx_gate_peer_retry(peer)) {
         return;
     }
 
@@ -445,7 +445,6 @@ ngx_gate_peer_read(ngx_gate_peer_t *peer)
     }
 
     if (fresh) {
-        peer->reused = 0;
         peer->silent = 0;
         peer->handler(peer, NGX_GATE_PEER_DATA);
     }
@@ -546,7 +545,7 @@ ngx_gate_peer_connection_error(ngx_gate_peer_t *peer, ngx_err_t err,
         return;
     }
 
-    if (ngx_gate_peer_reconnect(peer)) {
+    if (peer->silent && ngx_gate_peer_retry(peer)) {
         return;
     }
 
@@ -565,10 +564,8 @@ ngx_gate_peer_connection_error(ngx_gate_peer_t *peer, ngx_err_t err,
 }
 
 
-/* the peer has closed a kept connection: connects again */
-
-static ngx_uint_t
-ngx_gate_peer_reconnect(ngx_gate_peer_t *peer)
+ngx_uint_t
+ngx_gate_peer_retry(ngx_gate_peer_t *peer)
 {
     if (!peer->reused) {
         return 0;
@@ -728,6 +725,5 @@ ngx_gate_peer_disconnect(ngx_gate_peer_t *peer)
     peer->eof = 0;
     peer->send_failed = 0;
     peer->kept = 0;
-    peer->reused = 0;
     peer->silent = 0;
 }
