@@ -93,6 +93,7 @@ use strict;
 use warnings;
 
 use Cwd ();
+use Fcntl 'LOCK_EX';
 use File::Basename ();
 use File::Path ();
 use File::Temp ();
@@ -233,6 +234,21 @@ sub fill {
 
 
 sub binary { $binary }
+
+
+# make in the checkout, for one test at a time: its steps write files under a
+# temporary name and rename them.  Returns the exit status and the output.
+
+sub make {
+    my (@args) = @_;
+
+    open my $lock, '<', "$top/Makefile" or die "Makefile: $!";
+    flock $lock, LOCK_EX or die "flock: $!";
+
+    my $text = qx(make -s -C $top @args 2>&1);
+
+    return ($?, $text);
+}
 
 
 # 1.022001 for nginx/1.22.1, and for a server that is derived from it
