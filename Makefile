@@ -72,7 +72,7 @@ module: $(BUILD)/nginx/Makefile
 	$(MAKE) -f $(build)/nginx/Makefile -C $(src) $(goal)
 ifeq ($(linked),)
 	@cmp -s $(BUILD)/nginx/$(name) $(BUILD)/$(name) \
-	    || cp $(BUILD)/nginx/$(name) $(BUILD)/$(name)
+	    || install -m 644 $(BUILD)/nginx/$(name) $(BUILD)/$(name)
 endif
 
 debug coverage sanitize:
