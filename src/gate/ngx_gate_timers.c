@@ -17,6 +17,8 @@
 
 static void ngx_gate_timers_expire(ngx_event_t *ev);
 static void ngx_gate_timers_rearm(ngx_gate_timers_t *timers);
+static ngx_uint_t ngx_gate_timers_is_set(ngx_gate_timers_t *timers,
+    ngx_gate_timer_t *timer, ngx_msec_int_t delay);
 static ngx_gate_timer_t *ngx_gate_timers_first(ngx_gate_timers_t *timers);
 
 
@@ -105,7 +107,11 @@ ngx_gate_timers_expire(ngx_event_t *ev)
 }
 
 
-/* sets the event to the first timer; call after all expired timers */
+/*
+ * Sets the event to the first timer; call after all expired timers.  An event
+ * of an expired timer stays as it is: otherwise, events that come in each
+ * millisecond and set timers would delay it again and again.
+ */
 
 static void
 ngx_gate_timers_rearm(ngx_gate_timers_t *timers)
@@ -118,10 +124,19 @@ ngx_gate_timers_rearm(ngx_gate_timers_t *timers)
     }
 
     timer = ngx_gate_timers_first(timers);
+    delay = 0;
+
+    if (timer) {
+
+        /* 0 would expire in the current iteration */
+
+        delay = (ngx_msec_int_t) (timer->node.key - ngx_current_msec);
+        delay = ngx_max(delay, 1);
+    }
 
     if (timers->event.timer_set) {
 
-        if (timer && timers->event.timer.key == timer->node.key) {
+        if (timer && ngx_gate_timers_is_set(timers, timer, delay)) {
             return;
         }
 
@@ -129,12 +144,23 @@ ngx_gate_timers_rearm(ngx_gate_timers_t *timers)
     }
 
     if (timer) {
-        delay = (ngx_msec_int_t) (timer->node.key - ngx_current_msec);
-
-        /* 0 would expire in the current iteration */
-
-        ngx_add_timer(&timers->event, (ngx_msec_t) ngx_max(delay, 1));
+        ngx_add_timer(&timers->event, (ngx_msec_t) delay);
     }
+}
+
+
+/* the event is neither before the timer nor later than necessary */
+
+static ngx_uint_t
+ngx_gate_timers_is_set(ngx_gate_timers_t *timers, ngx_gate_timer_t *timer,
+    ngx_msec_int_t delay)
+{
+    ngx_rbtree_key_t  key;
+
+    key = timers->event.timer.key;
+
+    return (ngx_msec_int_t) (key - timer->node.key) >= 0
+           && (ngx_msec_int_t) (key - ngx_current_msec) <= delay;
 }
 
 
