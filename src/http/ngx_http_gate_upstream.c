@@ -722,6 +722,7 @@ ngx_http_gate_upstream_commit(ngx_http_gate_main_conf_t *gmcf,
 {
     ngx_uint_t                       i;
     ngx_shm_zone_t                  *zone;
+    ngx_gate_stats_t                *stats;
     ngx_gate_servers_t             **servers;
     ngx_http_upstream_srv_conf_t    *uscf;
     ngx_http_upstream_main_conf_t   *umcf;
@@ -729,9 +730,13 @@ ngx_http_gate_upstream_commit(ngx_http_gate_main_conf_t *gmcf,
     umcf = ngx_is_init_cycle(old) ? NULL
            : ngx_http_cycle_get_module_main_conf(old, ngx_http_upstream_module);
 
+    stats = gmcf->core->stats->data;
     servers = gmcf->servers.elts;
 
     for (i = 0; i < gmcf->servers.nelts; i++) {
+
+        servers[i]->generation = gmcf->core->generation;
+        servers[i]->newest = &stats->generation;
 
         zone = ngx_gate_zone_find(old, &ngx_init_gate_module,
                                   servers[i]->prefix);
@@ -762,23 +767,19 @@ void
 ngx_http_gate_upstream_follow(ngx_http_gate_main_conf_t *gmcf)
 {
     ngx_uint_t            i;
-    ngx_gate_stats_t     *stats;
     ngx_gate_servers_t  **servers;
-
-    stats = gmcf->core->stats->data;
-
-    if (gmcf->servers.nelts == 0
-        || stats->generation == gmcf->core->generation)
-    {
-        return;
-    }
 
     servers = gmcf->servers.elts;
 
     for (i = 0; i < gmcf->servers.nelts; i++) {
-        servers[i]->superseded = 1;
 
-        if (servers[i]->applied != servers[i]->zone->version) {
+        if (ngx_gate_servers_is_newest(servers[i])) {
+            return;
+        }
+
+        if (servers[i]->dynamic
+            || servers[i]->applied != servers[i]->zone->version)
+        {
             servers[i]->apply(servers[i]);
         }
     }
