@@ -10,6 +10,7 @@
 #include <ngx_http_gate_upstream.h>
 #include <ngx_gate_record.h>
 #include <ngx_gate_resolver.h>
+#include <ngx_gate_thread.h>
 #include <ngx_gate_notices.h>
 #include <ngx_gate_token_file.h>
 
@@ -771,6 +772,7 @@ ngx_http_init_gate_exit_process(ngx_cycle_t *cycle)
         gmcf->prober = NULL;
 
         ngx_gate_resolver_exit();
+        ngx_gate_thread_exit();
     }
 
     ngx_http_gate_await_exit(gmcf);
