@@ -118,8 +118,12 @@ is_deeply([@$json{qw(state ready)}, $json->{overrides}[0]{action}],
 is_deeply([map { "$_" } $schema->validate($json)], [], 'close: schema');
 cmp_ok($t->get('/')->{headers}{'retry-after'}, '>=', 5,
     'close: Retry-After');
-like($t->get('/', headers => { Accept => 'text/html' })->{content},
-    qr/<html/, 'close: a page');
+my $page = $t->get('/', headers => { Accept => 'text/html' })->{content};
+like($page, qr/<html/, 'close: a page');
+like($page, qr{<p class="far"><b></b>}, 'close, ready: no progress');
+unlike($page, qr/<progress[^>]* value=/, 'close, ready: indeterminate bar');
+like($t->json('/', headers => { Accept => 'application/problem+json' })
+    ->{detail}, qr/has been closed/, 'close: problem details');
 
 is(ordered('action=clear&reason=done'), 204, 'clear: 204');
 is($t->get('/')->{status}, 200, 'clear: requests pass');

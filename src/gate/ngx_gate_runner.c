@@ -45,6 +45,7 @@ static void ngx_gate_runner_log_state(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_set_timers(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_set_reminder(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_log_reminder(ngx_gate_runner_t *runner);
+static void ngx_gate_runner_log_closed(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_log_unfinished(ngx_gate_run_t *run);
 static void ngx_gate_runner_deadline_handler(ngx_gate_timer_t *timer);
 
@@ -622,6 +623,9 @@ ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
 
     if (changed) {
         ngx_gate_runner_log_state(runner);
+    }
+
+    if (changed || runner->record.ready != ready) {
         ngx_gate_runner_set_timers(runner);
     }
 
@@ -836,7 +840,7 @@ ngx_gate_runner_set_timers(ngx_gate_runner_t *runner)
         }
     }
 
-    if (ngx_gate_state_is_open(runner->gate, record->latch.state)) {
+    if (record->ready) {
         runner->reminder_interval = 0;
 
     } else if (runner->reminder_interval == 0) {
@@ -853,7 +857,7 @@ ngx_gate_runner_set_reminder(ngx_gate_runner_t *runner)
     ngx_msec_t  interval, at;
 
     interval = NGX_GATE_RUNNER_REMINDER_FIRST;
-    at = runner->record.closed_msec + interval;
+    at = runner->record.shut_msec + interval;
 
     while ((ngx_msec_int_t) (ngx_current_msec - at) >= 0) {
         interval = ngx_min(interval * 2, NGX_GATE_RUNNER_REMINDER_MAX);
@@ -916,6 +920,10 @@ ngx_gate_runner_log_reminder(ngx_gate_runner_t *runner)
         return;
     }
 
+    if (runner->record.override == NGX_GATE_OVERRIDE_CLOSE) {
+        ngx_gate_runner_log_closed(runner);
+    }
+
     n = 0;
 
     for (i = 0; i < runner->gate->checks.nelts; i++) {
@@ -943,6 +951,27 @@ ngx_gate_runner_log_reminder(ngx_gate_runner_t *runner)
 }
 
 
+/* by an operator */
+
+static void
+ngx_gate_runner_log_closed(ngx_gate_runner_t *runner)
+{
+    ngx_gate_override_t   *override;
+    ngx_gate_overrides_t   overrides;
+
+    (void) ngx_gate_overrides_read(runner->gate, &overrides);
+
+    override = &overrides.list[0];
+
+    ngx_log_error(NGX_LOG_ERR, runner->prober->log, 0,
+                  "init gate \"%V\": override \"close\" by client %*s: %*s, "
+                  "gate closed for %Ms", &runner->gate->name,
+                  override->client_len, override->client,
+                  override->reason_len, override->reason,
+                  (ngx_current_msec - runner->record.shut_msec) / 1000);
+}
+
+
 /* at the default log level, with the message of the check */
 
 static void
@@ -964,5 +993,5 @@ ngx_gate_runner_log_unfinished(ngx_gate_run_t *run)
                   &runner->gate->name, &check->name,
                   &ngx_gate_verdict_names[run->record->result.verdict],
                   message.len ? ": " : "", &message, &check->file, check->line,
-                  (ngx_current_msec - runner->record.closed_msec) / 1000);
+                  (ngx_current_msec - runner->record.shut_msec) / 1000);
 }
