@@ -220,6 +220,8 @@ struct ngx_http_gate_held_s {
 void ngx_http_gate_warn(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf);
 void ngx_http_gate_warn_connections(ngx_cycle_t *cycle,
     ngx_http_gate_main_conf_t *gmcf);
+void ngx_http_gate_warn_replaced(ngx_conf_t *cf,
+    ngx_http_gate_loc_conf_t *glcf);
 void ngx_http_gate_warn_beside(ngx_conf_t *cf,
     ngx_http_gate_loc_conf_t *glcf);
 
