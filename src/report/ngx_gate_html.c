@@ -550,7 +550,7 @@ ngx_gate_html_item(u_char *p, u_char *last, ngx_gate_html_item_t *item,
 
     verdict = ngx_gate_html_verdict(item->verdict, &class, words);
 
-    p = ngx_slprintf(p, last, "<li class=\"%s\"><b>", class);
+    p = ngx_slprintf(p, last, "<li class=\"%s\"><b dir=\"auto\">", class);
     p = ngx_gate_html_escape(p, last, ngx_gate_html_own(&item->check->label,
                                                         &item->check->name));
     p = ngx_slprintf(p, last, "</b>");
@@ -561,7 +561,9 @@ ngx_gate_html_item(u_char *p, u_char *last, ngx_gate_html_item_t *item,
 
     p = ngx_slprintf(p, last, " <span>%V", verdict);
 
-    if (item->reason != NGX_GATE_OK) {
+    /* "in progress" is the word of the verdict itself */
+
+    if (item->reason != NGX_GATE_OK && item->reason != NGX_GATE_IN_PROGRESS) {
         word = p;
         p = ngx_slprintf(p, last, ": %V",
                          &ngx_gate_reason_names[item->reason]);
