@@ -37,6 +37,10 @@ my $t = InitGate->new(workers => 1, level => 'error', main => 'env LATER;',
     }
     init_checks shut { check file %%DIR%%/there  name=there; }
     init_checks forced { check file %%DIR%%/none  name=none; }
+    init_checks chain {
+        check file %%DIR%%/none  name=first;
+        check file %%DIR%%/none  name=then  after=first;
+    }
 CONF
 
 my $library = $t->preload('monotonic_clock');
@@ -109,6 +113,9 @@ like((reminders())[0],
     'line: check that waits');
 like((reminders())[0], qr{, in \Q@{[$t->path('nginx.conf')]}\E:\d+, },
     'line: where the check is configured');
+
+like($t->log, qr/check "then" pending: not probed before "first" has passed, /,
+    'line: check that waits for another one');
 
 my @many = $t->log =~ /(init gate "many".*)/g;
 my @first = splice @many, 0, 6;

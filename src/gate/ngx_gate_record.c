@@ -219,6 +219,10 @@ ngx_gate_record_begin(ngx_gate_t *gate, ngx_gate_record_t *record,
 
         if (!record->start_inherited) {
             record->started_at = ngx_gate_record_now();
+
+            if (record->nevents == 1) {
+                record->events[0].at = record->started_at;
+            }
         }
     }
 

@@ -46,6 +46,7 @@ static void ngx_gate_runner_set_timers(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_set_reminder(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_log_reminder(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_log_closed(ngx_gate_runner_t *runner);
+static ngx_gate_check_t *ngx_gate_runner_awaited(ngx_gate_run_t *run);
 static void ngx_gate_runner_log_unfinished(ngx_gate_run_t *run);
 static void ngx_gate_runner_deadline_handler(ngx_gate_timer_t *timer);
 
@@ -972,20 +973,50 @@ ngx_gate_runner_log_closed(ngx_gate_runner_t *runner)
 }
 
 
+/* by "after=", the first one */
+
+static ngx_gate_check_t *
+ngx_gate_runner_awaited(ngx_gate_run_t *run)
+{
+    ngx_uint_t         n;
+    ngx_gate_check_t  *check;
+
+    check = run->probe.check;
+
+    for (n = 0; run->record->attempts == 0 && n < check->nafter; n++) {
+        if (!run->runner->checks[check->after[n]].status.up) {
+            return ngx_gate_check_at(run->runner->gate, check->after[n]);
+        }
+    }
+
+    return NULL;
+}
+
+
 /* at the default log level, with the message of the check */
 
 static void
 ngx_gate_runner_log_unfinished(ngx_gate_run_t *run)
 {
     ngx_str_t           message;
-    ngx_gate_check_t   *check;
+    ngx_gate_check_t   *check, *awaited;
     ngx_gate_runner_t  *runner;
+    u_char              text[NGX_GATE_NAME_MAX + 64];
 
     check = run->probe.check;
     runner = run->runner;
 
     message.data = run->record->result.message;
     message.len = run->record->result.message_len;
+
+    awaited = ngx_gate_runner_awaited(run);
+
+    if (awaited) {
+        message.data = text;
+        message.len = ngx_snprintf(text, sizeof(text), "not probed before "
+                                   "\"%V\" has passed", &awaited->name)
+                      - text;
+    }
 
     ngx_log_error(NGX_LOG_ERR, runner->prober->log, 0,
                   "init gate \"%V\": check \"%V\" %V%s%V, in %V:%ui, "
