@@ -9,8 +9,12 @@ use InitGate;
 
 my $t = InitGate->new;
 
+# of absolute and of relative paths
+
+$t->write($_) for 'token', 'conf_error/t', 'conf_error/s/keep';
+
 my $location = 'server { location / { init_gate app; }'
-    . ' location /notify/ { init_notify token_file=/t; } }';
+    . ' location /notify/ { init_notify token_file=%%DIR%%/token; } }';
 
 sub conf_ok {
     my ($http, $label, $message) = @_;
@@ -55,7 +59,8 @@ refused(check('a  store=/s  newer_than=/x'),
 refused(check('a  ttl=0'), 'parameter "ttl"');
 refused(check('a  store='), 'parameter "store"');
 refused(check('a; check notify a'), 'duplicate check "a"');
-refused(check('a  store=/s.new'), 'the store "/s.new" ends with ".new"');
+refused(check('a  store=/s.new'), 'the store "/s.new" ends with ".new", as'
+    . ' temporary files do: check "a" of init_checks "app"');
 refused("init_checks app { check notify a store=/s; check notify b store=/s; }"
     . $location, 'the store "/s" is that of another check');
 

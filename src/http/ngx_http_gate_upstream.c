@@ -41,6 +41,8 @@ static char *ngx_http_gate_upstream_parse(ngx_conf_t *cf,
     ngx_gate_check_t *check);
 static char *ngx_http_gate_upstream_parse_http(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_http_gate_upstream_conf_t *conf);
+static char *ngx_http_gate_upstream_set_service(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_str_t *service);
 static char *ngx_http_gate_upstream_set_param(ngx_conf_t *cf,
     ngx_gate_check_t *check, const char *name, ngx_str_t *value);
 
@@ -305,8 +307,8 @@ ngx_http_gate_upstream_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
     err = ngx_gate_endpoint_parse(cf, &endpoint, &check->target, 1);
 
     if (err) {
-        return ngx_gate_param_error(cf, check, "the name of the upstream %s",
-                                    err);
+        return ngx_gate_param_error(cf, check, "the target %s, it must be "
+                                    "the name of an \"upstream\" block", err);
     }
 
     check->servers = &conf->servers;
@@ -319,8 +321,7 @@ ngx_http_gate_upstream_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
     }
 
     if (conf->service.len
-        && ngx_http_gate_upstream_set_param(cf, check->inner, "service",
-                                            &conf->service)
+        && ngx_http_gate_upstream_set_service(cf, check, &conf->service)
            != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
@@ -370,6 +371,30 @@ ngx_http_gate_upstream_parse_http(ngx_conf_t *cf, ngx_gate_check_t *check,
     }
 
     return check->inner->type->parse(cf, check->inner);
+}
+
+
+/* of "grpc=SERVICE" */
+
+static char *
+ngx_http_gate_upstream_set_service(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_str_t *service)
+{
+    ngx_str_t          name, *str;
+    ngx_gate_param_t  *param;
+
+    ngx_str_set(&name, "service");
+
+    param = ngx_gate_param_find(check->inner, &name);
+
+    str = (ngx_str_t *) ((char *) check->inner->conf + param->offset);
+
+    if (str->len) {
+        return ngx_gate_param_error(cf, check, "parameter \"service\" "
+                                    "conflicts with \"grpc=%V\"", service);
+    }
+
+    return param->set(cf, check->inner, param, service);
 }
 
 
