@@ -194,8 +194,9 @@ ngx_gate_notices_test_store(ngx_conf_t *cf, ngx_array_t *stores,
     {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "the store \"%V\" ends with \".new\", as temporary "
-                      "files do, in %V:%ui", &conf->store, &check->file,
-                      check->line);
+                      "files do: check \"%V\" of init_checks \"%V\" in %V:%ui",
+                      &conf->store, &check->name, &check->gate->name,
+                      &check->file, check->line);
         return NGX_ERROR;
     }
 
@@ -212,8 +213,10 @@ ngx_gate_notices_test_store(ngx_conf_t *cf, ngx_array_t *stores,
             && ngx_gate_str_eq(&place[i].rest, &found.rest))
         {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "the store \"%V\" is that of another check, too, "
-                          "in %V:%ui", &conf->store, &check->file, check->line);
+                          "the store \"%V\" is that of another check, too: "
+                          "check \"%V\" of init_checks \"%V\" in %V:%ui",
+                          &conf->store, &check->name, &check->gate->name,
+                          &check->file, check->line);
             return NGX_ERROR;
         }
     }

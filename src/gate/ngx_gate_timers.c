@@ -17,8 +17,6 @@
 
 static void ngx_gate_timers_expire(ngx_event_t *ev);
 static void ngx_gate_timers_rearm(ngx_gate_timers_t *timers);
-static ngx_uint_t ngx_gate_timers_is_set(ngx_gate_timers_t *timers,
-    ngx_gate_timer_t *timer, ngx_msec_int_t delay);
 static ngx_gate_timer_t *ngx_gate_timers_first(ngx_gate_timers_t *timers);
 
 
@@ -107,15 +105,12 @@ ngx_gate_timers_expire(ngx_event_t *ev)
 }
 
 
-/*
- * Sets the event to the first timer; call after all expired timers.  An event
- * of an expired timer stays as it is: otherwise, events that come in each
- * millisecond and set timers would delay it again and again.
- */
+/* sets the event to the first timer; call after all expired timers */
 
 static void
 ngx_gate_timers_rearm(ngx_gate_timers_t *timers)
 {
+    ngx_event_t       *ev;
     ngx_msec_int_t     delay;
     ngx_gate_timer_t  *timer;
 
@@ -123,44 +118,36 @@ ngx_gate_timers_rearm(ngx_gate_timers_t *timers)
         return;
     }
 
+    ev = &timers->event;
     timer = ngx_gate_timers_first(timers);
-    delay = 0;
 
-    if (timer) {
+    delay = timer ? (ngx_msec_int_t) (timer->node.key - ngx_current_msec) : 1;
 
-        /* 0 would expire in the current iteration */
-
-        delay = (ngx_msec_int_t) (timer->node.key - ngx_current_msec);
-        delay = ngx_max(delay, 1);
+    if (ev->posted && delay > 0) {
+        ngx_delete_posted_event(ev);
     }
 
-    if (timers->event.timer_set) {
+    if (ev->timer_set) {
 
-        if (timer && ngx_gate_timers_is_set(timers, timer, delay)) {
+        if (timer && delay > 0 && ev->timer.key == timer->node.key) {
             return;
         }
 
-        ngx_del_timer(&timers->event);
+        ngx_del_timer(ev);
     }
 
-    if (timer) {
-        ngx_add_timer(&timers->event, (ngx_msec_t) delay);
+    if (timer == NULL) {
+        return;
     }
-}
 
+    if (delay > 0) {
+        ngx_add_timer(ev, (ngx_msec_t) delay);
+        return;
+    }
 
-/* the event is neither before the timer nor later than necessary */
+    /* a timer of 0 ms would expire in the current iteration */
 
-static ngx_uint_t
-ngx_gate_timers_is_set(ngx_gate_timers_t *timers, ngx_gate_timer_t *timer,
-    ngx_msec_int_t delay)
-{
-    ngx_rbtree_key_t  key;
-
-    key = timers->event.timer.key;
-
-    return (ngx_msec_int_t) (key - timer->node.key) >= 0
-           && (ngx_msec_int_t) (key - ngx_current_msec) <= delay;
+    ngx_post_event(ev, &ngx_posted_next_events);
 }
 
 

@@ -26,8 +26,11 @@ unit(void)
     ngx_uint_t         i, n;
     ngx_gate_timers_t  timers;
 
+    unit_cycle.log = &unit_log;
     ngx_cycle = &unit_cycle;
     (void) ngx_event_timer_init(&unit_log);
+    ngx_queue_init(&ngx_posted_events);
+    ngx_queue_init(&ngx_posted_next_events);
     ngx_gate_timers_init(&timers, &unit_log);
     ngx_time_update();
 
@@ -36,17 +39,13 @@ unit(void)
         ngx_gate_timers_add(&timers, &unit_timers[i], 0);
     }
 
-    ngx_msleep(2);
-    ngx_time_update();
-    ngx_event_expire_timers();
+    unit_expire();
 
     ok(unit_expired > 0 && unit_expired <= 6, "%u in one iteration",
        (unsigned) unit_expired);
 
     for (n = 1; unit_expired < UNIT_TIMERS && n < 1000; n++) {
-        ngx_msleep(2);
-        ngx_time_update();
-        ngx_event_expire_timers();
+        unit_expire();
     }
 
     ok(unit_expired == UNIT_TIMERS, "all of them in %u iterations",
