@@ -129,7 +129,7 @@ is(sent('verdict=waiting', headers => { %token, 'Content-Type' =>
 # init_control refuses the same
 
 for (['/control/app', qr/^action must be/, 422, { %token, %form }],
-     ['/control/none', qr/no such name/, 404, { %token, %form }],
+     ['/control/none', qr/no init gate with the name/, 404, { %token, %form }],
      ['/control/app', qr/required/, 401, { %form }],
      ['/control/app', qr/wrong/, 403, { %form, Authorization => 'Bearer x' }],
      ['/control/app', qr/urlencoded/, 415, { %token,
