@@ -177,8 +177,8 @@ my ($failures) = $t->get('/init?format=prometheus')->{content}
     =~ /((?:^nginx_init_gate_check_failures_total\{.*\n)+)/m;
 is(join('', grep { !/reason="dns"/ }
     $failures =~ /^.*check="two\d".* [1-9]\d*$/mg), '',
-    'both addresses are tried, in either order');
-like($failures, qr/check="no_primary".* [1-9]/, 'as is counted');
+    'two addresses: both tried, in either order');
+like($failures, qr/check="no_primary".* [1-9]/, 'no suitable host: failures counted');
 
 is_check($t, 'no_primary', 'error', 'other_role',
     qr/^the server is a standby$/);

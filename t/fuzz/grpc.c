@@ -1,7 +1,7 @@
 
 /*
- * What a gRPC server may send, in pieces: the first byte is their size.  In
- * one piece it must come to the same verdict.  Then all of it as a message.
+ * Data from a gRPC server, in pieces: the first byte is their size.  In one
+ * piece, the verdict must be the same.  Then all of it as a message.
  */
 
 
@@ -74,7 +74,7 @@ fuzz_read(outcome_t *out, const u_char *data, size_t size, size_t piece)
     while (out->rc == NGX_AGAIN && size) {
         piece = ngx_min(piece, size);
 
-        /* of its own, so that reading beyond it is found */
+        /* a copy, so that a read beyond its end is found */
 
         copy = malloc(piece);
         fuzz_assert(copy != NULL);

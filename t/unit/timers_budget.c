@@ -38,7 +38,7 @@ unit(void)
     ngx_time_update();
     ngx_event_expire_timers();
 
-    ok(unit_expired > 0 && unit_expired <= 6, "%u in one iteration",
+    ok(unit_expired > 0 && unit_expired <= 6, "one iteration: %u timers",
        (unsigned) unit_expired);
 
     for (n = 1; unit_expired < UNIT_TIMERS && n < 1000; n++) {
@@ -47,10 +47,10 @@ unit(void)
         ngx_event_expire_timers();
     }
 
-    ok(unit_expired == UNIT_TIMERS, "all of them in %u iterations",
+    ok(unit_expired == UNIT_TIMERS, "%u iterations: all timers",
        (unsigned) n);
 
-    /* neither a runner nor a prober is needed here */
+    /* no runner and no prober are needed */
 
     (void) unit_begin;
     (void) unit_fork;
