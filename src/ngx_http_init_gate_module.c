@@ -92,14 +92,14 @@ static ngx_command_t  ngx_http_init_gate_commands[] = {
       NULL },
 
     { ngx_string("init_notify"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
       ngx_http_gate_conf_init_notify,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("init_control"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
       ngx_http_gate_conf_init_control,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -296,6 +296,11 @@ ngx_http_init_gate_merge_handler(ngx_conf_t *cf,
 #if (NGX_PCRE)
         conf->subpaths = conf->subpaths && clcf->regex == NULL;
 #endif
+
+        if (conf->handler && clcf->handler != conf->handler) {
+            ngx_http_gate_warn_replaced(cf, conf);
+        }
+
         return;
     }
 

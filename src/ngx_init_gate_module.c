@@ -14,6 +14,7 @@
 #include <ngx_gate_budget.h>
 #include <ngx_gate_record.h>
 #include <ngx_gate_resolver.h>
+#include <ngx_gate_thread.h>
 #include <ngx_gate_notices.h>
 
 
@@ -437,6 +438,7 @@ ngx_init_gate_exit_process(ngx_cycle_t *cycle)
         igcf->prober = NULL;
 
         ngx_gate_resolver_exit();
+        ngx_gate_thread_exit();
     }
 
     ngx_http_init_gate_exit_process(cycle);

@@ -2,7 +2,8 @@
 
 # A gate that stays closed is logged at the level of the default log: after a
 # minute, and then at doubling intervals up to an hour, also by a worker that
-# takes over.  The clock of nginx is put forward.
+# takes over.  So is one that an operator has closed, and not one that he has
+# opened.  The clock of nginx is put forward.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -30,12 +31,20 @@ my $t = InitGate->new(workers => 1, level => 'error',
     server {
         listen 127.0.0.1:%%PORT_8080%%;
         location = /init { init_status details=on; }
+        location /control/ { init_control token_file=%%DIR%%/token; }
+    }
+    init_checks shut { check file %%DIR%%/there  name=there; }
+    init_checks forced { check file %%DIR%%/none  name=none; }
+    init_checks chain {
+        check file %%DIR%%/none  name=first;
+        check file %%DIR%%/none  name=then  after=first;
     }
 CONF
 
 my $clock = InitGate::MonotonicClock->new($t);
 
 $t->write('there');
+$t->write('token', 'sesame');
 $clock->run;
 
 # the lines so far, with the time for which the gate is closed
@@ -56,6 +65,15 @@ sub later {
 }
 
 $t->wait_state('initializing');
+$t->wait_ready('shut');
+
+for (['shut', 'close'], ['forced', 'open']) {
+    my ($gate, $action) = @$_;
+
+    is($t->post("/control/$gate?action=$action&for=24h&reason=by+hand",
+        headers => { Authorization => 'Bearer sesame' })->{status}, 204,
+        "override: $action");
+}
 
 # each after twice the time, up to an hour
 
@@ -85,6 +103,9 @@ like((reminders())[0],
 like((reminders())[0], qr{, in \Q@{[$t->path('nginx.conf')]}\E:\d+, },
     'line: where the check is configured');
 
+like($t->log, qr/check "then" pending: not probed before "first" has passed, /,
+    'line: check that waits for another one');
+
 my @many = $t->log =~ /(init gate "many".*)/g;
 my @first = splice @many, 0, 6;
 
@@ -92,6 +113,12 @@ is(scalar(grep { /check "m[1-5]" waiting: not there/ } @first), 5,
     'many checks: five lines');
 is($first[5], 'init gate "many": 2 more checks have not passed',
     'many checks: number of further checks');
+
+like(($t->log =~ /(\[error\] .*init gate "shut".*)/)[0],
+    qr/: override "close" by client 127\.0\.0\.1: by hand, gate closed for \d+s$/,
+    'closed by an operator: line');
+unlike($t->log, qr/\[error\] .*init gate "forced"/,
+    'opened by an operator: no line');
 
 # the next line is due in an hour; after a restart it would be due in a minute
 

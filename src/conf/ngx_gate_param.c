@@ -8,6 +8,7 @@
 
 
 #include <ngx_gate_param.h>
+#include <ngx_gate_conf.h>
 #include <ngx_gate_state.h>
 #include <ngx_gate_mistake.h>
 #include <ngx_gate_match.h>
@@ -84,7 +85,8 @@ static ngx_gate_param_t  ngx_gate_param_common[] = {
       NGX_GATE_PARAM_CHECK,
       ngx_gate_param_set_label,
       offsetof(ngx_gate_check_t, label),
-      "one line of UTF-8, 128 bytes at most" },
+      "one line of UTF-8 without control characters and double spaces,"
+      " 128 bytes at most" },
 
     { ngx_string("interval"),
       NGX_GATE_PARAM_CHECK,
@@ -308,6 +310,11 @@ ngx_gate_param_unknown(ngx_conf_t *cf, ngx_gate_check_t *check,
     hint = "";
     inner = check->inner ? check->inner->type->params : NULL;
 
+    if (ngx_gate_conf_is_directive(name)) {
+        return ngx_gate_param_error(cf, check, "unknown parameter \"%V\" (it "
+                                    "is a directive of init_checks)", name);
+    }
+
     ngx_gate_word_init(&w, name);
     ngx_gate_param_nearest(&w, check, check->type->params);
     ngx_gate_param_nearest(&w, check, inner);
@@ -390,6 +397,15 @@ ngx_gate_param_list(u_char *p, u_char *last, ngx_gate_check_t *check,
     for ( /* void */ ; param && param->name.len; param++) {
 
         if (check->trigger && (param->flags & NGX_GATE_PARAM_CHECK)) {
+            continue;
+        }
+
+        /* the inner check has some of the same names */
+
+        if (param
+            != ngx_gate_param_find_in(check->type->params, &param->name)
+            && ngx_gate_param_find_in(check->type->params, &param->name))
+        {
             continue;
         }
 

@@ -214,6 +214,8 @@ void ngx_http_init_gate_exit_process(ngx_cycle_t *cycle);
 
 void ngx_http_gate_warn(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf);
 void ngx_http_gate_warn_no_http(ngx_conf_t *cf, ngx_init_gate_conf_t *igcf);
+void ngx_http_gate_warn_replaced(ngx_conf_t *cf,
+    ngx_http_gate_loc_conf_t *glcf);
 void ngx_http_gate_warn_beside(ngx_conf_t *cf,
     ngx_http_gate_loc_conf_t *glcf);
 

@@ -15,6 +15,9 @@ static ngx_int_t ngx_http_gate_conf_add_mark(ngx_conf_t *cf,
     ngx_http_gate_loc_conf_t *glcf);
 static ngx_int_t ngx_http_gate_conf_status_param(
     ngx_http_gate_loc_conf_t *glcf, ngx_str_t *word);
+static void ngx_http_gate_conf_set_handler(ngx_conf_t *cf,
+    ngx_http_gate_loc_conf_t *glcf, const char *directive,
+    ngx_http_handler_pt handler);
 static char *ngx_http_gate_conf_post(ngx_conf_t *cf,
     ngx_http_gate_loc_conf_t *glcf, const char *directive,
     ngx_http_handler_pt handler);
@@ -280,10 +283,9 @@ ngx_http_gate_conf_init_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_gate_loc_conf_t *glcf = conf;
 
-    ngx_int_t                  rc;
-    ngx_str_t                 *value;
-    ngx_uint_t                 i;
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_int_t    rc;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
 
     if (glcf->status_list) {
         return "is duplicate, or conflicts with \"init_ready\"";
@@ -326,12 +328,31 @@ ngx_http_gate_conf_init_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = ngx_http_gate_status_handler;
-
-    glcf->handler = clcf->handler;
+    ngx_http_gate_conf_set_handler(cf, glcf, "init_status",
+                                   ngx_http_gate_status_handler);
 
     return NGX_CONF_OK;
+}
+
+
+/* nginx lets the last directive of a location answer */
+
+static void
+ngx_http_gate_conf_set_handler(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *glcf,
+    const char *directive, ngx_http_handler_pt handler)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"%s\" replaces another directive of this location "
+                           "that answers requests", directive);
+    }
+
+    clcf->handler = handler;
+    glcf->handler = handler;
 }
 
 
@@ -383,9 +404,8 @@ ngx_http_gate_conf_init_ready(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_gate_loc_conf_t *glcf = conf;
 
-    ngx_str_t                 *value;
-    ngx_uint_t                 i;
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
 
     if (glcf->status_list) {
         return "is duplicate, or conflicts with \"init_status\"";
@@ -419,10 +439,8 @@ ngx_http_gate_conf_init_ready(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = ngx_http_gate_ready_handler;
-
-    glcf->handler = clcf->handler;
+    ngx_http_gate_conf_set_handler(cf, glcf, "init_ready",
+                                   ngx_http_gate_ready_handler);
 
     return NGX_CONF_OK;
 }
@@ -469,8 +487,7 @@ static char *
 ngx_http_gate_conf_post(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *glcf,
     const char *directive, ngx_http_handler_pt handler)
 {
-    ngx_str_t                   *value;
-    ngx_http_core_loc_conf_t    *clcf;
+    ngx_str_t                   *value, path;
     ngx_http_gate_main_conf_t   *gmcf;
     ngx_http_gate_post_conf_t   *post, **slot;
 
@@ -481,6 +498,14 @@ ngx_http_gate_conf_post(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *glcf,
 
     value = cf->args->elts;
 
+    if (cf->args->nelts != 2) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid number of arguments in \"%s\" directive, "
+                           "it is \"%s token_file=PATH\"", directive,
+                           directive);
+        return NGX_CONF_ERROR;
+    }
+
     if (ngx_strncmp(value[1].data, "token_file=", 11) != 0
         || value[1].len == 11)
     {
@@ -488,6 +513,20 @@ ngx_http_gate_conf_post(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *glcf,
                            "invalid parameter \"%V\" in \"%s\" directive: it "
                            "must be \"token_file=\" and a path", &value[1],
                            directive);
+        return NGX_CONF_ERROR;
+    }
+
+    path.data = value[1].data + 11;
+    path.len = value[1].len - 11;
+
+    if (ngx_gate_mistake_is_quoted(&path)) {
+        path.data++;
+        path.len -= 2;
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter in \"%s\" directive: write "
+                           "\"token_file=%V\", not token_file=\"%V\"",
+                           directive, &path, &path);
         return NGX_CONF_ERROR;
     }
 
@@ -506,17 +545,14 @@ ngx_http_gate_conf_post(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *glcf,
     post->file = cf->conf_file->file.name;
     post->line = cf->conf_file->line;
 
-    post->token_file.data = value[1].data + 11;
-    post->token_file.len = value[1].len - 11;
+    post->token_file = path;
 
     if (ngx_conf_full_name(cf->cycle, &post->token_file, 0) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = handler;
+    ngx_http_gate_conf_set_handler(cf, glcf, directive, handler);
 
-    glcf->handler = handler;
     glcf->post = post;
 
     return NGX_CONF_OK;
@@ -660,6 +696,13 @@ ngx_http_gate_conf_unknown_name(ngx_http_gate_main_conf_t *gmcf,
                       "unknown init gate \"verbose\", which is an argument of "
                       "requests, as in \"/ready?verbose\", in %V:%ui",
                       &list->file, list->line);
+        return;
+    }
+
+    if (ngx_strchr(name->data, ',')) {
+        ngx_log_error(NGX_LOG_EMERG, log, 0,
+                      "unknown init gate \"%V\", names are separated by spaces "
+                      "in %V:%ui", name, &list->file, list->line);
         return;
     }
 

@@ -15,8 +15,12 @@ static void ngx_http_gate_warn_unused(ngx_conf_t *cf,
     ngx_http_gate_main_conf_t *gmcf, ngx_gate_t *gate);
 static void ngx_http_gate_warn_holds(ngx_conf_t *cf,
     ngx_http_gate_main_conf_t *gmcf);
+static void ngx_http_gate_warn_tokens(ngx_conf_t *cf,
+    ngx_http_gate_main_conf_t *gmcf);
 static void ngx_http_gate_warn_upstream(ngx_conf_t *cf,
     ngx_gate_check_t *check);
+static const char *ngx_http_gate_warn_directive(
+    ngx_http_gate_loc_conf_t *glcf);
 static void ngx_http_gate_warn_notify(ngx_conf_t *cf,
     ngx_http_gate_main_conf_t *gmcf, ngx_gate_check_t *check);
 
@@ -47,6 +51,7 @@ ngx_http_gate_warn(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf)
     }
 
     ngx_http_gate_warn_holds(cf, gmcf);
+    ngx_http_gate_warn_tokens(cf, gmcf);
 }
 
 
@@ -121,6 +126,29 @@ ngx_http_gate_warn_holds(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf)
 
 
 static void
+ngx_http_gate_warn_tokens(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf)
+{
+    ngx_uint_t                   i;
+    ngx_file_info_t              fi;
+    ngx_http_gate_post_conf_t  **post;
+
+    post = gmcf->posts.elts;
+
+    for (i = 0; i < gmcf->posts.nelts; i++) {
+
+        if (ngx_file_info(post[i]->token_file.data, &fi) == NGX_FILE_ERROR
+            && ngx_errno == NGX_ENOENT)
+        {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "\"token_file=%V\" of \"%s\": there is no such file "
+                          "in %V:%ui", &post[i]->token_file,
+                          post[i]->directive, &post[i]->file, post[i]->line);
+        }
+    }
+}
+
+
+static void
 ngx_http_gate_warn_upstream(ngx_conf_t *cf, ngx_gate_check_t *check)
 {
     ngx_str_t                       *host;
@@ -181,7 +209,26 @@ ngx_http_gate_warn_beside(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *glcf)
 
     ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                   "\"init_gate\" has no effect beside \"%s\" in %V:%ui",
-                  glcf->post ? glcf->post->directive
-                  : glcf->status_list->shows ? "init_status" : "init_ready",
+                  ngx_http_gate_warn_directive(glcf),
                   &glcf->gate_list->file, glcf->gate_list->line);
+}
+
+
+void
+ngx_http_gate_warn_replaced(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *glcf)
+{
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "\"%s\" has no effect, since another directive of its "
+                  "location answers requests in %V:%ui",
+                  ngx_http_gate_warn_directive(glcf),
+                  glcf->post ? &glcf->post->file : &glcf->status_list->file,
+                  glcf->post ? glcf->post->line : glcf->status_list->line);
+}
+
+
+static const char *
+ngx_http_gate_warn_directive(ngx_http_gate_loc_conf_t *glcf)
+{
+    return glcf->post ? glcf->post->directive
+           : glcf->status_list->shows ? "init_status" : "init_ready";
 }

@@ -34,7 +34,6 @@ static void ngx_gate_pq_timeout_handler(ngx_event_t *ev);
 static void ngx_gate_pq_event_handler(ngx_event_t *ev);
 static void ngx_gate_pq_count_received(ngx_gate_pq_t *pq, ngx_connection_t *c);
 static void ngx_gate_pq_unwatch(ngx_gate_pq_t *pq);
-static void ngx_gate_pq_clear_ssl_errors(void);
 
 
 /* libpq's read size, unless a message is longer */
@@ -455,6 +454,10 @@ ngx_gate_pq_close(ngx_gate_pq_t *pq)
     ngx_gate_pq_clear_results(pq->results, pq->nresults);
     pq->nresults = 0;
 
+    if (pq->step) {
+        ngx_gate_pq_step_cancel(pq);
+    }
+
     if (pq->conn) {
         libpq.PQfinish(pq->conn);
         pq->conn = NULL;
@@ -473,7 +476,7 @@ ngx_gate_pq_close(ngx_gate_pq_t *pq)
  * process: nginx would log an error left by libpq as an alert.
  */
 
-static void
+void
 ngx_gate_pq_clear_ssl_errors(void)
 {
 #if (NGX_SSL)
