@@ -220,25 +220,25 @@ unit_list(void)
     unit_page.items = unit_item;
     unit_page.nitems = 7;
 
-    ok(unit_says("<li class=\"passed\"><b>Sch&amp;ma</b> "
+    ok(unit_says("<li class=\"passed\"><b dir=\"auto\">Sch&amp;ma</b> "
                  "<span>done</span></li>\n"), "passed check: label, done");
-    ok(unit_says("<li class=\"waiting\"><b>c1</b> "
+    ok(unit_says("<li class=\"waiting\"><b dir=\"auto\">c1</b> "
                  "<span>waiting: too few</span></li>\n"),
-                 "waiting check: name, reason");
-    ok(unit_says("<li class=\"running\"><b>c2</b> "
+       "waiting check: name, reason");
+    ok(unit_says("<li class=\"running\"><b dir=\"auto\">c2</b> "
                  "<span>in progress: in progress</span></li>\n"),
        "running check: in progress");
-    ok(unit_says("<li class=\"error\"><b>c3</b> "
+    ok(unit_says("<li class=\"error\"><b dir=\"auto\">c3</b> "
                  "<span>unavailable: too many connections</span></li>\n"),
        "error: unavailable, reason in words");
-    ok(unit_says("<li class=\"error\"><b>c4</b> "
+    ok(unit_says("<li class=\"error\"><b dir=\"auto\">c4</b> "
                  "<span>unavailable: reported</span></li>\n"),
-                 "failed check: reason");
-    ok(unit_says("<li class=\"waiting\"><b>c5</b> "
+       "failed check: reason");
+    ok(unit_says("<li class=\"waiting\"><b dir=\"auto\">c5</b> "
                  "<span>waiting</span></li>\n"), "pending check: waiting");
-    ok(unit_says("<li class=\"waiting\"><b>c6</b> <small>optional</small> "
-                 "<span>waiting: missing</span></li>\n"),
-                 "optional check: marked");
+    ok(unit_says("<li class=\"waiting\"><b dir=\"auto\">c6</b> "
+                 "<small>optional</small> <span>waiting: missing</span></li>\n"),
+       "optional check: marked");
     ok(!unit_says("<details"), "few checks: not folded");
 }
 
@@ -262,7 +262,8 @@ unit_long_list(void)
     unit_item[12].verdict = NGX_GATE_ERROR;
     unit_item[12].reason = NGX_GATE_REFUSED;
 
-    ok(unit_says("<ul class=\"list\">\n<li class=\"error\"><b>c12</b>"),
+    ok(unit_says("<ul class=\"list\">\n"
+                 "<li class=\"error\"><b dir=\"auto\">c12</b>"),
        "many checks: the unfinished one first");
     ok(unit_says("</ul>\n<details><summary>12 more</summary><ul>\n"),
        "many checks: the rest folded");
@@ -294,7 +295,7 @@ unit_gates(void)
     ngx_memzero(&record, sizeof(record));
 
     record.latch.state = NGX_GATE_STATE_INITIALIZING;
-    record.closed_msec = 1000;
+    record.shut_msec = 1000;
     record.eta = 5000;
     record.progress.ratio = -1;
     record.progress.required = 1;
@@ -306,7 +307,7 @@ unit_gates(void)
        && unit_page.progress.ratio == -1, "one gate: its numbers");
 
     record.latch.state = NGX_GATE_STATE_OVERDUE;
-    record.closed_msec = 2000;
+    record.shut_msec = 2000;
     record.eta = 9000;
     record.progress.ratio = 5000;
     record.progress.required = 3;
@@ -323,7 +324,7 @@ unit_gates(void)
        "two gates: the longest times, the mean");
 
     record.latch.state = NGX_GATE_STATE_READY;
-    record.closed_msec = 500;
+    record.shut_msec = 500;
     record.eta = 0;
     record.progress.ratio = 10000;
     record.progress.required = 1;

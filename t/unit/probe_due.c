@@ -58,7 +58,10 @@ unit(void)
 
     ok(unit_starts == n, "due during a run: no second run");
 
+    /* not before twice the duration of that run */
+
     unit_end(runner);
+    unit_sleep(100);
     unit_turn();
 
     ok(runner->runs[0].busy && unit_starts == n + 1,
