@@ -237,7 +237,8 @@ unit_list(void)
     ok(unit_says("<li class=\"waiting\"><b dir=\"auto\">c5</b> "
                  "<span>waiting</span></li>\n"), "pending check: waiting");
     ok(unit_says("<li class=\"waiting\"><b dir=\"auto\">c6</b> "
-                 "<small>optional</small> <span>waiting: missing</span></li>\n"),
+                 "<small>optional</small> "
+                 "<span>waiting: missing</span></li>\n"),
        "optional check: marked");
     ok(!unit_says("<details"), "few checks: not folded");
 }
