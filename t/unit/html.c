@@ -226,7 +226,7 @@ unit_list(void)
                  "<span>waiting: too few</span></li>\n"),
        "waiting check: name, reason");
     ok(unit_says("<li class=\"running\"><b dir=\"auto\">c2</b> "
-                 "<span>in progress: in progress</span></li>\n"),
+                 "<span>in progress</span></li>\n"),
        "running check: in progress");
     ok(unit_says("<li class=\"error\"><b dir=\"auto\">c3</b> "
                  "<span>unavailable: too many connections</span></li>\n"),
