@@ -7,9 +7,10 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Checks;
+use InitGate::MonotonicClock;
 use InitGate::Postgres;
 
-my $t = InitGate->new(workers => 1, main => 'env LATER;');
+my $t = InitGate->new(workers => 1);
 my $pg = $t->postgres;
 my $port = $pg->port;
 
@@ -47,20 +48,10 @@ $t->conf(http => <<"CONF");
     }
 CONF
 
-# the time of nginx can be put forward
+my $clock = InitGate::MonotonicClock::is_available()
+    && InitGate::MonotonicClock->new($t);
 
-my $later = !InitGate::is_linked_in() && !$ENV{TEST_NGINX_VALGRIND};
-
-if ($later) {
-    my $library = $t->preload('monotonic_clock');
-    $t->write('later');
-
-    local @ENV{qw(LD_PRELOAD LATER)} = ($library, $t->path('later'));
-    $t->run;
-
-} else {
-    $t->run;
-}
+($clock || $t)->run;
 
 my @names = qw(items table schema word);
 my %attempts;
@@ -178,12 +169,12 @@ is(eval { psql($pg, 'DROP DATABASE app'); 1 }, undef,
 # after 30 seconds
 
 SKIP: {
-    skip 'no clock that can be put forward', 3 if !$later;
+    skip 'no clock that can be put forward', 3 if !$clock;
 
     settles($t, 'schema', 'waiting uninitialized');
     ($pid) = backends();
     count();
-    $t->write('later', 'x' x 31);
+    $clock->forward(31);
     probed_again('31 seconds later', @names);
     $t->wait_for(sub { my @pids = backends();
         @pids == 1 && $pids[0] != $pid }, 'another session');

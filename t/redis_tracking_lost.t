@@ -8,9 +8,10 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Checks;
+use InitGate::MonotonicClock;
 use InitGate::RedisServers;
 
-my $t = InitGate->new(workers => 1, main => 'env LATER;');
+my $t = InitGate->new(workers => 1);
 my $server = InitGate::RedisServers->new($t)->start;
 my $redis = $server->client;
 
@@ -34,18 +35,10 @@ $t->conf(http => <<"CONF");
 
 CONF
 
-my $later = !InitGate::is_linked_in() && !$ENV{TEST_NGINX_VALGRIND};
+my $clock = InitGate::MonotonicClock::is_available()
+    && InitGate::MonotonicClock->new($t);
 
-if ($later) {
-    my $library = $t->preload('monotonic_clock');
-    $t->write('later');
-
-    local @ENV{qw(LD_PRELOAD LATER)} = ($library, $t->path('later'));
-    $t->run;
-
-} else {
-    $t->run;
-}
+($clock || $t)->run;
 
 sub subscriber {
     return map { /^id=(\d+) .*sub=1 / } split /\n/, $redis->client_list;
@@ -100,10 +93,10 @@ tracked('server started');
 # it hangs when the connections are renewed
 
 SKIP: {
-    skip 'no clock that can be put forward', 4 if !$later;
+    skip 'no clock that can be put forward', 4 if !$clock;
 
     $server->freeze;
-    $t->write('later', 'x' x 31);
+    $clock->forward(31);
     settles($t, $_, 'error timeout') for qw(key other);
     $server->thaw;
     tracked('server hung');

@@ -26,8 +26,8 @@
 
 static ngx_gate_pq_listen_e ngx_gate_pq_listen_test(ngx_gate_pq_t *pq,
     PGresult *result);
-static void ngx_gate_pq_listen_log(ngx_gate_pq_query_t *q, u_char *error,
-    size_t len);
+static void ngx_gate_pq_listen_log(ngx_gate_pq_query_t *q,
+    ngx_gate_error_t *error);
 static void ngx_gate_pq_listen_notified(ngx_gate_pq_t *pq,
     const char *channel);
 
@@ -75,7 +75,7 @@ ngx_gate_pq_listen_is_needed(ngx_gate_pq_t *pq, ngx_gate_pq_query_t *q)
     /* found by this query, or by one of another check */
 
     q->listen = pq->fallback;
-    ngx_gate_pq_listen_log(q, NULL, 0);
+    ngx_gate_pq_listen_log(q, NULL);
 
     return 0;
 }
@@ -124,15 +124,14 @@ ngx_gate_pq_listen_send(ngx_gate_pq_t *pq, ngx_gate_pq_query_t *q)
 void
 ngx_gate_pq_listen_handler(ngx_gate_pq_t *pq)
 {
-    size_t                len;
-    u_char                error[NGX_GATE_PQ_ERROR_MAX];
     PGresult             *result;
+    ngx_gate_error_t      error;
     ngx_gate_pq_query_t  *q;
     ngx_gate_pq_listen_e  state;
 
     q = ngx_gate_pq_current(pq);
     result = pq->results[0];
-    len = 0;
+    error.len = 0;
 
     if (pq->direct) {
         state = libpq.PQresultStatus(result) == PGRES_COMMAND_OK
@@ -162,10 +161,10 @@ ngx_gate_pq_listen_handler(ngx_gate_pq_t *pq)
     default:
 
         if (libpq.PQresultStatus(result) == PGRES_FATAL_ERROR) {
-            (void) ngx_gate_pq_error_result_reason(result, error, &len);
+            ngx_gate_pq_error_set_result(&error, result);
         }
 
-        ngx_gate_pq_listen_refuse(pq, state, error, len);
+        ngx_gate_pq_listen_refuse(pq, state, &error);
         break;
     }
 
@@ -202,7 +201,7 @@ ngx_gate_pq_listen_test(ngx_gate_pq_t *pq, PGresult *result)
 
 void
 ngx_gate_pq_listen_refuse(ngx_gate_pq_t *pq, ngx_gate_pq_listen_e state,
-    u_char *error, size_t len)
+    ngx_gate_error_t *error)
 {
     ngx_gate_pq_query_t  *q;
 
@@ -213,13 +212,22 @@ ngx_gate_pq_listen_refuse(ngx_gate_pq_t *pq, ngx_gate_pq_listen_e state,
 
     q->listen = state;
 
-    ngx_gate_pq_listen_log(q, error, len);
+    ngx_gate_pq_listen_log(q, error);
 }
 
 
 static void
-ngx_gate_pq_listen_log(ngx_gate_pq_query_t *q, u_char *error, size_t len)
+ngx_gate_pq_listen_log(ngx_gate_pq_query_t *q, ngx_gate_error_t *error)
 {
+    ngx_str_t  text;
+
+    ngx_str_null(&text);
+
+    if (error) {
+        text.len = error->len;
+        text.data = error->text;
+    }
+
     if (q->logged == q->listen) {
         return;
     }
@@ -228,9 +236,9 @@ ngx_gate_pq_listen_log(ngx_gate_pq_query_t *q, u_char *error, size_t len)
     q->log->action = NULL;
 
     ngx_log_error(NGX_LOG_WARN, q->log, 0,
-                  "notifications of \"%s\" are not received, %V%s%*s",
-                  q->channel, ngx_gate_pq_listen_text(q), len ? ": " : "",
-                  len, error);
+                  "notifications of \"%s\" are not received, %V%s%V",
+                  q->channel, ngx_gate_pq_listen_text(q),
+                  text.len ? ": " : "", &text);
 }
 
 
