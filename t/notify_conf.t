@@ -85,8 +85,12 @@ for (['real/s', 'real//s'], ['real/s', 'real/./s'], ['real/s', './real/s'],
         . " init_checks two { check notify b store=$second; }"
         . 'server { location / { init_gate app two; } '
         . ' location /n/ { init_notify token_file=t; } }',
-        "the store \"$t->{dir}/$_->[1]\" is that of another check, too,");
+        "the store \"$t->{dir}/$_->[1]\" is that of another check, too");
 }
+
+# without the warning about a missing directory
+
+mkdir "$t->{dir}/$_" or die "$_: $!" for qw(none other);
 
 for (['real/s', 'real/sub/s'], ['none/s', 'other/s'], ['real/s', 's'],
      ['none/s', 'none/s2'], ['none/s', 'none/../nones'])
