@@ -59,9 +59,11 @@ unit(void)
     ok(unit_starts == n, "due during a run: not another one beside");
 
     unit_end(runner);
+    unit_sleep(runner->runs[0].duration / 1000 + 2);
     unit_turn();
 
-    ok(runner->runs[0].busy && unit_starts == n + 1, "but after it");
+    ok(runner->runs[0].busy && unit_starts == n + 1,
+       "but after it, and twice its duration");
 
     unit_end(runner);
     unit_sleep(20);
