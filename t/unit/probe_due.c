@@ -61,11 +61,11 @@ unit(void)
     /* not before twice the duration of that run */
 
     unit_end(runner);
-    unit_sleep(100);
+    unit_sleep(runner->runs[0].duration / 1000 + 2);
     unit_turn();
 
     ok(runner->runs[0].busy && unit_starts == n + 1,
-       "due during a run, run ended: a run");
+       "due during a run, after twice its duration: a run");
 
     unit_end(runner);
     unit_sleep(20);
