@@ -72,10 +72,8 @@ struct ngx_gate_pq_s {
     ngx_uint_t                naddrs;
 
     /* the most relevant error of the attempts so far */
-    ngx_gate_reason_e         reason;
+    ngx_gate_error_t          error;
     ngx_uint_t                responded;
-    u_char                    error[NGX_GATE_PQ_ERROR_MAX];
-    size_t                    error_len;
 
     ngx_event_t               timer;
     ngx_event_t               post;      /* posted */
@@ -98,8 +96,8 @@ void ngx_gate_pq_login_poll(ngx_gate_pq_t *pq);
 void ngx_gate_pq_login_polled(ngx_gate_pq_t *pq, PostgresPollingStatusType rc);
 void ngx_gate_pq_judge_address(ngx_gate_pq_t *pq, ngx_uint_t responded);
 void ngx_gate_pq_login_next(ngx_gate_pq_t *pq, ngx_uint_t host);
-void ngx_gate_pq_login_error(ngx_gate_pq_t *pq, ngx_gate_reason_e reason,
-    u_char *error, size_t len, ngx_uint_t responded);
+void ngx_gate_pq_login_error(ngx_gate_pq_t *pq, ngx_gate_error_t *error,
+    ngx_uint_t responded);
 void ngx_gate_pq_login_role_handler(ngx_gate_pq_t *pq);
 ngx_gate_pq_role_e ngx_gate_pq_login_required_role(ngx_gate_pq_t *pq);
 ngx_int_t ngx_gate_pq_login_send_role(ngx_gate_pq_t *pq);
