@@ -7,6 +7,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::HTTP2;
+use Time::HiRes ();
 
 my $t = InitGate->new(level => 'info', http => <<'CONF');
     init_checks app { check notify import; check file /none; }
@@ -29,6 +30,7 @@ my $t = InitGate->new(level => 'info', http => <<'CONF');
             init_notify token_file=%%DIR%%/token;
             deny all;
         }
+        location /control/ { init_control token_file=%%DIR%%/token; }
         location /missing/ { init_notify token_file=%%DIR%%/missing; }
         location = /sub { ssi on;  ssi_types *;  alias %%DIR%%/sub; }
         location = /error { return 200 error; }
@@ -124,6 +126,25 @@ is(sent('verdict=waiting', headers => { %token, 'Content-Type' =>
     'Application/X-WWW-Form-Urlencoded; charset=utf-8' })->{status}, 204,
     'type with a charset: accepted');
 
+# init_control refuses the same
+
+for (['/control/app', qr/^action must be/, 422, { %token, %form }],
+     ['/control/none', qr/no such name/, 404, { %token, %form }],
+     ['/control/app', qr/required/, 401, { %form }],
+     ['/control/app', qr/wrong/, 403, { %form, Authorization => 'Bearer x' }],
+     ['/control/app', qr/urlencoded/, 415, { %token,
+         'Content-Type' => 'application/json' }])
+{
+    my ($path, $detail, $status, $headers) = @$_;
+    problem(sent('verdict=passed' x ($status == 422 ? 0 : 1), path => $path,
+        headers => $headers), $status, $detail, "$path, $status");
+}
+
+problem($t->request($_, '/control/app', headers => \%token), 405, qr/POST/,
+    "control, $_") for qw(GET PUT);
+problem(sent('action=clear&reason=' . 'x' x 4096, path => '/control/app'), 413,
+    qr/4 KiB/, 'control, a larger form');
+
 # arguments
 
 for (['', qr/^verdict must be/], ['verdict=', qr/^verdict must be/],
@@ -179,14 +200,62 @@ for my $length (4097, 2 ** 30, '9' x 15) {
     like($raw, qr/"status":413/, "$length bytes: problem details");
 }
 
-# a gigabyte that is sent: only the buffers of the sockets take some of it
+# a gigabyte that is sent: what is refused by its headers is not read, and
+# neither is the rest of a chunked body that has become too large
 
-my $socket = $t->connect;
-my $sent = 0;
-$socket->syswrite("POST /notify/app/import HTTP/1.1\r\nHost: a\r\n"
-    . "Authorization: Bearer wrong\r\nContent-Length: 1073741824\r\n\r\n");
-is($t->http_read($socket)->{status}, 403, 'a gigabyte, wrong token: 403');
-$socket->close;
+my %gigabyte = (
+    'right token' => ['Bearer s3cret-token', 'Content-Length: 1073741824', 413],
+    'wrong token' => ['Bearer wrong', 'Content-Length: 1073741824', 403],
+    'no token' => ['Basic x', 'Content-Length: 1073741824', 401],
+    'chunked, wrong token' => ['Bearer wrong', 'Transfer-Encoding: chunked',
+        403],
+    'chunked, right token' => ['Bearer s3cret-token',
+        'Transfer-Encoding: chunked', 413],
+);
+
+sub refused_early {
+    my ($uri, $label) = @_;
+
+    my ($authorization, $length, $status) = @{$gigabyte{$label}};
+
+    my $socket = $t->connect;
+    $socket->syswrite("POST $uri HTTP/1.1\r\nHost: a\r\n"
+        . "Authorization: $authorization\r\n$length\r\n"
+        . "Content-Type: application/x-www-form-urlencoded\r\n\r\n");
+    $socket->blocking(0);
+    local $SIG{PIPE} = 'IGNORE';
+
+    my $block = $length =~ /chunked/ ? "4000\r\n" . 'x' x 0x4000 . "\r\n"
+        : 'x' x 0x4000;
+    my ($sent, $got, $end) = (0, '', 0);
+
+    # until nginx has answered, or does not read
+
+    until ($end || $sent > 2 ** 26) {
+        my ($read, $write) = IO::Select->select(IO::Select->new($socket),
+            IO::Select->new($socket), undef, patience(60));
+        last if !$read;
+
+        if (@$read) {
+            $end = !sysread $socket, $got, 4096, length $got;
+
+        } elsif (@$write) {
+            my $n = syswrite $socket, $block or last;
+            $sent += $n;
+            Time::HiRes::sleep(0.001);
+        }
+
+        last if $got =~ /\r\n\r\n.*"detail"/s;
+    }
+
+    like($got, qr{^HTTP/1.1 $status .*Connection: close.*"detail":"}s,
+        "$uri, a gigabyte, $label: $status and close");
+    cmp_ok($sent, '<', 2 ** 24, "$uri, a gigabyte, $label: not read");
+}
+
+for my $uri ('/notify/app/import', '/control/app') {
+    refused_early($uri, $_) for sort keys %gigabyte;
+}
 
 # the limits of the location do not matter
 
@@ -212,7 +281,7 @@ like($t->raw($chunked . "400\r\n" . 'x' x 1024 . "\r\n" x 1
     'chunked, too large: 413');
 like($t->raw("${chunked}zz\r\n"), qr{^HTTP/1.1 400}, 'bad chunk: 400');
 
-$socket = $t->connect;
+my $socket = $t->connect;
 $socket->syswrite("${head}Content-Length: 15\r\nExpect: 100-continue\r\n\r\n");
 my $continue = '';
 sysread $socket, $continue, 1, length $continue or last

@@ -461,7 +461,10 @@ ngx_http_gate_post_unavailable(ngx_http_gate_post_t *post)
 }
 
 
-/* called before the body is read; a body above the limit is not read */
+/*
+ * Called before the body is read.  A body above the limit is not read, nor is
+ * one whose size is not known.
+ */
 
 static ngx_int_t
 ngx_http_gate_post_refuse(ngx_http_request_t *r, ngx_uint_t status,
@@ -469,7 +472,9 @@ ngx_http_gate_post_refuse(ngx_http_request_t *r, ngx_uint_t status,
 {
     r->expect_tested = 1;
 
-    if (r->headers_in.content_length_n > NGX_HTTP_GATE_POST_MAX) {
+    if (r->headers_in.content_length_n > NGX_HTTP_GATE_POST_MAX
+        || r->headers_in.chunked)
+    {
         r->keepalive = 0;
         r->lingering_close = 1;
 

@@ -91,7 +91,8 @@ const states = {
             since: at(-20), duration_ms: .3 }
         ] })
     ], { ready: true, overrides: [{ action: "open", check: null,
-           reason: "release " + long, since: at(-10), until: at(7200) },
+           reason: "release " + long, since: at(-10), until: at(7200),
+           client: "192.0.2.7" },
          { action: "ignore", check: "side", reason: "is being repaired",
            since: at(-10), until: at(7200) }] }),
     gate("other", "failed", [check("c", "failed", { reason: "reported",
@@ -259,8 +260,10 @@ main(async (browser) => {
   const narrow = await open(browser, "long", phone);
 
   await fits(narrow, "names of 64 characters");
-  ok(/^forced open until .*: release n+-m+\nside is ignored until .*: is being/
-     .test(await text(narrow, long, ".force")), "overrides: text");
+  ok(/^forced open until .* by 192\.0\.2\.7: release n+-m+\nside is ignored until [^y]*: is being/
+     .test(await text(narrow, long, ".force")), "overrides: text, and by whom");
+  ok(await narrow.evaluate(() => [...document.forms]
+       .every((form) => form.method == "get")), "overrides: only shown");
   is(await text(narrow, long, ".door"), "open", "overrides: mark");
   await narrow.locator("#rows th button", { hasText: long }).click();
   is(await narrow.$$eval(".servers li", (all) => all.map((el) => el.textContent

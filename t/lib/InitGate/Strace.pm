@@ -63,6 +63,10 @@ sub attach {
 sub trace {
     my ($t, $worker, @options) = @_;
 
+    # of a trace before this one
+
+    $t->remove($_) for qw(strace strace.err);
+
     my $pid = fork // die "fork: $!";
 
     if ($pid == 0) {
