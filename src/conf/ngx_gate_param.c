@@ -393,6 +393,12 @@ ngx_gate_param_list(u_char *p, u_char *last, ngx_gate_check_t *check,
             continue;
         }
 
+        /* of the inner check, with the name of one of the check itself */
+
+        if (ngx_gate_param_find(check, &param->name) != param) {
+            continue;
+        }
+
         p = ngx_slprintf(p, last, " %V%s", &param->name,
                          (param->flags & NGX_GATE_PARAM_FLAG) ? "" : "=");
     }
