@@ -383,6 +383,108 @@ check_warned("$_ password_file=/no/such",
 check_warned('postgres "host=x passfile=/no/such"',
     '"passfile=/no/such": there is no such file');
 
+check_warned('postgres "host=x" migrations=rails', '"migrations" without'
+    . ' "version" passes when rails has applied any migration and its table'
+    . ' has not changed for 5000ms,');
+
+# upstream, grpc, tcp, notify, json
+
+sub upstream_refused {
+    my ($line, $message) = @_;
+
+    refused("check upstream $line", "init_checks app {\ncheck upstream $line;\n}
+        upstream g { zone g 64k; server 127.0.0.1:1; }", "$message in check"
+        . ' "upstream" of type "upstream" in init_checks "app"');
+}
+
+my $group = 'it must be the name of an "upstream" block';
+my $target = 'it must be "host:port", "[address]:port" or "unix:/path"';
+my $pointer = 'it must begin with "/", as in /status/ready';
+
+upstream_refused('http://g http=/', "the target is a URL, $group");
+upstream_refused('g/ready http=/',
+    "the target has an invalid character in the host name, $group");
+upstream_refused('g http=/ rise=2',
+    'unknown parameter "rise" (it is a directive of init_checks)');
+upstream_refused('g grpc=a service=b',
+    'parameter "service" conflicts with "grpc=a"');
+upstream_refused('g http=/ contains=x', 'unknown parameter "contains", allowed'
+    . ' are http= grpc= tcp tls port= min= servers= once status= match= json='
+    . ' value= header= host= method= body= body_file= token_file= verify= ca='
+    . ' cert= key= sni= name= label= interval= timeout= optional after=');
+check_refused('grpc http://x:1', "the target is a URL, $target");
+check_refused('tcp tcp://u:Hush@x:1/', "the target is a URL, $target");
+check_refused('http http://x/ json=$.status',
+    qq(invalid value "\$.status" of parameter "json": $pointer));
+check_refused('http http://x/ json="/status"',
+    'write "json=/status", not json="/status"');
+line_refused('check notify name=import;', 'the name of a notify check has no'
+    . ' "name=": write "check notify import"');
+
+# init_notify and init_control
+
+my $token = $t->path('token');
+my $notify = "init_checks app { check notify a; } $location
+    server { server_name b; location /n/ { init_notify token_file=$token;";
+
+$t->write('token', 'sesame');
+valid('init_notify', "$notify } }");
+
+for my $name (qw(init_notify init_control)) {
+    refused("$name without a token file",
+        "server { location /n/ { $name; } }", 'invalid number of arguments in'
+        . qq( "$name" directive, it is "$name token_file=PATH"));
+    refused("$name with a name",
+        "server { location /n/ { $name app token_file=/t; } }",
+        "invalid number of arguments in \"$name\" directive, it is"
+        . qq( "$name token_file=PATH"));
+    refused("$name with quotes",
+        "server { location /n/ { $name token_file=\"/t\"; } }",
+        qq(invalid parameter in "$name" directive: write "token_file=/t", not)
+        . ' token_file="/t"');
+    warned("$name with a missing file",
+        "server { location /n/ { $name token_file=/no/such; } }",
+        qq("token_file=/no/such" of "$name": there is no such file));
+}
+
+warned('init_notify before proxy_pass',
+    "$notify proxy_pass http://127.0.0.1; } }", '"init_notify" has no effect,'
+    . ' since another directive of its location answers requests');
+warned('init_status before proxy_pass', "init_checks app { check file /m; }
+    $location server { location / {
+    init_status;\nproxy_pass http://127.0.0.1; } }", '"init_status" has no'
+    . ' effect, since another directive of its location answers requests');
+warned('init_ready after proxy_pass', "init_checks app { check file /m; }
+    $location server { location / { proxy_pass http://127.0.0.1; init_ready;
+    } }", '"init_ready" replaces another directive of this location that'
+    . ' answers requests');
+
+my $stored = "server { server_name b; location /n/ {
+    init_notify token_file=$token; } } $location";
+
+warned('a store without its directory',
+    "init_checks app { check notify a store=/no/such/s; } $stored",
+    '"store=/no/such/s": there is no directory "/no/such" in check "a" of type'
+    . ' "notify" in init_checks "app"');
+warned('a store that is a directory',
+    "init_checks app { check notify a store=/tmp; } $stored",
+    '"store=/tmp" is a directory, it must be a file in check "a" of type'
+    . ' "notify" in init_checks "app"');
+
+# init_page
+
+refused('a misspelled word of init_page', 'init_page titel=x;',
+    'unknown parameter "titel" (did you mean "title"?) in "init_page"');
+refused('spaces around "=" in init_page', 'init_page title = x;',
+    'a parameter of "init_page" has no spaces around "=": write "title=TEXT"');
+refused('init_page without quotes', 'init_page title=Back soon;',
+    'invalid parameter "soon" in "init_page" directive: an argument with'
+    . ' spaces is quoted whole, as in "title=Back soon"');
+refused('gates with commas', 'init_checks a { check file /m; }
+    init_checks b { check file /m; }
+    server { location / { init_gate a,b; } }',
+    'unknown init gate "a,b", names are separated by spaces');
+
 # the environment of nginx -t is not that of the workers
 
 {

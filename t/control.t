@@ -118,8 +118,12 @@ is_deeply([@$json{qw(state ready)}, $json->{overrides}[0]{action}],
 is_deeply([map { "$_" } $schema->validate($json)], [], 'close: schema');
 cmp_ok($t->get('/')->{headers}{'retry-after'}, '>=', 5,
     'close: Retry-After');
-like($t->get('/', headers => { Accept => 'text/html' })->{content},
-    qr/<html/, 'close: a page');
+my $page = $t->get('/', headers => { Accept => 'text/html' })->{content};
+like($page, qr/<html/, 'close: a page');
+like($page, qr{<p class="far"><b></b>}, 'close, ready: no progress');
+unlike($page, qr/<progress[^>]* value=/, 'close, ready: indeterminate bar');
+like($t->json('/', headers => { Accept => 'application/problem+json' })
+    ->{detail}, qr/has been closed/, 'close: problem details');
 
 is(ordered('action=clear&reason=done'), 204, 'clear: 204');
 is($t->get('/')->{status}, 200, 'clear: requests pass');
@@ -216,13 +220,18 @@ for (['', qr/^action must be/], ['action=shut', qr/^action must be/],
 {
     my ($form, $detail) = @$_;
     my $answer = order($form);
-    is($answer->{status}, 422, "\"$form\": 422");
+    is("@$answer{qw(status reason)}", '422 Unprocessable Content',
+        "\"$form\": 422");
     like(JSON::PP::decode_json($answer->{content})->{detail}, $detail,
         "\"$form\": detail");
 }
 
-is(ordered('action=clear', $_), 404, "gate \"$_\": 404")
-    for 'none', '', 'app/one', 'app/';
+for my $gate ('none', '', 'app/one', 'app/') {
+    my $answer = order('action=clear', $gate);
+    is($answer->{status}, 404, "gate \"$gate\": 404");
+    like($answer->{content}, qr/no init gate with the name/,
+        "gate \"$gate\": detail");
+}
 is($t->post('/control/app', content => 'action=clear', headers => {
     'Content-Type' => 'application/x-www-form-urlencoded' })->{status}, 401,
     'no token: 401');

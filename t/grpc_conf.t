@@ -24,7 +24,7 @@ for my $words ('app.example:50051', '127.0.0.1:1', '[::1]:50051',
 
 my %wrong = (
     'app' => qr/the target has no port, it must be "host:port"/,
-    'grpc://app:1' => qr/invalid port/,
+    'grpc://app:1' => qr/the target is a URL, it must be "host:port"/,
     'u:secret@app:1' => qr/the target has an invalid port/,
     ':1' => qr/has no host/,
     'unix:app.sock' => qr/no absolute path/,

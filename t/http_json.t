@@ -198,7 +198,7 @@ unlike($t->get('/public')->{content}, qr/yellow|succeeded/,
 
 my %wrong = (
     'json' => qr/"json" needs a value: "json=" and a JSON pointer/,
-    'json=a' => qr/"json": it does not begin with "\/"/,
+    'json=a' => qr/"json": it must begin with "\/", as in \/status\/ready/,
     'json=/a~' => qr/"json": it has a "~" that is not followed/,
     'json=/a~2/b' => qr/"json": it has a "~" that is not followed/,
     'json=/a json=/b' => qr/duplicate parameter "json"/,

@@ -2,16 +2,15 @@
 
 # A gate that stays closed is logged at the level of the default log: after a
 # minute, and then at doubling intervals up to an hour, also by a worker that
-# takes over.  The clock of nginx is put forward.
+# takes over.  So is one that an operator has closed, and not one that he has
+# opened.  The clock of nginx is put forward.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
+use InitGate::MonotonicClock;
 
-plan(skip_all => 'the module has to be loaded, without valgrind')
-    if InitGate::is_linked_in() || $ENV{TEST_NGINX_VALGRIND};
-
-my $t = InitGate->new(workers => 1, level => 'error', main => 'env LATER;',
+my $t = InitGate->new(workers => 1, level => 'error',
     http => <<'CONF');
     init_checks app {
         check file %%DIR%%/marker  name=schema;
@@ -32,19 +31,21 @@ my $t = InitGate->new(workers => 1, level => 'error', main => 'env LATER;',
     server {
         listen 127.0.0.1:%%PORT_8080%%;
         location = /init { init_status details=on; }
+        location /control/ { init_control token_file=%%DIR%%/token; }
+    }
+    init_checks shut { check file %%DIR%%/there  name=there; }
+    init_checks forced { check file %%DIR%%/none  name=none; }
+    init_checks chain {
+        check file %%DIR%%/none  name=first;
+        check file %%DIR%%/none  name=then  after=first;
     }
 CONF
 
-my $library = $t->preload('monotonic_clock');
+my $clock = InitGate::MonotonicClock->new($t);
 
 $t->write('there');
-$t->write('later');
-
-{
-    local $ENV{LD_PRELOAD} = $library;
-    local $ENV{LATER} = $t->path('later');
-    $t->run;
-}
+$t->write('token', 'sesame');
+$clock->run;
 
 # the lines so far, with the time for which the gate is closed
 
@@ -52,21 +53,27 @@ sub reminders { $t->log =~ /(\[error\] .*init gate "app".*)/g }
 
 sub closed_for { map { /, gate closed for (\d+)s$/ ? $1 : () } reminders() }
 
-my $now = 0;
-
 sub later {
     my ($seconds) = @_;
 
     my $heartbeat = $t->gate->{prober}{heartbeat};
 
-    $now += $seconds;
-    $t->write('later', 'x' x $now);
+    $clock->forward($seconds);
 
     $t->wait_for(sub { $t->gate->{prober}{heartbeat} ne $heartbeat },
         'a heartbeat');
 }
 
 $t->wait_state('initializing');
+$t->wait_ready('shut');
+
+for (['shut', 'close'], ['forced', 'open']) {
+    my ($gate, $action) = @$_;
+
+    is($t->post("/control/$gate?action=$action&for=24h&reason=by+hand",
+        headers => { Authorization => 'Bearer sesame' })->{status}, 204,
+        "override: $action");
+}
 
 # each after twice the time, up to an hour
 
@@ -96,6 +103,9 @@ like((reminders())[0],
 like((reminders())[0], qr{, in \Q@{[$t->path('nginx.conf')]}\E:\d+, },
     'line: where the check is configured');
 
+like($t->log, qr/check "then" pending: not probed before "first" has passed, /,
+    'line: check that waits for another one');
+
 my @many = $t->log =~ /(init gate "many".*)/g;
 my @first = splice @many, 0, 6;
 
@@ -103,6 +113,12 @@ is(scalar(grep { /check "m[1-5]" waiting: not there/ } @first), 5,
     'many checks: five lines');
 is($first[5], 'init gate "many": 2 more checks have not passed',
     'many checks: number of further checks');
+
+like(($t->log =~ /(\[error\] .*init gate "shut".*)/)[0],
+    qr/: override "close" by client 127\.0\.0\.1: by hand, gate closed for \d+s$/,
+    'closed by an operator: line');
+unlike($t->log, qr/\[error\] .*init gate "forced"/,
+    'opened by an operator: no line');
 
 # the next line is due in an hour; after a restart it would be due in a minute
 

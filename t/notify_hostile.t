@@ -101,10 +101,13 @@ is($t->post('/notify/app/import?verdict=waiting', headers => {
     Authorization => 'bearer   s3cret-token' })->{status}, 204,
     'case and blanks of "Bearer": accepted');
 
-problem(sent('verdict=passed', path => $_), 404, qr/no such name/, $_)
-    for '/notify/', '/notify/app', '/notify/app/', '/notify/app/file',
-        '/notify/app/other', '/notify/other/import', '/notify/app/import/x',
-        '/notify//import', '/notify/app/%0aimport', '/notify/import';
+problem(sent('verdict=passed', path => $_), 404, qr/followed by GATE\/NAME/, $_)
+    for '/notify/', '/notify/app', '/notify//import', '/notify/import';
+problem(sent('verdict=passed', path => $_), 404, qr/no init gate with/, $_)
+    for '/notify/other/import', '/notify/app./import';
+problem(sent('verdict=passed', path => $_), 404, qr/no notify check with/, $_)
+    for '/notify/app/', '/notify/app/file', '/notify/app/other',
+        '/notify/app/import/x', '/notify/app/%0aimport';
 
 is(sent('verdict=passed', path => '/closed/app/import')->{status}, 403,
     'deny: 403');

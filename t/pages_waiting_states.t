@@ -57,6 +57,8 @@ my $t = InitGate->new(http => <<"CONF");
         check file %%DIR%%/none  name=$long;
         check tcp unix:%%DIR%%/nothing  name=index;
         check file %%DIR%%/never  name=extra  optional;
+        check file %%DIR%%/busy  name=busy  progress=%%DIR%%/progress
+                   "label=<busy> now";
         interval 100ms;
     }
 
@@ -98,7 +100,7 @@ $many
 
         location /listed/ {
             init_gate listed;
-            init_page details=on;
+            init_page details=on  lang=\$arg_lang;
         }
 
         location /many/ {
@@ -132,6 +134,7 @@ $t->write('www/logo.svg', <<'SVG');
 SVG
 
 $t->write('there');
+$t->write('progress', "42\n");
 $t->write('failed', "disk is full\n");
 $t->write("tree/$_") for 1 .. 42;
 mkdir $t->path('empty');

@@ -120,7 +120,7 @@ bad($db, 'migrations=rails version=1 settle=1m',
     qr/"settle" and "version" exclude each other/);
 
 like((conf($db, 'migrations=rails'))[1],
-    qr/\[warn\] .*"migrations" without "version" passes when rails has applied any migration and its table has not changed for 5000ms, in check "db" of type "postgres" in .*nginx\.conf:\d+/,
+    qr/\[warn\] .*"migrations" without "version" passes when rails has applied any migration and its table has not changed for 5000ms, in check "db" of type "postgres" in init_checks "app" in .*nginx\.conf:\d+/,
     'without a version: warning');
 unlike((conf($db, 'migrations=rails version=1'))[1], qr/without "version"/,
     'with a version: no warning');

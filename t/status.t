@@ -105,6 +105,7 @@ cmp_ok(abs($t->time_of($gate->{deadline_at}) - $t->time_of($gate->{started_at}) 
 is($gate->{latched}, JSON::PP::false, 'details: latched');
 is_deeply([map { $_->{state} } @{$gate->{history}}],
     [qw(starting initializing)], 'details: history');
+is($gate->{history}[0]{at}, $gate->{started_at}, 'history: from the start');
 is($gate->{refused}, 2, 'details: refused');
 is($gate->{$_}, 0,
     "details: $_") for qw(held passed held_passed held_refused gone);

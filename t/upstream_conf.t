@@ -81,7 +81,7 @@ refused('app http=/ port=0', qr/invalid value "0" of parameter "port", it must b
 refused('app http=/ port=65536', qr/invalid value "65536" of parameter "port"/);
 refused('app http=/ servers=65537', qr/invalid value "65537" of parameter "servers", it must be a number, 1 to 65536 $in/);
 refused('app http=/ servers=0', qr/invalid value "0" of parameter "servers", it must be a number, 1 to 65536 $in/);
-refused('a/b http=/', qr/the name of the upstream has an invalid character in the host name $in/);
+refused('a/b http=/', qr/the target has an invalid character in the host name, it must be the name of an "upstream" block $in/);
 
 my $of = 'check "upstream" of type "upstream" in init_checks "app"';
 

@@ -80,7 +80,7 @@ ngx_gate_check_http_json_parse(ngx_conf_t *cf,
     for (p = pointer->data; p < last; p = end) {
 
         if (*p++ != '/') {
-            return "does not begin with \"/\"";
+            return "must begin with \"/\", as in /status/ready";
         }
 
         end = ngx_strlchr(p, last, '/');

@@ -16,6 +16,8 @@ static char *ngx_gate_check_notify_set_newer_than(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_gate_param_t *param, ngx_str_t *value);
 static char *ngx_gate_check_notify_parse(ngx_conf_t *cf,
     ngx_gate_check_t *check);
+static void ngx_gate_check_notify_warn_store(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_str_t *store);
 static void ngx_gate_check_notify_start(ngx_gate_probe_t *probe);
 static ngx_uint_t ngx_gate_check_notify_is_stale(
     ngx_gate_check_notify_conf_t *conf);
@@ -85,6 +87,14 @@ ngx_gate_check_notify_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
     error = ngx_gate_param_check_name(&check->target);
 
     if (error) {
+
+        if (ngx_strncmp(check->target.data, "name=", 5) == 0) {
+            return ngx_gate_param_error(cf, check, "the name of a notify check "
+                                        "has no \"name=\": write \"check "
+                                        "notify %s\"",
+                                        check->target.data + 5);
+        }
+
         return ngx_gate_param_error(cf, check, "invalid name \"%V\", %s",
                                     &check->target, error);
     }
@@ -100,9 +110,51 @@ ngx_gate_check_notify_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
                                     "allowed only with \"store\"");
     }
 
+    ngx_gate_check_notify_warn_store(cf, check, &conf->store);
+
     conf->notice = ngx_pcalloc(cf->pool, sizeof(ngx_gate_notice_t));
 
     return conf->notice ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static void
+ngx_gate_check_notify_warn_store(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_str_t *store)
+{
+    u_char           *slash, path[NGX_MAX_PATH];
+    ngx_file_info_t   fi;
+
+    if (store->len == 0 || store->len >= NGX_MAX_PATH) {
+        return;
+    }
+
+    if (ngx_file_info(store->data, &fi) != NGX_FILE_ERROR) {
+
+        if (ngx_is_dir(&fi)) {
+            ngx_gate_param_warn(cf, check, "\"store=%V\" is a directory, "
+                                "it must be a file", store);
+        }
+
+        return;
+    }
+
+    (void) ngx_cpystrn(path, store->data, NGX_MAX_PATH);
+
+    slash = (u_char *) strrchr((char *) path, '/');
+
+    if (slash == NULL || slash == path) {
+        return;
+    }
+
+    *slash = '\0';
+
+    if (ngx_file_info(path, &fi) == NGX_FILE_ERROR
+        && ngx_errno == NGX_ENOENT)
+    {
+        ngx_gate_param_warn(cf, check, "\"store=%V\": there is no directory "
+                            "\"%s\"", store, path);
+    }
 }
 
 

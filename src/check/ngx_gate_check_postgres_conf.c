@@ -584,12 +584,10 @@ ngx_gate_check_postgres_conf_version(ngx_conf_t *cf, ngx_gate_check_t *check,
             conf->settle = NGX_GATE_CHECK_POSTGRES_CONF_SETTLE;
         }
 
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "\"migrations\" without \"version\" passes "
-                           "when %V has applied any migration and its table "
-                           "has not changed for %Mms, in check \"%V\" of "
-                           "type \"postgres\"", &migration->tool->name,
-                           conf->settle, &check->name);
+        ngx_gate_param_warn(cf, check, "\"migrations\" without \"version\" "
+                            "passes when %V has applied any migration and its "
+                            "table has not changed for %Mms,",
+                            &migration->tool->name, conf->settle);
 
         return NGX_CONF_OK;
     }

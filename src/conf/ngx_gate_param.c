@@ -8,6 +8,7 @@
 
 
 #include <ngx_gate_param.h>
+#include <ngx_gate_conf.h>
 #include <ngx_gate_state.h>
 #include <ngx_gate_mistake.h>
 #include <ngx_gate_match.h>
@@ -41,7 +42,7 @@ static void ngx_gate_param_nearest(ngx_gate_word_t *w,
 static u_char *ngx_gate_param_list(u_char *p, u_char *last,
     ngx_gate_check_t *check, ngx_gate_param_t *param);
 static void ngx_gate_param_log(ngx_conf_t *cf, ngx_uint_t level,
-    ngx_gate_check_t *check, ngx_str_t *text);
+    ngx_gate_check_t *check, const char *fmt, va_list args);
 static void ngx_gate_param_warn_path(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_gate_param_t *param, ngx_str_t *path);
 
@@ -84,7 +85,8 @@ static ngx_gate_param_t  ngx_gate_param_common[] = {
       NGX_GATE_PARAM_CHECK,
       ngx_gate_param_set_label,
       offsetof(ngx_gate_check_t, label),
-      "one line of UTF-8, 128 bytes at most" },
+      "one line of UTF-8 without control characters and double spaces,"
+      " 128 bytes at most" },
 
     { ngx_string("interval"),
       NGX_GATE_PARAM_CHECK,
@@ -308,6 +310,11 @@ ngx_gate_param_unknown(ngx_conf_t *cf, ngx_gate_check_t *check,
     hint = "";
     inner = check->inner ? check->inner->type->params : NULL;
 
+    if (ngx_gate_conf_is_directive(name)) {
+        return ngx_gate_param_error(cf, check, "unknown parameter \"%V\" (it "
+                                    "is a directive of init_checks)", name);
+    }
+
     ngx_gate_word_init(&w, name);
     ngx_gate_param_nearest(&w, check, check->type->params);
     ngx_gate_param_nearest(&w, check, inner);
@@ -393,7 +400,7 @@ ngx_gate_param_list(u_char *p, u_char *last, ngx_gate_check_t *check,
             continue;
         }
 
-        /* of the inner check, with the name of one of the check itself */
+        /* the inner check has some of the same names */
 
         if (ngx_gate_param_find(check, &param->name) != param) {
             continue;
@@ -411,18 +418,11 @@ char * ngx_cdecl
 ngx_gate_param_error(ngx_conf_t *cf, ngx_gate_check_t *check,
     const char *fmt, ...)
 {
-    u_char     buf[NGX_GATE_PARAM_ERROR_MAX];
-    va_list    args;
-    ngx_str_t  text;
+    va_list  args;
 
     va_start(args, fmt);
-    text.len = ngx_vslprintf(buf, buf + NGX_GATE_PARAM_ERROR_MAX, fmt, args)
-               - buf;
+    ngx_gate_param_log(cf, NGX_LOG_EMERG, check, fmt, args);
     va_end(args);
-
-    text.data = buf;
-
-    ngx_gate_param_log(cf, NGX_LOG_EMERG, check, &text);
 
     return NGX_CONF_ERROR;
 }
@@ -432,29 +432,29 @@ void ngx_cdecl
 ngx_gate_param_warn(ngx_conf_t *cf, ngx_gate_check_t *check,
     const char *fmt, ...)
 {
-    u_char     buf[NGX_GATE_PARAM_ERROR_MAX];
-    va_list    args;
-    ngx_str_t  text;
+    va_list  args;
 
     va_start(args, fmt);
-    text.len = ngx_vslprintf(buf, buf + NGX_GATE_PARAM_ERROR_MAX, fmt, args)
-               - buf;
+    ngx_gate_param_log(cf, NGX_LOG_WARN, check, fmt, args);
     va_end(args);
-
-    text.data = buf;
-
-    ngx_gate_param_log(cf, NGX_LOG_WARN, check, &text);
 }
 
 
 static void
 ngx_gate_param_log(ngx_conf_t *cf, ngx_uint_t level, ngx_gate_check_t *check,
-    ngx_str_t *text)
+    const char *fmt, va_list args)
 {
+    u_char     buf[NGX_GATE_PARAM_ERROR_MAX];
+    ngx_str_t  text;
+
+    text.data = buf;
+    text.len = ngx_vslprintf(buf, buf + NGX_GATE_PARAM_ERROR_MAX, fmt, args)
+               - buf;
+
     if (check->trigger) {
         ngx_conf_log_error(level, cf, 0,
                            "%V in \"trigger\" directive in init_checks "
-                           "\"%V\"", text, &check->gate->name);
+                           "\"%V\"", &text, &check->gate->name);
         return;
     }
 
@@ -464,7 +464,7 @@ ngx_gate_param_log(ngx_conf_t *cf, ngx_uint_t level, ngx_gate_check_t *check,
 
     ngx_conf_log_error(level, cf, 0,
                        "%V in check \"%V\" of type \"%V\" in init_checks "
-                       "\"%V\"", text, &check->name, &check->type->name,
+                       "\"%V\"", &text, &check->name, &check->type->name,
                        &check->gate->name);
 }
 

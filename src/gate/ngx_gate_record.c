@@ -100,12 +100,13 @@ ngx_uint_t
 ngx_gate_record_recompute(ngx_gate_t *gate, ngx_gate_record_t *record,
     ngx_gate_check_record_t *checks)
 {
-    ngx_uint_t            open, was_open, past_deadline;
+    ngx_uint_t            open, was_open, was_ready, past_deadline;
     ngx_gate_state_e      before;
     ngx_gate_overrides_t  overrides;
 
     before = record->latch.state;
     was_open = ngx_gate_state_is_open(gate, before);
+    was_ready = record->ready;
 
     past_deadline = gate->deadline
                     && (ngx_msec_int_t) (ngx_current_msec
@@ -119,6 +120,10 @@ ngx_gate_record_recompute(ngx_gate_t *gate, ngx_gate_record_t *record,
 
     record->ready = ngx_gate_overrides_apply(gate, record->latch.state, checks,
                                              &overrides, &record->override);
+
+    if (was_ready && !record->ready) {
+        record->shut_msec = ngx_current_msec;
+    }
 
     ngx_gate_state_progress(gate, checks, &record->progress);
 
@@ -214,6 +219,10 @@ ngx_gate_record_begin(ngx_gate_t *gate, ngx_gate_record_t *record,
 
         if (!record->start_inherited) {
             record->started_at = ngx_gate_record_now();
+
+            if (record->nevents == 1) {
+                record->events[0].at = record->started_at;
+            }
         }
     }
 
@@ -223,6 +232,10 @@ ngx_gate_record_begin(ngx_gate_t *gate, ngx_gate_record_t *record,
 
     if (record->closed_msec == zone->created_msec) {
         record->closed_msec = ngx_current_msec;
+    }
+
+    if (record->shut_msec == zone->created_msec) {
+        record->shut_msec = ngx_current_msec;
     }
 
     ngx_gate_record_set_deadline(gate, record);
@@ -274,6 +287,7 @@ ngx_gate_record_init(ngx_gate_t *gate, ngx_gate_record_t *record)
     record->created_msec = ngx_current_msec;
     record->started_msec = ngx_current_msec;
     record->closed_msec = ngx_current_msec;
+    record->shut_msec = ngx_current_msec;
 }
 
 

@@ -14,7 +14,8 @@
 
 
 #define NGX_GATE_RUN_DUE  10000    /* us, minimum between the starts of two
-                                      runs caused by events */
+                                      runs caused by events; or twice the
+                                      duration of the first */
 
 
 static void ngx_gate_run_timer_handler(ngx_gate_timer_t *timer);
@@ -71,6 +72,7 @@ ngx_gate_run_cancel(ngx_gate_run_t *run)
 
     run->busy = 0;
     run->due = 0;
+    run->hastened = 0;
     run->extra = 0;
 
     if (run->probe.state) {
@@ -127,6 +129,11 @@ ngx_gate_run_start(ngx_gate_run_t *run)
     run->due = 0;
     run->start_usec = ngx_gate_run_monotonic_usec();
     run->log.action = NULL;
+
+    if (run->hastened) {
+        run->hastened = 0;
+        run->due_usec = run->start_usec;
+    }
 
     probe->deadline = ngx_current_msec + probe->check->timeout;
     probe->chain.changed = 0;
@@ -196,18 +203,27 @@ ngx_gate_run_due(ngx_gate_probe_t *probe)
 static void
 ngx_gate_run_hasten(ngx_gate_run_t *run)
 {
-    uint64_t    elapsed;
+    uint64_t    elapsed, gap;
     ngx_msec_t  delay;
 
     if (!run->timer.set) {
         return;
     }
 
-    elapsed = ngx_gate_run_monotonic_usec() - run->start_usec;
+    elapsed = ngx_gate_run_monotonic_usec() - run->due_usec;
+    gap = NGX_GATE_RUN_DUE;
     delay = 0;
 
-    if (elapsed < NGX_GATE_RUN_DUE) {
-        delay = (ngx_msec_t) (NGX_GATE_RUN_DUE - elapsed + 999) / 1000;
+    run->hastened = 1;
+
+    /* a run that follows another gate waits for its changes */
+
+    if (!run->probe.check->type->adopts) {
+        gap = ngx_max(gap, 2 * (uint64_t) run->duration);
+    }
+
+    if (elapsed < gap) {
+        delay = (ngx_msec_t) (gap - elapsed + 999) / 1000;
     }
 
     if ((ngx_msec_int_t) (run->timer.node.key - ngx_current_msec - delay) > 0) {

@@ -45,6 +45,8 @@ static void ngx_gate_runner_log_state(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_set_timers(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_set_reminder(ngx_gate_runner_t *runner);
 static void ngx_gate_runner_log_reminder(ngx_gate_runner_t *runner);
+static void ngx_gate_runner_log_closed(ngx_gate_runner_t *runner);
+static ngx_gate_check_t *ngx_gate_runner_awaited(ngx_gate_run_t *run);
 static void ngx_gate_runner_log_unfinished(ngx_gate_run_t *run);
 static void ngx_gate_runner_deadline_handler(ngx_gate_timer_t *timer);
 
@@ -622,6 +624,9 @@ ngx_gate_runner_recompute(ngx_gate_runner_t *runner, ngx_uint_t notify)
 
     if (changed) {
         ngx_gate_runner_log_state(runner);
+    }
+
+    if (changed || runner->record.ready != ready) {
         ngx_gate_runner_set_timers(runner);
     }
 
@@ -836,7 +841,7 @@ ngx_gate_runner_set_timers(ngx_gate_runner_t *runner)
         }
     }
 
-    if (ngx_gate_state_is_open(runner->gate, record->latch.state)) {
+    if (record->ready) {
         runner->reminder_interval = 0;
 
     } else if (runner->reminder_interval == 0) {
@@ -853,7 +858,7 @@ ngx_gate_runner_set_reminder(ngx_gate_runner_t *runner)
     ngx_msec_t  interval, at;
 
     interval = NGX_GATE_RUNNER_REMINDER_FIRST;
-    at = runner->record.closed_msec + interval;
+    at = runner->record.shut_msec + interval;
 
     while ((ngx_msec_int_t) (ngx_current_msec - at) >= 0) {
         interval = ngx_min(interval * 2, NGX_GATE_RUNNER_REMINDER_MAX);
@@ -916,6 +921,10 @@ ngx_gate_runner_log_reminder(ngx_gate_runner_t *runner)
         return;
     }
 
+    if (runner->record.override == NGX_GATE_OVERRIDE_CLOSE) {
+        ngx_gate_runner_log_closed(runner);
+    }
+
     n = 0;
 
     for (i = 0; i < runner->gate->checks.nelts; i++) {
@@ -943,14 +952,56 @@ ngx_gate_runner_log_reminder(ngx_gate_runner_t *runner)
 }
 
 
+/* by an operator */
+
+static void
+ngx_gate_runner_log_closed(ngx_gate_runner_t *runner)
+{
+    ngx_gate_override_t   *override;
+    ngx_gate_overrides_t   overrides;
+
+    (void) ngx_gate_overrides_read(runner->gate, &overrides);
+
+    override = &overrides.list[0];
+
+    ngx_log_error(NGX_LOG_ERR, runner->prober->log, 0,
+                  "init gate \"%V\": override \"close\" by client %*s: %*s, "
+                  "gate closed for %Ms", &runner->gate->name,
+                  override->client_len, override->client,
+                  override->reason_len, override->reason,
+                  (ngx_current_msec - runner->record.shut_msec) / 1000);
+}
+
+
+/* by "after=", the first one */
+
+static ngx_gate_check_t *
+ngx_gate_runner_awaited(ngx_gate_run_t *run)
+{
+    ngx_uint_t         n;
+    ngx_gate_check_t  *check;
+
+    check = run->probe.check;
+
+    for (n = 0; run->record->attempts == 0 && n < check->nafter; n++) {
+        if (!run->runner->checks[check->after[n]].status.up) {
+            return ngx_gate_check_at(run->runner->gate, check->after[n]);
+        }
+    }
+
+    return NULL;
+}
+
+
 /* at the default log level, with the message of the check */
 
 static void
 ngx_gate_runner_log_unfinished(ngx_gate_run_t *run)
 {
     ngx_str_t           message;
-    ngx_gate_check_t   *check;
+    ngx_gate_check_t   *check, *awaited;
     ngx_gate_runner_t  *runner;
+    u_char              text[NGX_GATE_NAME_MAX + 64];
 
     check = run->probe.check;
     runner = run->runner;
@@ -958,11 +1009,20 @@ ngx_gate_runner_log_unfinished(ngx_gate_run_t *run)
     message.data = run->record->result.message;
     message.len = run->record->result.message_len;
 
+    awaited = ngx_gate_runner_awaited(run);
+
+    if (awaited) {
+        message.data = text;
+        message.len = ngx_snprintf(text, sizeof(text), "not probed before "
+                                   "\"%V\" has passed", &awaited->name)
+                      - text;
+    }
+
     ngx_log_error(NGX_LOG_ERR, runner->prober->log, 0,
                   "init gate \"%V\": check \"%V\" %V%s%V, in %V:%ui, "
                   "gate closed for %Ms",
                   &runner->gate->name, &check->name,
                   &ngx_gate_verdict_names[run->record->result.verdict],
                   message.len ? ": " : "", &message, &check->file, check->line,
-                  (ngx_current_msec - runner->record.closed_msec) / 1000);
+                  (ngx_current_msec - runner->record.shut_msec) / 1000);
 }

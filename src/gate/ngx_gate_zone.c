@@ -532,6 +532,7 @@ ngx_gate_zone_read_refusal(ngx_gate_shared_t *shared,
         record = &shared->records[slot];
 
         refusal->state = record->latch.state;
+        refusal->override = record->override;
         refusal->retry_after = record->retry_after;
         refusal->header.len = ngx_min(record->header_len, NGX_GATE_HEADER_MAX);
 

@@ -115,7 +115,9 @@ typedef struct {
     ngx_msec_t                created_msec; /* start of the deadline */
     ngx_msec_t                started_msec; /* until START_WAIT later,
                                                requests wait for verdicts */
-    ngx_msec_t                closed_msec;  /* start for ETA and reminder */
+    ngx_msec_t                closed_msec;  /* start for ETA */
+    ngx_msec_t                shut_msec;    /* since when requests do not pass,
+                                               by the state or an override */
     ngx_msec_t                deadline_msec;     /* 0: none */
 
     ngx_uint_t                nvia;         /* gates that it depends on */
@@ -247,6 +249,7 @@ typedef enum {
 
 typedef struct {
     ngx_gate_state_e          state;
+    ngx_gate_override_e       override;
     ngx_uint_t                retry_after;
     ngx_str_t                 header;
     ngx_str_t                 body;

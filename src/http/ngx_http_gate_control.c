@@ -38,7 +38,7 @@ typedef struct {
 } ngx_http_gate_control_order_t;
 
 
-static ngx_int_t ngx_http_gate_control_find(ngx_http_gate_post_t *post,
+static const char *ngx_http_gate_control_find(ngx_http_gate_post_t *post,
     ngx_str_t *path);
 static void ngx_http_gate_control_done(ngx_http_gate_post_t *post);
 static const char *ngx_http_gate_control_parse(ngx_http_gate_post_t *post,
@@ -84,7 +84,7 @@ ngx_http_gate_control_handler(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
+static const char *
 ngx_http_gate_control_find(ngx_http_gate_post_t *post, ngx_str_t *path)
 {
     ngx_http_gate_main_conf_t  *gmcf;
@@ -92,9 +92,11 @@ ngx_http_gate_control_find(ngx_http_gate_post_t *post, ngx_str_t *path)
     gmcf = ngx_http_get_module_main_conf(post->request,
                                          ngx_http_init_gate_module);
 
-    post->gate = ngx_gate_conf_find(&gmcf->gates, path);
+    post->gate = ngx_gate_conf_find(&gmcf->core->conf, path);
 
-    return post->gate ? NGX_OK : NGX_DECLINED;
+    return post->gate ? NULL
+                      : "There is no init gate with the name that follows the "
+                        "path of the location.";
 }
 
 

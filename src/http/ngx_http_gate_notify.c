@@ -11,7 +11,7 @@
 #include <ngx_gate_record.h>
 
 
-static ngx_int_t ngx_http_gate_notify_find(ngx_http_gate_post_t *post,
+static const char *ngx_http_gate_notify_find(ngx_http_gate_post_t *post,
     ngx_str_t *path);
 static void ngx_http_gate_notify_done(ngx_http_gate_post_t *post);
 static const char *ngx_http_gate_notify_parse(ngx_http_gate_form_arg_t *args,
@@ -46,7 +46,7 @@ ngx_http_gate_notify_handler(ngx_http_request_t *r)
 
 /* GATE/CHECK */
 
-static ngx_int_t
+static const char *
 ngx_http_gate_notify_find(ngx_http_gate_post_t *post, ngx_str_t *path)
 {
     u_char                     *slash;
@@ -61,7 +61,8 @@ ngx_http_gate_notify_find(ngx_http_gate_post_t *post, ngx_str_t *path)
     slash = ngx_strlchr(path->data, path->data + path->len, '/');
 
     if (slash == NULL) {
-        return NGX_DECLINED;
+        return "The path of the location must be followed by GATE/NAME, the "
+               "names of a gate and of its notify check.";
     }
 
     gate.data = path->data;
@@ -70,10 +71,10 @@ ngx_http_gate_notify_find(ngx_http_gate_post_t *post, ngx_str_t *path)
     name.data = slash + 1;
     name.len = path->data + path->len - name.data;
 
-    post->gate = ngx_gate_conf_find(&gmcf->gates, &gate);
+    post->gate = ngx_gate_conf_find(&gmcf->core->conf, &gate);
 
     if (post->gate == NULL) {
-        return NGX_DECLINED;
+        return "There is no init gate with this name.";
     }
 
     for (i = 0; i < post->gate->checks.nelts; i++) {
@@ -81,11 +82,11 @@ ngx_http_gate_notify_find(ngx_http_gate_post_t *post, ngx_str_t *path)
 
         if (check->mailbox && ngx_gate_str_eq(&check->name, &name)) {
             post->check = check;
-            return NGX_OK;
+            return NULL;
         }
     }
 
-    return NGX_DECLINED;
+    return "The init gate has no notify check with this name.";
 }
 
 

@@ -9,11 +9,15 @@
 #include <ngx_http_gate.h>
 #include <ngx_gate_record.h>
 #include <ngx_gate_mistake.h>
+#include <ngx_gate_param.h>
+#include <ngx_gate_word.h>
 
 
 #define NGX_HTTP_GATE_PAGE_COLOR_MAX  64
 
 
+static char *ngx_http_gate_page_mistake(ngx_conf_t *cf, ngx_str_t *words,
+    ngx_uint_t i);
 static ngx_uint_t ngx_http_gate_page_find(ngx_str_t *word);
 static char *ngx_http_gate_page_set(ngx_conf_t *cf,
     ngx_http_gate_loc_conf_t *glcf, ngx_uint_t param, ngx_str_t *value);
@@ -70,6 +74,12 @@ ngx_http_gate_page_init_page(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         param = ngx_http_gate_page_find(&word[i]);
 
         if (param == NGX_HTTP_GATE_PAGE_PARAMS
+            && ngx_http_gate_page_mistake(cf, word, i) != NGX_CONF_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+
+        if (param == NGX_HTTP_GATE_PAGE_PARAMS
             || glcf->page[param]
             || word[i].len == ngx_http_gate_page_params[param].len)
         {
@@ -91,6 +101,55 @@ ngx_http_gate_page_init_page(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         if (rv != NGX_CONF_OK) {
             return rv;
         }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* spaces and misspelled names */
+
+static char *
+ngx_http_gate_page_mistake(ngx_conf_t *cf, ngx_str_t *words, ngx_uint_t i)
+{
+    ngx_str_t        name, value, *next, known[NGX_HTTP_GATE_PAGE_PARAMS];
+    ngx_uint_t       param;
+    ngx_gate_word_t  w;
+
+    next = (i + 1 < cf->args->nelts) ? &words[i + 1] : NULL;
+
+    ngx_gate_param_split(&words[i], &name, &value);
+
+    if (name.len == 0 || (value.data == NULL && next && next->data[0] == '='))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "a parameter of \"init_page\" has no spaces around "
+                           "\"=\": write \"title=TEXT\"");
+        return NGX_CONF_ERROR;
+    }
+
+    if (value.data == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\" in \"init_page\" "
+                           "directive: an argument with spaces is quoted "
+                           "whole, as in \"title=Back soon\"", &name);
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_gate_word_init(&w, &name);
+
+    for (param = 0; param < NGX_HTTP_GATE_PAGE_PARAMS; param++) {
+        known[param] = ngx_http_gate_page_params[param];
+        known[param].len--;
+
+        ngx_gate_word_try(&w, &known[param]);
+    }
+
+    if (w.nearest) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "unknown parameter \"%V\" (did you mean \"%V\"?) in "
+                           "\"init_page\" directive", &name, w.nearest);
+        return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;

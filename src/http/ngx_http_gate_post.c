@@ -83,8 +83,9 @@ static ngx_int_t
 ngx_http_gate_post_examine(ngx_http_request_t *r, ngx_http_gate_post_t *post,
     ngx_http_gate_post_find_pt find)
 {
-    ngx_int_t  rc;
-    ngx_str_t  path;
+    ngx_int_t    rc;
+    ngx_str_t    path;
+    const char  *error;
 
     if (r->method != NGX_HTTP_POST) {
         return ngx_http_gate_post_refuse(r, NGX_HTTP_NOT_ALLOWED,
@@ -99,10 +100,10 @@ ngx_http_gate_post_examine(ngx_http_request_t *r, ngx_http_gate_post_t *post,
 
     ngx_http_gate_post_path(r, &path);
 
-    if (find(post, &path) != NGX_OK) {
-        return ngx_http_gate_post_refuse(r, NGX_HTTP_NOT_FOUND,
-                                         "There is no such name in the "
-                                         "configuration.");
+    error = find(post, &path);
+
+    if (error) {
+        return ngx_http_gate_post_refuse(r, NGX_HTTP_NOT_FOUND, error);
     }
 
     if (!ngx_http_gate_post_has_form(r)) {
@@ -498,6 +499,12 @@ ngx_http_gate_post_problem(ngx_http_request_t *r, ngx_uint_t status,
     p = ngx_pnalloc(r->pool, NGX_HTTP_GATE_POST_PROBLEM);
     if (p == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* nginx has no text of it */
+
+    if (status == 422) {
+        ngx_str_set(&r->headers_out.status_line, "422 Unprocessable Content");
     }
 
     body.data = p;

@@ -21,9 +21,9 @@
 
 typedef struct ngx_http_gate_post_s  ngx_http_gate_post_t;
 
-/* decides about the path before the body is read: NGX_OK or NGX_DECLINED */
+/* decides about the path before the body is read: NULL, or a sentence */
 
-typedef ngx_int_t (*ngx_http_gate_post_find_pt)(ngx_http_gate_post_t *post,
+typedef const char *(*ngx_http_gate_post_find_pt)(ngx_http_gate_post_t *post,
     ngx_str_t *path);
 
 /* has to finalize the request */

@@ -63,6 +63,10 @@ static ngx_str_t  ngx_http_gate_response_problem_failed =
     ngx_string("{\"type\":\"about:blank\",\"title\":\"Service Unavailable\","
                "\"status\":503,\"detail\":\"The initialization of the service "
                "behind this address has failed.\",");
+static ngx_str_t  ngx_http_gate_response_problem_closed =
+    ngx_string("{\"type\":\"about:blank\",\"title\":\"Service Unavailable\","
+               "\"status\":503,\"detail\":\"The service behind this address "
+               "has been closed for a time.\",");
 
 
 ngx_int_t
@@ -238,9 +242,11 @@ ngx_http_gate_response_send_problem(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    parts[0] = (refusal.state == NGX_GATE_STATE_FAILED)
-               ? ngx_http_gate_response_problem_failed
-               : ngx_http_gate_response_problem;
+    parts[0] = (refusal.override == NGX_GATE_OVERRIDE_CLOSE)
+               ? ngx_http_gate_response_problem_closed
+               : (refusal.state == NGX_GATE_STATE_FAILED)
+                 ? ngx_http_gate_response_problem_failed
+                 : ngx_http_gate_response_problem;
 
     /* the opening brace is in the first part */
 

@@ -41,6 +41,8 @@ static char *ngx_http_gate_upstream_parse(ngx_conf_t *cf,
     ngx_gate_check_t *check);
 static char *ngx_http_gate_upstream_parse_http(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_http_gate_upstream_conf_t *conf);
+static char *ngx_http_gate_upstream_set_service(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_str_t *service);
 static char *ngx_http_gate_upstream_set_param(ngx_conf_t *cf,
     ngx_gate_check_t *check, const char *name, ngx_str_t *value);
 
@@ -305,8 +307,8 @@ ngx_http_gate_upstream_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
     err = ngx_gate_endpoint_parse(cf, &endpoint, &check->target, 1);
 
     if (err) {
-        return ngx_gate_param_error(cf, check, "the name of the upstream %s",
-                                    err);
+        return ngx_gate_param_error(cf, check, "the target %s, it must be "
+                                    "the name of an \"upstream\" block", err);
     }
 
     check->servers = &conf->servers;
@@ -319,8 +321,7 @@ ngx_http_gate_upstream_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
     }
 
     if (conf->service.len
-        && ngx_http_gate_upstream_set_param(cf, check->inner, "service",
-                                            &conf->service)
+        && ngx_http_gate_upstream_set_service(cf, check, &conf->service)
            != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
@@ -373,6 +374,30 @@ ngx_http_gate_upstream_parse_http(ngx_conf_t *cf, ngx_gate_check_t *check,
 }
 
 
+/* of "grpc=SERVICE" */
+
+static char *
+ngx_http_gate_upstream_set_service(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_str_t *service)
+{
+    ngx_str_t          name, *str;
+    ngx_gate_param_t  *param;
+
+    ngx_str_set(&name, "service");
+
+    param = ngx_gate_param_find(check->inner, &name);
+
+    str = (ngx_str_t *) ((char *) check->inner->conf + param->offset);
+
+    if (str->len) {
+        return ngx_gate_param_error(cf, check, "parameter \"service\" "
+                                    "conflicts with \"grpc=%V\"", service);
+    }
+
+    return param->set(cf, check->inner, param, service);
+}
+
+
 static char *
 ngx_http_gate_upstream_set_param(ngx_conf_t *cf, ngx_gate_check_t *check,
     const char *name, ngx_str_t *value)
@@ -390,15 +415,16 @@ ngx_http_gate_upstream_set_param(ngx_conf_t *cf, ngx_gate_check_t *check,
 
 
 ngx_int_t
-ngx_http_gate_upstream_bind(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf)
+ngx_http_gate_upstream_bind(ngx_conf_t *cf, ngx_init_gate_conf_t *igcf,
+    ngx_http_gate_main_conf_t *gmcf)
 {
     ngx_uint_t         i, n;
     ngx_gate_t        *gate;
     ngx_gate_check_t  *check;
 
-    gate = gmcf->gates.gates.elts;
+    gate = igcf->conf.gates.elts;
 
-    for (i = 0; i < gmcf->gates.gates.nelts; i++) {
+    for (i = 0; i < igcf->conf.gates.nelts; i++) {
 
         for (n = 0; n < gate[i].checks.nelts; n++) {
             check = ngx_gate_check_at(&gate[i], n);
@@ -442,7 +468,7 @@ ngx_http_gate_upstream_bind_check(ngx_conf_t *cf,
     servers->apply = ngx_http_gate_upstream_peers_apply;
 
     servers->shm_zone = ngx_gate_servers_add(cf, servers,
-                                             &ngx_http_init_gate_module);
+                                             &ngx_init_gate_module);
     if (servers->shm_zone == NULL) {
         return NGX_ERROR;
     }
@@ -467,9 +493,11 @@ ngx_http_gate_upstream_bind_group(ngx_conf_t *cf,
     ngx_http_upstream_srv_conf_t   *uscf;
     ngx_http_upstream_main_conf_t  *umcf;
 
-    umcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_upstream_module);
+    umcf = ngx_http_cycle_get_module_main_conf(cf->cycle,
+                                               ngx_http_upstream_module);
 
-    uscf = ngx_http_gate_upstream_peers_find(umcf, &servers->group);
+    uscf = umcf ? ngx_http_gate_upstream_peers_find(umcf, &servers->group)
+                : NULL;
 
     if (uscf == NULL) {
         return ngx_http_gate_upstream_error(cf, servers->check,
@@ -727,15 +755,15 @@ ngx_http_gate_upstream_commit(ngx_http_gate_main_conf_t *gmcf,
     umcf = ngx_is_init_cycle(old) ? NULL
            : ngx_http_cycle_get_module_main_conf(old, ngx_http_upstream_module);
 
-    stats = gmcf->stats->data;
+    stats = gmcf->core->stats->data;
     servers = gmcf->servers.elts;
 
     for (i = 0; i < gmcf->servers.nelts; i++) {
 
-        servers[i]->generation = gmcf->generation;
+        servers[i]->generation = gmcf->core->generation;
         servers[i]->newest = &stats->generation;
 
-        zone = ngx_gate_zone_find(old, &ngx_http_init_gate_module,
+        zone = ngx_gate_zone_find(old, &ngx_init_gate_module,
                                   servers[i]->prefix);
 
         ngx_gate_servers_commit(servers[i], zone);

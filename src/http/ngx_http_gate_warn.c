@@ -9,15 +9,18 @@
 
 #include <ngx_http_gate.h>
 #include <ngx_gate_check_http.h>
-#include <ngx_gate_budget.h>
 
 
 static void ngx_http_gate_warn_unused(ngx_conf_t *cf,
     ngx_http_gate_main_conf_t *gmcf, ngx_gate_t *gate);
 static void ngx_http_gate_warn_holds(ngx_conf_t *cf,
     ngx_http_gate_main_conf_t *gmcf);
+static void ngx_http_gate_warn_tokens(ngx_conf_t *cf,
+    ngx_http_gate_main_conf_t *gmcf);
 static void ngx_http_gate_warn_upstream(ngx_conf_t *cf,
     ngx_gate_check_t *check);
+static const char *ngx_http_gate_warn_directive(
+    ngx_http_gate_loc_conf_t *glcf);
 static void ngx_http_gate_warn_notify(ngx_conf_t *cf,
     ngx_http_gate_main_conf_t *gmcf, ngx_gate_check_t *check);
 
@@ -29,9 +32,9 @@ ngx_http_gate_warn(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf)
     ngx_gate_t        *gate;
     ngx_gate_check_t  *check;
 
-    gate = gmcf->gates.gates.elts;
+    gate = gmcf->core->conf.gates.elts;
 
-    for (i = 0; i < gmcf->gates.gates.nelts; i++) {
+    for (i = 0; i < gmcf->core->conf.gates.nelts; i++) {
         ngx_http_gate_warn_unused(cf, gmcf, &gate[i]);
 
         for (n = 0; n < gate[i].checks.nelts; n++) {
@@ -48,6 +51,24 @@ ngx_http_gate_warn(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf)
     }
 
     ngx_http_gate_warn_holds(cf, gmcf);
+    ngx_http_gate_warn_tokens(cf, gmcf);
+}
+
+
+void
+ngx_http_gate_warn_no_http(ngx_conf_t *cf, ngx_init_gate_conf_t *igcf)
+{
+    ngx_uint_t   i;
+    ngx_gate_t  *gate;
+
+    gate = igcf->conf.gates.elts;
+
+    for (i = 0; i < igcf->conf.gates.nelts; i++) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "init_checks \"%V\" has no effect but log messages, "
+                      "since there is no \"http\" block in %V:%ui",
+                      &gate[i].name, &gate[i].file, gate[i].line);
+    }
 }
 
 
@@ -114,6 +135,29 @@ ngx_http_gate_warn_holds(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf)
 
 
 static void
+ngx_http_gate_warn_tokens(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf)
+{
+    ngx_uint_t                   i;
+    ngx_file_info_t              fi;
+    ngx_http_gate_post_conf_t  **post;
+
+    post = gmcf->posts.elts;
+
+    for (i = 0; i < gmcf->posts.nelts; i++) {
+
+        if (ngx_file_info(post[i]->token_file.data, &fi) == NGX_FILE_ERROR
+            && ngx_errno == NGX_ENOENT)
+        {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "\"token_file=%V\" of \"%s\": there is no such file "
+                          "in %V:%ui", &post[i]->token_file,
+                          post[i]->directive, &post[i]->file, post[i]->line);
+        }
+    }
+}
+
+
+static void
 ngx_http_gate_warn_upstream(ngx_conf_t *cf, ngx_gate_check_t *check)
 {
     ngx_str_t                       *host;
@@ -122,7 +166,8 @@ ngx_http_gate_warn_upstream(ngx_conf_t *cf, ngx_gate_check_t *check)
     ngx_http_upstream_srv_conf_t   **uscf;
     ngx_http_upstream_main_conf_t   *umcf;
 
-    umcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_upstream_module);
+    umcf = ngx_http_cycle_get_module_main_conf(cf->cycle,
+                                               ngx_http_upstream_module);
 
     conf = check->conf;
     host = &conf->url.endpoint.host;
@@ -173,41 +218,26 @@ ngx_http_gate_warn_beside(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *glcf)
 
     ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                   "\"init_gate\" has no effect beside \"%s\" in %V:%ui",
-                  glcf->post ? glcf->post->directive
-                  : glcf->status_list->shows ? "init_status" : "init_ready",
+                  ngx_http_gate_warn_directive(glcf),
                   &glcf->gate_list->file, glcf->gate_list->line);
 }
 
 
-/* worker_connections is known only after the whole configuration */
-
 void
-ngx_http_gate_warn_connections(ngx_cycle_t *cycle,
-    ngx_http_gate_main_conf_t *gmcf)
+ngx_http_gate_warn_replaced(ngx_conf_t *cf, ngx_http_gate_loc_conf_t *glcf)
 {
-    ngx_uint_t         i, n, probes, limit;
-    ngx_gate_t        *gate;
-    ngx_gate_check_t  *check;
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "\"%s\" has no effect, since another directive of its "
+                  "location answers requests in %V:%ui",
+                  ngx_http_gate_warn_directive(glcf),
+                  glcf->post ? &glcf->post->file : &glcf->status_list->file,
+                  glcf->post ? glcf->post->line : glcf->status_list->line);
+}
 
-    probes = 0;
-    gate = gmcf->gates.gates.elts;
 
-    for (i = 0; i < gmcf->gates.gates.nelts; i++) {
-        for (n = 0; n < gate[i].checks.nelts; n++) {
-            check = ngx_gate_check_at(&gate[i], n);
-
-            probes += check->servers ? check->servers->configured
-                                     : check->type->connects;
-        }
-    }
-
-    limit = ngx_gate_budget_limit(cycle->connection_n);
-
-    if (probes > limit) {
-        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
-                      "%ui probes open connections, but at most %ui of %ui "
-                      "worker_connections are used for probes at the same "
-                      "time: the other probes wait", probes, limit,
-                      cycle->connection_n);
-    }
+static const char *
+ngx_http_gate_warn_directive(ngx_http_gate_loc_conf_t *glcf)
+{
+    return glcf->post ? glcf->post->directive
+           : glcf->status_list->shows ? "init_status" : "init_ready";
 }

@@ -38,6 +38,11 @@ ngx_gate_endpoint_parse(ngx_conf_t *cf, ngx_gate_endpoint_t *endpoint,
 
     p = text->data;
     last = p + text->len;
+
+    if (ngx_strlcasestrn(p, last, (u_char *) "://", 3 - 1) != NULL) {
+        return "is a URL";
+    }
+
     bracketed = (p < last && *p == '[');
 
     if (bracketed) {

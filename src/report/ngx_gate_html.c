@@ -75,12 +75,19 @@ ngx_str_t  ngx_gate_html_dashboard_tail =
 
 /* a gate that an operator has closed may be ready otherwise */
 
+static ngx_uint_t
+ngx_gate_html_is_ready(ngx_gate_record_t *record)
+{
+    return record->latch.state == NGX_GATE_STATE_READY
+           || record->latch.state == NGX_GATE_STATE_DEGRADED;
+}
+
+
 static ngx_gate_state_e
 ngx_gate_html_page_state(ngx_gate_record_t *record)
 {
-    return (record->latch.state == NGX_GATE_STATE_READY
-            || record->latch.state == NGX_GATE_STATE_DEGRADED)
-           ? NGX_GATE_STATE_INITIALIZING : record->latch.state;
+    return ngx_gate_html_is_ready(record) ? NGX_GATE_STATE_INITIALIZING
+                                          : record->latch.state;
 }
 
 
@@ -90,10 +97,13 @@ void
 ngx_gate_html_page_add(ngx_gate_html_page_t *page, ngx_gate_record_t *record,
     ngx_uint_t open, ngx_msec_t now)
 {
-    ngx_msec_t  elapsed;
+    ngx_msec_t                 elapsed;
+    ngx_gate_state_progress_t  progress;
+
+    progress = record->progress;
 
     if (!open) {
-        elapsed = now - record->closed_msec;
+        elapsed = now - record->shut_msec;
 
         if (page->nclosed++ == 0) {
             page->state = ngx_gate_html_page_state(record);
@@ -107,9 +117,17 @@ ngx_gate_html_page_add(ngx_gate_html_page_t *page, ngx_gate_record_t *record,
             page->eta = (page->eta < 0 || record->eta < 0)
                         ? -1 : ngx_max(page->eta, record->eta);
         }
+
+        /* it will open when the operator lets it */
+
+        if (ngx_gate_html_is_ready(record)) {
+            progress.ratio = -1;
+            progress.passed = 0;
+            progress.counting = 0;
+        }
     }
 
-    ngx_gate_html_page_add_progress(page, &record->progress);
+    ngx_gate_html_page_add_progress(page, &progress);
 }
 
 
@@ -532,7 +550,7 @@ ngx_gate_html_item(u_char *p, u_char *last, ngx_gate_html_item_t *item,
 
     verdict = ngx_gate_html_verdict(item->verdict, &class, words);
 
-    p = ngx_slprintf(p, last, "<li class=\"%s\"><b>", class);
+    p = ngx_slprintf(p, last, "<li class=\"%s\"><b dir=\"auto\">", class);
     p = ngx_gate_html_escape(p, last, ngx_gate_html_own(&item->check->label,
                                                         &item->check->name));
     p = ngx_slprintf(p, last, "</b>");
@@ -543,7 +561,9 @@ ngx_gate_html_item(u_char *p, u_char *last, ngx_gate_html_item_t *item,
 
     p = ngx_slprintf(p, last, " <span>%V", verdict);
 
-    if (item->reason != NGX_GATE_OK) {
+    /* "in progress" is the word of the verdict itself */
+
+    if (item->reason != NGX_GATE_OK && item->reason != NGX_GATE_IN_PROGRESS) {
         word = p;
         p = ngx_slprintf(p, last, ": %V",
                          &ngx_gate_reason_names[item->reason]);

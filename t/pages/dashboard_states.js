@@ -70,7 +70,10 @@ const states = {
       check("side", "waiting", { required: false, reason: "missing",
         message: "not there: /data/side" })
     ]),
-    gate("again", "initializing", [check("once", "passed")])
+    gate("again", "initializing", [check("once", "passed")]),
+    gate("barred", "ready", [check("own", "passed")], { ready: false,
+      overrides: [{ action: "close", check: null, reason: "by hand",
+        since: at(-10), until: at(7200) }] })
   ],
 
   long: [
@@ -154,7 +157,7 @@ main(async (browser) => {
                           { viewport: { width: 1280, height: 900 } });
 
   is(await page.$$eval("#gates h2", (all) => all.map((el) => el.textContent)
-     .join()), "shop,late,search,app,again,fresh,partial,open",
+     .join()), "shop,late,search,barred,app,again,fresh,partial,open",
      "gates: order");
   is(await text(page, "app", ".why"),
      "waiting for schema: at 41, expected 42 (+2)", "waiting gate: reason");
@@ -174,6 +177,9 @@ main(async (browser) => {
   is(await text(page, "app", ".door"), "closed", "closed gate: mark");
   is(await text(page, "app", ".state"), "initializing", "closed gate: state");
   is(await text(page, "partial", ".door"), "open", "open gate: mark");
+  is(await text(page, "barred", ".far"), "", "gate closed by hand: no progress");
+  ok(await card(page, "barred").locator("progress").isHidden(),
+     "gate closed by hand: no bar");
 
   const color = (name) => card(page, name).locator(".state").evaluate(
     (el) => getComputedStyle(el).color);
@@ -185,7 +191,7 @@ main(async (browser) => {
 
   is(await page.$$eval("#rows th button", (all) => all.map((el) =>
      el.textContent).join()), "schema,index,extra,schema,other,rows,side,"
-     + "images,warm,first,there,file,main,once",
+     + "images,warm,first,there,file,main,once,own",
      "checks: order");
 
   /* for those who hear it */

@@ -99,6 +99,12 @@ main(async (browser) => {
      "list: name, waiting");
   is(items[2], "error: index unavailable: refused", "list: error");
   is(items[3], "waiting: extra optional waiting: missing", "list: optional");
+  is(items[4], "running: <busy> now in progress", "list: in progress");
+
+  const arabic = await visit(browser, args.url + "/listed/?lang=ar", phone);
+  is(await arabic.locator("li b").last().evaluate((el) =>
+     getComputedStyle(el).direction), "ltr",
+     "list: direction of a label in another language");
 
   const many = await visit(browser, args.url + "/many/?details=on", phone);
   const shown = () => many.$$eval("ul.list > li b", (all) => all.map((el) =>
