@@ -9,8 +9,8 @@ use Bench;
 use Bench::Report;
 use POSIX ();
 
-my @parts = qw(instructions throughput latency opening held probing memory
-               growth);
+my @parts = qw(instructions throughput latency opening held probing servers
+               memory growth);
 
 my $top = "$FindBin::Bin/..";
 my $quick = grep { $_ eq '--quick' } @ARGV;
