@@ -72,7 +72,7 @@ module: $(BUILD)/nginx/Makefile
 	$(MAKE) -f $(build)/nginx/Makefile -C $(src) $(goal)
 ifeq ($(linked),)
 	@cmp -s $(BUILD)/nginx/$(name) $(BUILD)/$(name) \
-	    || cp $(BUILD)/nginx/$(name) $(BUILD)/$(name)
+	    || install -m 644 $(BUILD)/nginx/$(name) $(BUILD)/$(name)
 endif
 
 debug coverage sanitize:
@@ -103,8 +103,8 @@ $(BUILD)/files: FORCE
 	    '$(INIT_GATE_GRPC) $(INIT_GATE_JSON)' \
 	    '$(CC) $(CC_OPT) $(LD_OPT) $(src)'; \
 	    printf '%s\n' "$$NGINX_OPTIONS"; \
-	    find src -type f | LC_ALL=C sort; } > $@.new
-	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+	    find src -type f | LC_ALL=C sort; } > $@.$$$$; \
+	    if cmp -s $@.$$$$ $@; then rm $@.$$$$; else mv $@.$$$$ $@; fi
 
 install: module
 	install -d $(DESTDIR)$(MODULES_PATH)

@@ -21,6 +21,7 @@
 #define NGX_GATE_NAME_MAX     64
 #define NGX_GATE_LABEL_MAX    128
 #define NGX_GATE_MESSAGE_MAX  352
+#define NGX_GATE_ERROR_MAX    (NGX_GATE_MESSAGE_MAX + 1)
 #define NGX_GATE_MATCH_MAX    65536    /* maximum text of contains= and
                                           match= */
 
@@ -110,6 +111,15 @@ typedef enum {
 
     NGX_GATE_REASONS
 } ngx_gate_reason_e;
+
+
+/* the cause of a failure, without secrets */
+
+typedef struct {
+    ngx_gate_reason_e         reason;
+    size_t                    len;          /* 0: not set */
+    u_char                    text[NGX_GATE_ERROR_MAX];
+} ngx_gate_error_t;
 
 
 /* the result of a probe */
@@ -250,6 +260,14 @@ struct ngx_gate_check_type_s {
 void ngx_gate_event_init(ngx_event_t *ev, ngx_event_handler_pt handler,
     ngx_log_t *log);
 
+void ngx_cdecl ngx_gate_error_set(ngx_gate_error_t *error,
+    ngx_gate_reason_e reason, const char *fmt, ...);
+
+/* the same, followed by: failed (111: Connection refused) */
+
+void ngx_cdecl ngx_gate_error_set_errno(ngx_gate_error_t *error,
+    ngx_gate_reason_e reason, ngx_err_t err, const char *fmt, ...);
+
 /* a result before the end of its probe; the message is not folded */
 
 void ngx_cdecl ngx_gate_result_set(ngx_gate_result_t *result,
@@ -264,6 +282,10 @@ void ngx_cdecl ngx_gate_result_set(ngx_gate_result_t *result,
 void ngx_cdecl ngx_gate_probe_end(ngx_gate_probe_t *probe,
     ngx_gate_verdict_e verdict, ngx_gate_reason_e reason,
     const char *fmt, ...);
+
+/* the same, with the verdict "error" */
+
+void ngx_gate_probe_fail(ngx_gate_probe_t *probe, ngx_gate_error_t *error);
 
 /*
  * To be called upon an event that the type waits for between two runs

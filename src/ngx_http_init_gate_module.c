@@ -2,107 +2,42 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * nginx-init-gate: holds requests until initialization is complete.
- * Directives, configuration, registration.
+ * The module for http: its directives and their configuration, and the use of
+ * the gates of ngx_init_gate_module.
  */
 
 
 #include <ngx_http_gate_upstream.h>
-#include <ngx_gate_record.h>
-#include <ngx_gate_resolver.h>
-#include <ngx_gate_notices.h>
 #include <ngx_gate_token_file.h>
 
 
-static ngx_int_t ngx_http_init_gate_add_handler(
-    ngx_http_core_main_conf_t *cmcf);
 static ngx_int_t ngx_http_init_gate_postconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_init_gate_add_handler(ngx_conf_t *cf);
 static void *ngx_http_init_gate_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_init_gate_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
-static ngx_int_t ngx_http_init_gate_resolve(ngx_conf_t *cf,
-    ngx_http_gate_list_t *list);
 static void ngx_http_init_gate_merge_handler(ngx_conf_t *cf,
     ngx_http_gate_loc_conf_t *prev, ngx_http_gate_loc_conf_t *conf);
 static char *ngx_http_init_gate_merge_post(ngx_conf_t *cf,
     ngx_http_gate_post_conf_t *post);
 
-static char *ngx_http_init_gate_checks(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-
-static ngx_shm_zone_t *ngx_http_init_gate_old_stats(void);
-static ngx_shm_zone_t *ngx_http_init_gate_old_notices(void);
-static ngx_shm_zone_t *ngx_http_init_gate_old_overrides(void);
-static ngx_int_t ngx_http_init_gate_add_overrides(ngx_conf_t *cf,
-    ngx_http_gate_main_conf_t *gmcf);
-static ngx_int_t ngx_http_init_gate_init_module(ngx_cycle_t *cycle);
-static ngx_int_t ngx_http_init_gate_commit(ngx_cycle_t *cycle,
-    ngx_http_gate_main_conf_t *gmcf, ngx_shm_zone_t *zone,
-    ngx_shm_zone_t *stats);
-static ngx_int_t ngx_http_init_gate_init_process(ngx_cycle_t *cycle);
 static void ngx_http_init_gate_test_tokens(ngx_http_gate_main_conf_t *gmcf,
     ngx_log_t *log);
-static void ngx_http_init_gate_exit_process(ngx_cycle_t *cycle);
-
-
-/* the check types */
-
-static ngx_gate_conf_type_t  ngx_http_init_gate_check_types[] = {
-
-    { ngx_string("file"), &ngx_gate_check_file, NULL },
-
-#if (NGX_GATE_POSTGRES)
-    { ngx_string("postgres"), &ngx_gate_check_postgres, "libpq" },
-#else
-    { ngx_string("postgres"), NULL, "libpq" },
-#endif
-
-#if (NGX_GATE_REDIS)
-    { ngx_string("redis"), &ngx_gate_check_redis, "hiredis" },
-#else
-    { ngx_string("redis"), NULL, "hiredis" },
-#endif
-
-    { ngx_string("http"), &ngx_gate_check_http, NULL },
-    { ngx_string("tcp"), &ngx_gate_check_tcp, NULL },
-
-#if (NGX_GATE_GRPC)
-    { ngx_string("grpc"), &ngx_gate_check_grpc, "libnghttp2" },
-#else
-    { ngx_string("grpc"), NULL, "libnghttp2" },
-#endif
-
-#if (NGX_HTTP_UPSTREAM_ZONE)
-    { ngx_string("upstream"), &ngx_http_gate_upstream, NULL },
-#else
-    { ngx_string("upstream"), NULL, "the zones of nginx's upstreams" },
-#endif
-
-#if (NGX_GATE_JSON)
-    { ngx_string("remote"), &ngx_gate_check_remote, NULL },
-#else
-    { ngx_string("remote"), NULL, "jansson" },
-#endif
-
-    { ngx_string("notify"), &ngx_gate_check_notify, NULL },
-
-    { ngx_null_string, NULL, NULL }
-};
 
 
 static ngx_command_t  ngx_http_init_gate_commands[] = {
 
     { ngx_string("init_checks"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
-      ngx_http_init_gate_checks,
-      NGX_HTTP_MAIN_CONF_OFFSET,
+      ngx_init_gate_checks,
+      0,
       0,
       NULL },
 
     { ngx_string("check"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
-      ngx_http_gate_conf_check,
+      ngx_init_gate_check,
       0,
       0,
       NULL },
@@ -195,11 +130,11 @@ ngx_module_t  ngx_http_init_gate_module = {
     ngx_http_init_gate_commands,           /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    ngx_http_init_gate_init_module,        /* init module */
-    ngx_http_init_gate_init_process,       /* init process */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    ngx_http_init_gate_exit_process,       /* exit process */
+    NULL,                                  /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
@@ -215,11 +150,11 @@ ngx_http_init_gate_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    if (ngx_gate_conf_init(cf, &gmcf->gates, ngx_http_init_gate_check_types)
+    gmcf->core = ngx_init_gate_get_conf(cf->cycle);
+
+    if (ngx_array_init(&gmcf->lists, cf->pool, 4,
+                       sizeof(ngx_http_gate_list_t *))
         != NGX_OK
-        || ngx_array_init(&gmcf->lists, cf->pool, 4,
-                          sizeof(ngx_http_gate_list_t *))
-           != NGX_OK
         || ngx_array_init(&gmcf->holds, cf->pool, 2,
                           sizeof(ngx_http_gate_mark_t *))
            != NGX_OK
@@ -303,17 +238,8 @@ ngx_http_init_gate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         ngx_http_gate_warn_beside(cf, conf);
     }
 
-    /* an unknown name is an error even if it is overridden */
-
-    if (ngx_http_init_gate_resolve(cf, prev->gate_list) != NGX_OK
-        || ngx_http_init_gate_resolve(cf, conf->gate_list) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
     if (conf->status_list) {
-        return ngx_http_gate_conf_resolve_list(cf, conf->status_list) == NGX_OK
-               ? NGX_CONF_OK : NGX_CONF_ERROR;
+        return NGX_CONF_OK;
     }
 
     if (conf->post) {
@@ -422,68 +348,14 @@ ngx_http_init_gate_merge_post(ngx_conf_t *cf, ngx_http_gate_post_conf_t *post)
 }
 
 
-/* "off" has no gates */
-
-static ngx_int_t
-ngx_http_init_gate_resolve(ngx_conf_t *cf, ngx_http_gate_list_t *list)
-{
-    if (list == NULL || list->names->nelts == 0) {
-        return NGX_OK;
-    }
-
-    return ngx_http_gate_conf_resolve_list(cf, list);
-}
-
-
 static ngx_int_t
 ngx_http_init_gate_postconfiguration(ngx_conf_t *cf)
 {
-    u_char                      digest[16];
-    ngx_array_t                *gates;
-    ngx_http_core_main_conf_t  *cmcf;
     ngx_http_gate_main_conf_t  *gmcf;
 
     gmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_init_gate_module);
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
-    gates = &gmcf->gates.gates;
-
-    ngx_gate_conf_done(&gmcf->gates);
-    ngx_http_gate_warn(cf, gmcf);
-
-    if (gates->nelts == 0) {
-        return NGX_OK;
-    }
-
-    if (ngx_http_gate_upstream_bind(cf, gmcf) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    ngx_http_gate_upstream_warn(cf, gmcf);
-
-    if (ngx_http_init_gate_add_overrides(cf, gmcf) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    ngx_md5_final(digest, &gmcf->gates.md5);
-
-    gmcf->zone = ngx_gate_zone_add(cf, gates, digest,
-                                   &ngx_http_init_gate_module);
-    gmcf->stats = ngx_gate_stats_add(cf, gates, ngx_http_init_gate_old_stats(),
-                                     &ngx_http_init_gate_module);
-
-    if (gmcf->zone == NULL
-        || gmcf->stats == NULL
-        || ngx_gate_notices_add_zone(cf, gates,
-                                     ngx_http_init_gate_old_notices(),
-                                     &ngx_http_init_gate_module,
-                                     &gmcf->notices)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return gmcf->used ? ngx_http_init_gate_add_handler(cmcf) : NGX_OK;
+    return gmcf->used ? ngx_http_init_gate_add_handler(cf) : NGX_OK;
 }
 
 
@@ -494,10 +366,13 @@ ngx_http_init_gate_postconfiguration(ngx_conf_t *cf)
  */
 
 static ngx_int_t
-ngx_http_init_gate_add_handler(ngx_http_core_main_conf_t *cmcf)
+ngx_http_init_gate_add_handler(ngx_conf_t *cf)
 {
-    ngx_array_t          *handlers;
-    ngx_http_handler_pt  *h;
+    ngx_array_t                *handlers;
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
     handlers = &cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers;
 
@@ -516,222 +391,70 @@ ngx_http_init_gate_add_handler(ngx_http_core_main_conf_t *cmcf)
 }
 
 
-static char *
-ngx_http_init_gate_checks(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_int_t
+ngx_http_init_gate_bind(ngx_conf_t *cf, ngx_init_gate_conf_t *igcf)
 {
-    ngx_http_gate_main_conf_t *gmcf = conf;
-
-    return ngx_gate_conf_block(cf, &gmcf->gates);
-}
-
-
-static ngx_shm_zone_t *
-ngx_http_init_gate_old_stats(void)
-{
-    return ngx_gate_zone_find((ngx_cycle_t *) ngx_cycle,
-                              &ngx_http_init_gate_module, "init_gate_stats:");
-}
-
-
-static ngx_shm_zone_t *
-ngx_http_init_gate_old_notices(void)
-{
-    return ngx_gate_notices_find_zone((ngx_cycle_t *) ngx_cycle,
-                                      &ngx_http_init_gate_module);
-}
-
-
-static ngx_shm_zone_t *
-ngx_http_init_gate_old_overrides(void)
-{
-    return ngx_gate_overrides_find_zone((ngx_cycle_t *) ngx_cycle,
-                                        &ngx_http_init_gate_module);
-}
-
-
-/* with init_control, every gate has overrides */
-
-static ngx_int_t
-ngx_http_init_gate_add_overrides(ngx_conf_t *cf,
-    ngx_http_gate_main_conf_t *gmcf)
-{
-    ngx_uint_t   i;
-    ngx_gate_t  *gate;
-
-    if (!ngx_http_gate_conf_has_post(gmcf, "init_control")) {
-        return NGX_OK;
-    }
-
-    gate = gmcf->gates.gates.elts;
-
-    for (i = 0; i < gmcf->gates.gates.nelts; i++) {
-        gate[i].controlled = 1;
-    }
-
-    return ngx_gate_overrides_add_zone(cf, &gmcf->gates.gates,
-                                       ngx_http_init_gate_old_overrides(),
-                                       &ngx_http_init_gate_module,
-                                       &gmcf->overrides);
-}
-
-
-/*
- * The reload is committed, and the shared memory of the old cycle still
- * exists and can be inherited from.
- *
- * With "master_process off", the single process continues after a reload, and
- * so do connections of the old configuration: they need the memory of their
- * gates.
- */
-
-static ngx_int_t
-ngx_http_init_gate_init_module(ngx_cycle_t *cycle)
-{
-    ngx_int_t                   rc;
-    ngx_cycle_t                *old;
-    ngx_shm_zone_t             *zone, *stats;
     ngx_http_gate_main_conf_t  *gmcf;
 
-    old = (ngx_cycle_t *) ngx_cycle;
-
-    zone = ngx_gate_zone_find(old, &ngx_http_init_gate_module, "init_gate:");
-    stats = ngx_http_init_gate_old_stats();
-
-    gmcf = ngx_http_cycle_get_module_main_conf(cycle,
+    gmcf = ngx_http_cycle_get_module_main_conf(cf->cycle,
                                                ngx_http_init_gate_module);
 
-    if (gmcf && gmcf->gates.gates.nelts == 0) {
-        gmcf = NULL;
-    }
-
-    if (gmcf) {
-        ngx_gate_wake_init(cycle->log);
-        ngx_http_gate_warn_connections(cycle, gmcf);
-    }
-
-    if (zone == NULL || ngx_process != NGX_PROCESS_SINGLE) {
-
-        if (gmcf) {
-            return ngx_http_init_gate_commit(cycle, gmcf, zone, stats);
-        }
-
-        if (stats) {
-            ngx_gate_stats_retire(stats);
-        }
-
-        return NGX_OK;
-    }
-
-    ngx_http_init_gate_exit_process(old);
-
     if (gmcf == NULL) {
-        (void) ngx_gate_zone_keep_memory(zone);
-        (void) ngx_gate_zone_keep_memory(stats);
-        return NGX_OK;
+        ngx_http_gate_warn_no_http(cf, igcf);
+        return ngx_http_gate_upstream_bind(cf, igcf, NULL);
     }
 
-    rc = ngx_http_init_gate_commit(cycle, gmcf, zone, stats);
-
-    if (zone->shm.addr != gmcf->zone->shm.addr) {
-        (void) ngx_gate_zone_keep_memory(zone);
-    }
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_http_init_gate_commit(ngx_cycle_t *cycle, ngx_http_gate_main_conf_t *gmcf,
-    ngx_shm_zone_t *zone, ngx_shm_zone_t *stats)
-{
-    ngx_array_t        *gates;
-    ngx_atomic_uint_t   id;
-
-    gates = &gmcf->gates.gates;
-
-    /*
-     * Stored here and inherited by fork(): when a process starts, the next
-     * reload may have incremented it.
-     */
-
-    gmcf->generation = ngx_gate_stats_commit(gmcf->stats, stats, gates);
-
-    id = ((ngx_gate_zone_t *) gmcf->zone->data)->id;
-
-    if ((gmcf->notices
-         && ngx_gate_notices_commit(cycle, gmcf->notices,
-                                    ngx_http_init_gate_old_notices(), gates,
-                                    id)
-            != NGX_OK)
-        || (gmcf->overrides
-            && ngx_gate_overrides_commit(cycle, gmcf->overrides,
-                                         ngx_http_init_gate_old_overrides(),
-                                         gates, id)
-               != NGX_OK))
-    {
+    if (ngx_http_gate_conf_resolve(cf, gmcf) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    ngx_http_gate_upstream_commit(gmcf, (ngx_cycle_t *) ngx_cycle, cycle->log);
+    ngx_http_gate_warn(cf, gmcf);
 
-    if (zone && zone->shm.addr == gmcf->zone->shm.addr) {
-        return NGX_OK;
+    if (ngx_http_gate_upstream_bind(cf, igcf, gmcf) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    return ngx_gate_record_init_zone(gates, gmcf->zone->data,
-                                     zone ? zone->data : NULL, cycle->log);
+    ngx_http_gate_upstream_warn(cf, gmcf);
+
+    igcf->controlled = ngx_http_gate_conf_has_post(gmcf, "init_control");
+
+    return NGX_OK;
 }
 
 
-static ngx_int_t
-ngx_http_init_gate_init_process(ngx_cycle_t *cycle)
+void
+ngx_http_init_gate_commit(ngx_cycle_t *cycle)
 {
-    ngx_array_t                *gates;
-    ngx_gate_zone_t            *zone;
     ngx_http_gate_main_conf_t  *gmcf;
-
-    /* the cache manager and loader have the number 0, too */
-
-    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
-    {
-        return NGX_OK;
-    }
 
     gmcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                ngx_http_init_gate_module);
 
-    if (gmcf == NULL || gmcf->gates.gates.nelts == 0) {
-        return NGX_OK;
+    if (gmcf) {
+        ngx_http_gate_upstream_commit(gmcf, (ngx_cycle_t *) ngx_cycle,
+                                      cycle->log);
     }
+}
 
-    gates = &gmcf->gates.gates;
-    zone = gmcf->zone->data;
+
+void
+ngx_http_init_gate_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_gate_main_conf_t  *gmcf;
+
+    gmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_init_gate_module);
+
+    if (gmcf == NULL) {
+        return;
+    }
 
     ngx_http_gate_hold_init(gmcf, cycle->log);
     ngx_http_gate_await_init(gmcf, cycle->log);
 
-    gmcf->process = ngx_gate_stats_attach(gmcf->stats->data, gates, zone->id,
-                                          gmcf->generation);
-
-    if (gmcf->process == NULL) {
-        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
-                      "too many worker processes: this one holds no requests "
-                      "at init gates");
-    }
-
     if (ngx_worker == 0) {
         ngx_http_init_gate_test_tokens(gmcf, cycle->log);
     }
-
-    if (ngx_worker > 1) {
-        return NGX_OK;
-    }
-
-    gmcf->prober = ngx_gate_prober_start(cycle, gates, zone, gmcf->stats->data,
-                                         gmcf->generation,
-                                         ngx_worker == 1);
-
-    return gmcf->prober ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -758,7 +481,7 @@ ngx_http_init_gate_test_tokens(ngx_http_gate_main_conf_t *gmcf,
 }
 
 
-static void
+void
 ngx_http_init_gate_exit_process(ngx_cycle_t *cycle)
 {
     ngx_http_gate_main_conf_t  *gmcf;
@@ -770,27 +493,11 @@ ngx_http_init_gate_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
-    if (gmcf->prober) {
-        ngx_gate_prober_stop(gmcf->prober);
-        ngx_destroy_pool(gmcf->prober->pool);
-        gmcf->prober = NULL;
-
-        ngx_gate_resolver_exit();
-    }
-
     ngx_http_gate_await_exit(gmcf);
-    ngx_gate_wake_exit();
-
-    if (gmcf->process == NULL) {
-        return;
-    }
 
     /* without a master, the process does not wait for requests to end */
 
-    if (ngx_process == NGX_PROCESS_SINGLE) {
+    if (gmcf->core->process && ngx_process == NGX_PROCESS_SINGLE) {
         ngx_http_gate_hold_end_all(gmcf);
     }
-
-    ngx_gate_stats_detach(gmcf->process);
-    gmcf->process = NULL;
 }

@@ -17,8 +17,11 @@ chdir "$FindBin::Bin/..";
 my $t = InitGate->new;
 
 my $pages = Cwd::abs_path('.') . '/build/nginx/ngx_gate_pages.h';
-my $made = `make -s build/flags 2>&1 && make -s -f build/nginx/Makefile $pages`;
-is($?, 0, 'make build/flags: exit status 0') or diag $made;
+for (['build/flags'], ['ngx_gate_pages.h', "-f build/nginx/Makefile $pages"]) {
+    my ($name, @args) = @$_;
+    my ($status, $text) = InitGate::make(@args ? @args : $name);
+    is($status, 0, "make $name: exit status 0") or diag $text;
+}
 
 my @flags = split ' ', $t->read(Cwd::abs_path('build/flags'));
 my $config = $t->read(Cwd::abs_path('build/nginx/ngx_auto_config.h'));

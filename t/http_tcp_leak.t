@@ -37,7 +37,7 @@ my @checks = (
     'tcp 127.0.0.1:%%PORT_3%% "send=GET\\r\\n\\r\\n" contains=no',
     "tcp 127.0.0.1:$silent contains=x timeout=20ms",
     'grpc localhost:%%PORT_3%%',                # HTTP/1
-    'grpc localhost:%%PORT_2%% tls verify=off',
+    'grpc 127.0.0.1:%%PORT_2%% tls verify=off',
     'grpc localhost:%%PORT_4%%',                # not gRPC
     "grpc 127.0.0.1:$silent timeout=20ms",
 );
@@ -120,7 +120,8 @@ cmp_ok(($probes->())[1], '>', 20, 'probes: many of each check');
 
 SKIP: {
     skip $t->hidden, 1 if $t->hidden;
-    cmp_ok(scalar(() = $t->descriptors($worker)), '<=', $descriptors + 8,
+    # a probe may have a connection now that it had not before
+    cmp_ok(scalar(() = $t->descriptors($worker)), '<=', $descriptors + @checks,
         'many probes: descriptors');
 }
 

@@ -8,11 +8,10 @@ use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Fake;
 use InitGate::HTTP2;
+use InitGate::MonotonicClock;
 
-plan(skip_all => 'the module has to be loaded, without valgrind')
-    if InitGate::is_linked_in() || $ENV{TEST_NGINX_VALGRIND};
-
-my $t = InitGate->new(workers => 1, main => 'env LATER;');
+my $t = InitGate->new(workers => 1);
+my $clock = InitGate::MonotonicClock->new($t);
 
 sub closed { $t->write('closed.' . $_[0]->socket->sockport) }
 
@@ -64,26 +63,7 @@ $t->conf(http => <<"CONF");
     }
 CONF
 
-my $library = $t->preload('monotonic_clock');
-
-$t->write('later');
-
-{
-    local $ENV{LD_PRELOAD} = $library;
-    local $ENV{LATER} = $t->path('later');
-    $t->run;
-}
-
-# on a busy machine, the real time counts, too
-
-my $now = 0;
-
-sub later {
-    my ($seconds) = @_;
-
-    $now += $seconds;
-    $t->write('later', 'x' x $now);
-}
+$clock->run;
 
 sub probes {
     my %attempts = map { $_ => $t->check("$_.busy")->{attempts} } keys %serve;
@@ -101,12 +81,12 @@ probes();
 
 my %connections = map { $_ => $fake{"$_.busy"}->connections } keys %serve;
 
-later(10);
+$clock->forward(10);
 probes();
 cmp_ok($fake{"$_.busy"}->connections, '<=', $connections{$_} + 1,
     "$_, after 10 s: kept") for sort keys %serve;
 
-later(25);
+$clock->forward(25);
 probes();
 
 for my $type (sort keys %serve) {

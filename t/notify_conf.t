@@ -64,6 +64,42 @@ refused(check('a  store=/s.new'), 'the store "/s.new" ends with ".new", as'
 refused("init_checks app { check notify a store=/s; check notify b store=/s; }"
     . $location, 'the store "/s" is that of another check');
 
+# one file by different paths: of directories that exist, and that do not
+
+mkdir $t->path('real');
+mkdir $t->path('real/sub');
+symlink 'real', $t->path('link') or die $!;
+symlink '.', $t->path('real/here') or die $!;
+
+for (['real/s', 'real//s'], ['real/s', 'real/./s'], ['real/s', './real/s'],
+     ['real/s', 'real/sub/../s'], ['real/s', 'link/s'], ['link/s', 'real/s'],
+     ['real/s', 'link/here/here/s'], ['link/sub/s', 'real/here//sub/s'],
+     ['real/s', 'link/sub/../s'], ['none/s', 'none//s'],
+     ['none/s', './none/./s'], ['none/s', 'none/deep/../s'],
+     ['real/none/s', 'link/none/s'], ['real/a/b/s', 'link/./a//x/../b/./s'],
+     ['s', 'none/../s'])
+{
+    my ($first, $second) = map { "%%DIR%%/$_" } @$_;
+
+    refused("init_checks app { check notify a store=$first; }"
+        . " init_checks two { check notify b store=$second; }"
+        . 'server { location / { init_gate app two; } '
+        . ' location /n/ { init_notify token_file=t; } }',
+        "the store \"$t->{dir}/$_->[1]\" is that of another check, too:"
+        . ' check "b" of init_checks "two"');
+}
+
+for (['real/s', 'real/sub/s'], ['none/s', 'other/s'], ['real/s', 's'],
+     ['none/s', 'none/s2'], ['none/s', 'none/../nones'])
+{
+    my ($first, $second) = @$_;
+
+    conf_ok("init_checks app { check notify a store=%%DIR%%/$first;"
+        . " check notify b store=%%DIR%%/$second; }\n$location",
+        "$first and $second",
+        $first =~ /none/ ? qr/\[warn\] "store=.*": there is no dir/ : undef);
+}
+
 sub directive { "init_checks app { check notify a; }\nserver { $_[0] }" }
 
 refused(directive('location /n/ { init_notify /t; }'),

@@ -6,7 +6,7 @@
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
-use Time::HiRes qw(time sleep);
+use Time::HiRes qw(time);
 
 my $user = getpwnam('nobody') // 65534;
 
@@ -52,13 +52,6 @@ sub stored_soon {
     my ($check, $regex) = @_;
 
     $t->wait_for(sub { stored($check) =~ $regex }, "a stored notice: $regex");
-}
-
-sub killed_all {
-    $t->kill_all;
-    $t->run;
-    $t->wait_for(sub { $t->check('import')->{verdict} ne 'pending' },
-        'a verdict');
 }
 
 $t->run;
@@ -163,32 +156,6 @@ $t->run;
 $t->wait_for(sub { $t->check('short')->{verdict} eq 'error' },
     'older than ttl=');
 is($t->check('short')->{reason}, 'stale', 'older than ttl=: stale');
-
-# everything is killed at any moment: the old notice or the new one
-
-my %seen;
-
-for my $round (1 .. 12) {
-    my $from = $round * 100;
-
-    for my $n ($from .. $from + 3) {
-        is(told('import', "verdict=running&observed=$n&expected=5000"), 204,
-            "notice $n: 204") if $round % 4 == 0 || $n > $from;
-    }
-
-    sleep rand 0.05;
-    killed_all();
-    my $is = $t->check('import');
-    my $n = $is->{observed} // 0;
-    $seen{$n}++;
-
-    ok($is->{verdict} =~ /^(?:running|passed)$/ && $n <= $from + 3,
-        "all killed: $is->{verdict} $n");
-}
-
-unlike($t->log, qr/"import" is ignored:(?!.*no valid notice)/,
-    'all killed: always whole');
-note(join ' ', sort { $a <=> $b } keys %seen);
 
 # at most one write a second
 

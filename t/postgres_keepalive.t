@@ -9,12 +9,13 @@ use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Checks 'probed';
 use InitGate::Fake;
+use InitGate::MonotonicClock;
 use InitGate::Postgres;
 
 use IO::Select;
 use IO::Socket::INET;
 
-my $t = InitGate->new(workers => 1, main => 'env LATER;');
+my $t = InitGate->new(workers => 1);
 my $pg = $t->postgres;
 my $port = $pg->port;
 my $other = $t->postgres;
@@ -70,18 +71,10 @@ $t->conf(http => <<"CONF");
     }
 CONF
 
-my $later = !InitGate::is_linked_in() && !$ENV{TEST_NGINX_VALGRIND};
+my $clock = InitGate::MonotonicClock::is_available()
+    && InitGate::MonotonicClock->new($t);
 
-if ($later) {
-    my $library = $t->preload('monotonic_clock');
-    $t->write('later');
-
-    local @ENV{qw(LD_PRELOAD LATER)} = ($library, $t->path('later'));
-    $t->run;
-
-} else {
-    $t->run;
-}
+($clock || $t)->run;
 
 sub backends {
     my ($name) = @_;
@@ -137,9 +130,9 @@ probed($t, 'moved') for 1 .. 3;
 is_check($t, 'moved', 'waiting', 'mismatch', qr/returns "$port"/);
 
 SKIP: {
-    skip 'no clock that can be put forward', 1 if !$later;
+    skip 'no clock that can be put forward', 1 if !$clock;
 
-    $t->write('later', 'x' x 31);
+    $clock->forward(31);
 
     is_check($t, 'moved', 'passed');
 

@@ -101,7 +101,7 @@ $t->run(http => <<"CONF");
         check redis redis://:pw\@127.0.0.1:@{[$late->port]}/2   name=late
                                                                 key=a;
         check redis redis://127.0.0.1:@{[$chatty->port]}  name=chatty  key=a
-                                                          interval=300ms;
+                                                          interval=2s;
         check redis redis://127.0.0.1:@{[$growing->port]}  name=growing  key=h
                                                         field=f value=xxxxx;
         check redis redis://127.0.0.1:@{[$growing->port]}  name=beside

@@ -9,12 +9,11 @@ use InitGate;
 use InitGate::Checks;
 use InitGate::DNS;
 use InitGate::Fake;
+use InitGate::MonotonicClock;
 use InitGate::RedisServers;
 
-plan(skip_all => 'the module has to be loaded, without valgrind')
-    if InitGate::is_linked_in() || $ENV{TEST_NGINX_VALGRIND};
-
-my $t = InitGate->new(workers => 1, main => 'env LATER;');
+my $t = InitGate->new(workers => 1);
+my $clock = InitGate::MonotonicClock->new($t);
 
 # an address that forwards to a server: a connection stays with its server
 
@@ -78,26 +77,7 @@ $t->conf(http => <<"CONF");
     }
 CONF
 
-my $library = $t->preload('monotonic_clock');
-
-$t->write('later');
-
-{
-    local $ENV{LD_PRELOAD} = $library;
-    local $ENV{LATER} = $t->path('later');
-    $t->run;
-}
-
-# on a busy machine, the real time counts, too
-
-my $now = 0;
-
-sub later {
-    my ($seconds) = @_;
-
-    $now += $seconds;
-    $t->write('later', 'x' x $now);
-}
+$clock->run;
 
 verdict($t, $_, 'waiting missing') for qw(address name);
 settles($t, 'idle', 'passed');
@@ -108,7 +88,7 @@ $t->wait_for(sub { $old->client->info('stats')->{tracking_total_items} == 2 },
 
 my $connections = $proxy->connections;
 
-later(10);
+$clock->forward(10);
 probed($t, 'address') for 1 .. 5;
 cmp_ok($proxy->connections, '<=', $connections + 1, 'after 10 s: kept');
 
@@ -120,7 +100,7 @@ $proxy->set(':1');
 $dns->set('127.0.0.2');
 Redis->new(server => '127.0.0.2:' . $new->port)->set(k => 1);
 
-later(25);
+$clock->forward(25);
 settles($t, 'address', 'passed');
 settles($t, 'name', 'passed');
 

@@ -12,8 +12,8 @@ my $flavour = $ENV{TEST_NGINX_MODULE} && $ENV{TEST_NGINX_MODULE}
     =~ m{/build-(\w+)/} ? $1 : InitGate::is_linked_in() ? 'sanitize'
     : 'release';
 
-my $said = `make -s FLAVOUR=$flavour units 2>&1`;
-is($?, 0, 'make units: exit status 0') or diag $said;
+my ($status, $text) = InitGate::make("FLAVOUR=$flavour", 'units');
+is($status, 0, 'make units: exit status 0') or diag $text;
 
 my $dir = $flavour eq 'release' ? 'build' : "build-$flavour";
 

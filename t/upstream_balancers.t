@@ -24,7 +24,7 @@ my %group = (
 );
 
 $group{least_time} = ['least_time header;', '']
-    if InitGate->version >= 1.031003 && 0;
+    if InitGate->version >= 1.031003;
 $group{sticky} = ['sticky cookie srv;', ''] if InitGate->version >= 1.029006;
 
 my ($upstreams, $checks, $locations) = ('', '', '');

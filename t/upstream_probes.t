@@ -116,24 +116,32 @@ sub verdict {
     return join ' ', grep { defined } @$server{qw(verdict reason message)};
 }
 
+sub wait_verdict {
+    my ($name, $regex, $label) = @_;
+    my $verdict = '';
+    $t->wait_for(sub { ($verdict = verdict(server($name))) =~ $regex }, $label);
+    like($verdict, $regex, $label);
+}
+
 # what is asked
 
 wait_in($_, '1') for qw(grpc tcp tls port local once closing rise);
 pass('grpc, tcp, TLS, another port, a unix socket: in');
 
-ok((grep { $_->{service} eq '' } $grpc->calls), 'grpc: asked for the server');
-wait_in('service', '0');
-like(verdict(server('service')), qr/^waiting not_serving /,
+wait_verdict('service', qr/^waiting not_serving /,
     'grpc, another service: waiting');
+wait_in('service', '0');
+my %asked = map { $_->{service} => 1 } $grpc->calls;
+is(join(' ', map { "'$_'" } sort keys %asked), "'' 'shop.Orders'",
+    'grpc: asked for the server, and for the service');
 $grpc->set('' => 'SERVING', 'shop.Orders' => 'SERVING');
 wait_in('service', '1');
 
-like(verdict(server('text')), qr/^waiting mismatch /, 'tcp with a text: waiting');
+wait_verdict('text', qr/^waiting mismatch /, 'tcp with a text: waiting');
 $text->set('now');
 wait_in('text', '1');
 
-$t->wait_for(sub { verdict(server('unknown')) =~ /^error tls / },
-    'tls, unknown CA: error');
+wait_verdict('unknown', qr/^error tls /, 'tls, unknown CA: error');
 
 is((probes('port'))[0], "$port{port} /ready?x=1 app.example close b",
     'port=, host=, header=: sent, over a connection of its own');
@@ -155,8 +163,10 @@ is(() = probes('once'), 1, 'once: not asked again by another worker');
 # how many
 
 wait_in('all', '1 0');
-my $check = check('all');
-is("$check->{verdict} $check->{observed} $check->{expected}", 'waiting 1 2',
+my $check;
+$t->wait_for(sub { $check = check('all'); $check->{verdict} eq 'waiting' },
+    'the verdict of min=all');
+is("$check->{observed} $check->{expected}", '1 2',
     'min=all: one is not enough');
 is($t->get('/two')->{status}, 503, 'min=2: closed');
 ready('other');

@@ -13,10 +13,33 @@ use Cwd ();
 use File::Basename ();
 use POSIX ();
 
+my $binary = $ENV{TEST_NGINX_BINARY} // '/usr/sbin/nginx';
 my $top = Cwd::abs_path(File::Basename::dirname(__FILE__) . '/../..');
 
 
 sub new {
+    my ($class, %args) = @_;
+
+    my $self = $class->configured(%args);
+    $self->start;
+
+    return $self;
+}
+
+
+# whether the configuration is valid
+
+sub accepts {
+    my ($class, %args) = @_;
+
+    my $dir = $class->configured(%args)->{dir};
+
+    return system("$binary -t -p $dir/ -c $dir/nginx.conf >$dir/said 2>&1")
+        == 0;
+}
+
+
+sub configured {
     my ($class, %args) = @_;
 
     my $self = bless {
@@ -26,7 +49,6 @@ sub new {
     }, $class;
 
     $self->configure;
-    $self->start;
 
     return $self;
 }
@@ -83,8 +105,7 @@ sub start {
 
     if ($pid == 0) {
         open STDERR, '>', "$dir/said";
-        exec $ENV{TEST_NGINX_BINARY} // '/usr/sbin/nginx',
-            '-p', "$dir/", '-c', "$dir/nginx.conf"
+        exec $binary, '-p', "$dir/", '-c', "$dir/nginx.conf"
             or POSIX::_exit(127);
     }
 

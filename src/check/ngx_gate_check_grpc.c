@@ -35,8 +35,6 @@ typedef struct {
     ngx_gate_grpc_t           grpc;
     ngx_gate_probe_t         *probe;
     ngx_uint_t                running;
-    ngx_uint_t                reused;       /* this run uses a kept
-                                               connection */
 } ngx_gate_check_grpc_state_t;
 
 
@@ -61,8 +59,7 @@ static void ngx_gate_check_grpc_idle(ngx_gate_check_grpc_state_t *state,
 static void ngx_gate_check_grpc_evaluate(ngx_gate_check_grpc_state_t *state);
 static void ngx_gate_check_grpc_closed(ngx_gate_check_grpc_state_t *state);
 static void ngx_gate_check_grpc_keep(ngx_gate_check_grpc_state_t *state);
-static void ngx_gate_check_grpc_error(ngx_gate_check_grpc_state_t *state,
-    ngx_gate_reason_e reason, const char *text, const char *detail);
+static void ngx_gate_check_grpc_fail(ngx_gate_check_grpc_state_t *state);
 static void ngx_gate_check_grpc_close(ngx_gate_check_grpc_state_t *state);
 
 
@@ -180,9 +177,8 @@ ngx_gate_check_grpc_start(ngx_gate_probe_t *probe)
 
     state->probe = probe;
     state->running = 1;
-    state->reused = ngx_gate_peer_is_kept(peer);
 
-    if (state->reused) {
+    if (ngx_gate_peer_is_kept(peer)) {
         ngx_gate_check_grpc_call(state);
         return;
     }
@@ -229,8 +225,7 @@ ngx_gate_check_grpc_handler(ngx_gate_peer_t *peer, ngx_gate_peer_event_e event)
 
     default: /* NGX_GATE_PEER_FAILED */
 
-        if (state->running && state->reused) {
-            ngx_gate_peer_connect(peer);
+        if (state->running && ngx_gate_peer_retry(peer)) {
             return;
         }
 
@@ -238,8 +233,7 @@ ngx_gate_check_grpc_handler(ngx_gate_peer_t *peer, ngx_gate_peer_event_e event)
 
         if (state->running) {
             state->running = 0;
-            ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, peer->reason,
-                               "%*s", peer->error_len, peer->error);
+            ngx_gate_probe_fail(state->probe, &peer->error);
         }
     }
 }
@@ -257,10 +251,10 @@ ngx_gate_check_grpc_connected(ngx_gate_check_grpc_state_t *state)
     grpc->data = &state->peer;
     grpc->send = ngx_gate_check_grpc_send;
 
-    state->reused = 0;
-
     if (ngx_gate_grpc_open(grpc) != NGX_OK) {
-        ngx_gate_check_grpc_error(state, NGX_GATE_NO_MEMORY, "no memory", NULL);
+        ngx_gate_error_set(&state->grpc.error, NGX_GATE_NO_MEMORY,
+                           "no memory");
+        ngx_gate_check_grpc_fail(state);
         return;
     }
 
@@ -285,7 +279,9 @@ ngx_gate_check_grpc_call(ngx_gate_check_grpc_state_t *state)
     if (ngx_gate_grpc_call(&state->grpc, &conf->request, ngx_max(left, 1))
         != NGX_OK)
     {
-        ngx_gate_check_grpc_error(state, NGX_GATE_NO_MEMORY, "no memory", NULL);
+        ngx_gate_error_set(&state->grpc.error, NGX_GATE_NO_MEMORY,
+                           "no memory");
+        ngx_gate_check_grpc_fail(state);
     }
 }
 
@@ -337,16 +333,11 @@ static void
 ngx_gate_check_grpc_unanswered(ngx_gate_check_grpc_state_t *state,
     ngx_int_t rc)
 {
-    ngx_gate_grpc_t  *grpc;
-
-    grpc = &state->grpc;
-
-    if (rc == NGX_DECLINED && state->reused) {
-        ngx_gate_peer_connect(&state->peer);
+    if (rc == NGX_DECLINED && ngx_gate_peer_retry(&state->peer)) {
         return;
     }
 
-    ngx_gate_check_grpc_error(state, grpc->reason, grpc->error, grpc->detail);
+    ngx_gate_check_grpc_fail(state);
 }
 
 
@@ -414,15 +405,13 @@ ngx_gate_check_grpc_keep(ngx_gate_check_grpc_state_t *state)
 
 
 static void
-ngx_gate_check_grpc_error(ngx_gate_check_grpc_state_t *state,
-    ngx_gate_reason_e reason, const char *text, const char *detail)
+ngx_gate_check_grpc_fail(ngx_gate_check_grpc_state_t *state)
 {
     ngx_gate_check_grpc_close(state);
 
     state->running = 0;
 
-    ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, reason, "%s%s%s", text,
-                       detail ? ": " : "", detail ? detail : "");
+    ngx_gate_probe_fail(state->probe, &state->grpc.error);
 }
 
 

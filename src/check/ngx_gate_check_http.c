@@ -15,12 +15,12 @@
 #include <ngx_gate_match.h>
 #include <ngx_gate_peer.h>
 #include <ngx_gate_check_http.h>
+#include <ngx_gate_check_http_body.h>
 #include <ngx_gate_check_http_request.h>
 #include <ngx_gate_http_parser.h>
 
 
 #define NGX_GATE_CHECK_HTTP_DRAIN_MAX  65536   /* read to keep the connection */
-#define NGX_GATE_CHECK_HTTP_BODY_SIZE  4096    /* at first */
 
 
 typedef struct {
@@ -28,13 +28,10 @@ typedef struct {
     ngx_gate_http_parser_t       parser;
     ngx_gate_probe_t            *probe;
     ngx_gate_check_http_conf_t  *conf;
-    u_char                      *body;      /* for match= and json= */
-    size_t                       body_len;
-    size_t                       body_size;
+    ngx_gate_check_http_body_t   body;      /* for match= and json= */
     size_t                       drained;
     ngx_str_t                    token;     /* sent, of token_file= */
     ngx_uint_t                   running;
-    ngx_uint_t                   reused;    /* the connection, by this run */
 } ngx_gate_check_http_state_t;
 
 
@@ -64,6 +61,8 @@ static void ngx_gate_check_http_verdict_match(
     ngx_gate_result_t *result);
 static void ngx_gate_check_http_error(ngx_gate_check_http_state_t *state,
     ngx_gate_reason_e reason, const char *text);
+static void ngx_gate_check_http_fail(ngx_gate_check_http_state_t *state,
+    ngx_gate_error_t *error);
 static void ngx_gate_check_http_reset(ngx_gate_check_http_state_t *state);
 
 
@@ -94,9 +93,7 @@ ngx_gate_check_http_start(ngx_gate_probe_t *probe)
 
     peer = &state->peer;
 
-    state->reused = ngx_gate_peer_is_kept(peer);
-
-    if (state->reused) {
+    if (ngx_gate_peer_is_kept(peer)) {
         ngx_gate_check_http_send(state);
         return;
     }
@@ -125,20 +122,18 @@ ngx_gate_check_http_cancel(ngx_gate_probe_t *probe)
 static void
 ngx_gate_check_http_send(ngx_gate_check_http_state_t *state)
 {
-    u_char             error[NGX_GATE_MESSAGE_MAX];
-    ngx_gate_reason_e  reason;
+    ngx_gate_error_t  error;
 
     state->probe->log->action = "waiting for the answer";
 
     ngx_gate_http_parser_init(&state->parser, state->conf->head);
     state->drained = 0;
 
-    reason = ngx_gate_check_http_request_send(state->conf, &state->peer,
-                                              &state->token, error,
-                                              sizeof(error));
-
-    if (reason != NGX_GATE_OK) {
-        ngx_gate_check_http_error(state, reason, (char *) error);
+    if (ngx_gate_check_http_request_send(state->conf, &state->peer,
+                                         &state->token, &error)
+        != NGX_OK)
+    {
+        ngx_gate_check_http_fail(state, &error);
     }
 }
 
@@ -151,7 +146,6 @@ ngx_gate_check_http_handler(ngx_gate_peer_t *peer, ngx_gate_peer_event_e event)
     switch (event) {
 
     case NGX_GATE_PEER_CONNECTED:
-        state->reused = 0;
         ngx_gate_check_http_send(state);
         return;
 
@@ -174,8 +168,7 @@ ngx_gate_check_http_handler(ngx_gate_peer_t *peer, ngx_gate_peer_event_e event)
 
         if (state->running) {
             ngx_gate_check_http_reset(state);
-            ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, peer->reason,
-                               "%*s", peer->error_len, peer->error);
+            ngx_gate_probe_fail(state->probe, &peer->error);
         }
     }
 }
@@ -227,11 +220,9 @@ ngx_gate_check_http_read(ngx_gate_check_http_state_t *state)
         return;
     }
 
-    if (state->reused && state->parser.status == 408) {
+    /* 408: the server gave up waiting for this request */
 
-        /* said of the time between two requests, just as the second came */
-
-        ngx_gate_peer_connect(&state->peer);
+    if (state->parser.status == 408 && ngx_gate_peer_retry(&state->peer)) {
         return;
     }
 
@@ -317,42 +308,14 @@ static ngx_int_t
 ngx_gate_check_http_add_body(ngx_gate_check_http_state_t *state,
     ngx_str_t *piece)
 {
-    size_t   len, max, size;
-    u_char  *body;
+    size_t  max;
 
     /* JSON is read as a whole, or not at all */
 
     max = NGX_GATE_MATCH_MAX + (state->conf->json.pointer.data ? 1 : 0);
 
-    len = ngx_min(piece->len, max - state->body_len);
-
-    if (state->body_size - state->body_len < len) {
-
-        size = state->body_size ? state->body_size
-               : NGX_GATE_CHECK_HTTP_BODY_SIZE;
-
-        while (size - state->body_len < len) {
-            size *= 2;
-        }
-
-        body = ngx_alloc(size, state->probe->log);
-        if (body == NULL) {
-            return NGX_ERROR;
-        }
-
-        if (state->body) {
-            ngx_memcpy(body, state->body, state->body_len);
-            ngx_free(state->body);
-        }
-
-        state->body = body;
-        state->body_size = size;
-    }
-
-    ngx_memcpy(state->body + state->body_len, piece->data, len);
-    state->body_len += len;
-
-    return (state->body_len == max) ? NGX_DONE : NGX_OK;
+    return ngx_gate_check_http_body_add(&state->body, piece, max,
+                                        state->probe->log);
 }
 
 
@@ -437,8 +400,7 @@ ngx_gate_check_http_verdict(ngx_gate_check_http_state_t *state,
         return;
     }
 
-    body.data = state->body ? state->body : (u_char *) "";
-    body.len = state->body_len;
+    body = ngx_gate_check_http_body_text(&state->body);
 
     if (state->conf->json.pointer.data) {
         ngx_gate_check_http_verdict_json(state, &body, result);
@@ -518,10 +480,21 @@ static void
 ngx_gate_check_http_error(ngx_gate_check_http_state_t *state,
     ngx_gate_reason_e reason, const char *text)
 {
+    ngx_gate_error_t  error;
+
+    ngx_gate_error_set(&error, reason, "%s", text);
+    ngx_gate_check_http_fail(state, &error);
+}
+
+
+static void
+ngx_gate_check_http_fail(ngx_gate_check_http_state_t *state,
+    ngx_gate_error_t *error)
+{
     ngx_gate_peer_close(&state->peer);
     ngx_gate_check_http_reset(state);
 
-    ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, reason, "%s", text);
+    ngx_gate_probe_fail(state->probe, error);
 }
 
 
@@ -533,12 +506,5 @@ ngx_gate_check_http_reset(ngx_gate_check_http_state_t *state)
     state->running = 0;
 
     ngx_gate_check_http_request_forget(&state->token);
-
-    if (state->body) {
-        ngx_free(state->body);
-        state->body = NULL;
-    }
-
-    state->body_len = 0;
-    state->body_size = 0;
+    ngx_gate_check_http_body_free(&state->body);
 }

@@ -31,15 +31,17 @@ static size_t ngx_gate_check_http_request_rest_len(ngx_str_t *token,
     ngx_str_t *body);
 static u_char *ngx_gate_check_http_request_rest(u_char *p, u_char *last,
     ngx_gate_check_http_conf_t *conf, ngx_str_t *token, ngx_str_t *body);
-static ngx_gate_reason_e ngx_gate_check_http_request_read_token(
+static ngx_int_t ngx_gate_check_http_request_read_token(
     ngx_gate_check_http_conf_t *conf, ngx_gate_peer_t *peer, ngx_str_t *token,
-    u_char *error, u_char *last);
-static ngx_gate_reason_e ngx_gate_check_http_request_send_body(
+    ngx_gate_error_t *error);
+static ngx_int_t ngx_gate_check_http_request_send_body(
     ngx_gate_check_http_conf_t *conf, ngx_gate_peer_t *peer, ngx_str_t *token,
-    u_char *error, u_char *last);
-static ngx_gate_reason_e ngx_gate_check_http_request_send_rest(
+    ngx_gate_error_t *error);
+static ngx_int_t ngx_gate_check_http_request_send_rest(
     ngx_gate_check_http_conf_t *conf, ngx_gate_peer_t *peer, ngx_str_t *token,
-    ngx_str_t *body, u_char *error, u_char *last);
+    ngx_str_t *body, ngx_gate_error_t *error);
+static ngx_int_t ngx_gate_check_http_request_no_memory(
+    ngx_gate_error_t *error);
 static ngx_uint_t ngx_gate_check_http_request_has_text(ngx_str_t *text,
     u_char *data, size_t len);
 
@@ -227,116 +229,99 @@ ngx_gate_check_http_request_rest(u_char *p, u_char *last,
 }
 
 
-ngx_gate_reason_e
+ngx_int_t
 ngx_gate_check_http_request_send(ngx_gate_check_http_conf_t *conf,
-    ngx_gate_peer_t *peer, ngx_str_t *token, u_char *error, size_t size)
+    ngx_gate_peer_t *peer, ngx_str_t *token, ngx_gate_error_t *error)
 {
-    u_char             *last;
-    ngx_gate_reason_e   reason;
-
     if (conf->token_file.len == 0 && conf->body_file.len == 0) {
         ngx_gate_peer_send(peer, conf->request.data, conf->request.len);
-        return NGX_GATE_OK;
+        return NGX_OK;
     }
-
-    last = error + size - 1;
 
     if (conf->token_file.len == 0) {
-        return ngx_gate_check_http_request_send_body(conf, peer, NULL, error,
-                                                     last);
+        return ngx_gate_check_http_request_send_body(conf, peer, NULL, error);
     }
 
-    reason = ngx_gate_check_http_request_read_token(conf, peer, token, error,
-                                                    last);
-    if (reason != NGX_GATE_OK) {
-        return reason;
+    if (ngx_gate_check_http_request_read_token(conf, peer, token, error)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    return ngx_gate_check_http_request_send_body(conf, peer, token, error,
-                                                 last);
+    return ngx_gate_check_http_request_send_body(conf, peer, token, error);
 }
 
 
-static ngx_gate_reason_e
+static ngx_int_t
 ngx_gate_check_http_request_read_token(ngx_gate_check_http_conf_t *conf,
-    ngx_gate_peer_t *peer, ngx_str_t *token, u_char *error, u_char *last)
+    ngx_gate_peer_t *peer, ngx_str_t *token, ngx_gate_error_t *error)
 {
-    size_t   i;
-    u_char  *p;
+    size_t  i;
 
     if (token->data == NULL) {
         token->data = ngx_alloc(NGX_GATE_SECRET_MAX, peer->log);
 
         if (token->data == NULL) {
-            (void) ngx_slprintf(error, last, "no memory%Z");
-            return NGX_GATE_NO_MEMORY;
+            return ngx_gate_check_http_request_no_memory(error);
         }
     }
 
-    p = ngx_gate_secret_read(&conf->token_file, token, error, last);
-
-    if (p) {
-        *p = '\0';
-        return NGX_GATE_NO_SECRET;
+    if (ngx_gate_secret_read(&conf->token_file, token, error) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     /* nothing that would end the header */
 
     for (i = 0; i < token->len; i++) {
         if (token->data[i] <= ' ' || token->data[i] >= 0x7f) {
-            (void) ngx_slprintf(error, last, "\"%V\" holds an invalid "
-                                "character for a token%Z", &conf->token_file);
-            return NGX_GATE_NO_SECRET;
+            ngx_gate_error_set(error, NGX_GATE_NO_SECRET, "\"%V\" holds an "
+                               "invalid character for a token",
+                               &conf->token_file);
+            return NGX_ERROR;
         }
     }
 
-    return NGX_GATE_OK;
+    return NGX_OK;
 }
 
 
-static ngx_gate_reason_e
+static ngx_int_t
 ngx_gate_check_http_request_send_body(ngx_gate_check_http_conf_t *conf,
-    ngx_gate_peer_t *peer, ngx_str_t *token, u_char *error, u_char *last)
+    ngx_gate_peer_t *peer, ngx_str_t *token, ngx_gate_error_t *error)
 {
-    u_char             *p;
-    ngx_str_t           body;
-    ngx_gate_reason_e   reason;
+    ngx_int_t  rc;
+    ngx_str_t  body;
 
     if (conf->body_file.len == 0) {
         return ngx_gate_check_http_request_send_rest(conf, peer, token,
-                                                     &conf->body, error, last);
+                                                     &conf->body, error);
     }
 
     body.len = NGX_GATE_CHECK_HTTP_REQUEST_BODY_MAX;
     body.data = ngx_alloc(body.len, peer->log);
 
     if (body.data == NULL) {
-        (void) ngx_slprintf(error, last, "no memory%Z");
-        return NGX_GATE_NO_MEMORY;
+        return ngx_gate_check_http_request_no_memory(error);
     }
 
-    p = ngx_gate_secret_load(&conf->body_file, &body, error, last);
+    rc = ngx_gate_secret_load(&conf->body_file, &body, error);
 
-    if (p) {
-        *p = '\0';
-        reason = NGX_GATE_IO;
-
-    } else {
-        reason = ngx_gate_check_http_request_send_rest(conf, peer, token, &body,
-                                                       error, last);
+    if (rc == NGX_OK) {
+        rc = ngx_gate_check_http_request_send_rest(conf, peer, token, &body,
+                                                   error);
         ngx_explicit_memzero(body.data, body.len);
     }
 
     ngx_free(body.data);
 
-    return reason;
+    return rc;
 }
 
 
-static ngx_gate_reason_e
+static ngx_int_t
 ngx_gate_check_http_request_send_rest(ngx_gate_check_http_conf_t *conf,
-    ngx_gate_peer_t *peer, ngx_str_t *token, ngx_str_t *body, u_char *error,
-    u_char *last)
+    ngx_gate_peer_t *peer, ngx_str_t *token, ngx_str_t *body,
+    ngx_gate_error_t *error)
 {
     size_t   size;
     u_char  *p, *start;
@@ -346,8 +331,7 @@ ngx_gate_check_http_request_send_rest(ngx_gate_check_http_conf_t *conf,
     start = ngx_alloc(size, peer->log);
 
     if (start == NULL) {
-        (void) ngx_slprintf(error, last, "no memory%Z");
-        return NGX_GATE_NO_MEMORY;
+        return ngx_gate_check_http_request_no_memory(error);
     }
 
     p = ngx_cpymem(start, conf->request.data, conf->request.len);
@@ -358,7 +342,16 @@ ngx_gate_check_http_request_send_rest(ngx_gate_check_http_conf_t *conf,
     ngx_explicit_memzero(start, size);
     ngx_free(start);
 
-    return NGX_GATE_OK;
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_gate_check_http_request_no_memory(ngx_gate_error_t *error)
+{
+    ngx_gate_error_set(error, NGX_GATE_NO_MEMORY, "no memory");
+
+    return NGX_ERROR;
 }
 
 

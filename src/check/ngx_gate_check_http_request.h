@@ -27,14 +27,12 @@ char *ngx_gate_check_http_request_init(ngx_conf_t *cf,
     ngx_gate_check_http_conf_t *conf);
 
 /*
- * NGX_GATE_OK, or the reason why it could not be sent, with a message in
- * "error", which ends with a zero.  "token" is zeroed before the first call of
- * a run, and forgotten at its end.
+ * NGX_ERROR: it could not be sent, and "error" is set.  "token" is zeroed
+ * before the first call of a run, and forgotten at its end.
  */
 
-ngx_gate_reason_e ngx_gate_check_http_request_send(
-    ngx_gate_check_http_conf_t *conf, ngx_gate_peer_t *peer, ngx_str_t *token,
-    u_char *error, size_t size);
+ngx_int_t ngx_gate_check_http_request_send(ngx_gate_check_http_conf_t *conf,
+    ngx_gate_peer_t *peer, ngx_str_t *token, ngx_gate_error_t *error);
 void ngx_gate_check_http_request_forget(ngx_str_t *token);
 
 /* whether a response repeats the token, or a header of the request */

@@ -77,8 +77,7 @@ static ngx_int_t ngx_gate_check_postgres_result_error(
 static ngx_uint_t ngx_gate_check_postgres_is_missing(const char *code,
     ngx_gate_check_postgres_handler_pt handler);
 static void ngx_gate_check_postgres_error(
-    ngx_gate_check_postgres_state_t *state, ngx_gate_reason_e reason,
-    u_char *error, size_t len);
+    ngx_gate_check_postgres_state_t *state, ngx_gate_error_t *error);
 
 static ngx_int_t ngx_gate_check_postgres_lookup_handler(
     ngx_gate_check_postgres_state_t *state, PGresult *result);
@@ -253,7 +252,7 @@ ngx_gate_check_postgres_handler(ngx_gate_pq_query_t *q)
     ngx_gate_check_migrations_result_t  found;
 
     if (q->results == NULL) {
-        ngx_gate_check_postgres_error(state, q->reason, q->error, q->error_len);
+        ngx_gate_check_postgres_error(state, &q->error);
         return;
     }
 
@@ -309,12 +308,10 @@ static ngx_int_t
 ngx_gate_check_postgres_result_error(ngx_gate_check_postgres_state_t *state,
     ngx_gate_check_postgres_handler_pt handler, PGresult *result)
 {
-    size_t              len;
-    u_char              error[NGX_GATE_PQ_ERROR_MAX];
-    const char         *code;
-    ngx_gate_reason_e   reason;
+    const char        *code;
+    ngx_gate_error_t   error;
 
-    reason = ngx_gate_pq_error_result_reason(result, error, &len);
+    ngx_gate_pq_error_set_result(&error, result);
 
     code = libpq.PQresultErrorField(result, PG_DIAG_SQLSTATE);
 
@@ -324,7 +321,7 @@ ngx_gate_check_postgres_result_error(ngx_gate_check_postgres_state_t *state,
 
     if (ngx_gate_check_postgres_is_missing(code, handler)) {
         ngx_gate_probe_end(state->probe, NGX_GATE_WAITING, NGX_GATE_MISSING,
-                           "%*s", len, error);
+                           "%*s", error.len, error.text);
         return NGX_DONE;
     }
 
@@ -340,10 +337,10 @@ ngx_gate_check_postgres_result_error(ngx_gate_check_postgres_state_t *state,
             return NGX_DONE;
         }
 
-        reason = NGX_GATE_NO_MEMORY;
+        error.reason = NGX_GATE_NO_MEMORY;
     }
 
-    ngx_gate_check_postgres_error(state, reason, error, len);
+    ngx_gate_check_postgres_error(state, &error);
 
     return NGX_DONE;
 }
@@ -382,11 +379,11 @@ ngx_gate_check_postgres_is_missing(const char *code,
 
 static void
 ngx_gate_check_postgres_error(ngx_gate_check_postgres_state_t *state,
-    ngx_gate_reason_e reason, u_char *error, size_t len)
+    ngx_gate_error_t *error)
 {
     ngx_gate_verdict_e  verdict;
 
-    switch (reason) {
+    switch (error->reason) {
 
     case NGX_GATE_STARTING_UP:
     case NGX_GATE_LOCKED:
@@ -402,11 +399,14 @@ ngx_gate_check_postgres_error(ngx_gate_check_postgres_state_t *state,
         break;
     }
 
-    if (reason == NGX_GATE_LOCKED || reason == NGX_GATE_NO_DATABASE) {
+    if (error->reason == NGX_GATE_LOCKED
+        || error->reason == NGX_GATE_NO_DATABASE)
+    {
         ngx_gate_check_postgres_unsettle(state);
     }
 
-    ngx_gate_probe_end(state->probe, verdict, reason, "%*s", len, error);
+    ngx_gate_probe_end(state->probe, verdict, error->reason, "%*s",
+                       error->len, error->text);
 }
 
 

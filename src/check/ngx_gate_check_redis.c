@@ -30,7 +30,7 @@ static void ngx_gate_check_redis_changed(ngx_gate_redis_session_t *session);
 static void ngx_gate_check_redis_replies(ngx_gate_check_redis_state_t *state,
     redisReply **replies, ngx_uint_t n);
 static void ngx_gate_check_redis_error(ngx_gate_check_redis_state_t *state,
-    ngx_gate_reason_e reason, u_char *error, size_t len);
+    ngx_gate_error_t *error);
 static ngx_int_t ngx_gate_check_redis_redirect(
     ngx_gate_check_redis_state_t *state, redisReply *reply);
 static ngx_int_t ngx_gate_check_redis_role(ngx_gate_check_redis_state_t *state,
@@ -43,8 +43,7 @@ static void ngx_gate_check_redis_sentinel_handler(
 static ngx_int_t ngx_gate_check_redis_sentinel_reply(
     ngx_gate_check_redis_state_t *state, redisReply *reply);
 static void ngx_gate_check_redis_sentinel_error(
-    ngx_gate_check_redis_state_t *state, ngx_gate_reason_e reason,
-    u_char *error, size_t len);
+    ngx_gate_check_redis_state_t *state, ngx_gate_error_t *error);
 
 
 #define ngx_gate_check_redis_param_str(name, field, values)                   \
@@ -257,8 +256,7 @@ ngx_gate_check_redis_handler(ngx_gate_redis_session_t *session)
     state = session->data;
 
     if (session->nreplies == 0) {
-        ngx_gate_check_redis_error(state, session->reason, session->error,
-                                   session->error_len);
+        ngx_gate_check_redis_error(state, &session->error);
         return;
     }
 
@@ -293,9 +291,8 @@ static void
 ngx_gate_check_redis_replies(ngx_gate_check_redis_state_t *state,
     redisReply **replies, ngx_uint_t n)
 {
-    ngx_str_t                     known;
     ngx_uint_t                    i;
-    ngx_gate_reason_e             reason;
+    ngx_gate_error_t              error;
     ngx_gate_check_redis_conf_t  *conf;
 
     conf = state->probe->check->conf;
@@ -318,22 +315,20 @@ ngx_gate_check_redis_replies(ngx_gate_check_redis_state_t *state,
             continue;
         }
 
-        reason = ngx_gate_resp_reason(replies[i], &known);
+        ngx_gate_resp_set_error(replies[i], &error);
 
-        if (reason == NGX_GATE_WRONG_TYPE) {
+        if (error.reason == NGX_GATE_WRONG_TYPE) {
             /* the reply to TYPE has the type */
             continue;
         }
 
         if (conf->nsentinels) {
-            ngx_gate_check_redis_verdict_error_reply(state, replies[i]);
+            ngx_gate_check_redis_verdict_error(state, &error);
             return;
         }
 
         if (ngx_gate_check_redis_redirect(state, replies[i]) != NGX_OK) {
-            ngx_gate_check_redis_error(state, reason,
-                                       (u_char *) replies[i]->str,
-                                       replies[i]->len);
+            ngx_gate_check_redis_error(state, &error);
         }
 
         return;
@@ -352,9 +347,9 @@ ngx_gate_check_redis_replies(ngx_gate_check_redis_state_t *state,
 
 static void
 ngx_gate_check_redis_error(ngx_gate_check_redis_state_t *state,
-    ngx_gate_reason_e reason, u_char *error, size_t len)
+    ngx_gate_error_t *error)
 {
-    if (state->size_known && reason == NGX_GATE_PROTOCOL) {
+    if (state->size_known && error->reason == NGX_GATE_PROTOCOL) {
         /* a field that was small when last seen is too long to be read now */
         state->size_known = 0;
         ngx_gate_check_redis_send(state);
@@ -369,7 +364,7 @@ ngx_gate_check_redis_error(ngx_gate_check_redis_state_t *state,
 
     state->address_known = 0;
 
-    ngx_gate_check_redis_verdict_error(state, reason, error, len);
+    ngx_gate_check_redis_verdict_error(state, error);
 }
 
 
@@ -428,10 +423,8 @@ static ngx_int_t
 ngx_gate_check_redis_role(ngx_gate_check_redis_state_t *state,
     redisReply *reply)
 {
-    ngx_str_t    known;
-    redisReply  *role;
-
-    static u_char  error[] = "the server is not a master";
+    redisReply        *role;
+    ngx_gate_error_t   error;
 
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements) {
         role = reply->element[0];
@@ -445,8 +438,8 @@ ngx_gate_check_redis_role(ngx_gate_check_redis_state_t *state,
     }
 
     if (reply->type == REDIS_REPLY_ERROR) {
-        ngx_gate_check_redis_error(state, ngx_gate_resp_reason(reply, &known),
-                                   (u_char *) reply->str, reply->len);
+        ngx_gate_resp_set_error(reply, &error);
+        ngx_gate_check_redis_error(state, &error);
         return NGX_DECLINED;
     }
 
@@ -454,8 +447,9 @@ ngx_gate_check_redis_role(ngx_gate_check_redis_state_t *state,
         state->sentinel++;
     }
 
-    ngx_gate_check_redis_error(state, NGX_GATE_OTHER_ROLE, error,
-                               sizeof(error) - 1);
+    ngx_gate_error_set(&error, NGX_GATE_OTHER_ROLE,
+                       "the server is not a master");
+    ngx_gate_check_redis_error(state, &error);
 
     return NGX_DECLINED;
 }
@@ -498,10 +492,9 @@ ngx_gate_check_redis_send_sentinel(ngx_gate_check_redis_state_t *state)
 static void
 ngx_gate_check_redis_sentinel_handler(ngx_gate_redis_session_t *session)
 {
-    ngx_str_t                      known;
     ngx_uint_t                     i;
     redisReply                    *reply;
-    ngx_gate_reason_e              reason;
+    ngx_gate_error_t               error;
     ngx_gate_check_redis_conf_t   *conf;
     ngx_gate_check_redis_state_t  *state;
 
@@ -511,9 +504,7 @@ ngx_gate_check_redis_sentinel_handler(ngx_gate_redis_session_t *session)
     state->sentinel_asked = 0;
 
     if (session->nreplies == 0) {
-        ngx_gate_check_redis_sentinel_error(state, session->reason,
-                                            session->error,
-                                            session->error_len);
+        ngx_gate_check_redis_sentinel_error(state, &session->error);
         return;
     }
 
@@ -521,11 +512,11 @@ ngx_gate_check_redis_sentinel_handler(ngx_gate_redis_session_t *session)
 
     if (reply->type == REDIS_REPLY_ERROR) {
 
-        reason = ngx_gate_resp_reason(reply, &known);
+        ngx_gate_resp_set_error(reply, &error);
 
         i = state->sentinel % conf->nsentinels;
 
-        if (reason == NGX_GATE_AUTH
+        if (error.reason == NGX_GATE_AUTH
             && (conf->server.password.len || conf->server.password_file.len)
             && !(state->sentinels_auth & ((ngx_uint_t) 1 << i)))
         {
@@ -535,8 +526,7 @@ ngx_gate_check_redis_sentinel_handler(ngx_gate_redis_session_t *session)
             return;
         }
 
-        ngx_gate_check_redis_sentinel_error(state, reason,
-                                            (u_char *) reply->str, reply->len);
+        ngx_gate_check_redis_sentinel_error(state, &error);
         return;
     }
 
@@ -554,16 +544,15 @@ ngx_gate_check_redis_sentinel_reply(ngx_gate_check_redis_state_t *state,
 {
     ngx_int_t                     port;
     ngx_str_t                     host;
+    ngx_gate_error_t              error;
     ngx_gate_check_redis_conf_t  *conf;
-
-    static u_char  unknown[] = "the sentinel does not know this master";
-    static u_char  malformed[] = "the sentinel sent an invalid address";
 
     conf = state->probe->check->conf;
 
     if (reply->type == REDIS_REPLY_NIL) {
-        ngx_gate_check_redis_sentinel_error(state, NGX_GATE_QUERY, unknown,
-                                            sizeof(unknown) - 1);
+        ngx_gate_error_set(&error, NGX_GATE_QUERY,
+                           "the sentinel does not know this master");
+        ngx_gate_check_redis_sentinel_error(state, &error);
         return NGX_DECLINED;
     }
 
@@ -591,15 +580,16 @@ ngx_gate_check_redis_sentinel_reply(ngx_gate_check_redis_state_t *state,
         }
     }
 
-    ngx_gate_check_redis_sentinel_error(state, NGX_GATE_PROTOCOL, malformed,
-                                        sizeof(malformed) - 1);
+    ngx_gate_error_set(&error, NGX_GATE_PROTOCOL,
+                       "the sentinel sent an invalid address");
+    ngx_gate_check_redis_sentinel_error(state, &error);
     return NGX_DECLINED;
 }
 
 
 static void
 ngx_gate_check_redis_sentinel_error(ngx_gate_check_redis_state_t *state,
-    ngx_gate_reason_e reason, u_char *error, size_t len)
+    ngx_gate_error_t *error)
 {
     ngx_gate_check_redis_conf_t  *conf;
 
@@ -612,5 +602,5 @@ ngx_gate_check_redis_sentinel_error(ngx_gate_check_redis_state_t *state,
         return;
     }
 
-    ngx_gate_check_redis_verdict_error(state, reason, error, len);
+    ngx_gate_check_redis_verdict_error(state, error);
 }

@@ -117,7 +117,7 @@ ngx_int_t ngx_gate_check_redis_verdict(ngx_gate_check_redis_state_t *state,
 void ngx_gate_check_redis_verdict_error_reply(
     ngx_gate_check_redis_state_t *state, redisReply *reply);
 void ngx_gate_check_redis_verdict_error(ngx_gate_check_redis_state_t *state,
-    ngx_gate_reason_e reason, u_char *error, size_t len);
+    ngx_gate_error_t *error);
 
 
 #endif /* _NGX_GATE_CHECK_REDIS_H_INCLUDED_ */

@@ -7,6 +7,7 @@
 
 
 #include <ngx_gate_check_redis_target.h>
+#include <ngx_gate_uri.h>
 
 
 #define NGX_GATE_CHECK_REDIS_TARGET_DATABASE_MAX  0x7fffffff
@@ -329,22 +330,14 @@ ngx_gate_check_redis_target_user(ngx_conf_t *cf, ngx_str_t *hosts,
     ngx_gate_check_redis_target_t *target)
 {
     char       *err;
-    u_char     *p, *at, *last;
+    u_char     *p;
     ngx_str_t   user, password;
 
-    last = hosts->data + hosts->len;
+    ngx_gate_uri_cut_userinfo(hosts, &user);
 
-    for (at = last; at > hosts->data && at[-1] != '@'; at--) { /* void */ }
-
-    if (at == hosts->data) {
+    if (user.data == NULL) {
         return NULL;
     }
-
-    user.data = hosts->data;
-    user.len = at - 1 - hosts->data;
-
-    hosts->data = at;
-    hosts->len = last - at;
 
     p = ngx_strlchr(user.data, user.data + user.len, ':');
 
@@ -376,37 +369,20 @@ static char *
 ngx_gate_check_redis_target_decode(ngx_conf_t *cf, ngx_str_t *text,
     ngx_str_t *decoded)
 {
-    u_char     *p, *last;
-    ngx_int_t   n;
+    switch (ngx_gate_uri_decode(cf->pool, text->data, text->data + text->len,
+                                decoded, 0))
+    {
 
-    decoded->len = 0;
-    decoded->data = ngx_pnalloc(cf->pool, text->len);
+    case NGX_OK:
+        return NULL;
 
-    if (decoded->data == NULL) {
+    case NGX_DECLINED:
+        return "has \"%\" without two hexadecimal digits (it is \"%25\" "
+               "in a password)";
+
+    default: /* NGX_ERROR */
         return "cannot be parsed: no memory";
     }
-
-    last = text->data + text->len;
-
-    for (p = text->data; p < last; p++) {
-
-        if (*p != '%') {
-            decoded->data[decoded->len++] = *p;
-            continue;
-        }
-
-        n = (last - p > 2) ? ngx_hextoi(p + 1, 2) : NGX_ERROR;
-
-        if (n == NGX_ERROR) {
-            return "has \"%\" without two hexadecimal digits (it is \"%25\" "
-                   "in a password)";
-        }
-
-        decoded->data[decoded->len++] = (u_char) n;
-        p += 2;
-    }
-
-    return NULL;
 }
 
 

@@ -554,23 +554,20 @@ void
 ngx_gate_check_redis_verdict_error_reply(ngx_gate_check_redis_state_t *state,
     redisReply *reply)
 {
-    ngx_str_t          known;
-    ngx_gate_reason_e  reason;
+    ngx_gate_error_t  error;
 
-    reason = ngx_gate_resp_reason(reply, &known);
-
-    ngx_gate_check_redis_verdict_error(state, reason, (u_char *) reply->str,
-                                       reply->len);
+    ngx_gate_resp_set_error(reply, &error);
+    ngx_gate_check_redis_verdict_error(state, &error);
 }
 
 
 void
 ngx_gate_check_redis_verdict_error(ngx_gate_check_redis_state_t *state,
-    ngx_gate_reason_e reason, u_char *error, size_t len)
+    ngx_gate_error_t *error)
 {
     ngx_gate_verdict_e  verdict;
 
-    switch (reason) {
+    switch (error->reason) {
 
     case NGX_GATE_LOADING:
     case NGX_GATE_STARTING_UP:
@@ -586,5 +583,6 @@ ngx_gate_check_redis_verdict_error(ngx_gate_check_redis_state_t *state,
         verdict = NGX_GATE_ERROR;
     }
 
-    ngx_gate_probe_end(state->probe, verdict, reason, "%*s", len, error);
+    ngx_gate_probe_end(state->probe, verdict, error->reason, "%*s",
+                       error->len, error->text);
 }

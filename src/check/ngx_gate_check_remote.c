@@ -16,13 +16,13 @@
 #include <ngx_gate_peer.h>
 #include <ngx_gate_param.h>
 #include <ngx_gate_check_remote.h>
+#include <ngx_gate_check_http_body.h>
 #include <ngx_gate_check_http_request.h>
 
 
 /* a server that vanishes without a word is noticed this much later */
 
 #define NGX_GATE_CHECK_REMOTE_WAIT  15    /* s */
-#define NGX_GATE_CHECK_REMOTE_BODY  4096  /* at first */
 
 
 typedef struct {
@@ -32,9 +32,7 @@ typedef struct {
     ngx_gate_check_remote_conf_t  *conf;
     ngx_gate_check_remote_head_t   head;    /* of the current answer */
     ngx_gate_check_remote_head_t   known;   /* of the last one */
-    u_char                        *body;
-    size_t                         body_len;
-    size_t                         body_size;
+    ngx_gate_check_http_body_t     body;
     ngx_str_t                      token;   /* sent, of token_file= */
     ngx_uint_t                     running;
     ngx_uint_t                     waiting; /* the request under way */
@@ -48,19 +46,19 @@ static void ngx_gate_check_remote_cancel(ngx_gate_probe_t *probe);
 static void ngx_gate_check_remote_connect(
     ngx_gate_check_remote_state_t *state);
 static void ngx_gate_check_remote_send(ngx_gate_check_remote_state_t *state);
-static ngx_gate_reason_e ngx_gate_check_remote_send_request(
-    ngx_gate_check_remote_state_t *state, u_char *error, size_t size);
+static ngx_int_t ngx_gate_check_remote_send_request(
+    ngx_gate_check_remote_state_t *state, ngx_gate_error_t *error);
 static void ngx_gate_check_remote_handler(ngx_gate_peer_t *peer,
     ngx_gate_peer_event_e event);
 static void ngx_gate_check_remote_read(ngx_gate_check_remote_state_t *state);
-static ngx_int_t ngx_gate_check_remote_add(
-    ngx_gate_check_remote_state_t *state, ngx_str_t *piece);
 static void ngx_gate_check_remote_answered(
     ngx_gate_check_remote_state_t *state);
 static void ngx_gate_check_remote_chain(ngx_gate_check_remote_state_t *state,
     ngx_gate_result_t *result);
-static void ngx_gate_check_remote_failed(ngx_gate_check_remote_state_t *state,
-    ngx_gate_reason_e reason, const char *text, size_t len);
+static void ngx_gate_check_remote_error(ngx_gate_check_remote_state_t *state,
+    ngx_gate_reason_e reason, const char *text);
+static void ngx_gate_check_remote_fail(ngx_gate_check_remote_state_t *state,
+    ngx_gate_error_t *error);
 static void ngx_gate_check_remote_reset(ngx_gate_check_remote_state_t *state);
 
 
@@ -179,8 +177,7 @@ ngx_gate_check_remote_connect(ngx_gate_check_remote_state_t *state)
 static void
 ngx_gate_check_remote_send(ngx_gate_check_remote_state_t *state)
 {
-    u_char             error[NGX_GATE_MESSAGE_MAX];
-    ngx_gate_reason_e  reason;
+    ngx_gate_error_t  error;
 
     state->probe->log->action = state->waiting ? "waiting for a change"
                                                : "waiting for the answer";
@@ -190,26 +187,23 @@ ngx_gate_check_remote_send(ngx_gate_check_remote_state_t *state)
 
     state->parser.header = ngx_gate_check_remote_header;
     state->parser.data = &state->head;
-    state->body_len = 0;
+    state->body.len = 0;
 
-    reason = ngx_gate_check_remote_send_request(state, error, sizeof(error));
-
-    if (reason != NGX_GATE_OK) {
-        ngx_gate_check_remote_failed(state, reason, (char *) error,
-                                     ngx_strlen(error));
+    if (ngx_gate_check_remote_send_request(state, &error) != NGX_OK) {
+        ngx_gate_check_remote_fail(state, &error);
     }
 }
 
 
 /* the lines of the configuration, then those of this request */
 
-static ngx_gate_reason_e
+static ngx_int_t
 ngx_gate_check_remote_send_request(ngx_gate_check_remote_state_t *state,
-    u_char *error, size_t size)
+    ngx_gate_error_t *error)
 {
     size_t                       len;
     u_char                      *p, *last;
-    ngx_gate_reason_e            reason;
+    ngx_int_t                    rc;
     ngx_gate_check_http_conf_t   http;
 
     http = state->conf->http;
@@ -223,8 +217,8 @@ ngx_gate_check_remote_send_request(ngx_gate_check_remote_state_t *state,
 
     p = ngx_alloc(len, state->probe->log);
     if (p == NULL) {
-        ngx_memcpy(error, "no memory", sizeof("no memory"));
-        return NGX_GATE_NO_MEMORY;
+        ngx_gate_error_set(error, NGX_GATE_NO_MEMORY, "no memory");
+        return NGX_ERROR;
     }
 
     last = p + len;
@@ -254,12 +248,12 @@ ngx_gate_check_remote_send_request(ngx_gate_check_remote_state_t *state,
 
     http.request.len = p - http.request.data;
 
-    reason = ngx_gate_check_http_request_send(&http, &state->peer,
-                                              &state->token, error, size);
+    rc = ngx_gate_check_http_request_send(&http, &state->peer, &state->token,
+                                          error);
 
     ngx_free(http.request.data);
 
-    return reason;
+    return rc;
 }
 
 
@@ -287,14 +281,12 @@ ngx_gate_check_remote_handler(ngx_gate_peer_t *peer,
             return;
         }
 
-        ngx_gate_check_remote_failed(state, NGX_GATE_RESET,
-                                     state->parser.error,
-                                     ngx_strlen(state->parser.error));
+        ngx_gate_check_remote_error(state, NGX_GATE_RESET,
+                                    state->parser.error);
         return;
 
     default: /* NGX_GATE_PEER_FAILED */
-        ngx_gate_check_remote_failed(state, peer->reason,
-                                     (char *) peer->error, peer->error_len);
+        ngx_gate_check_remote_fail(state, &peer->error);
     }
 }
 
@@ -316,18 +308,19 @@ ngx_gate_check_remote_read(ngx_gate_check_remote_state_t *state)
             break;
         }
 
-        rc = ngx_gate_check_remote_add(state, &piece);
+        rc = ngx_gate_check_http_body_add(&state->body, &piece,
+                                          NGX_GATE_MATCH_MAX + 1,
+                                          state->probe->log);
 
-        if (rc == NGX_DECLINED) {
-            ngx_gate_check_remote_failed(state, NGX_GATE_TOO_LARGE,
-                          "the body is larger than 64 KiB",
-                          sizeof("the body is larger than 64 KiB") - 1);
+        if (rc == NGX_DONE) {
+            ngx_gate_check_remote_error(state, NGX_GATE_TOO_LARGE,
+                                        "the body is larger than 64 KiB");
             return;
         }
 
         if (rc == NGX_ERROR) {
-            ngx_gate_check_remote_failed(state, NGX_GATE_NO_MEMORY, "no memory",
-                                         sizeof("no memory") - 1);
+            ngx_gate_check_remote_error(state, NGX_GATE_NO_MEMORY,
+                                        "no memory");
             return;
         }
     }
@@ -337,9 +330,8 @@ ngx_gate_check_remote_read(ngx_gate_check_remote_state_t *state)
     }
 
     if (rc == NGX_ERROR) {
-        ngx_gate_check_remote_failed(state, NGX_GATE_PROTOCOL,
-                                     state->parser.error,
-                                     ngx_strlen(state->parser.error));
+        ngx_gate_check_remote_error(state, NGX_GATE_PROTOCOL,
+                                    state->parser.error);
         return;
     }
 
@@ -351,42 +343,6 @@ ngx_gate_check_remote_read(ngx_gate_check_remote_state_t *state)
     }
 
     ngx_gate_check_remote_answered(state);
-}
-
-
-static ngx_int_t
-ngx_gate_check_remote_add(ngx_gate_check_remote_state_t *state,
-    ngx_str_t *piece)
-{
-    size_t   size;
-    u_char  *body;
-
-    if (state->body_len + piece->len > NGX_GATE_MATCH_MAX) {
-        return NGX_DECLINED;
-    }
-
-    if (state->body_len + piece->len > state->body_size) {
-        size = ngx_max(state->body_len + piece->len,
-                       2 * state->body_size + NGX_GATE_CHECK_REMOTE_BODY);
-
-        body = ngx_alloc(size, state->probe->log);
-        if (body == NULL) {
-            return NGX_ERROR;
-        }
-
-        if (state->body) {
-            ngx_memcpy(body, state->body, state->body_len);
-            ngx_free(state->body);
-        }
-
-        state->body = body;
-        state->body_size = size;
-    }
-
-    ngx_memcpy(state->body + state->body_len, piece->data, piece->len);
-    state->body_len += piece->len;
-
-    return NGX_OK;
 }
 
 
@@ -403,8 +359,7 @@ ngx_gate_check_remote_answered(ngx_gate_check_remote_state_t *state)
     result.observed = -1;
     result.expected = -1;
 
-    body.data = state->body ? state->body : (u_char *) "";
-    body.len = state->body_len;
+    body = ngx_gate_check_http_body_text(&state->body);
 
     probe->chain.eta = -1;
 
@@ -477,11 +432,22 @@ ngx_gate_check_remote_chain(ngx_gate_check_remote_state_t *state,
 }
 
 
+static void
+ngx_gate_check_remote_error(ngx_gate_check_remote_state_t *state,
+    ngx_gate_reason_e reason, const char *text)
+{
+    ngx_gate_error_t  error;
+
+    ngx_gate_error_set(&error, reason, "%s", text);
+    ngx_gate_check_remote_fail(state, &error);
+}
+
+
 /* a connection that breaks during a wait says nothing: another one is tried */
 
 static void
-ngx_gate_check_remote_failed(ngx_gate_check_remote_state_t *state,
-    ngx_gate_reason_e reason, const char *text, size_t len)
+ngx_gate_check_remote_fail(ngx_gate_check_remote_state_t *state,
+    ngx_gate_error_t *error)
 {
     ngx_gate_peer_close(&state->peer);
 
@@ -490,7 +456,8 @@ ngx_gate_check_remote_failed(ngx_gate_check_remote_state_t *state,
     }
 
     if (state->waiting
-        && (reason == NGX_GATE_RESET || reason == NGX_GATE_UNREACHABLE))
+        && (error->reason == NGX_GATE_RESET
+            || error->reason == NGX_GATE_UNREACHABLE))
     {
         state->waiting = 0;
         ngx_gate_check_remote_connect(state);
@@ -501,7 +468,7 @@ ngx_gate_check_remote_failed(ngx_gate_check_remote_state_t *state,
 
     state->known.waits = 0;
 
-    ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, reason, "%*s", len, text);
+    ngx_gate_probe_fail(state->probe, error);
 }
 
 
@@ -512,12 +479,5 @@ ngx_gate_check_remote_reset(ngx_gate_check_remote_state_t *state)
     state->waiting = 0;
 
     ngx_gate_check_http_request_forget(&state->token);
-
-    if (state->body) {
-        ngx_free(state->body);
-        state->body = NULL;
-    }
-
-    state->body_len = 0;
-    state->body_size = 0;
+    ngx_gate_check_http_body_free(&state->body);
 }

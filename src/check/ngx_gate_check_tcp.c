@@ -460,19 +460,13 @@ ngx_gate_check_tcp_closed(ngx_gate_check_tcp_state_t *state)
 static void
 ngx_gate_check_tcp_failed(ngx_gate_check_tcp_state_t *state)
 {
-    ngx_gate_peer_t  *peer;
-
     if (state->text.len && ngx_gate_check_tcp_match(state) == NGX_OK) {
         ngx_gate_check_tcp_evaluate(state, NGX_OK);
         return;
     }
 
     ngx_gate_check_tcp_reset(state);
-
-    peer = &state->peer;
-
-    ngx_gate_probe_end(state->probe, NGX_GATE_ERROR, peer->reason, "%*s",
-                       peer->error_len, peer->error);
+    ngx_gate_probe_fail(state->probe, &state->peer.error);
 }
 
 

@@ -114,14 +114,14 @@ static ngx_gate_conf_directive_t  ngx_gate_conf_directives[] = {
 
 
 ngx_int_t
-ngx_gate_conf_init(ngx_conf_t *cf, ngx_gate_conf_t *conf,
+ngx_gate_conf_init(ngx_pool_t *pool, ngx_gate_conf_t *conf,
     ngx_gate_conf_type_t *types)
 {
     conf->types = types;
 
     ngx_md5_init(&conf->md5);
 
-    return ngx_array_init(&conf->gates, cf->pool, 4, sizeof(ngx_gate_t));
+    return ngx_array_init(&conf->gates, pool, 4, sizeof(ngx_gate_t));
 }
 
 
@@ -173,7 +173,7 @@ ngx_gate_conf_block(ngx_conf_t *cf, ngx_gate_conf_t *conf)
 static ngx_gate_t *
 ngx_gate_conf_add(ngx_conf_t *cf, ngx_gate_conf_t *conf, ngx_str_t *name)
 {
-    ngx_gate_t  *gate;
+    ngx_gate_t  *gate, *other;
     const char  *error;
 
     error = ngx_gate_param_check_name(name);
@@ -190,9 +190,12 @@ ngx_gate_conf_add(ngx_conf_t *cf, ngx_gate_conf_t *conf, ngx_str_t *name)
         return NULL;
     }
 
-    if (ngx_gate_conf_find(conf, name)) {
+    other = ngx_gate_conf_find(conf, name);
+
+    if (other) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "duplicate init_checks \"%V\"", name);
+                           "duplicate init_checks \"%V\", the other one is "
+                           "in %V:%ui", name, &other->file, other->line);
         return NULL;
     }
 

@@ -32,7 +32,7 @@ typedef struct {
 } ngx_gate_conf_t;
 
 
-ngx_int_t ngx_gate_conf_init(ngx_conf_t *cf, ngx_gate_conf_t *conf,
+ngx_int_t ngx_gate_conf_init(ngx_pool_t *pool, ngx_gate_conf_t *conf,
     ngx_gate_conf_type_t *types);
 
 /* called for "init_checks NAME {" ... "}" */

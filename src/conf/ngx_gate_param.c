@@ -42,7 +42,7 @@ static void ngx_gate_param_nearest(ngx_gate_word_t *w,
 static u_char *ngx_gate_param_list(u_char *p, u_char *last,
     ngx_gate_check_t *check, ngx_gate_param_t *param);
 static void ngx_gate_param_log(ngx_conf_t *cf, ngx_uint_t level,
-    ngx_gate_check_t *check, ngx_str_t *text);
+    ngx_gate_check_t *check, const char *fmt, va_list args);
 static void ngx_gate_param_warn_path(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_gate_param_t *param, ngx_str_t *path);
 
@@ -421,18 +421,11 @@ char * ngx_cdecl
 ngx_gate_param_error(ngx_conf_t *cf, ngx_gate_check_t *check,
     const char *fmt, ...)
 {
-    u_char     buf[NGX_GATE_PARAM_ERROR_MAX];
-    va_list    args;
-    ngx_str_t  text;
+    va_list  args;
 
     va_start(args, fmt);
-    text.len = ngx_vslprintf(buf, buf + NGX_GATE_PARAM_ERROR_MAX, fmt, args)
-               - buf;
+    ngx_gate_param_log(cf, NGX_LOG_EMERG, check, fmt, args);
     va_end(args);
-
-    text.data = buf;
-
-    ngx_gate_param_log(cf, NGX_LOG_EMERG, check, &text);
 
     return NGX_CONF_ERROR;
 }
@@ -442,29 +435,29 @@ void ngx_cdecl
 ngx_gate_param_warn(ngx_conf_t *cf, ngx_gate_check_t *check,
     const char *fmt, ...)
 {
-    u_char     buf[NGX_GATE_PARAM_ERROR_MAX];
-    va_list    args;
-    ngx_str_t  text;
+    va_list  args;
 
     va_start(args, fmt);
-    text.len = ngx_vslprintf(buf, buf + NGX_GATE_PARAM_ERROR_MAX, fmt, args)
-               - buf;
+    ngx_gate_param_log(cf, NGX_LOG_WARN, check, fmt, args);
     va_end(args);
-
-    text.data = buf;
-
-    ngx_gate_param_log(cf, NGX_LOG_WARN, check, &text);
 }
 
 
 static void
 ngx_gate_param_log(ngx_conf_t *cf, ngx_uint_t level, ngx_gate_check_t *check,
-    ngx_str_t *text)
+    const char *fmt, va_list args)
 {
+    u_char     buf[NGX_GATE_PARAM_ERROR_MAX];
+    ngx_str_t  text;
+
+    text.data = buf;
+    text.len = ngx_vslprintf(buf, buf + NGX_GATE_PARAM_ERROR_MAX, fmt, args)
+               - buf;
+
     if (check->trigger) {
         ngx_conf_log_error(level, cf, 0,
                            "%V in \"trigger\" directive in init_checks "
-                           "\"%V\"", text, &check->gate->name);
+                           "\"%V\"", &text, &check->gate->name);
         return;
     }
 
@@ -474,7 +467,7 @@ ngx_gate_param_log(ngx_conf_t *cf, ngx_uint_t level, ngx_gate_check_t *check,
 
     ngx_conf_log_error(level, cf, 0,
                        "%V in check \"%V\" of type \"%V\" in init_checks "
-                       "\"%V\"", text, &check->name, &check->type->name,
+                       "\"%V\"", &text, &check->name, &check->type->name,
                        &check->gate->name);
 }
 

@@ -108,6 +108,43 @@ ngx_gate_event_init(ngx_event_t *ev, ngx_event_handler_pt handler,
 
 
 void ngx_cdecl
+ngx_gate_error_set(ngx_gate_error_t *error, ngx_gate_reason_e reason,
+    const char *fmt, ...)
+{
+    va_list  args;
+
+    va_start(args, fmt);
+    error->len = ngx_vslprintf(error->text, error->text + NGX_GATE_ERROR_MAX,
+                               fmt, args)
+                 - error->text;
+    va_end(args);
+
+    error->reason = reason;
+}
+
+
+void ngx_cdecl
+ngx_gate_error_set_errno(ngx_gate_error_t *error, ngx_gate_reason_e reason,
+    ngx_err_t err, const char *fmt, ...)
+{
+    u_char   *p, *last;
+    va_list   args;
+
+    last = error->text + NGX_GATE_ERROR_MAX;
+
+    va_start(args, fmt);
+    p = ngx_vslprintf(error->text, last, fmt, args);
+    va_end(args);
+
+    p = ngx_slprintf(p, last, " failed (%d: ", err);
+    p = ngx_strerror(err, p, last - p);
+
+    error->len = ngx_slprintf(p, last, ")") - error->text;
+    error->reason = reason;
+}
+
+
+void ngx_cdecl
 ngx_gate_result_set(ngx_gate_result_t *result, ngx_gate_verdict_e verdict,
     ngx_gate_reason_e reason, const char *fmt, ...)
 {
@@ -146,6 +183,14 @@ ngx_gate_probe_end(ngx_gate_probe_t *probe, ngx_gate_verdict_e verdict,
     probe->result.message_len = ngx_gate_fold_message(probe->result.message,
                                                       text, p - text);
     probe->done(probe);
+}
+
+
+void
+ngx_gate_probe_fail(ngx_gate_probe_t *probe, ngx_gate_error_t *error)
+{
+    ngx_gate_probe_end(probe, NGX_GATE_ERROR, error->reason, "%*s",
+                       error->len, error->text);
 }
 
 

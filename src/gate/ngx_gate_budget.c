@@ -8,6 +8,7 @@
 
 #include <ngx_gate.h>
 #include <ngx_gate_budget.h>
+#include <ngx_gate_servers.h>
 
 
 #define NGX_GATE_BUDGET_MIN      4
@@ -17,6 +18,7 @@
 #define NGX_GATE_BUDGET_IN_USE   2
 
 
+static ngx_uint_t ngx_gate_budget_limit(ngx_uint_t connections);
 static void ngx_gate_budget_handler(ngx_event_t *ev);
 
 
@@ -30,7 +32,38 @@ static ngx_uint_t   ngx_gate_budget_in_use;
 static ngx_event_t  ngx_gate_budget_event;
 
 
-ngx_uint_t
+void
+ngx_gate_budget_warn(ngx_cycle_t *cycle, ngx_array_t *gates)
+{
+    ngx_uint_t         i, n, probes, limit;
+    ngx_gate_t        *gate;
+    ngx_gate_check_t  *check;
+
+    probes = 0;
+    gate = gates->elts;
+
+    for (i = 0; i < gates->nelts; i++) {
+        for (n = 0; n < gate[i].checks.nelts; n++) {
+            check = ngx_gate_check_at(&gate[i], n);
+
+            probes += check->servers ? check->servers->configured
+                                     : check->type->connects;
+        }
+    }
+
+    limit = ngx_gate_budget_limit(cycle->connection_n);
+
+    if (probes > limit) {
+        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                      "%ui probes open connections, but at most %ui of %ui "
+                      "worker_connections are used for probes at the same "
+                      "time: the other probes wait", probes, limit,
+                      cycle->connection_n);
+    }
+}
+
+
+static ngx_uint_t
 ngx_gate_budget_limit(ngx_uint_t connections)
 {
     return ngx_max(connections / 4, NGX_GATE_BUDGET_MIN);

@@ -25,9 +25,9 @@ struct ngx_gate_budget_use_s {
 };
 
 
-/* the limit of probes in flight */
+/* worker_connections is known only after the whole configuration */
 
-ngx_uint_t ngx_gate_budget_limit(ngx_uint_t connections);
+void ngx_gate_budget_warn(ngx_cycle_t *cycle, ngx_array_t *gates);
 
 /*
  * NGX_OK: in use.  NGX_AGAIN: queued, and in use when the handler is called.

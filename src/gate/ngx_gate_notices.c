@@ -145,7 +145,8 @@ ngx_gate_notices_test_stores(ngx_conf_t *cf, ngx_array_t *gates)
     ngx_array_t        stores;
     ngx_gate_check_t  *check;
 
-    if (ngx_array_init(&stores, cf->temp_pool, 4, sizeof(ngx_str_t))
+    if (ngx_array_init(&stores, cf->temp_pool, 4,
+                       sizeof(ngx_gate_store_place_t))
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -174,8 +175,8 @@ static ngx_int_t
 ngx_gate_notices_test_store(ngx_conf_t *cf, ngx_array_t *stores,
     ngx_gate_check_t *check)
 {
-    ngx_str_t                     *path;
     ngx_uint_t                     i;
+    ngx_gate_store_place_t        *place, found;
     ngx_gate_check_notify_conf_t  *conf;
 
     conf = check->conf;
@@ -199,11 +200,18 @@ ngx_gate_notices_test_store(ngx_conf_t *cf, ngx_array_t *stores,
         return NGX_ERROR;
     }
 
-    path = stores->elts;
+    if (ngx_gate_store_find(cf->temp_pool, &conf->store, &found) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    place = stores->elts;
 
     for (i = 0; i < stores->nelts; i++) {
 
-        if (ngx_gate_str_eq(&path[i], &conf->store)) {
+        if (place[i].dev == found.dev
+            && place[i].ino == found.ino
+            && ngx_gate_str_eq(&place[i].rest, &found.rest))
+        {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "the store \"%V\" is that of another check, too: "
                           "check \"%V\" of init_checks \"%V\" in %V:%ui",
@@ -213,12 +221,12 @@ ngx_gate_notices_test_store(ngx_conf_t *cf, ngx_array_t *stores,
         }
     }
 
-    path = ngx_array_push(stores);
-    if (path == NULL) {
+    place = ngx_array_push(stores);
+    if (place == NULL) {
         return NGX_ERROR;
     }
 
-    *path = conf->store;
+    *place = found;
 
     return NGX_OK;
 }
@@ -370,7 +378,12 @@ ngx_gate_notices_wake(ngx_gate_prober_t *prober)
             continue;
         }
 
-        if (run[i]->timer.set) {
+        /* one that is due keeps its place before the others */
+
+        if (run[i]->timer.set
+            && (ngx_msec_int_t) (run[i]->timer.node.key - ngx_current_msec)
+               > 0)
+        {
             ngx_gate_run_schedule(run[i], 0);
         }
 

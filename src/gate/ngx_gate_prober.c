@@ -184,7 +184,7 @@ ngx_gate_prober_heartbeat_handler(ngx_gate_timer_t *timer)
     }
 
     if (!prober->wake.listening) {
-        ngx_gate_orders_receive(prober);
+        ngx_gate_prober_wake_handler(&prober->wake);
     }
 
     ngx_gate_writer_touch(&prober->writer, ngx_gate_prober_is_idle(prober));
@@ -428,8 +428,7 @@ ngx_gate_prober_publish_handler(ngx_event_t *ev)
 
 /*
  * Something was put into a mailbox, published, or requested.  Without this
- * event, it is received with the next heartbeat, and a notice with the next run
- * of its check.
+ * event, it is received with the next heartbeat.
  */
 
 static void

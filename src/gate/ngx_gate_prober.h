@@ -43,10 +43,13 @@ struct ngx_gate_run_s {
     ngx_gate_budget_use_t     budget;
     ngx_log_t                 log;
     uint64_t                  start_usec;   /* monotonic */
+    uint64_t                  due_usec;     /* of the last run that an event
+                                               caused */
     uint32_t                  duration;     /* of the last one, us */
     ngx_uint_t                errors;       /* in a row, for the backoff */
     ngx_uint_t                busy;
     ngx_uint_t                due;          /* run again after this one */
+    ngx_uint_t                hastened;     /* an event causes the next run */
     ngx_atomic_uint_t         received;     /* count of the notice that a
                                                notify check uses */
     ngx_uint_t                store_failed;

@@ -71,6 +71,7 @@ ngx_gate_run_cancel(ngx_gate_run_t *run)
 
     run->busy = 0;
     run->due = 0;
+    run->hastened = 0;
     run->extra = 0;
 
     if (run->probe.state) {
@@ -127,6 +128,11 @@ ngx_gate_run_start(ngx_gate_run_t *run)
     run->due = 0;
     run->start_usec = ngx_gate_run_monotonic_usec();
     run->log.action = NULL;
+
+    if (run->hastened) {
+        run->hastened = 0;
+        run->due_usec = run->start_usec;
+    }
 
     probe->deadline = ngx_current_msec + probe->check->timeout;
     probe->chain.changed = 0;
@@ -203,8 +209,10 @@ ngx_gate_run_hasten(ngx_gate_run_t *run)
         return;
     }
 
-    elapsed = ngx_gate_run_monotonic_usec() - run->start_usec;
+    elapsed = ngx_gate_run_monotonic_usec() - run->due_usec;
     delay = 0;
+
+    run->hastened = 1;
 
     if (elapsed < NGX_GATE_RUN_DUE) {
         delay = (ngx_msec_t) (NGX_GATE_RUN_DUE - elapsed + 999) / 1000;

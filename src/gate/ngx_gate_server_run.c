@@ -46,7 +46,6 @@ struct ngx_gate_server_runs_s {
 
 
 static ngx_msec_t ngx_gate_server_run_check_delay(ngx_gate_run_t *run);
-static ngx_uint_t ngx_gate_server_run_is_current(ngx_gate_server_runs_t *runs);
 static void ngx_gate_server_run_sync(ngx_gate_server_runs_t *runs);
 static ngx_gate_server_run_t *ngx_gate_server_run_create(
     ngx_gate_server_runs_t *runs, ngx_uint_t i);
@@ -136,19 +135,6 @@ ngx_gate_server_run_check_delay(ngx_gate_run_t *run)
 }
 
 
-/* a prober of an older configuration only applies the results of the newest */
-
-static ngx_uint_t
-ngx_gate_server_run_is_current(ngx_gate_server_runs_t *runs)
-{
-    ngx_gate_prober_t  *prober;
-
-    prober = runs->runner->prober;
-
-    return prober->stats->generation == prober->generation;
-}
-
-
 static void
 ngx_gate_server_run_sync(ngx_gate_server_runs_t *runs)
 {
@@ -157,7 +143,9 @@ ngx_gate_server_run_sync(ngx_gate_server_runs_t *runs)
     ngx_gate_servers_zone_t  *zone;
     ngx_gate_server_run_t    *server;
 
-    if (!ngx_gate_server_run_is_current(runs)) {
+    /* a prober of an older configuration only applies results of the newest */
+
+    if (!ngx_gate_servers_is_newest(runs->servers)) {
         return;
     }
 
@@ -386,11 +374,9 @@ ngx_gate_server_run_recheck(ngx_gate_server_runs_t *runs)
 void
 ngx_gate_server_run_beat(ngx_gate_server_runs_t *runs)
 {
-    runs->servers->superseded = !ngx_gate_server_run_is_current(runs);
-
     if (runs->active) {
 
-        if (ngx_gate_server_run_is_current(runs)) {
+        if (ngx_gate_servers_is_newest(runs->servers)) {
             ngx_gate_server_run_restore(runs);
 
         } else {
@@ -432,7 +418,9 @@ ngx_gate_server_run_force(ngx_gate_server_runs_t *runs, ngx_uint_t forced)
 
     zone = runs->servers->zone;
 
-    if (zone->forced == forced || !ngx_gate_server_run_is_current(runs)) {
+    if (zone->forced == forced
+        || !ngx_gate_servers_is_newest(runs->servers))
+    {
         return;
     }
 
@@ -469,7 +457,7 @@ ngx_gate_server_run_done(ngx_gate_run_t *run)
     prober = runs->runner->prober;
     zone = runs->servers->zone;
 
-    if (!ngx_gate_server_run_is_current(runs)
+    if (!ngx_gate_servers_is_newest(runs->servers)
         || ngx_gate_prober_write_begin(prober) != NGX_OK)
     {
         return;
@@ -565,6 +553,14 @@ ngx_gate_server_run_store(ngx_gate_server_run_t *server)
            != NGX_OK)
     {
         server->state = zone->states[server->place];
+
+        /* the index may belong to another server of a newer configuration */
+
+        ngx_memory_barrier();
+
+        if (!ngx_gate_servers_is_newest(server->runs->servers)) {
+            return;
+        }
     }
 }
 

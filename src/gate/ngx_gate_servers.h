@@ -84,8 +84,9 @@ struct ngx_gate_servers_s {
     ngx_uint_t                once;
     in_port_t                 port;         /* 0: the port of each server */
     ngx_uint_t                dynamic;      /* addresses can change */
-    ngx_uint_t                superseded;   /* by a newer configuration, which
-                                               may not have all servers */
+
+    ngx_uint_t                generation;   /* of the configuration */
+    volatile ngx_atomic_t    *newest;       /* generation */
 
     ngx_shm_zone_t           *shm_zone;
     char                     *prefix;       /* of its name */
@@ -146,6 +147,14 @@ ngx_uint_t ngx_gate_servers_sync(ngx_gate_servers_t *servers,
 
 ngx_uint_t ngx_gate_servers_find(ngx_gate_servers_zone_t *zone,
     struct sockaddr *sockaddr, socklen_t socklen, ngx_uint_t *hint);
+
+/*
+ * A newer configuration, which may have other servers, increments the
+ * generation before it removes a server.
+ */
+
+#define ngx_gate_servers_is_newest(servers)                                   \
+    (*(servers)->newest == (servers)->generation)
 
 /* a server without an index is out */
 

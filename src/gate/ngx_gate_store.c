@@ -21,6 +21,7 @@
 #define NGX_GATE_STORE_NEW    ".new"
 
 
+static void ngx_gate_store_normalize(ngx_str_t *rest);
 static ngx_fd_t ngx_gate_store_create(ngx_str_t *path, u_char *name,
     u_char *error, u_char **last);
 static u_char *ngx_gate_store_examine(ngx_str_t *path, u_char *error,
@@ -36,6 +37,94 @@ static ngx_int_t ngx_gate_store_parse_number(u_char **p, u_char *last,
     int64_t *n);
 static u_char *ngx_gate_store_error(const char *call, ngx_str_t *path,
     u_char *error, u_char *last);
+
+
+ngx_int_t
+ngx_gate_store_find(ngx_pool_t *pool, ngx_str_t *path,
+    ngx_gate_store_place_t *place)
+{
+    u_char           *p, *name, c;
+    ngx_int_t         rc;
+    ngx_file_info_t   fi;
+
+    name = ngx_pnalloc(pool, path->len + 1);
+    if (name == NULL) {
+        return NGX_ERROR;
+    }
+
+    *ngx_cpymem(name, path->data, path->len) = '\0';
+
+    for (p = name + path->len; p > name; p--) {
+
+        if (p[-1] != '/') {
+            continue;
+        }
+
+        c = *p;
+        *p = '\0';
+
+        rc = ngx_file_info(name, &fi);
+
+        *p = c;
+
+        if (rc != NGX_FILE_ERROR) {
+            break;
+        }
+    }
+
+    if (p == name && ngx_file_info((u_char *) ".", &fi) == NGX_FILE_ERROR) {
+        return NGX_ERROR;
+    }
+
+    place->dev = fi.st_dev;
+    place->ino = fi.st_ino;
+    place->rest.data = p;
+    place->rest.len = name + path->len - p;
+
+    ngx_gate_store_normalize(&place->rest);
+
+    return NGX_OK;
+}
+
+
+/* its directories do not exist, so they are not links */
+
+static void
+ngx_gate_store_normalize(ngx_str_t *rest)
+{
+    size_t   len;
+    u_char  *p, *to, *next, *last;
+
+    to = rest->data;
+    last = rest->data + rest->len;
+
+    for (p = rest->data; p < last; p = next + 1) {
+        next = ngx_strlchr(p, last, '/');
+
+        if (next == NULL) {
+            next = last;
+        }
+
+        len = next - p;
+
+        if (len == 0 || (len == 1 && p[0] == '.')) {
+            continue;
+        }
+
+        if (len == 2 && p[0] == '.' && p[1] == '.') {
+            while (to > rest->data && *--to != '/') { /* void */ }
+            continue;
+        }
+
+        if (to > rest->data) {
+            *to++ = '/';
+        }
+
+        to = ngx_movemem(to, p, len);
+    }
+
+    rest->len = to - rest->data;
+}
 
 
 u_char *

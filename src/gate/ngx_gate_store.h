@@ -16,6 +16,20 @@
 
 
 /*
+ * The last directory of a path that exists, and the rest of the path: the same
+ * for all paths of one file, by whatever links and dots.
+ */
+
+typedef struct {
+    dev_t                     dev;
+    ino_t                     ino;
+    ngx_str_t                 rest;
+} ngx_gate_store_place_t;
+
+ngx_int_t ngx_gate_store_find(ngx_pool_t *pool, ngx_str_t *path,
+    ngx_gate_store_place_t *place);
+
+/*
  * "path" ends with a zero.  Both return NULL, or the end of the text written
  * to "error": the reason, with the path.
  */

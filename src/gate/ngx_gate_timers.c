@@ -110,6 +110,7 @@ ngx_gate_timers_expire(ngx_event_t *ev)
 static void
 ngx_gate_timers_rearm(ngx_gate_timers_t *timers)
 {
+    ngx_event_t       *ev;
     ngx_msec_int_t     delay;
     ngx_gate_timer_t  *timer;
 
@@ -117,24 +118,36 @@ ngx_gate_timers_rearm(ngx_gate_timers_t *timers)
         return;
     }
 
+    ev = &timers->event;
     timer = ngx_gate_timers_first(timers);
 
-    if (timers->event.timer_set) {
+    delay = timer ? (ngx_msec_int_t) (timer->node.key - ngx_current_msec) : 1;
 
-        if (timer && timers->event.timer.key == timer->node.key) {
+    if (ev->posted && delay > 0) {
+        ngx_delete_posted_event(ev);
+    }
+
+    if (ev->timer_set) {
+
+        if (timer && delay > 0 && ev->timer.key == timer->node.key) {
             return;
         }
 
-        ngx_del_timer(&timers->event);
+        ngx_del_timer(ev);
     }
 
-    if (timer) {
-        delay = (ngx_msec_int_t) (timer->node.key - ngx_current_msec);
-
-        /* 0 would expire in the current iteration */
-
-        ngx_add_timer(&timers->event, (ngx_msec_t) ngx_max(delay, 1));
+    if (timer == NULL) {
+        return;
     }
+
+    if (delay > 0) {
+        ngx_add_timer(ev, (ngx_msec_t) delay);
+        return;
+    }
+
+    /* a timer of 0 ms would expire in the current iteration */
+
+    ngx_post_event(ev, &ngx_posted_next_events);
 }
 
 

@@ -10,9 +10,6 @@
 #include <ngx_gate_token_file.h>
 
 
-#define NGX_GATE_TOKEN_FILE_ERROR  512
-
-
 static ngx_int_t ngx_gate_token_file_read(ngx_str_t *path, ngx_str_t *token,
     ngx_log_t *log);
 
@@ -62,18 +59,16 @@ ngx_gate_token_file_test(ngx_str_t *path, ngx_log_t *log)
 static ngx_int_t
 ngx_gate_token_file_read(ngx_str_t *path, ngx_str_t *token, ngx_log_t *log)
 {
-    u_char  *p, error[NGX_GATE_TOKEN_FILE_ERROR];
+    ngx_gate_error_t  error;
 
-    p = ngx_gate_secret_read(path, token, error, error + sizeof(error));
-
-    if (p == NULL) {
+    if (ngx_gate_secret_read(path, token, &error) == NGX_OK) {
         return NGX_OK;
     }
 
     ngx_explicit_memzero(token->data, NGX_GATE_SECRET_MAX);
 
     ngx_log_error(NGX_LOG_ERR, log, 0, "cannot read token file: %*s",
-                  (size_t) (p - error), error);
+                  error.len, error.text);
 
     return NGX_ERROR;
 }

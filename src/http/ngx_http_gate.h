@@ -14,14 +14,9 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include <ngx_gate.h>
-#include <ngx_gate_state.h>
-#include <ngx_gate_conf.h>
-#include <ngx_gate_zone.h>
-#include <ngx_gate_stats.h>
+#include <ngx_init_gate.h>
 #include <ngx_gate_html.h>
 #include <ngx_gate_wake.h>
-#include <ngx_gate_prober.h>
 
 
 typedef enum {
@@ -64,22 +59,15 @@ typedef enum {
 
 
 typedef struct {
-    ngx_gate_conf_t             gates;
-    ngx_shm_zone_t             *zone;
-    ngx_shm_zone_t             *stats;
-    ngx_shm_zone_t             *notices;    /* NULL: no notify checks */
-    ngx_shm_zone_t             *overrides;  /* NULL: no init_control */
+    ngx_init_gate_conf_t       *core;
     ngx_uint_t                  used;       /* by at least one location */
     ngx_array_t                 lists;      /* of ngx_http_gate_list_t * */
     ngx_array_t                 holds;      /* of ngx_http_gate_mark_t * */
     ngx_array_t                 posts;      /* of ngx_http_gate_post_conf_t * */
     ngx_array_t                 servers;    /* of ngx_gate_servers_t * */
     ngx_array_t                 passes;     /* of ..._upstream_passes_t */
-    ngx_uint_t                  generation; /* of this configuration */
 
     /* of this process */
-    ngx_gate_prober_t          *prober;     /* in the worker that probes */
-    ngx_gate_stats_process_t   *process;
     ngx_queue_t                 held_queue;
     ngx_queue_t                 decided_queue;
     ngx_uint_t                  nheld;
@@ -112,7 +100,7 @@ typedef struct {
 /* "init_gate a b": the names, their place in the configuration, the gates */
 
 typedef struct {
-    ngx_array_t                *names;      /* of ngx_str_t; NULL: all */
+    ngx_array_t                *names;      /* of ngx_str_t; none: all */
     ngx_str_t                   file;
     ngx_uint_t                  line;
     ngx_gate_t                **gates;      /* terminated by NULL */
@@ -215,18 +203,22 @@ struct ngx_http_gate_held_s {
 };
 
 
+/* called by ngx_init_gate_module; without an http block, too */
+
+ngx_int_t ngx_http_init_gate_bind(ngx_conf_t *cf, ngx_init_gate_conf_t *igcf);
+void ngx_http_init_gate_commit(ngx_cycle_t *cycle);
+void ngx_http_init_gate_init_process(ngx_cycle_t *cycle);
+void ngx_http_init_gate_exit_process(ngx_cycle_t *cycle);
+
 /* conf */
 
 void ngx_http_gate_warn(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf);
-void ngx_http_gate_warn_connections(ngx_cycle_t *cycle,
-    ngx_http_gate_main_conf_t *gmcf);
+void ngx_http_gate_warn_no_http(ngx_conf_t *cf, ngx_init_gate_conf_t *igcf);
 void ngx_http_gate_warn_replaced(ngx_conf_t *cf,
     ngx_http_gate_loc_conf_t *glcf);
 void ngx_http_gate_warn_beside(ngx_conf_t *cf,
     ngx_http_gate_loc_conf_t *glcf);
 
-char *ngx_http_gate_conf_check(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 char *ngx_http_gate_conf_init_gate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_gate_conf_init_hold(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -245,8 +237,8 @@ char *ngx_http_gate_conf_init_control(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 ngx_uint_t ngx_http_gate_conf_has_post(ngx_http_gate_main_conf_t *gmcf,
     const char *directive);
-ngx_int_t ngx_http_gate_conf_resolve_list(ngx_conf_t *cf,
-    ngx_http_gate_list_t *list);
+ngx_int_t ngx_http_gate_conf_resolve(ngx_conf_t *cf,
+    ngx_http_gate_main_conf_t *gmcf);
 
 /* handler */
 

@@ -96,8 +96,6 @@ ngx_http_gate_await_begin(ngx_http_gate_post_t *post, ngx_gate_mailbox_t *box,
 void
 ngx_http_gate_await_end(ngx_http_gate_post_t *post)
 {
-    ngx_http_gate_main_conf_t  *gmcf;
-
     if (!post->queued) {
         return;
     }
@@ -108,13 +106,6 @@ ngx_http_gate_await_end(ngx_http_gate_post_t *post)
 
     if (post->timer.timer_set) {
         ngx_del_timer(&post->timer);
-    }
-
-    gmcf = ngx_http_get_module_main_conf(post->request,
-                                         ngx_http_init_gate_module);
-
-    if (ngx_queue_empty(&gmcf->awaiting_queue)) {
-        ngx_http_gate_await_exit(gmcf);
     }
 }
 
@@ -151,7 +142,10 @@ ngx_http_gate_await_poll(ngx_http_gate_main_conf_t *gmcf)
 }
 
 
-/* finalizing one request may end others */
+/*
+ * Finalizing one request may end others.  Listening stops here only: while
+ * one request is finalized, the queue does not have the ones after it.
+ */
 
 static void
 ngx_http_gate_await_look(ngx_http_gate_main_conf_t *gmcf)
@@ -176,6 +170,10 @@ ngx_http_gate_await_look(ngx_http_gate_main_conf_t *gmcf)
         if (ngx_gate_mailbox_is_acknowledged(post->box, post->count)) {
             ngx_http_gate_await_answer(post, NGX_HTTP_NO_CONTENT);
         }
+    }
+
+    if (ngx_queue_empty(&gmcf->awaiting_queue)) {
+        ngx_http_gate_await_exit(gmcf);
     }
 }
 

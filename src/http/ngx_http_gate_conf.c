@@ -24,11 +24,13 @@ static char *ngx_http_gate_conf_post(ngx_conf_t *cf,
 static ngx_http_gate_list_t *ngx_http_gate_conf_create_list(ngx_conf_t *cf);
 static ngx_int_t ngx_http_gate_conf_add_name(ngx_http_gate_list_t *list,
     ngx_str_t *name);
-static ngx_int_t ngx_http_gate_conf_resolve_names(ngx_conf_t *cf,
+static ngx_int_t ngx_http_gate_conf_resolve_list(ngx_conf_t *cf,
     ngx_http_gate_main_conf_t *gmcf, ngx_http_gate_list_t *list);
-static void ngx_http_gate_conf_unknown_name(ngx_conf_t *cf,
+static ngx_int_t ngx_http_gate_conf_resolve_names(
     ngx_http_gate_main_conf_t *gmcf, ngx_http_gate_list_t *list,
-    ngx_str_t *name);
+    ngx_log_t *log);
+static void ngx_http_gate_conf_unknown_name(ngx_http_gate_main_conf_t *gmcf,
+    ngx_http_gate_list_t *list, ngx_str_t *name, ngx_log_t *log);
 
 
 static ngx_conf_enum_t  ngx_http_gate_conf_responses[] = {
@@ -49,15 +51,6 @@ ngx_conf_enum_t  ngx_http_gate_conf_formats[] = {
 };
 
 
-/* a better message than "unknown directive" */
-
-char *
-ngx_http_gate_conf_check(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    return "is allowed only in \"init_checks NAME { ... }\"";
-}
-
-
 char *
 ngx_http_gate_conf_init_gate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -72,6 +65,14 @@ ngx_http_gate_conf_init_gate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     glcf->gate_list = ngx_http_gate_conf_create_list(cf);
     if (glcf->gate_list == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    /* shared with locations, and filled in by ngx_http_gate_conf_resolve() */
+
+    glcf->gate_list->gates = ngx_pcalloc(cf->pool, cf->args->nelts
+                                                   * sizeof(ngx_gate_t *));
+    if (glcf->gate_list->gates == NULL) {
         return NGX_CONF_ERROR;
     }
 
@@ -603,37 +604,18 @@ ngx_http_gate_conf_add_name(ngx_http_gate_list_t *list, ngx_str_t *name)
 }
 
 
-/* resolves names of gates, which may be defined later; no name means all */
-
 ngx_int_t
-ngx_http_gate_conf_resolve_list(ngx_conf_t *cf, ngx_http_gate_list_t *list)
+ngx_http_gate_conf_resolve(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf)
 {
-    ngx_uint_t                  i, n;
-    ngx_gate_t                 *gate;
-    ngx_http_gate_main_conf_t  *gmcf;
+    ngx_uint_t              i;
+    ngx_http_gate_list_t  **list;
 
-    if (list->gates) {
-        return NGX_OK;
-    }
+    list = gmcf->lists.elts;
 
-    gmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_init_gate_module);
-
-    n = gmcf->gates.gates.nelts;
-
-    list->gates = ngx_pcalloc(cf->pool, (ngx_max(n, list->names->nelts) + 1)
-                                        * sizeof(ngx_gate_t *));
-    if (list->gates == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (list->names->nelts) {
-        return ngx_http_gate_conf_resolve_names(cf, gmcf, list);
-    }
-
-    gate = gmcf->gates.gates.elts;
-
-    for (i = 0; i < n; i++) {
-        list->gates[i] = &gate[i];
+    for (i = 0; i < gmcf->lists.nelts; i++) {
+        if (ngx_http_gate_conf_resolve_list(cf, gmcf, list[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
     }
 
     return NGX_OK;
@@ -641,8 +623,37 @@ ngx_http_gate_conf_resolve_list(ngx_conf_t *cf, ngx_http_gate_list_t *list)
 
 
 static ngx_int_t
-ngx_http_gate_conf_resolve_names(ngx_conf_t *cf,
+ngx_http_gate_conf_resolve_list(ngx_conf_t *cf,
     ngx_http_gate_main_conf_t *gmcf, ngx_http_gate_list_t *list)
+{
+    ngx_uint_t    i, n;
+    ngx_gate_t   *gate;
+    ngx_array_t  *gates;
+
+    if (list->gates == NULL) {
+
+        gates = &gmcf->core->conf.gates;
+        n = list->names->nelts ? list->names->nelts : gates->nelts;
+
+        list->gates = ngx_pcalloc(cf->pool, (n + 1) * sizeof(ngx_gate_t *));
+        if (list->gates == NULL) {
+            return NGX_ERROR;
+        }
+
+        gate = gates->elts;
+
+        for (i = 0; list->names->nelts == 0 && i < n; i++) {
+            list->gates[i] = &gate[i];
+        }
+    }
+
+    return ngx_http_gate_conf_resolve_names(gmcf, list, cf->log);
+}
+
+
+static ngx_int_t
+ngx_http_gate_conf_resolve_names(ngx_http_gate_main_conf_t *gmcf,
+    ngx_http_gate_list_t *list, ngx_log_t *log)
 {
     ngx_str_t   *name;
     ngx_uint_t   i, k;
@@ -651,16 +662,16 @@ ngx_http_gate_conf_resolve_names(ngx_conf_t *cf,
 
     for (i = 0; i < list->names->nelts; i++) {
 
-        list->gates[i] = ngx_gate_conf_find(&gmcf->gates, &name[i]);
+        list->gates[i] = ngx_gate_conf_find(&gmcf->core->conf, &name[i]);
 
         if (list->gates[i] == NULL) {
-            ngx_http_gate_conf_unknown_name(cf, gmcf, list, &name[i]);
+            ngx_http_gate_conf_unknown_name(gmcf, list, &name[i], log);
             return NGX_ERROR;
         }
 
         for (k = 0; k < i; k++) {
             if (list->gates[k] == list->gates[i]) {
-                ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                ngx_log_error(NGX_LOG_EMERG, log, 0,
                               "duplicate init gate \"%V\" in %V:%ui",
                               &name[i], &list->file, list->line);
                 return NGX_ERROR;
@@ -673,16 +684,15 @@ ngx_http_gate_conf_resolve_names(ngx_conf_t *cf,
 
 
 static void
-ngx_http_gate_conf_unknown_name(ngx_conf_t *cf,
-    ngx_http_gate_main_conf_t *gmcf, ngx_http_gate_list_t *list,
-    ngx_str_t *name)
+ngx_http_gate_conf_unknown_name(ngx_http_gate_main_conf_t *gmcf,
+    ngx_http_gate_list_t *list, ngx_str_t *name, ngx_log_t *log)
 {
     ngx_uint_t        i;
     ngx_gate_t       *gate;
     ngx_gate_word_t   w;
 
     if (ngx_strcmp(name->data, "verbose") == 0) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+        ngx_log_error(NGX_LOG_EMERG, log, 0,
                       "unknown init gate \"verbose\", which is an argument of "
                       "requests, as in \"/ready?verbose\", in %V:%ui",
                       &list->file, list->line);
@@ -690,28 +700,28 @@ ngx_http_gate_conf_unknown_name(ngx_conf_t *cf,
     }
 
     if (ngx_strchr(name->data, ',')) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+        ngx_log_error(NGX_LOG_EMERG, log, 0,
                       "unknown init gate \"%V\", names are separated by spaces "
                       "in %V:%ui", name, &list->file, list->line);
         return;
     }
 
-    gate = gmcf->gates.gates.elts;
+    gate = gmcf->core->conf.gates.elts;
 
     ngx_gate_word_init(&w, name);
 
-    for (i = 0; i < gmcf->gates.gates.nelts; i++) {
+    for (i = 0; i < gmcf->core->conf.gates.nelts; i++) {
         ngx_gate_word_try(&w, &gate[i].name);
     }
 
     if (w.nearest) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+        ngx_log_error(NGX_LOG_EMERG, log, 0,
                       "unknown init gate \"%V\" (did you mean \"%V\"?) "
                       "in %V:%ui", name, w.nearest, &list->file, list->line);
         return;
     }
 
-    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+    ngx_log_error(NGX_LOG_EMERG, log, 0,
                   "unknown init gate \"%V\", there is no \"init_checks %V\" "
                   "in %V:%ui", name, name, &list->file, list->line);
 }

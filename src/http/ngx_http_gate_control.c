@@ -92,7 +92,7 @@ ngx_http_gate_control_find(ngx_http_gate_post_t *post, ngx_str_t *path)
     gmcf = ngx_http_get_module_main_conf(post->request,
                                          ngx_http_init_gate_module);
 
-    post->gate = ngx_gate_conf_find(&gmcf->gates, path);
+    post->gate = ngx_gate_conf_find(&gmcf->core->conf, path);
 
     return post->gate ? NULL
                       : "There is no init gate with the name that follows the "

@@ -7,6 +7,7 @@
 
 
 #include <ngx_http_gate_form.h>
+#include <ngx_gate_uri.h>
 
 
 #define NGX_HTTP_GATE_FORM_NUMBER_MAX  9007199254740991LL
@@ -14,8 +15,6 @@
 
 static ngx_int_t ngx_http_gate_form_arg(ngx_pool_t *pool, u_char *p,
     u_char *last, ngx_http_gate_form_arg_t *args, u_char *error);
-static ngx_int_t ngx_http_gate_form_decode(ngx_pool_t *pool, u_char *p,
-    u_char *last, ngx_str_t *value);
 static void ngx_http_gate_form_error(u_char *error, const char *reason,
     ngx_str_t *name);
 
@@ -64,7 +63,8 @@ ngx_http_gate_form_arg(ngx_pool_t *pool, u_char *p, u_char *last,
 
     eq = ngx_strlchr(p, last, '=');
 
-    rc = ngx_http_gate_form_decode(pool, p, eq ? eq : last, &name);
+    rc = ngx_gate_uri_decode(pool, p, eq ? eq : last, &name,
+                             NGX_GATE_URI_FORM);
 
     if (rc == NGX_DECLINED) {
         ngx_http_gate_form_error(error, "invalid encoding of an argument",
@@ -91,65 +91,14 @@ ngx_http_gate_form_arg(ngx_pool_t *pool, u_char *p, u_char *last,
         return NGX_DECLINED;
     }
 
-    rc = ngx_http_gate_form_decode(pool, eq ? eq + 1 : last, last,
-                                   &arg->value);
+    rc = ngx_gate_uri_decode(pool, eq ? eq + 1 : last, last, &arg->value,
+                             NGX_GATE_URI_FORM);
 
     if (rc == NGX_DECLINED) {
         ngx_http_gate_form_error(error, "invalid encoding of argument", &name);
     }
 
     return rc;
-}
-
-
-/*
- * stricter than ngx_unescape_uri(): invalid escapes and zero bytes are
- * refused
- */
-
-static ngx_int_t
-ngx_http_gate_form_decode(ngx_pool_t *pool, u_char *p, u_char *last,
-    ngx_str_t *value)
-{
-    u_char     *dst;
-    ngx_int_t   ch;
-
-    dst = ngx_pnalloc(pool, last - p + 1);
-    if (dst == NULL) {
-        return NGX_ERROR;
-    }
-
-    value->data = dst;
-
-    for ( /* void */ ; p < last; p++) {
-
-        switch (*p) {
-
-        case '+':
-            ch = ' ';
-            break;
-
-        case '%':
-            ch = (last - p > 2) ? ngx_hextoi(p + 1, 2) : NGX_ERROR;
-            p += 2;
-            break;
-
-        default:
-            ch = *p;
-        }
-
-        if (ch <= 0) {
-            value->data = NULL;
-            return NGX_DECLINED;
-        }
-
-        *dst++ = (u_char) ch;
-    }
-
-    *dst = '\0';
-    value->len = dst - value->data;
-
-    return NGX_OK;
 }
 
 

@@ -208,7 +208,7 @@ ngx_http_gate_hold_enqueue(ngx_http_gate_main_conf_t *gmcf,
     gmcf->nheld++;
 
     (void) ngx_atomic_fetch_add(&ctx->gate->counters->held, 1);
-    (void) ngx_atomic_fetch_add(&gmcf->process->waiting, 1);
+    (void) ngx_atomic_fetch_add(&gmcf->core->process->waiting, 1);
 
     ngx_http_gate_hold_watch(gmcf);
 }
@@ -219,13 +219,16 @@ ngx_http_gate_hold_enqueue(ngx_http_gate_main_conf_t *gmcf,
 void
 ngx_http_gate_hold_watch(ngx_http_gate_main_conf_t *gmcf)
 {
+    ngx_gate_zone_t  *zone;
+
     if (gmcf->poll_event.timer_set || gmcf->poll_event.posted) {
         return;
     }
 
     /* there was none: the last change may be a fresh one */
 
-    gmcf->seen_changes = ((ngx_gate_zone_t *) gmcf->zone->data)->changes - 1;
+    zone = gmcf->core->zone->data;
+    gmcf->seen_changes = zone->changes - 1;
 
     (void) ngx_gate_wake_listen(&gmcf->wake, gmcf->poll_event.log);
 
@@ -239,7 +242,7 @@ ngx_http_gate_hold_is_allowed(ngx_http_gate_main_conf_t *gmcf,
 {
     ngx_uint_t  max;
 
-    if (gmcf->process == NULL) {
+    if (gmcf->core->process == NULL) {
         return 0;
     }
 
@@ -257,7 +260,7 @@ ngx_http_gate_hold_is_allowed(ngx_http_gate_main_conf_t *gmcf,
 
     /* the gates of an old configuration have no prober any more */
 
-    if (ngx_exiting && ngx_gate_writer_pid(gmcf->zone->data) == 0) {
+    if (ngx_exiting && ngx_gate_writer_pid(gmcf->core->zone->data) == 0) {
         return 0;
     }
 
@@ -286,7 +289,7 @@ ngx_http_gate_hold_dequeue(ngx_http_gate_ctx_t *ctx)
     gmcf->nheld--;
 
     (void) ngx_atomic_fetch_add(&ctx->gate->counters->held, -1);
-    (void) ngx_atomic_fetch_add(&gmcf->process->waiting, -1);
+    (void) ngx_atomic_fetch_add(&gmcf->core->process->waiting, -1);
 }
 
 
@@ -322,7 +325,7 @@ ngx_http_gate_hold_poll_handler(ngx_event_t *ev)
 
     ngx_http_gate_upstream_follow(gmcf);
 
-    zone = gmcf->zone->data;
+    zone = gmcf->core->zone->data;
 
     changes = zone->changes;
     ngx_memory_barrier();

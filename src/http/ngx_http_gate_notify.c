@@ -71,7 +71,7 @@ ngx_http_gate_notify_find(ngx_http_gate_post_t *post, ngx_str_t *path)
     name.data = slash + 1;
     name.len = path->data + path->len - name.data;
 
-    post->gate = ngx_gate_conf_find(&gmcf->gates, &gate);
+    post->gate = ngx_gate_conf_find(&gmcf->core->conf, &gate);
 
     if (post->gate == NULL) {
         return "There is no init gate with this name.";

@@ -275,7 +275,7 @@ ngx_http_gate_query_read_gate(ngx_http_request_t *r, ngx_gate_t *gate,
     ngx_http_gate_main_conf_t  *gmcf;
 
     gmcf = ngx_http_get_module_main_conf(r, ngx_http_init_gate_module);
-    zone = gmcf->zone->data;
+    zone = gmcf->core->zone->data;
 
     report->gate = gate;
     report->record = ngx_palloc(r->pool, sizeof(ngx_gate_record_t));
@@ -314,7 +314,7 @@ ngx_http_gate_query_read_gate(ngx_http_request_t *r, ngx_gate_t *gate,
         (void) ngx_gate_overrides_read(gate, report->overrides);
     }
 
-    ngx_gate_stats_sum(gmcf->stats->data, gate, &details->counters);
+    ngx_gate_stats_sum(gmcf->core->stats->data, gate, &details->counters);
 
     details->nhistory = ngx_gate_zone_read_events(report->record,
                                                   details->history);

@@ -415,15 +415,16 @@ ngx_http_gate_upstream_set_param(ngx_conf_t *cf, ngx_gate_check_t *check,
 
 
 ngx_int_t
-ngx_http_gate_upstream_bind(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf)
+ngx_http_gate_upstream_bind(ngx_conf_t *cf, ngx_init_gate_conf_t *igcf,
+    ngx_http_gate_main_conf_t *gmcf)
 {
     ngx_uint_t         i, n;
     ngx_gate_t        *gate;
     ngx_gate_check_t  *check;
 
-    gate = gmcf->gates.gates.elts;
+    gate = igcf->conf.gates.elts;
 
-    for (i = 0; i < gmcf->gates.gates.nelts; i++) {
+    for (i = 0; i < igcf->conf.gates.nelts; i++) {
 
         for (n = 0; n < gate[i].checks.nelts; n++) {
             check = ngx_gate_check_at(&gate[i], n);
@@ -467,7 +468,7 @@ ngx_http_gate_upstream_bind_check(ngx_conf_t *cf,
     servers->apply = ngx_http_gate_upstream_peers_apply;
 
     servers->shm_zone = ngx_gate_servers_add(cf, servers,
-                                             &ngx_http_init_gate_module);
+                                             &ngx_init_gate_module);
     if (servers->shm_zone == NULL) {
         return NGX_ERROR;
     }
@@ -492,9 +493,11 @@ ngx_http_gate_upstream_bind_group(ngx_conf_t *cf,
     ngx_http_upstream_srv_conf_t   *uscf;
     ngx_http_upstream_main_conf_t  *umcf;
 
-    umcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_upstream_module);
+    umcf = ngx_http_cycle_get_module_main_conf(cf->cycle,
+                                               ngx_http_upstream_module);
 
-    uscf = ngx_http_gate_upstream_peers_find(umcf, &servers->group);
+    uscf = umcf ? ngx_http_gate_upstream_peers_find(umcf, &servers->group)
+                : NULL;
 
     if (uscf == NULL) {
         return ngx_http_gate_upstream_error(cf, servers->check,
@@ -744,6 +747,7 @@ ngx_http_gate_upstream_commit(ngx_http_gate_main_conf_t *gmcf,
 {
     ngx_uint_t                       i;
     ngx_shm_zone_t                  *zone;
+    ngx_gate_stats_t                *stats;
     ngx_gate_servers_t             **servers;
     ngx_http_upstream_srv_conf_t    *uscf;
     ngx_http_upstream_main_conf_t   *umcf;
@@ -751,11 +755,15 @@ ngx_http_gate_upstream_commit(ngx_http_gate_main_conf_t *gmcf,
     umcf = ngx_is_init_cycle(old) ? NULL
            : ngx_http_cycle_get_module_main_conf(old, ngx_http_upstream_module);
 
+    stats = gmcf->core->stats->data;
     servers = gmcf->servers.elts;
 
     for (i = 0; i < gmcf->servers.nelts; i++) {
 
-        zone = ngx_gate_zone_find(old, &ngx_http_init_gate_module,
+        servers[i]->generation = gmcf->core->generation;
+        servers[i]->newest = &stats->generation;
+
+        zone = ngx_gate_zone_find(old, &ngx_init_gate_module,
                                   servers[i]->prefix);
 
         ngx_gate_servers_commit(servers[i], zone);
@@ -784,21 +792,19 @@ void
 ngx_http_gate_upstream_follow(ngx_http_gate_main_conf_t *gmcf)
 {
     ngx_uint_t            i;
-    ngx_gate_stats_t     *stats;
     ngx_gate_servers_t  **servers;
-
-    stats = gmcf->stats->data;
-
-    if (gmcf->servers.nelts == 0 || stats->generation == gmcf->generation) {
-        return;
-    }
 
     servers = gmcf->servers.elts;
 
     for (i = 0; i < gmcf->servers.nelts; i++) {
-        servers[i]->superseded = 1;
 
-        if (servers[i]->applied != servers[i]->zone->version) {
+        if (ngx_gate_servers_is_newest(servers[i])) {
+            return;
+        }
+
+        if (servers[i]->dynamic
+            || servers[i]->applied != servers[i]->zone->version)
+        {
             servers[i]->apply(servers[i]);
         }
     }

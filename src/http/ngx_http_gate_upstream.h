@@ -18,10 +18,11 @@
 extern ngx_gate_check_type_t  ngx_http_gate_upstream;
 
 
-/* called after the whole configuration has been read */
+/* called after the whole configuration has been read; gmcf is NULL without
+   an http block, and then there is no upstream */
 
 ngx_int_t ngx_http_gate_upstream_bind(ngx_conf_t *cf,
-    ngx_http_gate_main_conf_t *gmcf);
+    ngx_init_gate_conf_t *igcf, ngx_http_gate_main_conf_t *gmcf);
 
 /* for the warning about a location that passes requests without the gate */
 

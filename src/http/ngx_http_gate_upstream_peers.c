@@ -233,9 +233,13 @@ ngx_http_gate_upstream_peers_apply_list(ngx_gate_servers_t *servers,
 
         i = ngx_gate_servers_find(zone, peer->sockaddr, peer->socklen, hint);
 
-        /* the newest configuration has forgotten it; it is still ours */
+        /* order: see ngx_gate_servers_is_newest() */
 
-        if (i != NGX_GATE_NONE || zone->forced || !servers->superseded) {
+        ngx_memory_barrier();
+
+        if (i != NGX_GATE_NONE || zone->forced
+            || ngx_gate_servers_is_newest(servers))
+        {
             ngx_http_gate_upstream_peers_set(peer,
                                              ngx_gate_servers_is_in(zone, i));
         }

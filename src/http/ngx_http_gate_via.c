@@ -54,7 +54,8 @@ ngx_http_gate_via_test(ngx_http_request_t *r, ngx_http_gate_query_t *query)
     for (n = 0; n < query->n; n++) {
         record = query->reports[n].record;
 
-        if (ngx_gate_zone_gate_id(gmcf->zone->data, query->reports[n].gate)
+        if (ngx_gate_zone_gate_id(gmcf->core->zone->data,
+                                  query->reports[n].gate)
             == (uint32_t) id)
         {
             return NGX_DECLINED;
@@ -102,7 +103,8 @@ ngx_http_gate_via_add_header(ngx_http_request_t *r,
     /* those that are asked first: the list may be cut */
 
     for (n = 0; n < query->n; n++) {
-        id = ngx_gate_zone_gate_id(gmcf->zone->data, query->reports[n].gate);
+        id = ngx_gate_zone_gate_id(gmcf->core->zone->data,
+                                   query->reports[n].gate);
         p = ngx_sprintf(p, "%08xD,", id);
     }
 

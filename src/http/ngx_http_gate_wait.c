@@ -180,7 +180,7 @@ ngx_http_gate_wait_is_allowed(ngx_http_gate_wait_t *wait)
 
     if (ngx_exiting
         || wait->request->discard_body
-        || gmcf->process == NULL
+        || gmcf->core->process == NULL
         || gmcf->nwaits >= ngx_cycle->connection_n / NGX_HTTP_GATE_WAIT_SHARE
         || ngx_cycle->free_connection_n < ngx_cycle->connection_n / 8)
     {

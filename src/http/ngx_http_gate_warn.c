@@ -9,7 +9,6 @@
 
 #include <ngx_http_gate.h>
 #include <ngx_gate_check_http.h>
-#include <ngx_gate_budget.h>
 
 
 static void ngx_http_gate_warn_unused(ngx_conf_t *cf,
@@ -33,9 +32,9 @@ ngx_http_gate_warn(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf)
     ngx_gate_t        *gate;
     ngx_gate_check_t  *check;
 
-    gate = gmcf->gates.gates.elts;
+    gate = gmcf->core->conf.gates.elts;
 
-    for (i = 0; i < gmcf->gates.gates.nelts; i++) {
+    for (i = 0; i < gmcf->core->conf.gates.nelts; i++) {
         ngx_http_gate_warn_unused(cf, gmcf, &gate[i]);
 
         for (n = 0; n < gate[i].checks.nelts; n++) {
@@ -53,6 +52,23 @@ ngx_http_gate_warn(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf)
 
     ngx_http_gate_warn_holds(cf, gmcf);
     ngx_http_gate_warn_tokens(cf, gmcf);
+}
+
+
+void
+ngx_http_gate_warn_no_http(ngx_conf_t *cf, ngx_init_gate_conf_t *igcf)
+{
+    ngx_uint_t   i;
+    ngx_gate_t  *gate;
+
+    gate = igcf->conf.gates.elts;
+
+    for (i = 0; i < igcf->conf.gates.nelts; i++) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "init_checks \"%V\" has no effect but log messages, "
+                      "since there is no \"http\" block in %V:%ui",
+                      &gate[i].name, &gate[i].file, gate[i].line);
+    }
 }
 
 
@@ -141,7 +157,8 @@ ngx_http_gate_warn_upstream(ngx_conf_t *cf, ngx_gate_check_t *check)
     ngx_http_upstream_srv_conf_t   **uscf;
     ngx_http_upstream_main_conf_t   *umcf;
 
-    umcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_upstream_module);
+    umcf = ngx_http_cycle_get_module_main_conf(cf->cycle,
+                                               ngx_http_upstream_module);
 
     conf = check->conf;
     host = &conf->url.endpoint.host;
@@ -214,38 +231,4 @@ ngx_http_gate_warn_directive(ngx_http_gate_loc_conf_t *glcf)
 {
     return glcf->post ? glcf->post->directive
            : glcf->status_list->shows ? "init_status" : "init_ready";
-}
-
-
-/* worker_connections is known only after the whole configuration */
-
-void
-ngx_http_gate_warn_connections(ngx_cycle_t *cycle,
-    ngx_http_gate_main_conf_t *gmcf)
-{
-    ngx_uint_t         i, n, probes, limit;
-    ngx_gate_t        *gate;
-    ngx_gate_check_t  *check;
-
-    probes = 0;
-    gate = gmcf->gates.gates.elts;
-
-    for (i = 0; i < gmcf->gates.gates.nelts; i++) {
-        for (n = 0; n < gate[i].checks.nelts; n++) {
-            check = ngx_gate_check_at(&gate[i], n);
-
-            probes += check->servers ? check->servers->configured
-                                     : check->type->connects;
-        }
-    }
-
-    limit = ngx_gate_budget_limit(cycle->connection_n);
-
-    if (probes > limit) {
-        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
-                      "%ui probes open connections, but at most %ui of %ui "
-                      "worker_connections are used for probes at the same "
-                      "time: the other probes wait", probes, limit,
-                      cycle->connection_n);
-    }
 }

@@ -31,7 +31,7 @@ static ngx_int_t ngx_gate_grpc_flush(ngx_gate_grpc_t *grpc);
 static ngx_int_t ngx_gate_grpc_outcome(ngx_gate_grpc_t *grpc);
 static ngx_int_t ngx_gate_grpc_unanswered(ngx_gate_grpc_t *grpc);
 static ngx_int_t ngx_gate_grpc_fail(ngx_gate_grpc_t *grpc, ngx_int_t rc,
-    ngx_gate_reason_e reason, const char *error);
+    ngx_gate_reason_e reason, const char *text);
 
 static ssize_t ngx_gate_grpc_on_send(nghttp2_session *session,
     const uint8_t *bytes, size_t len, int flags, void *data);
@@ -53,7 +53,7 @@ static ngx_uint_t ngx_gate_grpc_is_type(const u_char *value, size_t len);
 static void ngx_gate_grpc_set_text(ngx_gate_grpc_response_t *response,
     const u_char *value, size_t len);
 static ngx_int_t ngx_gate_grpc_message(ngx_gate_grpc_t *grpc);
-static int ngx_gate_grpc_refuse(ngx_gate_grpc_t *grpc, const char *error);
+static int ngx_gate_grpc_refuse(ngx_gate_grpc_t *grpc, const char *text);
 
 
 ngx_int_t
@@ -141,8 +141,7 @@ ngx_gate_grpc_call(ngx_gate_grpc_t *grpc, ngx_gate_grpc_request_t *request,
     ngx_memzero(&grpc->response, sizeof(ngx_gate_grpc_response_t));
     grpc->response.status = NGX_GATE_GRPC_NO_STATUS;
 
-    grpc->error = NULL;
-    grpc->detail = NULL;
+    grpc->error.len = 0;
     grpc->request = request;
     grpc->sent = 0;
     grpc->received = 0;
@@ -208,9 +207,9 @@ ngx_gate_grpc_read(ngx_gate_grpc_t *grpc, const u_char *bytes, size_t len)
     }
 
     if (n < 0) {
-        return ngx_gate_grpc_fail(grpc, NGX_ERROR, NGX_GATE_PROTOCOL,
-                                  grpc->error ? grpc->error
-                                              : "peer sent invalid HTTP/2");
+        return grpc->error.len ? NGX_ERROR
+               : ngx_gate_grpc_fail(grpc, NGX_ERROR, NGX_GATE_PROTOCOL,
+                                    "peer sent invalid HTTP/2");
     }
 
     if (ngx_gate_grpc_flush(grpc) != NGX_OK) {
@@ -272,20 +271,27 @@ static ngx_int_t
 ngx_gate_grpc_unanswered(ngx_gate_grpc_t *grpc)
 {
     if (grpc->reset) {
-        grpc->detail = nghttp2_http2_strerror(grpc->reset_code);
 
-        if (grpc->reset_code == NGHTTP2_HTTP_1_1_REQUIRED) {
-            return ngx_gate_grpc_fail(grpc, NGX_ERROR, NGX_GATE_PROTOCOL,
-                                      "peer refused the call");
+        switch (grpc->reset_code) {
+
+        case NGHTTP2_HTTP_1_1_REQUIRED:
+            ngx_gate_error_set(&grpc->error, NGX_GATE_PROTOCOL,
+                               "peer refused the call: %s",
+                               nghttp2_http2_strerror(grpc->reset_code));
+            return NGX_ERROR;
+
+        case NGHTTP2_REFUSED_STREAM:
+            ngx_gate_error_set(&grpc->error, NGX_GATE_RESET,
+                               "peer refused the call: %s",
+                               nghttp2_http2_strerror(grpc->reset_code));
+            return NGX_DECLINED;
+
+        default:
+            ngx_gate_error_set(&grpc->error, NGX_GATE_RESET,
+                               "peer reset the call: %s",
+                               nghttp2_http2_strerror(grpc->reset_code));
+            return NGX_ERROR;
         }
-
-        if (grpc->reset_code == NGHTTP2_REFUSED_STREAM) {
-            return ngx_gate_grpc_fail(grpc, NGX_DECLINED, NGX_GATE_RESET,
-                                      "peer refused the call");
-        }
-
-        return ngx_gate_grpc_fail(grpc, NGX_ERROR, NGX_GATE_RESET,
-                                  "peer reset the call");
     }
 
     if (grpc->leaving) {
@@ -302,10 +308,9 @@ ngx_gate_grpc_unanswered(ngx_gate_grpc_t *grpc)
 
 static ngx_int_t
 ngx_gate_grpc_fail(ngx_gate_grpc_t *grpc, ngx_int_t rc,
-    ngx_gate_reason_e reason, const char *error)
+    ngx_gate_reason_e reason, const char *text)
 {
-    grpc->reason = reason;
-    grpc->error = error;
+    ngx_gate_error_set(&grpc->error, reason, "%s", text);
 
     return rc;
 }
@@ -568,9 +573,9 @@ ngx_gate_grpc_message(ngx_gate_grpc_t *grpc)
 
 
 static int
-ngx_gate_grpc_refuse(ngx_gate_grpc_t *grpc, const char *error)
+ngx_gate_grpc_refuse(ngx_gate_grpc_t *grpc, const char *text)
 {
-    grpc->error = error;
+    ngx_gate_error_set(&grpc->error, NGX_GATE_PROTOCOL, "%s", text);
 
     return NGHTTP2_ERR_CALLBACK_FAILURE;
 }

@@ -70,9 +70,7 @@ struct ngx_gate_grpc_s {
 
     /* out */
     ngx_gate_grpc_response_t  response;
-    ngx_gate_reason_e         reason;       /* reason and error of a failure */
-    const char               *error;
-    const char               *detail;       /* NULL, or the HTTP/2 error */
+    ngx_gate_error_t          error;
 
     /* private */
     nghttp2_session          *session;      /* NULL: not open */

@@ -9,6 +9,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_gate_http_url.h>
+#include <ngx_gate_uri.h>
 
 
 static ngx_uint_t ngx_gate_http_url_starts_with(ngx_str_t *text,
@@ -106,20 +107,14 @@ static char *
 ngx_gate_http_url_host(ngx_conf_t *cf, ngx_gate_http_url_t *url,
     ngx_str_t *text)
 {
-    u_char     *p, *at, *last;
+    u_char     *p, *last;
     ngx_str_t   host;
 
     last = text->data + text->len;
-    at = NULL;
 
     for (p = text->data; p < last; p++) {
-
         if (*p == '/' || *p == '?' || *p == '#') {
             break;
-        }
-
-        if (*p == '@') {
-            at = p;
         }
     }
 
@@ -129,13 +124,7 @@ ngx_gate_http_url_host(ngx_conf_t *cf, ngx_gate_http_url_t *url,
     url->uri.data = p;
     url->uri.len = last - p;
 
-    if (at) {
-        url->userinfo.data = host.data;
-        url->userinfo.len = at - host.data;
-
-        host.data = at + 1;
-        host.len = p - host.data;
-    }
+    ngx_gate_uri_cut_userinfo(&host, &url->userinfo);
 
     url->host = host;
 

@@ -17,7 +17,6 @@
 
 #define NGX_GATE_PEER_POOL_SIZE  1024
 #define NGX_GATE_PEER_OUT_SIZE   512
-#define NGX_GATE_PEER_ERRNO_MAX  64    /* room for the text of a system error */
 
 
 static ngx_int_t ngx_gate_peer_create_buffers(ngx_gate_peer_t *peer);
@@ -33,7 +32,6 @@ static void ngx_gate_peer_read(ngx_gate_peer_t *peer);
 static ngx_int_t ngx_gate_peer_free_buffer(ngx_gate_peer_t *peer);
 static void ngx_gate_peer_write(ngx_gate_peer_t *peer);
 static void ngx_gate_peer_send_failed(ngx_gate_peer_t *peer, ngx_err_t err);
-static ngx_uint_t ngx_gate_peer_reconnect(ngx_gate_peer_t *peer);
 
 static void ngx_gate_peer_post_handler(ngx_event_t *ev);
 static void ngx_gate_peer_expiry_handler(ngx_event_t *ev);
@@ -47,12 +45,13 @@ ngx_gate_peer_connect(ngx_gate_peer_t *peer)
 
     ngx_gate_peer_end(peer);
 
-    peer->reason = NGX_GATE_OK;
-    peer->error_len = 0;
+    peer->error.reason = NGX_GATE_OK;
+    peer->error.len = 0;
     peer->tried = 0;
+    peer->reused = 0;
 
     if (ngx_gate_peer_create_buffers(peer) != NGX_OK) {
-        ngx_gate_peer_error(peer, NGX_GATE_NO_MEMORY, "no memory");
+        ngx_gate_error_set(&peer->error, NGX_GATE_NO_MEMORY, "no memory");
         ngx_gate_peer_fail(peer);
         return;
     }
@@ -140,7 +139,7 @@ ngx_gate_peer_resolve_handler(ngx_gate_resolver_ctx_t *resolve)
     ngx_gate_peer_t *peer = resolve->data;
 
     if (resolve->naddrs == 0) {
-        ngx_gate_peer_error(peer, resolve->reason, "%V", &resolve->error);
+        peer->error = resolve->error;
         ngx_gate_peer_fail(peer);
         return;
     }
@@ -168,8 +167,8 @@ ngx_gate_peer_connected(ngx_gate_peer_t *peer)
     if (ngx_handle_read_event(c->read, 0) != NGX_OK
         || ngx_handle_write_event(c->write, 0) != NGX_OK)
     {
-        ngx_gate_peer_error(peer, NGX_GATE_NO_CONNECTIONS,
-                            "cannot add an event");
+        ngx_gate_error_set(&peer->error, NGX_GATE_NO_CONNECTIONS,
+                           "cannot add an event");
         ngx_gate_peer_fail(peer);
         return;
     }
@@ -217,7 +216,7 @@ ngx_gate_peer_send(ngx_gate_peer_t *peer, u_char *data, size_t size)
 
         out = ngx_create_temp_buf(peer->pool, 2 * (pending + size));
         if (out == NULL) {
-            ngx_gate_peer_error(peer, NGX_GATE_NO_MEMORY, "no memory");
+            ngx_gate_error_set(&peer->error, NGX_GATE_NO_MEMORY, "no memory");
             ngx_gate_peer_fail(peer);
             return;
         }
@@ -371,8 +370,8 @@ ngx_gate_peer_read(ngx_gate_peer_t *peer)
     }
 
     if (ngx_gate_peer_free_buffer(peer) != NGX_OK) {
-        ngx_gate_peer_error(peer, NGX_GATE_PROTOCOL,
-                            "response is too large");
+        ngx_gate_error_set(&peer->error, NGX_GATE_PROTOCOL,
+                           "response is too large");
         ngx_gate_peer_fail(peer);
         return;
     }
@@ -430,7 +429,7 @@ ngx_gate_peer_read(ngx_gate_peer_t *peer)
         return;
     }
 
-    if (n == 0 && !fresh && ngx_gate_peer_reconnect(peer)) {
+    if (n == 0 && !fresh && peer->silent && ngx_gate_peer_retry(peer)) {
         return;
     }
 
@@ -446,7 +445,6 @@ ngx_gate_peer_read(ngx_gate_peer_t *peer)
     }
 
     if (fresh) {
-        peer->reused = 0;
         peer->silent = 0;
         peer->handler(peer, NGX_GATE_PEER_DATA);
     }
@@ -520,10 +518,9 @@ ngx_gate_peer_write(ngx_gate_peer_t *peer)
 static void
 ngx_gate_peer_send_failed(ngx_gate_peer_t *peer, ngx_err_t err)
 {
-    ngx_str_t   text;
     ngx_buf_t  *out;
 
-    if (ngx_gate_tls_reason(&peer->capture.text, 0, &text) != NGX_GATE_OK) {
+    if (ngx_gate_tls_error(&peer->capture.text, 0, &peer->error) == NGX_OK) {
         ngx_gate_peer_connection_error(peer, err, "send()");
         return;
     }
@@ -543,38 +540,32 @@ void
 ngx_gate_peer_connection_error(ngx_gate_peer_t *peer, ngx_err_t err,
     const char *call)
 {
-    ngx_str_t          text;
-    ngx_gate_reason_e  reason;
-
     if (peer->kept) {
         ngx_gate_peer_close(peer);
         return;
     }
 
-    if (ngx_gate_peer_reconnect(peer)) {
+    if (peer->silent && ngx_gate_peer_retry(peer)) {
         return;
     }
 
-    reason = ngx_gate_tls_reason(&peer->capture.text, 0, &text);
-
-    if (reason != NGX_GATE_OK) {
-        ngx_gate_peer_error(peer, reason, "%V", &text);
+    if (ngx_gate_tls_error(&peer->capture.text, 0, &peer->error) == NGX_OK) {
+        /* void */
 
     } else if (err) {
-        ngx_gate_peer_errno(peer, ngx_gate_peer_errno_reason(err), call, err);
+        ngx_gate_error_set_errno(&peer->error, ngx_gate_peer_errno_reason(err),
+                                 err, "%s", call);
 
     } else {
-        ngx_gate_peer_error(peer, NGX_GATE_RESET, "%s failed", call);
+        ngx_gate_error_set(&peer->error, NGX_GATE_RESET, "%s failed", call);
     }
 
     ngx_gate_peer_fail(peer);
 }
 
 
-/* the peer has closed a kept connection: connects again */
-
-static ngx_uint_t
-ngx_gate_peer_reconnect(ngx_gate_peer_t *peer)
+ngx_uint_t
+ngx_gate_peer_retry(ngx_gate_peer_t *peer)
 {
     if (!peer->reused) {
         return 0;
@@ -649,43 +640,12 @@ ngx_gate_peer_is_closing(ngx_gate_peer_t *peer)
         ngx_gate_peer_close(peer);
 
     } else {
-        ngx_gate_peer_error(peer, NGX_GATE_NO_CONNECTIONS,
-                            "worker process is shutting down");
+        ngx_gate_error_set(&peer->error, NGX_GATE_NO_CONNECTIONS,
+                           "worker process is shutting down");
         ngx_gate_peer_fail(peer);
     }
 
     return 1;
-}
-
-
-void ngx_cdecl
-ngx_gate_peer_error(ngx_gate_peer_t *peer, ngx_gate_reason_e reason,
-    const char *fmt, ...)
-{
-    u_char   *p;
-    va_list   args;
-
-    va_start(args, fmt);
-    p = ngx_vslprintf(peer->error, peer->error + sizeof(peer->error), fmt,
-                      args);
-    va_end(args);
-
-    peer->error_len = p - peer->error;
-    peer->reason = reason;
-}
-
-
-void
-ngx_gate_peer_errno(ngx_gate_peer_t *peer, ngx_gate_reason_e reason,
-    const char *call, ngx_err_t err)
-{
-    size_t  len;
-    u_char  text[NGX_GATE_PEER_ERRNO_MAX];
-
-    len = ngx_strerror(err, text, sizeof(text)) - text;
-
-    ngx_gate_peer_error(peer, reason, "%s failed (%d: %*s)", call, err, len,
-                        text);
 }
 
 
@@ -765,6 +725,5 @@ ngx_gate_peer_disconnect(ngx_gate_peer_t *peer)
     peer->eof = 0;
     peer->send_failed = 0;
     peer->kept = 0;
-    peer->reused = 0;
     peer->silent = 0;
 }

@@ -54,9 +54,7 @@ struct ngx_gate_peer_s {
      * consumed fails with "protocol"
      */
     ngx_buf_t                *in;
-    ngx_gate_reason_e         reason;
-    size_t                    error_len;
-    u_char                    error[256];
+    ngx_gate_error_t          error;
 
     /* private */
     ngx_pool_t               *pool;        /* NULL: not open */
@@ -80,8 +78,7 @@ struct ngx_gate_peer_s {
     unsigned                  eof:1;       /* no more data will be received */
     unsigned                  send_failed:1;
     unsigned                  kept:1;
-    unsigned                  reused:1;    /* sent on a kept connection, no
-                                              response */
+    unsigned                  reused:1;    /* sent on a kept connection */
     unsigned                  silent:1;    /* sent, no response */
 };
 
@@ -110,6 +107,13 @@ void ngx_gate_peer_close(ngx_gate_peer_t *peer);    /* idempotent */
  */
 
 void ngx_gate_peer_keep(ngx_gate_peer_t *peer);
+
+/*
+ * The same for a response that shows that the server was about to close.  0:
+ * not tried again, since the connection was not a kept one.
+ */
+
+ngx_uint_t ngx_gate_peer_retry(ngx_gate_peer_t *peer);
 
 #define ngx_gate_peer_is_open(peer)  ((peer)->pool != NULL)
 #define ngx_gate_peer_is_kept(peer)  ((peer)->kept)

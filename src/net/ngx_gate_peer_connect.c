@@ -165,7 +165,8 @@ ngx_gate_peer_connect_socket(ngx_gate_peer_t *peer, struct sockaddr *sockaddr,
             return NGX_DECLINED;
         }
 
-        ngx_gate_peer_errno(peer, NGX_GATE_NO_CONNECTIONS, "socket()", err);
+        ngx_gate_error_set_errno(&peer->error, NGX_GATE_NO_CONNECTIONS, err,
+                                 "socket()");
         return NGX_ERROR;
     }
 
@@ -194,8 +195,8 @@ ngx_gate_peer_connect_socket(ngx_gate_peer_t *peer, struct sockaddr *sockaddr,
         && (ngx_handle_read_event(c->read, 0) != NGX_OK
             || (rc == -1 && ngx_handle_write_event(c->write, 0) != NGX_OK)))
     {
-        ngx_gate_peer_error(peer, NGX_GATE_NO_CONNECTIONS,
-                            "cannot add an event");
+        ngx_gate_error_set(&peer->error, NGX_GATE_NO_CONNECTIONS,
+                           "cannot add an event");
         return NGX_ERROR;
     }
 
@@ -219,8 +220,8 @@ ngx_gate_peer_connect_get_connection(ngx_gate_peer_t *peer, ngx_socket_t s)
     c = ngx_gate_connection_get(s, &peer->capture.log);
 
     if (c == NULL) {
-        ngx_gate_peer_error(peer, NGX_GATE_NO_CONNECTIONS,
-                            "worker_connections are not enough");
+        ngx_gate_error_set(&peer->error, NGX_GATE_NO_CONNECTIONS,
+                           "worker_connections are not enough");
 
         if (ngx_close_socket(s) == -1) {
             ngx_log_error(NGX_LOG_ALERT, peer->log, ngx_socket_errno,
@@ -252,8 +253,8 @@ ngx_gate_peer_connect_get_connection(ngx_gate_peer_t *peer, ngx_socket_t s)
     if (ngx_nonblocking(s) == -1
         || (ngx_add_conn && ngx_add_conn(c) != NGX_OK))
     {
-        ngx_gate_peer_error(peer, NGX_GATE_NO_CONNECTIONS,
-                            "cannot add an event");
+        ngx_gate_error_set(&peer->error, NGX_GATE_NO_CONNECTIONS,
+                           "cannot add an event");
         return NULL;
     }
 
@@ -321,7 +322,8 @@ ngx_gate_peer_connect_established(ngx_gate_peer_t *peer)
     if (ngx_gate_tls_start(peer->endpoint->tls, c, &peer->cert_requested)
         != NGX_OK)
     {
-        ngx_gate_peer_error(peer, NGX_GATE_NO_MEMORY, "cannot start TLS");
+        ngx_gate_error_set(&peer->error, NGX_GATE_NO_MEMORY,
+                          "cannot start TLS");
         ngx_gate_peer_fail(peer);
         return;
     }
@@ -350,15 +352,13 @@ ngx_gate_peer_connect_handshake_handler(ngx_event_t *ev)
 static void
 ngx_gate_peer_connect_handshake(ngx_gate_peer_t *peer)
 {
-    ngx_int_t           rc;
-    ngx_str_t           text;
-    ngx_connection_t   *c;
-    ngx_gate_reason_e   reason;
+    ngx_int_t          rc;
+    ngx_connection_t  *c;
 
     c = peer->connection;
 
-    rc = ngx_gate_tls_handshake(peer->endpoint->tls, c, &peer->capture, &reason,
-                                &text);
+    rc = ngx_gate_tls_handshake(peer->endpoint->tls, c, &peer->capture,
+                                &peer->error);
 
     if (rc == NGX_AGAIN) {
 
@@ -370,7 +370,6 @@ ngx_gate_peer_connect_handshake(ngx_gate_peer_t *peer)
     }
 
     if (rc != NGX_OK) {
-        ngx_gate_peer_error(peer, reason, "%V", &text);
         ngx_gate_peer_fail(peer);
         return;
     }
@@ -399,12 +398,9 @@ ngx_gate_peer_connect_handshake(ngx_gate_peer_t *peer)
 static void
 ngx_gate_peer_connect_confirm(ngx_gate_peer_t *peer)
 {
-    ngx_int_t           rc;
-    ngx_str_t           text;
-    ngx_gate_reason_e   reason;
+    ngx_int_t  rc;
 
-    rc = ngx_gate_tls_confirm(peer->connection, &peer->capture, &reason,
-                              &text);
+    rc = ngx_gate_tls_confirm(peer->connection, &peer->capture, &peer->error);
 
     if (rc == NGX_OK) {
         ngx_gate_peer_connect_confirmed(&peer->confirm_timer);
@@ -414,15 +410,14 @@ ngx_gate_peer_connect_confirm(ngx_gate_peer_t *peer)
     if (rc == NGX_AGAIN) {
 
         if (ngx_handle_read_event(peer->connection->read, 0) != NGX_OK) {
-            ngx_gate_peer_error(peer, NGX_GATE_NO_CONNECTIONS,
-                                "cannot add an event");
+            ngx_gate_error_set(&peer->error, NGX_GATE_NO_CONNECTIONS,
+                               "cannot add an event");
             ngx_gate_peer_fail(peer);
         }
 
         return;
     }
 
-    ngx_gate_peer_error(peer, reason, "%V", &text);
     ngx_gate_peer_fail(peer);
 }
 
@@ -464,28 +459,25 @@ ngx_gate_peer_connect_confirmed(ngx_event_t *ev)
 static void
 ngx_gate_peer_connect_error(ngx_gate_peer_t *peer, ngx_err_t err)
 {
-    u_char                   *p, *last;
-    u_char                    call[sizeof("connect() to ")
-                                   + NGX_SOCKADDR_STRLEN];
+    u_char                    text[NGX_SOCKADDR_STRLEN];
+    ngx_str_t                 address;
     ngx_uint_t                i;
     ngx_gate_resolver_ctx_t  *resolve;
 
-    p = ngx_cpymem(call, "connect() to ", sizeof("connect() to ") - 1);
-    last = call + sizeof(call) - 1;
-
     if (peer->endpoint->path.len) {
-        p = ngx_slprintf(p, last, "unix:%V", &peer->endpoint->path);
-
-    } else {
-        resolve = &peer->resolve;
-        i = peer->tried - 1;
-
-        p += ngx_sock_ntop(&resolve->addrs[i].sockaddr, resolve->socklens[i],
-                           p, last - p, 1);
+        ngx_gate_error_set_errno(&peer->error, ngx_gate_peer_errno_reason(err),
+                                 err, "connect() to unix:%V",
+                                 &peer->endpoint->path);
+        return;
     }
 
-    *p = '\0';
+    resolve = &peer->resolve;
+    i = peer->tried - 1;
 
-    ngx_gate_peer_errno(peer, ngx_gate_peer_errno_reason(err), (char *) call,
-                        err);
+    address.data = text;
+    address.len = ngx_sock_ntop(&resolve->addrs[i].sockaddr,
+                                resolve->socklens[i], text, sizeof(text), 1);
+
+    ngx_gate_error_set_errno(&peer->error, ngx_gate_peer_errno_reason(err), err,
+                             "connect() to %V", &address);
 }

@@ -34,13 +34,10 @@ void ngx_gate_peer_late(ngx_event_t *ev);
 
 void ngx_gate_peer_post(ngx_gate_peer_t *peer);
 
-/* sets the error; then call fail(), which closes and calls the handler */
-
-void ngx_cdecl ngx_gate_peer_error(ngx_gate_peer_t *peer,
-    ngx_gate_reason_e reason, const char *fmt, ...);
-void ngx_gate_peer_errno(ngx_gate_peer_t *peer, ngx_gate_reason_e reason,
-    const char *call, ngx_err_t err);
 ngx_gate_reason_e ngx_gate_peer_errno_reason(ngx_err_t err);
+
+/* after peer->error has been set: closes, and calls the handler */
+
 void ngx_gate_peer_fail(ngx_gate_peer_t *peer);
 
 /* sets the error of a system call and fails */

@@ -34,7 +34,6 @@ static void ngx_gate_pq_timeout_handler(ngx_event_t *ev);
 static void ngx_gate_pq_event_handler(ngx_event_t *ev);
 static void ngx_gate_pq_count_received(ngx_gate_pq_t *pq, ngx_connection_t *c);
 static void ngx_gate_pq_unwatch(ngx_gate_pq_t *pq);
-static void ngx_gate_pq_clear_ssl_errors(void);
 
 
 /* libpq's read size, unless a message is longer */
@@ -53,7 +52,7 @@ ngx_int_t
 ngx_gate_pq_send(ngx_gate_pq_query_t *q)
 {
     q->results = NULL;
-    q->error_len = 0;
+    q->error.len = 0;
     q->retried = 0;
 
     if (q->pq == NULL) {
@@ -206,9 +205,9 @@ ngx_gate_pq_post_handler(ngx_event_t *ev)
 
         pq->attempt = 0;
         pq->naddrs = 0;
-        pq->reason = NGX_GATE_UNREACHABLE;
+        pq->error.reason = NGX_GATE_UNREACHABLE;
+        pq->error.len = 0;
         pq->responded = 0;
-        pq->error_len = 0;
 
         ngx_gate_pq_login_attempt(pq);
         break;
@@ -255,8 +254,8 @@ ngx_gate_pq_keepalive(ngx_gate_pq_t *pq)
 static void
 ngx_gate_pq_timeout_handler(ngx_event_t *ev)
 {
-    u_char         *p, error[NGX_GATE_PQ_ERROR_MAX];
-    ngx_gate_pq_t  *pq;
+    ngx_gate_pq_t     *pq;
+    ngx_gate_error_t   error;
 
     pq = ngx_queue_data(ev, ngx_gate_pq_t, timer);
 
@@ -271,10 +270,9 @@ ngx_gate_pq_timeout_handler(ngx_event_t *ev)
         return;
     }
 
-    p = ngx_slprintf(error, error + sizeof(error), "no reply from \"%V\"",
-                     &pq->conf->hosts[pq->attempt % pq->conf->nhosts].text);
-
-    ngx_gate_pq_login_error(pq, NGX_GATE_TIMEOUT, error, p - error, 0);
+    ngx_gate_error_set(&error, NGX_GATE_TIMEOUT, "no reply from \"%V\"",
+                       &pq->conf->hosts[pq->attempt % pq->conf->nhosts].text);
+    ngx_gate_pq_login_error(pq, &error, 0);
 
     if (pq->state == NGX_GATE_PQ_CONNECTION_LOGIN) {
         ngx_gate_pq_judge_address(pq, 0);
@@ -393,9 +391,7 @@ ngx_gate_pq_finish(ngx_gate_pq_t *pq, ngx_gate_pq_query_t *q,
     q->tls = (pq->tls == NGX_GATE_PQ_CONNECTION_TLS_REQUIRED);
 
     if (results == NULL) {
-        q->reason = pq->reason;
-        q->error_len = pq->error_len;
-        ngx_memcpy(q->error, pq->error, pq->error_len);
+        q->error = pq->error;
     }
 
     /* if no query is left, the connection is closed */
@@ -417,18 +413,16 @@ ngx_gate_pq_watch(ngx_gate_pq_t *pq, ngx_uint_t what)
     }
 
     if (pq->connection == NULL) {
-        pq->reason = NGX_GATE_NO_CONNECTIONS;
-        pq->error_len = ngx_sprintf(pq->error, "no free worker_connections")
-                        - pq->error;
+        ngx_gate_error_set(&pq->error, NGX_GATE_NO_CONNECTIONS,
+                           "no free worker_connections");
         return NGX_ERROR;
     }
 
     if (ngx_gate_watch_set(pq->connection, what) != NGX_OK) {
         ngx_gate_pq_unwatch(pq);
 
-        pq->reason = NGX_GATE_NO_CONNECTIONS;
-        pq->error_len = ngx_sprintf(pq->error, "cannot watch a connection")
-                        - pq->error;
+        ngx_gate_error_set(&pq->error, NGX_GATE_NO_CONNECTIONS,
+                           "cannot watch a connection");
         return NGX_ERROR;
     }
 
@@ -460,6 +454,10 @@ ngx_gate_pq_close(ngx_gate_pq_t *pq)
     ngx_gate_pq_clear_results(pq->results, pq->nresults);
     pq->nresults = 0;
 
+    if (pq->step) {
+        ngx_gate_pq_step_cancel(pq);
+    }
+
     if (pq->conn) {
         libpq.PQfinish(pq->conn);
         pq->conn = NULL;
@@ -478,7 +476,7 @@ ngx_gate_pq_close(ngx_gate_pq_t *pq)
  * process: nginx would log an error left by libpq as an alert.
  */
 
-static void
+void
 ngx_gate_pq_clear_ssl_errors(void)
 {
 #if (NGX_SSL)

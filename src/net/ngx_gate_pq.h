@@ -19,7 +19,6 @@
 
 #define NGX_GATE_PQ_STATEMENTS  6     /* of one query */
 #define NGX_GATE_PQ_OPTIONS     64    /* more than libpq has keywords */
-#define NGX_GATE_PQ_ERROR_MAX   256
 
 /*
  * Limit of the data that a server sends for one query, and during a login.
@@ -104,12 +103,10 @@ struct ngx_gate_pq_query_s {
     /*
      * out, while the handler runs: a result for each statement, up to the
      * first that failed.  If the query could not be sent, results is NULL,
-     * and reason and error are set.
+     * and the error is set.
      */
     PGresult                **results;
-    ngx_gate_reason_e         reason;
-    u_char                    error[NGX_GATE_PQ_ERROR_MAX];
-    size_t                    error_len;
+    ngx_gate_error_t          error;
     ngx_uint_t                tls;          /* required but not configured */
 
     /* private */
@@ -149,10 +146,12 @@ void ngx_gate_pq_detach(ngx_gate_pq_query_t *query);
 /* map a failure to a reason, and write a message without secrets */
 
 ngx_gate_reason_e ngx_gate_pq_error_sqlstate_reason(const char *sqlstate);
-ngx_gate_reason_e ngx_gate_pq_error_result_reason(PGresult *result,
-    u_char *error, size_t *len);
-ngx_gate_reason_e ngx_gate_pq_error_text_reason(const char *text, u_char *error,
-    size_t *len, ngx_uint_t *responded);
+void ngx_gate_pq_error_set_result(ngx_gate_error_t *error, PGresult *result);
+
+/* 0: the text is not that of a server */
+
+ngx_uint_t ngx_gate_pq_error_set_text(ngx_gate_error_t *error,
+    const char *text);
 
 
 #endif /* _NGX_GATE_PQ_H_INCLUDED_ */

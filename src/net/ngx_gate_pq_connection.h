@@ -44,6 +44,9 @@ typedef enum {
 } ngx_gate_pq_connection_state_e;
 
 
+typedef struct ngx_gate_pq_step_s  ngx_gate_pq_step_t;
+
+
 struct ngx_gate_pq_s {
     ngx_queue_t               queue;     /* in ngx_gate_pq_connections */
     ngx_gate_pq_conf_t       *conf;
@@ -54,6 +57,7 @@ struct ngx_gate_pq_s {
     ngx_gate_pq_connection_state_e  state;
     PGconn                   *conn;
     ngx_connection_t         *connection; /* NULL: not watched */
+    ngx_gate_pq_step_t       *step;      /* in a thread, or NULL */
     PGresult                 *results[NGX_GATE_PQ_CONNECTION_RESULTS];
     ngx_uint_t                nresults;
     ngx_uint_t                nsettings; /* of results, before the query's */
@@ -68,10 +72,8 @@ struct ngx_gate_pq_s {
     ngx_uint_t                naddrs;
 
     /* the most relevant error of the attempts so far */
-    ngx_gate_reason_e         reason;
+    ngx_gate_error_t          error;
     ngx_uint_t                responded;
-    u_char                    error[NGX_GATE_PQ_ERROR_MAX];
-    size_t                    error_len;
 
     ngx_event_t               timer;
     ngx_event_t               post;      /* posted */
@@ -84,20 +86,25 @@ void ngx_gate_pq_finish(ngx_gate_pq_t *pq, ngx_gate_pq_query_t *q,
     PGresult **results);
 ngx_int_t ngx_gate_pq_watch(ngx_gate_pq_t *pq, ngx_uint_t what);
 void ngx_gate_pq_close(ngx_gate_pq_t *pq);
+void ngx_gate_pq_clear_ssl_errors(void);
 void ngx_gate_pq_clear_results(PGresult **results, ngx_uint_t n);
 void ngx_gate_pq_set_action(ngx_gate_pq_t *pq, char *action);
 ngx_gate_pq_query_t *ngx_gate_pq_current(ngx_gate_pq_t *pq);
 
 void ngx_gate_pq_login_attempt(ngx_gate_pq_t *pq);
 void ngx_gate_pq_login_poll(ngx_gate_pq_t *pq);
+void ngx_gate_pq_login_polled(ngx_gate_pq_t *pq, PostgresPollingStatusType rc);
 void ngx_gate_pq_judge_address(ngx_gate_pq_t *pq, ngx_uint_t responded);
 void ngx_gate_pq_login_next(ngx_gate_pq_t *pq, ngx_uint_t host);
-void ngx_gate_pq_login_error(ngx_gate_pq_t *pq, ngx_gate_reason_e reason,
-    u_char *error, size_t len, ngx_uint_t responded);
+void ngx_gate_pq_login_error(ngx_gate_pq_t *pq, ngx_gate_error_t *error,
+    ngx_uint_t responded);
 void ngx_gate_pq_login_role_handler(ngx_gate_pq_t *pq);
 ngx_gate_pq_role_e ngx_gate_pq_login_required_role(ngx_gate_pq_t *pq);
 ngx_int_t ngx_gate_pq_login_send_role(ngx_gate_pq_t *pq);
 ngx_int_t ngx_gate_pq_login_check_role(ngx_gate_pq_t *pq, PGresult *result);
+
+ngx_int_t ngx_gate_pq_step_start(ngx_gate_pq_t *pq);
+void ngx_gate_pq_step_cancel(ngx_gate_pq_t *pq);
 
 void ngx_gate_pq_query_send(ngx_gate_pq_t *pq);
 ngx_int_t ngx_gate_pq_query_send_statement(ngx_gate_pq_t *pq,

@@ -26,8 +26,8 @@ typedef struct {
 
 static const char *ngx_gate_pq_error_find_sqlstate(const char *text);
 static ngx_gate_reason_e ngx_gate_pq_error_find_text(const char *text);
-static size_t ngx_gate_pq_error_line(u_char *error, const char *text,
-    const char *state);
+static void ngx_gate_pq_error_set_line(ngx_gate_error_t *error,
+    ngx_gate_reason_e reason, const char *text, const char *state);
 
 
 static ngx_gate_pq_error_sqlstate_t  ngx_gate_pq_error_sqlstates[] = {
@@ -128,24 +128,26 @@ ngx_gate_pq_error_sqlstate_reason(const char *sqlstate)
 }
 
 
-ngx_gate_reason_e
-ngx_gate_pq_error_result_reason(PGresult *result, u_char *error, size_t *len)
+void
+ngx_gate_pq_error_set_result(ngx_gate_error_t *error, PGresult *result)
 {
-    const char  *state, *text;
+    const char         *state, *text;
+    ngx_gate_reason_e   reason;
 
     state = libpq.PQresultErrorField(result, PG_DIAG_SQLSTATE);
     text = libpq.PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 
     if (state == NULL || text == NULL) {
-        return ngx_gate_pq_error_text_reason(libpq.PQresultErrorMessage(result),
-                                             error, len, NULL);
+        (void) ngx_gate_pq_error_set_text(error,
+                                          libpq.PQresultErrorMessage(result));
+        return;
     }
 
-    *len = ngx_gate_pq_error_line(error, text, state);
+    reason = ngx_strcmp(state, "08P01") == 0
+             ? ngx_gate_pq_error_find_text(text)
+             : ngx_gate_pq_error_sqlstate_reason(state);
 
-    return ngx_strcmp(state, "08P01") == 0 ? ngx_gate_pq_error_find_text(text)
-                                           : ngx_gate_pq_error_sqlstate_reason(
-                                                                        state);
+    ngx_gate_pq_error_set_line(error, reason, text, state);
 }
 
 
@@ -154,28 +156,27 @@ ngx_gate_pq_error_result_reason(PGresult *result, u_char *error, size_t *len)
  * contains the SQLSTATE.
  */
 
-ngx_gate_reason_e
-ngx_gate_pq_error_text_reason(const char *text, u_char *error, size_t *len,
-    ngx_uint_t *responded)
+ngx_uint_t
+ngx_gate_pq_error_set_text(ngx_gate_error_t *error, const char *text)
 {
-    const char  *state;
+    const char         *state;
+    ngx_gate_reason_e   reason;
 
     state = ngx_gate_pq_error_find_sqlstate(text);
 
-    if (responded) {
-        *responded = (state != NULL);
-    }
-
     if (state == NULL) {
-        *len = ngx_gate_pq_error_line(error, text, NULL);
-        return ngx_gate_pq_error_find_text(text);
+        ngx_gate_pq_error_set_line(error, ngx_gate_pq_error_find_text(text),
+                                   text, NULL);
+        return 0;
     }
 
-    *len = ngx_gate_pq_error_line(error, state + sizeof("00000: ") - 1, state);
+    reason = ngx_strncmp(state, "08P01", 5) == 0
+             ? ngx_gate_pq_error_find_text(state)
+             : ngx_gate_pq_error_sqlstate_reason(state);
 
-    return ngx_strncmp(state, "08P01", 5) == 0
-               ? ngx_gate_pq_error_find_text(state)
-               : ngx_gate_pq_error_sqlstate_reason(state);
+    ngx_gate_pq_error_set_line(error, reason, state + sizeof("00000: ") - 1,
+                               state);
+    return 1;
 }
 
 
@@ -227,11 +228,11 @@ ngx_gate_pq_error_find_text(const char *text)
 }
 
 
-static size_t
-ngx_gate_pq_error_line(u_char *error, const char *text, const char *state)
+static void
+ngx_gate_pq_error_set_line(ngx_gate_error_t *error, ngx_gate_reason_e reason,
+    const char *text, const char *state)
 {
-    u_char      *p, *last;
-    size_t       len;
+    size_t  len;
 
     if (*text == '\0') {
         text = "unexpected reply";
@@ -241,13 +242,11 @@ ngx_gate_pq_error_line(u_char *error, const char *text, const char *state)
         /* void */
     }
 
-    last = error + NGX_GATE_PQ_ERROR_MAX;
-
-    p = ngx_slprintf(error, last, "%*s", len, text);
-
     if (state) {
-        p = ngx_slprintf(p, last, " (%*s)", (size_t) 5, state);
-    }
+        ngx_gate_error_set(error, reason, "%*s (%*s)", len, text, (size_t) 5,
+                           state);
 
-    return p - error;
+    } else {
+        ngx_gate_error_set(error, reason, "%*s", len, text);
+    }
 }

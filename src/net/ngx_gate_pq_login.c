@@ -22,7 +22,7 @@
 #define NGX_GATE_PQ_LOGIN_SSPI   9
 #define NGX_GATE_PQ_LOGIN_SCRAM  11
 
-/* PostgreSQL's own default, 4096, takes 2 to 3 ms */
+/* PostgreSQL's own default, 4096, takes 4 to 9 ms */
 
 #define NGX_GATE_PQ_LOGIN_ITERATIONS  100000
 
@@ -36,9 +36,12 @@ static void ngx_gate_pq_login_connect(ngx_gate_pq_t *pq,
     ngx_gate_pq_host_t *host);
 static PGconn *ngx_gate_pq_login_start(ngx_gate_pq_t *pq,
     ngx_gate_pq_host_t *host, const char *password);
-static u_char *ngx_gate_pq_login_check_passfile(ngx_gate_pq_t *pq);
+static ngx_int_t ngx_gate_pq_login_check_passfile(ngx_gate_pq_t *pq);
 static void ngx_gate_pq_login_notice(void *data, const PGresult *result);
-static char *ngx_gate_pq_login_check_request(ngx_gate_pq_t *pq);
+static ngx_uint_t ngx_gate_pq_login_is_long(ngx_gate_pq_t *pq,
+    ngx_uint_t request);
+static char *ngx_gate_pq_login_check_request(ngx_gate_pq_t *pq,
+    ngx_uint_t *request);
 static ngx_uint_t ngx_gate_pq_login_error_has_password(PGconn *conn);
 static void ngx_gate_pq_login_failed(ngx_gate_pq_t *pq);
 static ngx_uint_t ngx_gate_pq_login_requires_tls(ngx_gate_pq_t *pq);
@@ -171,8 +174,7 @@ ngx_gate_pq_login_resolve_handler(ngx_gate_resolver_ctx_t *resolve)
     pq = resolve->data;
 
     if (resolve->naddrs == 0) {
-        ngx_gate_pq_login_error(pq, resolve->reason, resolve->error.data,
-                                resolve->error.len, 0);
+        ngx_gate_pq_login_error(pq, &resolve->error, 0);
         ngx_gate_pq_login_next(pq, 1);
         return;
     }
@@ -188,31 +190,30 @@ ngx_gate_pq_login_resolve_handler(ngx_gate_resolver_ctx_t *resolve)
 static void
 ngx_gate_pq_login_connect(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host)
 {
-    u_char      *p, text[NGX_GATE_SECRET_MAX + 1];
+    u_char       text[NGX_GATE_SECRET_MAX + 1];
+    ngx_int_t    rc;
     ngx_str_t    secret;
     const char  *password;
 
     ngx_gate_pq_set_action(pq, "connecting to PostgreSQL");
 
     password = pq->conf->password;
-    p = NULL;
+    rc = NGX_OK;
 
     if (pq->conf->password_file.len) {
         secret.data = text;
 
-        p = ngx_gate_secret_read(&pq->conf->password_file, &secret,
-                                 pq->error, pq->error + sizeof(pq->error));
+        rc = ngx_gate_secret_read(&pq->conf->password_file, &secret,
+                                  &pq->error);
 
         text[secret.len] = '\0';
         password = (char *) text;
 
     } else if (pq->conf->passfile.len) {
-        p = ngx_gate_pq_login_check_passfile(pq);
+        rc = ngx_gate_pq_login_check_passfile(pq);
     }
 
-    if (p) {
-        pq->reason = NGX_GATE_NO_SECRET;
-        pq->error_len = p - pq->error;
+    if (rc != NGX_OK) {
         ngx_gate_pq_fail(pq);
         return;
     }
@@ -224,8 +225,7 @@ ngx_gate_pq_login_connect(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host)
     }
 
     if (pq->conn == NULL) {
-        pq->reason = NGX_GATE_NO_MEMORY;
-        pq->error_len = ngx_sprintf(pq->error, "no memory") - pq->error;
+        ngx_gate_error_set(&pq->error, NGX_GATE_NO_MEMORY, "no memory");
         ngx_gate_pq_fail(pq);
         return;
     }
@@ -317,45 +317,48 @@ ngx_gate_pq_login_start(ngx_gate_pq_t *pq, ngx_gate_pq_host_t *host,
  * then reports a missing password.
  */
 
-static u_char *
+static ngx_int_t
 ngx_gate_pq_login_check_passfile(ngx_gate_pq_t *pq)
 {
-    u_char           *p, *last;
     ngx_fd_t          fd;
     ngx_err_t         err;
+    ngx_int_t         rc;
+    ngx_str_t        *path;
     ngx_file_info_t   fi;
 
-    p = pq->error;
-    last = pq->error + sizeof(pq->error);
+    path = &pq->conf->passfile;
 
-    fd = ngx_open_file(pq->conf->passfile.data,
-                       NGX_FILE_RDONLY|NGX_FILE_NONBLOCK, NGX_FILE_OPEN, 0);
+    fd = ngx_open_file(path->data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
+                       NGX_FILE_OPEN, 0);
 
     if (fd == NGX_INVALID_FILE) {
         err = ngx_errno;
-        p = ngx_slprintf(p, last, "cannot open \"%V\" (%d: ",
-                         &pq->conf->passfile, err);
-        p = ngx_strerror(err, p, last - p);
-
-        return ngx_slprintf(p, last, ")");
+        ngx_gate_error_set(&pq->error, NGX_GATE_NO_SECRET,
+                           "cannot open \"%V\" (%d: %s)", path, err,
+                           strerror(err));
+        return NGX_ERROR;
     }
 
+    rc = NGX_OK;
+
     if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR || !ngx_is_file(&fi)) {
-        p = ngx_slprintf(p, last, "\"%V\" is not a file",
-                         &pq->conf->passfile);
+        ngx_gate_error_set(&pq->error, NGX_GATE_NO_SECRET,
+                           "\"%V\" is not a file", path);
+        rc = NGX_ERROR;
 
     } else if (fi.st_mode & 077) {
-        p = ngx_slprintf(p, last, "\"%V\" must not be readable by group or "
-                         "others", &pq->conf->passfile);
+        ngx_gate_error_set(&pq->error, NGX_GATE_NO_SECRET,
+                           "\"%V\" must not be readable by group or others",
+                           path);
+        rc = NGX_ERROR;
     }
 
     if (ngx_close_file(fd) == NGX_FILE_ERROR) {
         ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, ngx_errno,
-                      ngx_close_file_n " \"%V\" failed",
-                      &pq->conf->passfile);
+                      ngx_close_file_n " \"%V\" failed", path);
     }
 
-    return (p == pq->error) ? NULL : p;
+    return rc;
 }
 
 
@@ -368,20 +371,44 @@ ngx_gate_pq_login_notice(void *data, const PGresult *result)
 void
 ngx_gate_pq_login_poll(ngx_gate_pq_t *pq)
 {
-    char                      *error;
-    ngx_uint_t                 what;
-    PostgresPollingStatusType  rc;
+    char              *text;
+    ngx_uint_t         request;
+    ngx_gate_error_t   error;
 
-    error = ngx_gate_pq_login_check_request(pq);
+    text = ngx_gate_pq_login_check_request(pq, &request);
 
-    if (error) {
-        ngx_gate_pq_login_error(pq, NGX_GATE_AUTH, (u_char *) error,
-                                ngx_strlen(error), 1);
+    if (text) {
+        ngx_gate_error_set(&error, NGX_GATE_AUTH, "%s", text);
+        ngx_gate_pq_login_error(pq, &error, 1);
         ngx_gate_pq_fail(pq);
         return;
     }
 
-    rc = libpq.PQconnectPoll(pq->conn);
+    if (ngx_gate_pq_login_is_long(pq, request)
+        && ngx_gate_pq_step_start(pq) == NGX_OK)
+    {
+        return;
+    }
+
+    ngx_gate_pq_login_polled(pq, libpq.PQconnectPoll(pq->conn));
+}
+
+
+static ngx_uint_t
+ngx_gate_pq_login_is_long(ngx_gate_pq_t *pq, ngx_uint_t request)
+{
+    /* with TLS, the request is not known, and may be SCRAM's */
+
+    return request == NGX_GATE_PQ_LOGIN_SCRAM
+           || libpq.PQstatus(pq->conn) == CONNECTION_SSL_STARTUP
+           || libpq.PQsslInUse(pq->conn);
+}
+
+
+void
+ngx_gate_pq_login_polled(ngx_gate_pq_t *pq, PostgresPollingStatusType rc)
+{
+    ngx_uint_t  what;
 
     switch (rc) {
 
@@ -445,19 +472,21 @@ ngx_gate_pq_login_poll(ngx_gate_pq_t *pq)
 
 
 /*
- * Two requests of a server would block the event loop: with Kerberos, names
- * and tickets are looked up; with SCRAM, the server sets the number of
- * iterations.  Unread data are examined first, except with TLS (libpq 16 and
- * later are configured not to use Kerberos).
+ * Two requests of a server would block the event loop, or keep a processor
+ * busy: with Kerberos, names and tickets are looked up; with SCRAM, the server
+ * sets the number of iterations.  Unread data are examined first, except with
+ * TLS (libpq 16 and later are configured not to use Kerberos).
  */
 
 static char *
-ngx_gate_pq_login_check_request(ngx_gate_pq_t *pq)
+ngx_gate_pq_login_check_request(ngx_gate_pq_t *pq, ngx_uint_t *request)
 {
     char        *p;
     u_char       text[512];
     ssize_t      n;
     ngx_uint_t   code;
+
+    *request = 0;
 
     if (libpq.PQstatus(pq->conn) != CONNECTION_AWAITING_RESPONSE
         || libpq.PQsslInUse(pq->conn))
@@ -473,6 +502,7 @@ ngx_gate_pq_login_check_request(ngx_gate_pq_t *pq)
 
     text[n] = '\0';
     code = text[8];
+    *request = code;
 
     if (code == NGX_GATE_PQ_LOGIN_GSS || code == NGX_GATE_PQ_LOGIN_SSPI) {
         return "Kerberos authentication is not supported";
@@ -520,7 +550,7 @@ ngx_gate_pq_login_failed(ngx_gate_pq_t *pq)
 
         /* the refusal without TLS, if it is more relevant */
 
-        reason = pq->reason;
+        reason = pq->error.reason;
         responded = pq->responded;
 
     } else if (pq->conf->sslmode != NGX_GATE_NONE
@@ -584,35 +614,32 @@ ngx_gate_pq_login_requires_tls(ngx_gate_pq_t *pq)
 static ngx_gate_reason_e
 ngx_gate_pq_login_failed_reason(ngx_gate_pq_t *pq, ngx_uint_t *responded)
 {
-    size_t               len;
-    u_char              *p, error[NGX_GATE_PQ_ERROR_MAX];
-    u_char               text[NGX_GATE_PQ_ERROR_MAX];
-    ngx_gate_reason_e    reason;
+    ngx_gate_error_t     error, with_host;
     ngx_gate_pq_host_t  *host;
 
-    reason = ngx_gate_pq_error_text_reason(libpq.PQerrorMessage(pq->conn),
-                                           error, &len, responded);
+    *responded = ngx_gate_pq_error_set_text(&error,
+                                            libpq.PQerrorMessage(pq->conn));
 
     if (ngx_gate_pq_login_error_has_password(pq->conn)) {
-        len = ngx_sprintf(error, "the server's message repeats the password, "
-                          "so it is withheld") - error;
+        ngx_gate_error_set(&error, error.reason,
+                           "the server's message repeats the password, so it "
+                           "is withheld");
     }
 
     host = &pq->conf->hosts[pq->attempt % pq->conf->nhosts];
 
     if (*responded || host->local) {
-        ngx_gate_pq_login_error(pq, reason, error, len, *responded);
-        return reason;
+        ngx_gate_pq_login_error(pq, &error, *responded);
+        return error.reason;
     }
 
     /* libpq reports the path of a socket, but not the host */
 
-    p = ngx_slprintf(text, text + sizeof(text), "\"%V\": %*s", &host->text,
-                     len, error);
+    ngx_gate_error_set(&with_host, error.reason, "\"%V\": %*s", &host->text,
+                       error.len, error.text);
+    ngx_gate_pq_login_error(pq, &with_host, 0);
 
-    ngx_gate_pq_login_error(pq, reason, text, p - text, 0);
-
-    return reason;
+    return error.reason;
 }
 
 
@@ -657,30 +684,25 @@ ngx_gate_pq_login_again(ngx_gate_pq_t *pq, ngx_uint_t address,
 /* an error of a server takes precedence over a missing response */
 
 void
-ngx_gate_pq_login_error(ngx_gate_pq_t *pq, ngx_gate_reason_e reason,
-    u_char *error, size_t len, ngx_uint_t responded)
+ngx_gate_pq_login_error(ngx_gate_pq_t *pq, ngx_gate_error_t *error,
+    ngx_uint_t responded)
 {
-    u_char              *p;
     ngx_gate_pq_host_t  *host;
 
     if (pq->responded && !responded) {
         return;
     }
 
-    pq->reason = reason;
     pq->responded = responded;
-
-    p = pq->error;
 
     if (responded && pq->conf->nhosts > 1) {
         host = &pq->conf->hosts[pq->attempt % pq->conf->nhosts];
-        p = ngx_slprintf(p, pq->error + sizeof(pq->error), "\"%V\": ",
-                         &host->text);
+        ngx_gate_error_set(&pq->error, error->reason, "\"%V\": %*s",
+                           &host->text, error->len, error->text);
+
+    } else {
+        pq->error = *error;
     }
-
-    p = ngx_slprintf(p, pq->error + sizeof(pq->error), "%*s", len, error);
-
-    pq->error_len = p - pq->error;
 }
 
 
@@ -738,10 +760,9 @@ ngx_gate_pq_login_send_role(ngx_gate_pq_t *pq)
 void
 ngx_gate_pq_login_role_handler(ngx_gate_pq_t *pq)
 {
-    size_t       len;
-    u_char      *p, error[NGX_GATE_PQ_ERROR_MAX];
-    PGresult    *result;
-    ngx_uint_t   standby, readonly;
+    PGresult          *result;
+    ngx_uint_t         standby, readonly;
+    ngx_gate_error_t   error;
 
     result = pq->results[0];
 
@@ -755,19 +776,17 @@ ngx_gate_pq_login_role_handler(ngx_gate_pq_t *pq)
         standby = libpq.PQgetvalue(result, 0, 0)[0] == 't';
         readonly = !standby && libpq.PQgetvalue(result, 0, 1)[0] == 't';
 
-        p = ngx_slprintf(error, error + sizeof(error), "the server is a %s%s",
-                         standby ? "standby" : "primary",
-                         readonly ? ", read-only" : "");
-
-        ngx_gate_pq_login_error(pq, NGX_GATE_OTHER_ROLE, error, p - error, 1);
+        ngx_gate_error_set(&error, NGX_GATE_OTHER_ROLE, "the server is a %s%s",
+                           standby ? "standby" : "primary",
+                           readonly ? ", read-only" : "");
         break;
 
     default: /* NGX_ERROR */
-        pq->reason = ngx_gate_pq_error_result_reason(result, error, &len);
-        ngx_gate_pq_login_error(pq, pq->reason, error, len, 1);
+        ngx_gate_pq_error_set_result(&error, result);
         break;
     }
 
+    ngx_gate_pq_login_error(pq, &error, 1);
     ngx_gate_pq_login_next(pq, 1);
 }
 

@@ -25,7 +25,7 @@ static ngx_int_t ngx_gate_pq_query_send_settings(ngx_gate_pq_t *pq,
 static void ngx_gate_pq_query_finish(ngx_gate_pq_t *pq);
 static void ngx_gate_pq_query_keep(ngx_gate_pq_t *pq);
 static void ngx_gate_pq_query_abort(ngx_gate_pq_t *pq, ngx_gate_reason_e reason,
-    char *error);
+    const char *text);
 
 
 void
@@ -283,8 +283,7 @@ ngx_gate_pq_query_finish(ngx_gate_pq_t *pq)
 
         /* the settings were refused */
 
-        pq->reason = ngx_gate_pq_error_result_reason(results[0], pq->error,
-                                                     &pq->error_len);
+        ngx_gate_pq_error_set_result(&pq->error, results[0]);
         ngx_gate_pq_finish(pq, q, NULL);
     }
 
@@ -335,11 +334,9 @@ ngx_gate_pq_query_idle(ngx_gate_pq_t *pq)
 void
 ngx_gate_pq_query_lost(ngx_gate_pq_t *pq)
 {
-    size_t                len;
-    u_char                error[NGX_GATE_PQ_ERROR_MAX];
     PGresult             *result;
     ngx_uint_t            i;
-    ngx_gate_reason_e     reason;
+    ngx_gate_error_t      error;
     ngx_gate_pq_query_t  *q;
 
     q = ngx_gate_pq_current(pq);
@@ -351,29 +348,26 @@ ngx_gate_pq_query_lost(ngx_gate_pq_t *pq)
         return;
     }
 
-    reason = ngx_gate_pq_error_text_reason(libpq.PQerrorMessage(pq->conn),
-                                           error, &len, NULL);
+    (void) ngx_gate_pq_error_set_text(&error, libpq.PQerrorMessage(pq->conn));
 
     for (i = 0; i < pq->nresults; i++) {
         result = pq->results[i];
 
         if (libpq.PQresultStatus(result) == PGRES_FATAL_ERROR) {
-            reason = ngx_gate_pq_error_result_reason(result, error, &len);
+            ngx_gate_pq_error_set_result(&error, result);
             break;
         }
     }
 
     if (pq->state == NGX_GATE_PQ_CONNECTION_ROLE) {
-        ngx_gate_pq_login_error(pq, reason, error, len, 0);
+        ngx_gate_pq_login_error(pq, &error, 0);
         ngx_gate_pq_login_next(pq, 1);
         return;
     }
 
     ngx_gate_pq_close(pq);
 
-    pq->reason = reason;
-    pq->error_len = len;
-    ngx_memcpy(pq->error, error, len);
+    pq->error = error;
 
     ngx_gate_pq_finish(pq, q, NULL);
 }
@@ -391,15 +385,18 @@ ngx_gate_pq_query_too_large(ngx_gate_pq_t *pq)
 
 static void
 ngx_gate_pq_query_abort(ngx_gate_pq_t *pq, ngx_gate_reason_e reason,
-    char *error)
+    const char *text)
 {
+    ngx_gate_error_t  error;
+
+    ngx_gate_error_set(&error, reason, "%s", text);
+
     switch (pq->state) {
 
     case NGX_GATE_PQ_CONNECTION_LOGIN:
     case NGX_GATE_PQ_CONNECTION_ROLE:
 
-        ngx_gate_pq_login_error(pq, reason, (u_char *) error, ngx_strlen(error),
-                                0);
+        ngx_gate_pq_login_error(pq, &error, 0);
         ngx_gate_pq_login_next(pq, 1);
         return;
 
@@ -414,8 +411,7 @@ ngx_gate_pq_query_abort(ngx_gate_pq_t *pq, ngx_gate_reason_e reason,
 
     ngx_gate_pq_close(pq);
 
-    pq->reason = reason;
-    pq->error_len = ngx_sprintf(pq->error, "%s", error) - pq->error;
+    pq->error = error;
 
     ngx_gate_pq_finish(pq, ngx_gate_pq_current(pq), NULL);
 }

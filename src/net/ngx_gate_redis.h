@@ -19,7 +19,6 @@
 
 
 #define NGX_GATE_REDIS_COMMANDS_MAX  4    /* of one request */
-#define NGX_GATE_REDIS_ERROR_MAX     256
 
 
 typedef struct ngx_gate_redis_connection_s          ngx_gate_redis_connection_t;
@@ -51,13 +50,11 @@ struct ngx_gate_redis_session_s {
 
     /*
      * out: the replies to all commands, in order, until the handler returns;
-     * or, with nreplies 0, reason and error
+     * or, with nreplies 0, the error
      */
     redisReply                  **replies;
     ngx_uint_t                    nreplies;
-    ngx_gate_reason_e             reason;
-    u_char                        error[NGX_GATE_REDIS_ERROR_MAX];
-    size_t                        error_len;
+    ngx_gate_error_t              error;
 
     /* private */
     ngx_queue_t                   queue;         /* of the connection */

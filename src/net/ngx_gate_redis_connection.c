@@ -26,7 +26,7 @@ static void ngx_gate_redis_connection_connect(
 static void ngx_gate_redis_connection_handler(ngx_gate_peer_t *peer,
     ngx_gate_peer_event_e event);
 static void ngx_gate_redis_connection_lost(ngx_gate_redis_connection_t *conn,
-    ngx_gate_reason_e reason, u_char *error, size_t len);
+    ngx_gate_error_t *error);
 static void ngx_gate_redis_connection_retry(ngx_gate_redis_connection_t *conn);
 static redisReply *ngx_gate_redis_connection_last_error(
     ngx_gate_redis_connection_t *conn);
@@ -44,12 +44,12 @@ static void ngx_gate_redis_connection_reply(ngx_gate_redis_connection_t *conn,
     redisReply *reply);
 static void ngx_gate_redis_connection_expired(ngx_event_t *ev);
 static void ngx_gate_redis_connection_close(ngx_gate_redis_connection_t *conn);
-static void ngx_cdecl ngx_gate_redis_connection_error(
-    ngx_gate_redis_connection_t *conn, ngx_gate_reason_e reason,
-    const char *fmt, ...);
+static void ngx_gate_redis_connection_fail(ngx_gate_redis_connection_t *conn,
+    const ngx_gate_error_t *cause);
+static void ngx_gate_redis_connection_no_memory(
+    ngx_gate_redis_connection_t *conn);
 static void ngx_gate_redis_connection_request_error(
-    ngx_gate_redis_request_t *request, ngx_gate_reason_e reason, u_char *error,
-    size_t len);
+    ngx_gate_redis_request_t *request, ngx_gate_error_t *error);
 static void ngx_gate_redis_connection_free_request(
     ngx_gate_redis_request_t *request);
 
@@ -209,14 +209,13 @@ ngx_gate_redis_connection_handler(ngx_gate_peer_t *peer,
         break;
 
     case NGX_GATE_PEER_CLOSED:
-        ngx_gate_redis_connection_lost(conn, NGX_GATE_RESET,
-                                       (u_char *) "connection closed by the "
-                                       "server", 31);
+        ngx_gate_error_set(&peer->error, NGX_GATE_RESET,
+                           "connection closed by the server");
+        ngx_gate_redis_connection_lost(conn, &peer->error);
         break;
 
     case NGX_GATE_PEER_FAILED:
-        ngx_gate_redis_connection_lost(conn, peer->reason, peer->error,
-                                       peer->error_len);
+        ngx_gate_redis_connection_lost(conn, &peer->error);
         break;
     }
 
@@ -231,27 +230,21 @@ ngx_gate_redis_connection_handler(ngx_gate_peer_t *peer,
 
 static void
 ngx_gate_redis_connection_lost(ngx_gate_redis_connection_t *conn,
-    ngx_gate_reason_e reason, u_char *error, size_t len)
+    ngx_gate_error_t *error)
 {
-    ngx_str_t    known;
     redisReply  *reply;
 
     if (!conn->replied
         || conn->subscribed
-        || reason == NGX_GATE_NO_CONNECTIONS
-        || reason == NGX_GATE_NO_MEMORY)
+        || ngx_gate_reason_is_local(error->reason))
     {
         reply = ngx_gate_redis_connection_last_error(conn);
 
         if (reply) {
-            reason = ngx_gate_resp_reason(reply, &known);
-            ngx_gate_redis_connection_error(conn, reason, "%*s",
-                                            (size_t) reply->len, reply->str);
-
-        } else {
-            ngx_gate_redis_connection_error(conn, reason, "%*s", len, error);
+            ngx_gate_resp_set_error(reply, error);
         }
 
+        ngx_gate_redis_connection_fail(conn, error);
         return;
     }
 
@@ -335,7 +328,7 @@ ngx_gate_redis_connection_login(ngx_gate_redis_connection_t *conn)
     pool = ngx_create_pool(NGX_GATE_REDIS_CONNECTION_POOL_SIZE, ngx_cycle->log);
 
     if (pool == NULL) {
-        ngx_gate_redis_connection_error(conn, NGX_GATE_NO_MEMORY, "no memory");
+        ngx_gate_redis_connection_no_memory(conn);
         return;
     }
 
@@ -374,8 +367,7 @@ ngx_gate_redis_connection_send(ngx_gate_redis_connection_t *conn,
     ngx_gate_redis_server_login_t  login;
 
     if (ngx_gate_redis_server_login(&conn->server, pool, &login) != NGX_OK) {
-        ngx_gate_redis_connection_error(conn, login.reason, "%*s",
-                                        login.error_len, login.error);
+        ngx_gate_redis_connection_fail(conn, &login.error);
         return NGX_ERROR;
     }
 
@@ -396,7 +388,7 @@ ngx_gate_redis_connection_send(ngx_gate_redis_connection_t *conn,
     data = ngx_pnalloc(pool, size);
 
     if (data == NULL) {
-        ngx_gate_redis_connection_error(conn, NGX_GATE_NO_MEMORY, "no memory");
+        ngx_gate_redis_connection_no_memory(conn);
         return NGX_ERROR;
     }
 
@@ -481,7 +473,7 @@ ngx_gate_redis_connection_push(ngx_gate_redis_connection_t *conn,
     session = ngx_queue_data(q, ngx_gate_redis_session_t, queue);
 
     session->nreplies = 0;
-    session->error_len = 0;
+    session->error.len = 0;
 
     session->push(session, reply);
 }
@@ -495,29 +487,24 @@ ngx_gate_redis_connection_push(ngx_gate_redis_connection_t *conn,
 static void
 ngx_gate_redis_connection_protocol_error(ngx_gate_redis_connection_t *conn)
 {
-    size_t                     len;
-    u_char                     error[NGX_GATE_RESP_ERROR_MAX];
     ngx_queue_t               *q;
-    ngx_gate_reason_e          reason;
+    ngx_gate_error_t           error;
     ngx_gate_redis_request_t  *request;
-
-    reason = conn->resp.reason;
-    len = conn->resp.error_len;
-    ngx_memcpy(error, conn->resp.error, len);
 
     q = ngx_queue_head(&conn->requests);
 
     if (!conn->replied || q == ngx_queue_last(&conn->requests)) {
-        ngx_gate_redis_connection_error(conn, reason, "%*s", len, error);
+        ngx_gate_redis_connection_fail(conn, &conn->resp.error);
         return;
     }
 
+    error = conn->resp.error;
     ngx_queue_remove(q);
 
     ngx_gate_redis_connection_retry(conn);
 
     request = ngx_queue_data(q, ngx_gate_redis_request_t, queue);
-    ngx_gate_redis_connection_request_error(request, reason, error, len);
+    ngx_gate_redis_connection_request_error(request, &error);
 }
 
 
@@ -530,9 +517,9 @@ static void
 ngx_gate_redis_connection_login_reply(ngx_gate_redis_connection_t *conn,
     redisReply *reply)
 {
-    ngx_str_t          known;
-    ngx_uint_t         login;
-    ngx_gate_reason_e  reason;
+    ngx_str_t         known;
+    ngx_uint_t        login;
+    ngx_gate_error_t  error;
 
     login = conn->login & NGX_GATE_REDIS_CONNECTION_AUTH;
 
@@ -542,39 +529,33 @@ ngx_gate_redis_connection_login_reply(ngx_gate_redis_connection_t *conn,
 
     conn->login &= ~login;
 
-    if (reply->type == REDIS_REPLY_ERROR) {
-
-        reason = ngx_gate_resp_reason(reply, &known);
-
-        if (login == NGX_GATE_REDIS_CONNECTION_AUTH) {
-
-            if (reason == NGX_GATE_QUERY) {
-                reason = NGX_GATE_AUTH;
-            }
-
-            ngx_gate_redis_connection_error(conn, reason,
-                                            "AUTH was refused%s%V",
-                                            known.len ? ": " : "", &known);
-
-        } else {
-
-            if (reason == NGX_GATE_QUERY) {
-                reason = NGX_GATE_NO_DATABASE;
-            }
-
-            ngx_gate_redis_connection_error(conn, reason, "SELECT %ui: %*s",
-                                            conn->server.database,
-                                            (size_t) reply->len, reply->str);
-        }
-
-    } else if (reply->type != REDIS_REPLY_STATUS) {
-        ngx_gate_redis_connection_error(conn, NGX_GATE_PROTOCOL,
-                                        "%s in reply to %s",
-                                        ngx_gate_resp_type(reply),
-                                        login == NGX_GATE_REDIS_CONNECTION_AUTH
-                                        ? "AUTH"
-                                        : "SELECT");
+    if (reply->type == REDIS_REPLY_STATUS) {
+        freeReplyObject(reply);
+        return;
     }
+
+    if (reply->type != REDIS_REPLY_ERROR) {
+        ngx_gate_error_set(&error, NGX_GATE_PROTOCOL, "%s in reply to %s",
+                           ngx_gate_resp_type(reply),
+                           login == NGX_GATE_REDIS_CONNECTION_AUTH ? "AUTH"
+                           : "SELECT");
+
+    } else if (login == NGX_GATE_REDIS_CONNECTION_AUTH) {
+        error.reason = ngx_gate_resp_reason(reply, &known);
+        ngx_gate_error_set(&error, error.reason == NGX_GATE_QUERY
+                                   ? NGX_GATE_AUTH : error.reason,
+                           "AUTH was refused%s%V", known.len ? ": " : "",
+                           &known);
+
+    } else {
+        error.reason = ngx_gate_resp_reason(reply, &known);
+        ngx_gate_error_set(&error, error.reason == NGX_GATE_QUERY
+                                   ? NGX_GATE_NO_DATABASE : error.reason,
+                           "SELECT %ui: %*s", conn->server.database,
+                           (size_t) reply->len, reply->str);
+    }
+
+    ngx_gate_redis_connection_fail(conn, &error);
 
     freeReplyObject(reply);
 }
@@ -586,6 +567,7 @@ ngx_gate_redis_connection_reply(ngx_gate_redis_connection_t *conn,
 {
     ngx_uint_t                 key_read;
     ngx_queue_t               *q;
+    ngx_gate_error_t           error;
     ngx_gate_redis_request_t  *request;
     ngx_gate_redis_session_t  *session;
 
@@ -604,8 +586,9 @@ ngx_gate_redis_connection_reply(ngx_gate_redis_connection_t *conn,
     {
         /* which reply is that of which command is not known */
 
-        ngx_gate_redis_connection_error(conn, NGX_GATE_PROTOCOL,
-                                        "more replies than commands");
+        ngx_gate_error_set(&error, NGX_GATE_PROTOCOL,
+                           "more replies than commands");
+        ngx_gate_redis_connection_fail(conn, &error);
         return;
     }
 
@@ -672,20 +655,17 @@ ngx_gate_redis_connection_close(ngx_gate_redis_connection_t *conn)
 }
 
 
-static void ngx_cdecl
-ngx_gate_redis_connection_error(ngx_gate_redis_connection_t *conn,
-    ngx_gate_reason_e reason, const char *fmt, ...)
+static void
+ngx_gate_redis_connection_fail(ngx_gate_redis_connection_t *conn,
+    const ngx_gate_error_t *cause)
 {
-    u_char                     error[NGX_GATE_REDIS_ERROR_MAX];
-    size_t                     len;
-    va_list                    args;
     ngx_queue_t               *q, requests;
+    ngx_gate_error_t           error;
     ngx_gate_redis_request_t  *request;
 
-    va_start(args, fmt);
-    len = ngx_vslprintf(error, error + NGX_GATE_REDIS_ERROR_MAX, fmt, args)
-          - error;
-    va_end(args);
+    /* may be of the connection, which the handlers may open again */
+
+    error = *cause;
 
     ngx_gate_redis_connection_close(conn);
 
@@ -709,14 +689,24 @@ ngx_gate_redis_connection_error(ngx_gate_redis_connection_t *conn,
         ngx_queue_remove(q);
 
         request = ngx_queue_data(q, ngx_gate_redis_request_t, queue);
-        ngx_gate_redis_connection_request_error(request, reason, error, len);
+        ngx_gate_redis_connection_request_error(request, &error);
     }
 }
 
 
 static void
+ngx_gate_redis_connection_no_memory(ngx_gate_redis_connection_t *conn)
+{
+    ngx_gate_error_t  error;
+
+    ngx_gate_error_set(&error, NGX_GATE_NO_MEMORY, "no memory");
+    ngx_gate_redis_connection_fail(conn, &error);
+}
+
+
+static void
 ngx_gate_redis_connection_request_error(ngx_gate_redis_request_t *request,
-    ngx_gate_reason_e reason, u_char *error, size_t len)
+    ngx_gate_error_t *error)
 {
     ngx_gate_redis_session_t  *session;
 
@@ -727,9 +717,7 @@ ngx_gate_redis_connection_request_error(ngx_gate_redis_request_t *request,
     if (session) {
         session->request = NULL;
         session->nreplies = 0;
-        session->reason = reason;
-        session->error_len = len;
-        ngx_memcpy(session->error, error, len);
+        session->error = *error;
 
         session->handler(session);
     }

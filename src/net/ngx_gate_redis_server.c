@@ -235,10 +235,9 @@ static ngx_int_t
 ngx_gate_redis_server_auth(ngx_gate_redis_server_t *server, ngx_pool_t *pool,
     ngx_gate_redis_server_login_t *login)
 {
-    u_char     *p;
-    ngx_int_t   rc;
-    ngx_str_t   password;
-    u_char      secret[NGX_GATE_SECRET_MAX];
+    ngx_int_t  rc;
+    ngx_str_t  password;
+    u_char     secret[NGX_GATE_SECRET_MAX];
 
     if (server->password_file.len == 0) {
         return ngx_gate_redis_server_auth_command(server, pool,
@@ -247,12 +246,9 @@ ngx_gate_redis_server_auth(ngx_gate_redis_server_t *server, ngx_pool_t *pool,
 
     password.data = secret;
 
-    p = ngx_gate_secret_read(&server->password_file, &password, login->error,
-                             login->error + sizeof(login->error));
-
-    if (p) {
-        login->reason = NGX_GATE_NO_SECRET;
-        login->error_len = p - login->error;
+    if (ngx_gate_secret_read(&server->password_file, &password, &login->error)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -313,9 +309,7 @@ ngx_gate_redis_server_select(ngx_gate_redis_server_t *server,
 static ngx_int_t
 ngx_gate_redis_server_no_memory(ngx_gate_redis_server_login_t *login)
 {
-    login->reason = NGX_GATE_NO_MEMORY;
-    login->error_len = ngx_cpymem(login->error, "no memory", 9)
-                       - login->error;
+    ngx_gate_error_set(&login->error, NGX_GATE_NO_MEMORY, "no memory");
 
     return NGX_ERROR;
 }

@@ -44,11 +44,7 @@ typedef struct {
 typedef struct {
     ngx_str_t                 auth;
     ngx_str_t                 select;
-
-    /* after NGX_ERROR */
-    ngx_gate_reason_e         reason;
-    u_char                    error[128];
-    size_t                    error_len;
+    ngx_gate_error_t          error;        /* after NGX_ERROR */
 } ngx_gate_redis_server_login_t;
 
 

@@ -230,15 +230,15 @@ ngx_gate_redis_tracking_refused(ngx_gate_redis_session_t *session)
 
     ngx_str_set(&text, "unexpected reply");
 
-    if (session->error_len) {
-        text.len = session->error_len;
-        text.data = session->error;
+    if (session->error.len) {
+        text.len = session->error.len;
+        text.data = session->error.text;
     }
 
     for (i = 0; i < session->nreplies; i++) {
         if (session->replies[i]->type == REDIS_REPLY_ERROR) {
             text.len = ngx_min(session->replies[i]->len,
-                               NGX_GATE_REDIS_ERROR_MAX);
+                               NGX_GATE_ERROR_MAX);
             text.data = (u_char *) session->replies[i]->str;
             break;
         }

@@ -132,9 +132,8 @@ ngx_gate_resolver_start(ngx_gate_resolver_ctx_t *ctx)
     ngx_gate_resolver_cancel(ctx);
 
     ctx->naddrs = 0;
-    ctx->reason = NGX_GATE_OK;
+    ctx->error.len = 0;
     ctx->channel = 0;
-    ngx_str_null(&ctx->error);
 
     if (ngx_gate_endpoint_parse_address(&ctx->name, ctx->port, &ctx->addrs[0],
                                         &ctx->socklens[0])
@@ -571,15 +570,9 @@ static ngx_int_t
 ngx_gate_resolver_fail(ngx_gate_resolver_ctx_t *ctx, ngx_gate_reason_e reason,
     const char *text)
 {
-    u_char  *p;
-
-    p = ngx_slprintf(ctx->text, ctx->text + sizeof(ctx->text),
-                     "cannot resolve \"%V\": %s", &ctx->name, text);
-
+    ngx_gate_error_set(&ctx->error, reason, "cannot resolve \"%V\": %s",
+                       &ctx->name, text);
     ctx->naddrs = 0;
-    ctx->reason = reason;
-    ctx->error.data = ctx->text;
-    ctx->error.len = p - ctx->text;
 
     return NGX_ERROR;
 }

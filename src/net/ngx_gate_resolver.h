@@ -17,7 +17,6 @@
 
 
 #define NGX_GATE_RESOLVER_MAX        16    /* addresses stored for a name */
-#define NGX_GATE_RESOLVER_ERROR_MAX  (NGX_GATE_ENDPOINT_HOST_MAX + 64)
 
 
 /* the "resolver" directive */
@@ -43,13 +42,12 @@ struct ngx_gate_resolver_ctx_s {
 
     /*
      * out: the addresses in the order in which they are to be tried; on
-     * failure, naddrs is 0, and reason and error are set
+     * failure, naddrs is 0, and the error is set
      */
     ngx_sockaddr_t            addrs[NGX_GATE_RESOLVER_MAX];
     socklen_t                 socklens[NGX_GATE_RESOLVER_MAX];
     ngx_uint_t                naddrs;
-    ngx_gate_reason_e         reason;      /* DNS, NO_MEMORY, NO_CONNECTIONS */
-    ngx_str_t                 error;       /* cannot resolve "name": ... */
+    ngx_gate_error_t          error;       /* cannot resolve "name": ... */
 
     /* private */
     ngx_gate_resolver_lookup_t  *lookup;     /* in progress */
@@ -58,7 +56,6 @@ struct ngx_gate_resolver_ctx_s {
     ngx_uint_t                troubled;    /* a name server failed */
     ngx_uint_t                starting;
     ngx_event_t               event;       /* posted; timer: end of the wait */
-    u_char                    text[NGX_GATE_RESOLVER_ERROR_MAX];
 };
 
 

@@ -217,10 +217,7 @@ static ngx_int_t
 ngx_gate_resp_fail(ngx_gate_resp_t *resp, ngx_gate_reason_e reason,
     const char *text)
 {
-    resp->error_len = ngx_cpystrn(resp->error, (u_char *) text,
-                                  NGX_GATE_RESP_ERROR_MAX)
-                      - resp->error;
-    resp->reason = reason;
+    ngx_gate_error_set(&resp->error, reason, "%s", text);
 
     return NGX_ERROR;
 }
@@ -244,6 +241,16 @@ ngx_gate_resp_reason(redisReply *reply, ngx_str_t *known)
     *known = error->text;
 
     return error->reason;
+}
+
+
+void
+ngx_gate_resp_set_error(redisReply *reply, ngx_gate_error_t *error)
+{
+    ngx_str_t  known;
+
+    ngx_gate_error_set(error, ngx_gate_resp_reason(reply, &known), "%*s",
+                       (size_t) reply->len, reply->str);
 }
 
 

@@ -19,25 +19,20 @@
 
 #define NGX_GATE_RESP_SIZE_MAX   (NGX_GATE_MATCH_MAX + 1024)
 #define NGX_GATE_RESP_ITEMS_MAX  4096
-#define NGX_GATE_RESP_ERROR_MAX  128
 
 
 typedef struct {
     redisReader              *reader;      /* NULL before the first reply */
     size_t                    size;        /* fed since the last reply */
     ngx_uint_t                items;       /* of the arrays of this reply */
-
-    /* after NGX_ERROR */
-    ngx_gate_reason_e         reason;
-    u_char                    error[NGX_GATE_RESP_ERROR_MAX];
-    size_t                    error_len;
+    ngx_gate_error_t          error;       /* after NGX_ERROR */
 } ngx_gate_resp_t;
 
 
 /*
  * Takes all of "in".  NGX_OK: a complete reply, to be freed by
- * freeReplyObject(); NGX_AGAIN: more bytes are needed; NGX_ERROR: reason and
- * error are set, and reset() must follow.
+ * freeReplyObject(); NGX_AGAIN: more bytes are needed; NGX_ERROR: error is
+ * set, and reset() must follow.
  */
 
 ngx_int_t ngx_gate_resp_read(ngx_gate_resp_t *resp, ngx_buf_t *in,
@@ -57,6 +52,7 @@ void ngx_gate_resp_reset(ngx_gate_resp_t *resp);
  */
 
 ngx_gate_reason_e ngx_gate_resp_reason(redisReply *reply, ngx_str_t *known);
+void ngx_gate_resp_set_error(redisReply *reply, ngx_gate_error_t *error);
 
 /* the type of a reply, for messages */
 

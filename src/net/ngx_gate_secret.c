@@ -9,24 +9,23 @@
 #include <ngx_gate_secret.h>
 
 
-static u_char *ngx_gate_secret_load_file(ngx_fd_t fd, ngx_str_t *path,
-    ngx_str_t *content, u_char *error, u_char *last);
-static u_char *ngx_gate_secret_error(ngx_str_t *path, const char *call,
-    u_char *error, u_char *last);
+static ngx_int_t ngx_gate_secret_load_file(ngx_fd_t fd, ngx_str_t *path,
+    ngx_str_t *content, ngx_gate_error_t *error);
+static ngx_int_t ngx_gate_secret_error(ngx_str_t *path, const char *call,
+    ngx_gate_error_t *error);
 
 
-u_char *
-ngx_gate_secret_read(ngx_str_t *path, ngx_str_t *secret, u_char *error,
-    u_char *last)
+ngx_int_t
+ngx_gate_secret_read(ngx_str_t *path, ngx_str_t *secret,
+    ngx_gate_error_t *error)
 {
     u_char  *p;
 
     secret->len = NGX_GATE_SECRET_MAX;
 
-    p = ngx_gate_secret_load(path, secret, error, last);
-
-    if (p) {
-        return p;
+    if (ngx_gate_secret_load(path, secret, error) != NGX_OK) {
+        error->reason = NGX_GATE_NO_SECRET;
+        return NGX_ERROR;
     }
 
     p = secret->data + secret->len;
@@ -36,21 +35,22 @@ ngx_gate_secret_read(ngx_str_t *path, ngx_str_t *secret, u_char *error,
     }
 
     if (p == secret->data) {
-        return ngx_slprintf(error, last, "\"%V\" is empty", path);
+        ngx_gate_error_set(error, NGX_GATE_NO_SECRET, "\"%V\" is empty", path);
+        return NGX_ERROR;
     }
 
     secret->len = p - secret->data;
 
-    return NULL;
+    return NGX_OK;
 }
 
 
-u_char *
-ngx_gate_secret_load(ngx_str_t *path, ngx_str_t *content, u_char *error,
-    u_char *last)
+ngx_int_t
+ngx_gate_secret_load(ngx_str_t *path, ngx_str_t *content,
+    ngx_gate_error_t *error)
 {
-    u_char    *p;
     ngx_fd_t   fd;
+    ngx_int_t  rc;
 
     /* opening a FIFO must not block */
 
@@ -58,23 +58,23 @@ ngx_gate_secret_load(ngx_str_t *path, ngx_str_t *content, u_char *error,
                        NGX_FILE_OPEN, 0);
 
     if (fd == NGX_INVALID_FILE) {
-        return ngx_gate_secret_error(path, ngx_open_file_n, error, last);
+        return ngx_gate_secret_error(path, ngx_open_file_n, error);
     }
 
-    p = ngx_gate_secret_load_file(fd, path, content, error, last);
+    rc = ngx_gate_secret_load_file(fd, path, content, error);
 
     if (ngx_close_file(fd) == NGX_FILE_ERROR) {
         ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, ngx_errno,
                       ngx_close_file_n " \"%V\" failed", path);
     }
 
-    return p;
+    return rc;
 }
 
 
-static u_char *
+static ngx_int_t
 ngx_gate_secret_load_file(ngx_fd_t fd, ngx_str_t *path, ngx_str_t *content,
-    u_char *error, u_char *last)
+    ngx_gate_error_t *error)
 {
     size_t           size;
     u_char          *p;
@@ -82,11 +82,12 @@ ngx_gate_secret_load_file(ngx_fd_t fd, ngx_str_t *path, ngx_str_t *content,
     ngx_file_info_t  fi;
 
     if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR) {
-        return ngx_gate_secret_error(path, ngx_fd_info_n, error, last);
+        return ngx_gate_secret_error(path, ngx_fd_info_n, error);
     }
 
     if (!ngx_is_file(&fi)) {
-        return ngx_slprintf(error, last, "\"%V\" is not a file", path);
+        ngx_gate_error_set(error, NGX_GATE_IO, "\"%V\" is not a file", path);
+        return NGX_ERROR;
     }
 
     p = content->data;
@@ -96,7 +97,7 @@ ngx_gate_secret_load_file(ngx_fd_t fd, ngx_str_t *path, ngx_str_t *content,
         n = ngx_read_fd(fd, p, size);
 
         if (n == -1) {
-            return ngx_gate_secret_error(path, ngx_read_fd_n, error, last);
+            return ngx_gate_secret_error(path, ngx_read_fd_n, error);
         }
 
         p += n;
@@ -105,27 +106,23 @@ ngx_gate_secret_load_file(ngx_fd_t fd, ngx_str_t *path, ngx_str_t *content,
     } while (n && size);
 
     if (size == 0) {
-        return ngx_slprintf(error, last, "\"%V\" has %uz bytes or more", path,
-                            content->len);
+        ngx_gate_error_set(error, NGX_GATE_IO, "\"%V\" has %uz bytes or more",
+                           path, content->len);
+        return NGX_ERROR;
     }
 
     content->len = p - content->data;
 
-    return NULL;
+    return NGX_OK;
 }
 
 
-static u_char *
-ngx_gate_secret_error(ngx_str_t *path, const char *call, u_char *error,
-    u_char *last)
+static ngx_int_t
+ngx_gate_secret_error(ngx_str_t *path, const char *call,
+    ngx_gate_error_t *error)
 {
-    u_char     *p;
-    ngx_err_t   err;
+    ngx_gate_error_set_errno(error, NGX_GATE_IO, ngx_errno, "%s \"%V\"", call,
+                             path);
 
-    err = ngx_errno;
-
-    p = ngx_slprintf(error, last, "%s \"%V\" failed (%d: ", call, path, err);
-    p = ngx_strerror(err, p, last - p);
-
-    return ngx_slprintf(p, last, ")");
+    return NGX_ERROR;
 }

@@ -11,8 +11,7 @@
 #define _NGX_GATE_SECRET_H_INCLUDED_
 
 
-#include <ngx_config.h>
-#include <ngx_core.h>
+#include <ngx_gate.h>
 
 
 #define NGX_GATE_SECRET_MAX  8192
@@ -21,20 +20,19 @@
 /*
  * The path ends with a zero.  Reads the whole file, without trailing
  * newlines, into secret->data, which has NGX_GATE_SECRET_MAX bytes and is
- * wiped by the caller.  Returns NULL, or the end of the text written to
- * "error".
+ * wiped by the caller.  NGX_ERROR: "error" is set.
  */
 
-u_char *ngx_gate_secret_read(ngx_str_t *path, ngx_str_t *secret,
-    u_char *error, u_char *last);
+ngx_int_t ngx_gate_secret_read(ngx_str_t *path, ngx_str_t *secret,
+    ngx_gate_error_t *error);
 
 /*
  * Reads the whole file as it is into content->data, which has content->len
  * bytes; the file must be smaller.
  */
 
-u_char *ngx_gate_secret_load(ngx_str_t *path, ngx_str_t *content,
-    u_char *error, u_char *last);
+ngx_int_t ngx_gate_secret_load(ngx_str_t *path, ngx_str_t *content,
+    ngx_gate_error_t *error);
 
 
 #endif /* _NGX_GATE_SECRET_H_INCLUDED_ */

@@ -34,9 +34,9 @@ static ngx_uint_t ngx_gate_tls_name_is_address(ngx_gate_tls_t *tls);
 static int ngx_gate_tls_cert_requested(ngx_ssl_conn_t *ssl_conn, void *arg);
 #endif
 static ngx_int_t ngx_gate_tls_check_protocol(ngx_gate_tls_t *tls,
-    ngx_connection_t *c, ngx_str_t *text);
+    ngx_connection_t *c, ngx_gate_error_t *error);
 static ngx_int_t ngx_gate_tls_verify(ngx_gate_tls_t *tls, ngx_connection_t *c,
-    ngx_str_t *text);
+    ngx_gate_error_t *error);
 static ngx_int_t ngx_gate_tls_check_name(ngx_gate_tls_t *tls,
     ngx_connection_t *c);
 
@@ -304,7 +304,7 @@ ngx_gate_tls_start(ngx_gate_tls_t *tls, ngx_connection_t *c,
 
 ngx_int_t
 ngx_gate_tls_handshake(ngx_gate_tls_t *tls, ngx_connection_t *c,
-    ngx_gate_log_capture_t *capture, ngx_gate_reason_e *reason, ngx_str_t *text)
+    ngx_gate_log_capture_t *capture, ngx_gate_error_t *error)
 {
     ngx_int_t  rc;
 
@@ -313,25 +313,21 @@ ngx_gate_tls_handshake(ngx_gate_tls_t *tls, ngx_connection_t *c,
     rc = ngx_ssl_handshake(c);
 
     if (rc == NGX_OK) {
-        *reason = NGX_GATE_TLS;
 
-        if (ngx_gate_tls_verify(tls, c, text) != NGX_OK) {
+        if (ngx_gate_tls_verify(tls, c, error) != NGX_OK) {
             return NGX_ERROR;
         }
 
-        *reason = NGX_GATE_PROTOCOL;
-        return ngx_gate_tls_check_protocol(tls, c, text);
+        return ngx_gate_tls_check_protocol(tls, c, error);
     }
 
     if (rc == NGX_AGAIN) {
         return NGX_AGAIN;
     }
 
-    *reason = ngx_gate_tls_reason(&capture->text, 1, text);
-
-    if (*reason == NGX_GATE_OK) {
-        *reason = NGX_GATE_RESET;
-        ngx_str_set(text, "peer closed the connection in the TLS handshake");
+    if (ngx_gate_tls_error(&capture->text, 1, error) != NGX_OK) {
+        ngx_gate_error_set(error, NGX_GATE_RESET,
+                           "peer closed the connection in the TLS handshake");
     }
 
     return NGX_ERROR;
@@ -357,7 +353,7 @@ ngx_gate_tls_cert_requested(ngx_ssl_conn_t *ssl_conn, void *arg)
 
 ngx_int_t
 ngx_gate_tls_confirm(ngx_connection_t *c, ngx_gate_log_capture_t *capture,
-    ngx_gate_reason_e *reason, ngx_str_t *text)
+    ngx_gate_error_t *error)
 {
 #ifdef TLS1_3_VERSION
 
@@ -394,11 +390,10 @@ ngx_gate_tls_confirm(ngx_connection_t *c, ngx_gate_log_capture_t *capture,
 
     ngx_ssl_error(NGX_LOG_INFO, c->log, err, "SSL_peek() failed");
 
-    *reason = ngx_gate_tls_reason(&capture->text, 0, text);
-
-    if (*reason == NGX_GATE_OK) {
-        *reason = NGX_GATE_RESET;
-        ngx_str_set(text, "peer closed the connection after the TLS handshake");
+    if (ngx_gate_tls_error(&capture->text, 0, error) != NGX_OK) {
+        ngx_gate_error_set(error, NGX_GATE_RESET,
+                           "peer closed the connection after the TLS "
+                           "handshake");
     }
 
     return NGX_ERROR;
@@ -413,7 +408,7 @@ ngx_gate_tls_confirm(ngx_connection_t *c, ngx_gate_log_capture_t *capture,
 
 static ngx_int_t
 ngx_gate_tls_check_protocol(ngx_gate_tls_t *tls, ngx_connection_t *c,
-    ngx_str_t *text)
+    ngx_gate_error_t *error)
 {
     unsigned int          len;
     const unsigned char  *name;
@@ -425,7 +420,7 @@ ngx_gate_tls_check_protocol(ngx_gate_tls_t *tls, ngx_connection_t *c,
     SSL_get0_alpn_selected(c->ssl->connection, &name, &len);
 
     if (len != tls->alpn.len || ngx_memcmp(name, tls->alpn.data, len) != 0) {
-        ngx_str_set(text, NGX_GATE_TLS_NO_ALPN);
+        ngx_gate_error_set(error, NGX_GATE_PROTOCOL, NGX_GATE_TLS_NO_ALPN);
         return NGX_ERROR;
     }
 
@@ -434,7 +429,8 @@ ngx_gate_tls_check_protocol(ngx_gate_tls_t *tls, ngx_connection_t *c,
 
 
 static ngx_int_t
-ngx_gate_tls_verify(ngx_gate_tls_t *tls, ngx_connection_t *c, ngx_str_t *text)
+ngx_gate_tls_verify(ngx_gate_tls_t *tls, ngx_connection_t *c,
+    ngx_gate_error_t *error)
 {
     long   rc;
     X509  *cert;
@@ -446,22 +442,23 @@ ngx_gate_tls_verify(ngx_gate_tls_t *tls, ngx_connection_t *c, ngx_str_t *text)
     rc = SSL_get_verify_result(c->ssl->connection);
 
     if (rc != X509_V_OK) {
-        text->data = (u_char *) X509_verify_cert_error_string(rc);
-        text->len = ngx_strlen(text->data);
+        ngx_gate_error_set(error, NGX_GATE_TLS, "%s",
+                           X509_verify_cert_error_string(rc));
         return NGX_ERROR;
     }
 
     cert = SSL_get_peer_certificate(c->ssl->connection);
 
     if (cert == NULL) {
-        ngx_str_set(text, "peer sent no certificate");
+        ngx_gate_error_set(error, NGX_GATE_TLS, "peer sent no certificate");
         return NGX_ERROR;
     }
 
     X509_free(cert);
 
     if (ngx_gate_tls_check_name(tls, c) != NGX_OK) {
-        ngx_str_set(text, "certificate is for another name");
+        ngx_gate_error_set(error, NGX_GATE_TLS,
+                           "certificate is for another name");
         return NGX_ERROR;
     }
 
@@ -531,22 +528,24 @@ ngx_gate_tls_name_is_address(ngx_gate_tls_t *tls)
  * "... (SSL: error:0A00010B:SSL routines::wrong version number) ...".
  */
 
-ngx_gate_reason_e
-ngx_gate_tls_reason(ngx_str_t *line, ngx_uint_t handshake, ngx_str_t *text)
+ngx_int_t
+ngx_gate_tls_error(ngx_str_t *line, ngx_uint_t handshake,
+    ngx_gate_error_t *error)
 {
     u_char         *p, *last;
+    const char     *text;
     unsigned long   code, digit;
 
     last = line->data + line->len;
 
     if (line->len == 0) {
-        return NGX_GATE_OK;
+        return NGX_DECLINED;
     }
 
     p = ngx_strlcasestrn(line->data, last, (u_char *) "error:",
                          sizeof("error:") - 2);
     if (p == NULL) {
-        return NGX_GATE_OK;
+        return NGX_DECLINED;
     }
 
     code = 0;
@@ -563,20 +562,11 @@ ngx_gate_tls_reason(ngx_str_t *line, ngx_uint_t handshake, ngx_str_t *text)
         code = code << 4 | (digit & 0xf);
     }
 
-    text->data = (u_char *) ERR_reason_error_string(code);
-
-    if (text->data) {
-        text->len = ngx_strlen(text->data);
-
-    } else {
-        ngx_str_set(text, "unknown TLS error");
-    }
-
     switch (handshake ? ERR_GET_REASON(code) : 0) {
 
     case SSL_AD_REASON_OFFSET + SSL_AD_NO_APPLICATION_PROTOCOL:
-        ngx_str_set(text, NGX_GATE_TLS_NO_ALPN);
-        return NGX_GATE_PROTOCOL;
+        ngx_gate_error_set(error, NGX_GATE_PROTOCOL, NGX_GATE_TLS_NO_ALPN);
+        return NGX_OK;
 
     /* the peer uses another protocol */
 
@@ -584,10 +574,16 @@ ngx_gate_tls_reason(ngx_str_t *line, ngx_uint_t handshake, ngx_str_t *text)
     case SSL_R_UNKNOWN_PROTOCOL:
     case SSL_R_HTTP_REQUEST:
     case SSL_R_PACKET_LENGTH_TOO_LONG:
-        ngx_str_set(text, "peer does not use TLS");
+        ngx_gate_error_set(error, NGX_GATE_TLS, "peer does not use TLS");
+        return NGX_OK;
     }
 
-    return NGX_GATE_TLS;
+    text = ERR_reason_error_string(code);
+
+    ngx_gate_error_set(error, NGX_GATE_TLS, "%s",
+                       text ? text : "unknown TLS error");
+
+    return NGX_OK;
 }
 
 
@@ -630,7 +626,7 @@ ngx_gate_tls_start(ngx_gate_tls_t *tls, ngx_connection_t *c,
 
 ngx_int_t
 ngx_gate_tls_handshake(ngx_gate_tls_t *tls, ngx_connection_t *c,
-    ngx_gate_log_capture_t *capture, ngx_gate_reason_e *reason, ngx_str_t *text)
+    ngx_gate_log_capture_t *capture, ngx_gate_error_t *error)
 {
     return NGX_ERROR;
 }
@@ -638,7 +634,7 @@ ngx_gate_tls_handshake(ngx_gate_tls_t *tls, ngx_connection_t *c,
 
 ngx_int_t
 ngx_gate_tls_confirm(ngx_connection_t *c, ngx_gate_log_capture_t *capture,
-    ngx_gate_reason_e *reason, ngx_str_t *text)
+    ngx_gate_error_t *error)
 {
     return NGX_OK;
 }
@@ -650,10 +646,11 @@ ngx_gate_tls_close(ngx_connection_t *c)
 }
 
 
-ngx_gate_reason_e
-ngx_gate_tls_reason(ngx_str_t *line, ngx_uint_t handshake, ngx_str_t *text)
+ngx_int_t
+ngx_gate_tls_error(ngx_str_t *line, ngx_uint_t handshake,
+    ngx_gate_error_t *error)
 {
-    return NGX_GATE_OK;
+    return NGX_DECLINED;
 }
 
 #endif

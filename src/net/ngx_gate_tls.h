@@ -70,15 +70,13 @@ char *ngx_gate_tls_reject(ngx_conf_t *cf, ngx_gate_check_t *check,
 
 /*
  * c->log is &capture->log.  NGX_OK: encrypted, and verified as configured;
- * NGX_AGAIN: call handshake again upon an event; NGX_ERROR: reason and text
- * are set.
+ * NGX_AGAIN: call handshake again upon an event; NGX_ERROR: error is set.
  */
 
 ngx_int_t ngx_gate_tls_start(ngx_gate_tls_t *tls, ngx_connection_t *c,
     ngx_uint_t *cert_requested);
 ngx_int_t ngx_gate_tls_handshake(ngx_gate_tls_t *tls, ngx_connection_t *c,
-    ngx_gate_log_capture_t *capture, ngx_gate_reason_e *reason,
-    ngx_str_t *text);
+    ngx_gate_log_capture_t *capture, ngx_gate_error_t *error);
 
 /*
  * After the handshake: whether the server, which has requested a certificate,
@@ -86,15 +84,14 @@ ngx_int_t ngx_gate_tls_handshake(ngx_gate_tls_t *tls, ngx_connection_t *c,
  */
 
 ngx_int_t ngx_gate_tls_confirm(ngx_connection_t *c,
-    ngx_gate_log_capture_t *capture, ngx_gate_reason_e *reason,
-    ngx_str_t *text);
+    ngx_gate_log_capture_t *capture, ngx_gate_error_t *error);
 
 void ngx_gate_tls_close(ngx_connection_t *c);
 
-/* the OpenSSL error of a captured line; 0: none */
+/* sets the OpenSSL error of a captured line; NGX_DECLINED: it has none */
 
-ngx_gate_reason_e ngx_gate_tls_reason(ngx_str_t *line, ngx_uint_t handshake,
-    ngx_str_t *text);
+ngx_int_t ngx_gate_tls_error(ngx_str_t *line, ngx_uint_t handshake,
+    ngx_gate_error_t *error);
 
 
 #endif /* _NGX_GATE_TLS_H_INCLUDED_ */

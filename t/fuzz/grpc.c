@@ -101,7 +101,7 @@ fuzz_read(outcome_t *out, const u_char *data, size_t size, size_t piece)
     } else {
         /* the first one of several errors may be another one */
 
-        fuzz_assert(grpc.error != NULL && grpc.reason != NGX_GATE_OK);
+        fuzz_assert(grpc.error.len && grpc.error.reason != NGX_GATE_OK);
     }
 
     ngx_gate_grpc_close(&grpc);

@@ -224,13 +224,10 @@ fuzz_row(ngx_str_t *text)
 static void
 fuzz_message(ngx_str_t *text)
 {
-    size_t      len;
-    u_char      error[NGX_GATE_PQ_ERROR_MAX];
-    ngx_uint_t  answered;
+    ngx_gate_error_t  error;
 
-    (void) ngx_gate_pq_error_text_reason((char *) text->data, error, &len,
-                                         &answered);
-    fuzz_assert(len <= sizeof(error));
+    (void) ngx_gate_pq_error_set_text(&error, (char *) text->data);
+    fuzz_assert(error.len <= sizeof(error.text));
 
     (void) ngx_gate_pq_error_sqlstate_reason((char *) text->data);
 }

@@ -31,7 +31,9 @@ package InitGate;
 #
 # A label has a subject and an expectation: "second request: held".
 #
-# new()        http => TEXT inside http {};  main => TEXT, events => TEXT;
+# new()        http => TEXT inside http {} (undef: no http {});
+#              main => TEXT, end => TEXT (main level, before and after http {});
+#              events => TEXT;
 #              also => TEXT, appended to http;  descriptors => 1 (0) to
 #              test them always (never);  status => 8080 (the port of json();
 #              /init must be there);
@@ -91,6 +93,7 @@ use strict;
 use warnings;
 
 use Cwd ();
+use Fcntl 'LOCK_EX';
 use File::Basename ();
 use File::Path ();
 use File::Temp ();
@@ -146,8 +149,8 @@ sub new {
     my $self = bless {
         dir => $args{dir}
                // File::Temp::tempdir('init-gate-XXXXXX', TMPDIR => 1),
-        main => '', events => '', http => '', also => '', workers => 2,
-        master => 1,
+        main => '', events => '', http => '', also => '', end => '',
+        workers => 2, master => 1,
         module => 1, level => 'debug', quit => 5, allow => [], %args,
     }, $class;
 
@@ -233,6 +236,21 @@ sub fill {
 sub binary { $binary }
 
 
+# make in the checkout, for one test at a time: its steps write files under a
+# temporary name and rename them.  Returns the exit status and the output.
+
+sub make {
+    my (@args) = @_;
+
+    open my $lock, '<', "$top/Makefile" or die "Makefile: $!";
+    flock $lock, LOCK_EX or die "flock: $!";
+
+    my $text = qx(make -s -C $top @args 2>&1);
+
+    return ($?, $text);
+}
+
+
 # 1.022001 for nginx/1.22.1, and for a server that is derived from it
 
 sub version {
@@ -265,14 +283,13 @@ sub conf {
 
     $self->{$_} = $args{$_} for keys %args;
 
-    $self->learn("$self->{http}$self->{also}");
+    $self->learn(join '', map { $_ // '' } @$self{qw(main http also end)});
 
+    my $http = defined $self->{http} ? $self->http_block : '';
     my $load = is_linked_in() || !$self->{module} ? ''
         : "load_module $module;";
     my $globals = $ENV{TEST_NGINX_GLOBALS} // '';
     my $master = $self->{master} ? '' : 'master_process off;';
-    my $temps = join "\n    ", map { "${_}_temp_path %%DIR%%/temp/$_;" }
-        qw(client_body proxy fastcgi uwsgi scgi);
 
     return $self->write('nginx.conf', <<"CONF");
 $load
@@ -285,6 +302,19 @@ $self->{main}
 events {
     $self->{events}
 }
+$http
+$self->{end}
+CONF
+}
+
+
+sub http_block {
+    my ($self) = @_;
+
+    my $temps = join "\n    ", map { "${_}_temp_path %%DIR%%/temp/$_;" }
+        qw(client_body proxy fastcgi uwsgi scgi);
+
+    return <<"CONF";
 http {
     access_log off;
     $temps
@@ -305,7 +335,7 @@ sub conf_error {
     my $other = (ref $self)->new(%$self, %args, dir => $dir);
     pop @all;
 
-    $other->conf(http => $self->fill($http));
+    $other->conf(http => defined $http ? $self->fill($http) : undef);
 
     # leaks of a process that exits do not matter, and take long to find
     local $ENV{ASAN_OPTIONS} = "$ENV{ASAN_OPTIONS}:detect_leaks=0";
@@ -1164,7 +1194,7 @@ sub finish {
 
     is(join("\n", @reports), '', 'no sanitizer report');
 
-    $self->learn("$self->{http}$self->{also}");
+    $self->learn(join '', map { $_ // '' } @$self{qw(main http also end)});
     $self->hear($self->read($_), $_) for glob "$self->{dir}/{*.log,said}";
 }
 

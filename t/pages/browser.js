@@ -110,7 +110,8 @@ async function visit(browser, url, options) {
 
 async function main(script) {
   const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
+    executablePath: process.env.CHROMIUM
+                    || "/usr/bin/chromium-headless-shell",
     args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
            "--disable-dev-shm-usage"]
   });

@@ -216,18 +216,15 @@ unit_version(void)
 static void
 unit_errors(void)
 {
-    size_t             len;
-    u_char             error[NGX_GATE_PQ_ERROR_MAX];
-    ngx_uint_t         i, answered;
-    ngx_gate_reason_e  reason;
+    ngx_uint_t        i, answered;
+    ngx_gate_error_t  error;
 
     for (i = 0; i < sizeof(unit_texts) / sizeof(unit_texts[0]); i++) {
-        reason = ngx_gate_pq_error_text_reason(unit_texts[i].text, error, &len,
-                                               &answered);
+        answered = ngx_gate_pq_error_set_text(&error, unit_texts[i].text);
 
-        ok(reason == unit_texts[i].reason
+        ok(error.reason == unit_texts[i].reason
                && answered == unit_texts[i].answered
-               && unit_is(error, len, unit_texts[i].error),
+               && unit_is(error.text, error.len, unit_texts[i].error),
            "%.40s", unit_texts[i].error);
     }
 

@@ -35,6 +35,7 @@ static void unit_verdict(ngx_gate_runner_t *runner, ngx_uint_t i,
     ngx_gate_verdict_e verdict, ngx_uint_t n);
 static void unit_probe(ngx_gate_runner_t *runner, ngx_uint_t i,
     ngx_gate_verdict_e verdict, ngx_uint_t n);
+static ngx_inline void unit_expire(void);
 static void unit_publish(void);
 static void unit_publish_handler(ngx_event_t *ev);
 static void unit_start(ngx_gate_probe_t *probe);
@@ -211,6 +212,7 @@ static ngx_gate_runner_t *
 unit_runner(ngx_uint_t force)
 {
     ngx_queue_init(&ngx_posted_events);
+    ngx_queue_init(&ngx_posted_next_events);
     (void) ngx_event_timer_init(&unit_log);
 
     ngx_memzero(&unit_prober, sizeof(ngx_gate_prober_t));
@@ -288,6 +290,20 @@ unit_probe(ngx_gate_runner_t *runner, ngx_uint_t i,
                        verdict == NGX_GATE_PASSED ? NGX_GATE_OK
                                                   : NGX_GATE_TOO_FEW,
                        "%ui: %*s", n, len, text);
+}
+
+
+/* the timers of an iteration of the event loop */
+
+static ngx_inline void
+unit_expire(void)
+{
+    if (!ngx_queue_empty(&ngx_posted_next_events)) {
+        ngx_event_move_posted_next(&unit_cycle);
+    }
+
+    ngx_event_expire_timers();
+    unit_publish();
 }
 
 

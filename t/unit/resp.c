@@ -203,10 +203,10 @@ unit_refused(void)
         rc = unit_read(&resp, unit_bad[i], ngx_strlen(unit_bad[i]), 1, &reply,
                        &left);
 
-        ok(rc == NGX_ERROR && resp.reason == NGX_GATE_PROTOCOL
-           && resp.error_len,
+        ok(rc == NGX_ERROR && resp.error.reason == NGX_GATE_PROTOCOL
+           && resp.error.len,
            "%.*s: %.*s", (int) strcspn(unit_bad[i], "\r\026"), unit_bad[i],
-           (int) resp.error_len, resp.error);
+           (int) resp.error.len, resp.error.text);
 
         ngx_gate_resp_reset(&resp);
     }

@@ -18,7 +18,8 @@ package InitGate::Servers;
 # probes(I)        number of requests for /ready
 # lines_of(I)      the lines of its log: TIME STATUS URI HOST CONNECTION
 # balance($t, N [, URI])  sends N requests to nginx; returns the number at each
-#                  server
+#                  server by its log, after the last response is in the log;
+#                  the responses that are not of a server are printed
 
 use strict;
 use warnings;
@@ -122,13 +123,26 @@ sub balance {
     my ($self, $t, $n, $uri, %args) = @_;
 
     my @before = $self->all_requests;
+    my $goal = 0;
+    my @after;
 
     for (1 .. $n) {
         my $response = $t->get($uri // '/', %args);
-        $self->{statuses}{$response->{status}}++;
+        my $of_server = grep { "$_\n" eq $response->{content} } $self->ports;
+
+        Test::More::diag("status $response->{status}") if !$of_server;
+        $goal += $of_server;
     }
 
-    my @after = $self->all_requests;
+    $goal += $_ for @before;
+
+    # the log is written after the response
+
+    $t->wait_for(sub {
+        my $sum = 0;
+        $sum += $_ for @after = $self->all_requests;
+        return $sum >= $goal;
+    }, 'requests in the logs of the servers');
 
     return map { $after[$_] - $before[$_] } 0 .. $#after;
 }
