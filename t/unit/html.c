@@ -218,21 +218,22 @@ unit_list(void)
     unit_page.items = unit_item;
     unit_page.nitems = 7;
 
-    ok(unit_says("<li class=\"passed\"><b>Sch&amp;ma</b> "
+    ok(unit_says("<li class=\"passed\"><b dir=\"auto\">Sch&amp;ma</b> "
                  "<span>done</span></li>\n"), "a label, and done");
-    ok(unit_says("<li class=\"waiting\"><b>c1</b> "
+    ok(unit_says("<li class=\"waiting\"><b dir=\"auto\">c1</b> "
                  "<span>waiting: too few</span></li>\n"), "a name, waiting");
-    ok(unit_says("<li class=\"running\"><b>c2</b> "
-                 "<span>in progress: in progress</span></li>\n"),
+    ok(unit_says("<li class=\"running\"><b dir=\"auto\">c2</b> "
+                 "<span>in progress</span></li>\n"),
        "in progress");
-    ok(unit_says("<li class=\"error\"><b>c3</b> "
+    ok(unit_says("<li class=\"error\"><b dir=\"auto\">c3</b> "
                  "<span>unavailable: too many connections</span></li>\n"),
        "unavailable, and the words of a reason");
-    ok(unit_says("<li class=\"error\"><b>c4</b> "
+    ok(unit_says("<li class=\"error\"><b dir=\"auto\">c4</b> "
                  "<span>unavailable: reported</span></li>\n"), "a failure");
-    ok(unit_says("<li class=\"waiting\"><b>c5</b> "
+    ok(unit_says("<li class=\"waiting\"><b dir=\"auto\">c5</b> "
                  "<span>waiting</span></li>\n"), "not asked yet");
-    ok(unit_says("<li class=\"waiting\"><b>c6</b> <small>optional</small> "
+    ok(unit_says("<li class=\"waiting\"><b dir=\"auto\">c6</b> "
+                 "<small>optional</small> "
                  "<span>waiting: missing</span></li>\n"), "an optional one");
     ok(!unit_says("<details"), "not folded");
 }
@@ -257,7 +258,8 @@ unit_long_list(void)
     unit_item[12].verdict = NGX_GATE_ERROR;
     unit_item[12].reason = NGX_GATE_REFUSED;
 
-    ok(unit_says("<ul class=\"list\">\n<li class=\"error\"><b>c12</b>"),
+    ok(unit_says("<ul class=\"list\">\n"
+                 "<li class=\"error\"><b dir=\"auto\">c12</b>"),
        "the unfinished one is first");
     ok(unit_says("</ul>\n<details><summary>12 more</summary><ul>\n"),
        "the rest is folded");
@@ -289,7 +291,7 @@ unit_gates(void)
     ngx_memzero(&record, sizeof(record));
 
     record.latch.state = NGX_GATE_STATE_INITIALIZING;
-    record.closed_msec = 1000;
+    record.shut_msec = 1000;
     record.eta = 5000;
     record.progress.ratio = -1;
     record.progress.required = 1;
@@ -301,7 +303,7 @@ unit_gates(void)
        && unit_page.progress.ratio == -1, "one gate");
 
     record.latch.state = NGX_GATE_STATE_OVERDUE;
-    record.closed_msec = 2000;
+    record.shut_msec = 2000;
     record.eta = 9000;
     record.progress.ratio = 5000;
     record.progress.required = 3;
@@ -317,7 +319,7 @@ unit_gates(void)
        && unit_page.progress.counting, "and another");
 
     record.latch.state = NGX_GATE_STATE_READY;
-    record.closed_msec = 500;
+    record.shut_msec = 500;
     record.eta = 0;
     record.progress.ratio = 10000;
     record.progress.required = 1;
@@ -337,6 +339,18 @@ unit_gates(void)
 
     ok(unit_page.state == NGX_GATE_STATE_FAILED && unit_page.eta == -1,
        "and one that has failed");
+
+    ngx_memzero(&unit_page, sizeof(unit_page));
+
+    record.latch.state = NGX_GATE_STATE_READY;
+    record.shut_msec = 2500;
+
+    ngx_gate_html_page_add(&unit_page, &record, 0, 3000);
+
+    ok(unit_page.state == NGX_GATE_STATE_INITIALIZING
+       && unit_page.elapsed == 500 && unit_page.progress.ratio == -1
+       && unit_page.progress.passed == 0 && !unit_page.progress.counting,
+       "one that an operator has closed");
 }
 
 
@@ -427,7 +441,7 @@ unit_lang(void)
         { "he", "", "<html lang=\"en\">", "Getting ready" },
         { "den", "", "<html lang=\"en\">", "Getting ready" },
         { "d", "", "<html lang=\"en\">", "Getting ready" },
-        { "\"><b>", "", "<html lang=\"en\">", "Getting ready" },
+        { "\"><b dir=\"auto\">", "", "<html lang=\"en\">", "Getting ready" },
         { "*", "x", "<html lang=\"en\">", "x" },
         { "a123456789b123456789c123456789d12345", "x", "<html lang=\"en\">",
           "x" },
