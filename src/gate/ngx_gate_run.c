@@ -14,7 +14,8 @@
 
 
 #define NGX_GATE_RUN_DUE  10000    /* us, minimum between the starts of two
-                                      runs caused by events */
+                                      runs caused by events; or twice the
+                                      duration of the first */
 
 
 static void ngx_gate_run_timer_handler(ngx_gate_timer_t *timer);
@@ -202,7 +203,7 @@ ngx_gate_run_due(ngx_gate_probe_t *probe)
 static void
 ngx_gate_run_hasten(ngx_gate_run_t *run)
 {
-    uint64_t    elapsed;
+    uint64_t    elapsed, gap;
     ngx_msec_t  delay;
 
     if (!run->timer.set) {
@@ -210,12 +211,19 @@ ngx_gate_run_hasten(ngx_gate_run_t *run)
     }
 
     elapsed = ngx_gate_run_monotonic_usec() - run->due_usec;
+    gap = NGX_GATE_RUN_DUE;
     delay = 0;
 
     run->hastened = 1;
 
-    if (elapsed < NGX_GATE_RUN_DUE) {
-        delay = (ngx_msec_t) (NGX_GATE_RUN_DUE - elapsed + 999) / 1000;
+    /* a run that follows another gate waits for its changes */
+
+    if (!run->probe.check->type->adopts) {
+        gap = ngx_max(gap, 2 * (uint64_t) run->duration);
+    }
+
+    if (elapsed < gap) {
+        delay = (ngx_msec_t) (gap - elapsed + 999) / 1000;
     }
 
     if ((ngx_msec_int_t) (run->timer.node.key - ngx_current_msec - delay) > 0) {
