@@ -58,7 +58,10 @@ unit(void)
 
     ok(unit_starts == n, "due during a run: not another one beside");
 
+    /* not sooner after the last one than twice its duration */
+
     unit_end(runner);
+    unit_sleep(100);
     unit_turn();
 
     ok(runner->runs[0].busy && unit_starts == n + 1, "but after it");

@@ -81,7 +81,7 @@ unit_set_again(ngx_gate_timers_t *timers)
         ngx_gate_timers_add(timers, &unit_timers[2], 1000);
         ngx_gate_timers_del(timers, &unit_timers[2]);
 
-        ngx_event_expire_timers();
+        unit_expire();
     }
 
     ok(n <= 10, "expired in iteration %u", (unsigned) n);
