@@ -345,6 +345,18 @@ unit_gates(void)
 
     ok(unit_page.state == NGX_GATE_STATE_FAILED && unit_page.eta == -1,
        "with a failed gate: failed");
+
+    ngx_memzero(&unit_page, sizeof(unit_page));
+
+    record.latch.state = NGX_GATE_STATE_READY;
+    record.shut_msec = 2500;
+
+    ngx_gate_html_page_add(&unit_page, &record, 0, 3000);
+
+    ok(unit_page.state == NGX_GATE_STATE_INITIALIZING
+       && unit_page.elapsed == 500 && unit_page.progress.ratio == -1
+       && unit_page.progress.passed == 0 && !unit_page.progress.counting,
+       "closed by an operator: initializing, without progress");
 }
 
 
@@ -435,7 +447,7 @@ unit_lang(void)
         { "he", "", "<html lang=\"en\">", "Getting ready" },
         { "den", "", "<html lang=\"en\">", "Getting ready" },
         { "d", "", "<html lang=\"en\">", "Getting ready" },
-        { "\"><b>", "", "<html lang=\"en\">", "Getting ready" },
+        { "\"><b dir=\"auto\">", "", "<html lang=\"en\">", "Getting ready" },
         { "*", "x", "<html lang=\"en\">", "x" },
         { "a123456789b123456789c123456789d12345", "x", "<html lang=\"en\">",
           "x" },
