@@ -1,6 +1,6 @@
 package Bench;
 
-# What all parts share: statistics, the time a process has spent, a port, a
+# Used by all parts: statistics, the processor time of a process, a port, a
 # directory, one request.
 
 use strict;
@@ -51,8 +51,8 @@ sub cpu {
 }
 
 
-# bytes: all, those that no other process shares, and with its share of those
-# that others do
+# bytes: all, those of this process alone, and with its share of those that
+# other processes map, too
 
 sub resident {
     my ($rss, $own, $share) = (0, 0, 0);
@@ -105,7 +105,7 @@ sub connected {
 }
 
 
-# one request on a connection that stays
+# one request on a connection that is kept
 
 sub ask {
     my ($socket, $uri, $accept) = @_;

@@ -9,8 +9,8 @@ use Bench;
 use Bench::Report;
 use POSIX ();
 
-my @parts = qw(instructions throughput latency opening held probing memory
-               growth);
+my @parts = qw(instructions throughput latency opening held probing servers
+               memory growth);
 
 my $top = "$FindBin::Bin/..";
 my $quick = grep { $_ eq '--quick' } @ARGV;
@@ -53,9 +53,9 @@ Bench::Report::write("$top/docs/bench.md", "$top/docs/bench.svg", @results);
 print "written: docs/bench.md, docs/bench.svg\n";
 
 
-# What else the machine does shall meet us as little as may be.  Where the
-# kernel groups processes by session, niceness counts only inside the group,
-# which has one of its own; at the end it gets back what it had.
+# Reduces the effect of other processes.  If the kernel groups processes by
+# session, niceness applies within the group only, and the group has a niceness
+# of its own, which is restored at the end.
 
 sub precedence {
     my $path = '/proc/self/autogroup';

@@ -3,8 +3,8 @@
 #     docker build -f docker/module.Dockerfile --build-arg NGINX_VERSION=1.30.4 \
 #         -t init-gate-module .
 #
-# The image has nothing but the module and the libraries that the nginx image
-# lacks, each in its place, for "COPY --from=init-gate-module / /".  See
+# The image contains only the module and the libraries that the nginx image
+# does not have, in their directories, for "COPY --from=init-gate-module / /".  See
 # docs/install.md, "Official nginx image".
 #
 # NGINX_IMAGE is the image (nginx:NGINX_VERSION), NGINX_URL the place of
@@ -18,7 +18,7 @@ FROM ${NGINX_IMAGE} AS build
 
 USER root
 
-# the libraries that are there already
+# libraries that the image already has
 
 RUN find / -xdev -name '*.so*' | sort > /there
 
@@ -36,7 +36,7 @@ RUN if command -v apk >/dev/null; then \
 ARG NGINX_VERSION
 ARG NGINX_URL=https://nginx.org/download
 
-# a module fits one version, and that of the image counts
+# a module is for one version: that of the image
 
 WORKDIR /usr/src/nginx
 RUN test "$(nginx -v 2>&1)" = "nginx version: nginx/${NGINX_VERSION}" \

@@ -205,6 +205,10 @@ struct ngx_gate_probe_s {
     ngx_msec_t                deadline;     /* in terms of ngx_current_msec;
                                                start() may put it off */
     ngx_gate_chain_t          chain;
+    ngx_str_t                 note;         /* appended to each message */
+    ngx_uint_t                lost;         /* the type waits for events and
+                                               does not receive them: the next
+                                               run starts within 30 s */
 
     ngx_gate_result_t         result;
     void                    (*done)(ngx_gate_probe_t *probe);

@@ -97,7 +97,7 @@ $t->wait_state('ready', 'app');
 is(verdict_list('app'), 'passed passed passed passed passed',
     'optional checks: passed');
 is_deeply([map { $_->{state} } @{$t->gate()->{history}}],
-    [qw(starting initializing degraded ready)], 'history');
+    [qw(starting initializing degraded ready)], 'history: all states');
 is($t->gate->{checks}[$_]{next_check}, undef,
     "optional check $_, passed: no next probe")
     for 3, 4;

@@ -125,7 +125,7 @@ is($alone->gate->{carried_over}, JSON::PP::true,
 $alone->reload(http => undef);
 $alone->wait_log(qr/no "http" block/, 2);
 $alone->reload(main => '');
-pass('http block and gates removed by reloads');
+pass('reloads without the http block, without gates: accepted');
 
 # messages
 

@@ -30,7 +30,7 @@ sub refused {
 
     subtest "refused: $name" => sub {
         is($status, 1, 'exit status');
-        is(scalar @lines, 1, 'one line') or diag join "\n", @lines;
+        is(scalar @lines, 1, 'error: one line') or diag join "\n", @lines;
         like($lines[0], qr/\[emerg\] \Q$message\E/, 'message');
         like($lines[0], qr{ in \S+/nginx\.conf:\d+$}, 'file and line');
     };

@@ -76,7 +76,7 @@ for my $page (@pages) {
     }
 }
 
-cmp_ok($accepted, '>', 20, 'number of configurations');
+cmp_ok($accepted, '>', 20, 'configurations in the pages: found');
 
 # some are files of conf-examples/, which are run
 
@@ -137,7 +137,7 @@ for my $page (@pages) {
     }
 }
 
-is($perl, 1, 'a test to begin with');
+is($perl, 1, 'CONTRIBUTING.md: one test');
 
 
 # JSON
@@ -156,13 +156,14 @@ for my $page (@pages) {
     }
 }
 
-is($json, 1, 'the body of a refusal');
+is($json, 1, 'body of a refusal: one, which matches the schema');
 
 
-# languages of blocks that are not tested; t/examples_grpc.t runs the Python
+# languages of blocks that are not tested; t/examples_grpc.t runs the Python,
+# and t/postgres_listen_trigger.t the SQL
 
 is_deeply([map { my $page = $_;
-    map { "$page: $_" } grep { !/^(?:nginx|sh|perl|json|html|python)?$/ }
+    map { "$page: $_" } grep { !/^(?:nginx|sh|perl|json|html|python|sql)?$/ }
     $text{$page} =~ /^```([^\n]*)\n.*?^```$/msg } @pages], [],
     'every block is tested');
 
@@ -216,7 +217,7 @@ for my $page (@pages) {
 }
 
 is_deeply([grep { !$linked{$_} && $_ ne 'README.md' } @pages], [],
-    'a link to every page');
+    'all pages: linked');
 
 my $index = $text{'docs/README.md'};
 
@@ -232,16 +233,18 @@ my $all = join '', map({ $text{$_} } @pages),
 my $makefile = slurp('Makefile');
 
 is_deeply([grep { !-x && !-f }
-    $all =~ m{(?<![\w/.-])((?:docs/)?tools/[\w.-]*\w)}g], [], 'tools');
+    $all =~ m{(?<![\w/.-])((?:docs/)?tools/[\w.-]*\w)}g], [],
+    'tools in the pages: exist');
 is_deeply([grep { $makefile !~ /^(?:\w+ )*$_(?: \w+)*:/m && $_ ne 'modules' }
-    $all =~ /(?:^ +|^|`|sudo )make ([a-z]+)\b/mg], [], 'targets of make');
+    $all =~ /(?:^ +|^|`|sudo )make ([a-z]+)\b/mg], [],
+    'targets of make in the pages: exist');
 my $functions = join '', map { slurp($_) } glob 'src/*.c src/*/*.c';
 
 is_deeply([grep { $functions !~ /^$_\(/m } $all =~ /`(ngx_\w*gate_\w+)\(\)`/g], [],
-    'functions of the sources');
+    'functions in the pages: exist');
 is_deeply([grep { !-e && !/foo/ }
     $all =~ m{(?<![\w/.-])((?:src|t|bench)/[\w/]+\.(?:[chlt]|pm|pl))\b}g], [],
-    'sources and tests');
+    'sources and tests in the pages: exist');
 
 
 # every example is in the index, and run by a test

@@ -127,7 +127,8 @@ SKIP: {
     skip InitGate::Manifests::why(), 1 if !InitGate::Manifests::kustomize();
 
     my $native = InitGate::Manifests->new('production');
-    is($native->containers->{gate}{restartPolicy}, 'Always', 'native sidecar');
+    is($native->containers->{gate}{restartPolicy}, 'Always',
+        'gate: a native sidecar');
     update_ok($native, 'rolling update, native sidecar');
 }
 

@@ -228,6 +228,6 @@ if ($limit && $limit <= 65536) {
 
 my @with = grep { my $pid = $_; grep { /inotify/ } $t->descriptors($pid) }
     $t->workers;
-is(scalar @with, $t->hidden ? 0 : 1, 'one worker watches');
+is(scalar @with, $t->hidden ? 0 : 1, 'inotify: in one worker');
 
 done_testing;

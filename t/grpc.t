@@ -113,7 +113,7 @@ my ($whole) = grep { $_->{service} eq '' } @calls;
 
 cmp_ok($whole->{left}, '>', 0, 'grpc-timeout: the remaining time');
 cmp_ok($whole->{left}, '<=', 7, 'grpc-timeout: at most timeout=');
-like($whole->{agent}, qr{^nginx-init-gate/\d}, 'user agent');
+like($whole->{agent}, qr{^nginx-init-gate/\d}, 'request: user agent');
 
 ok((grep { $_->{service} eq $long } @calls), 'long_name: complete');
 

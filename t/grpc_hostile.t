@@ -294,6 +294,6 @@ settles($t, $_, 'passed') for qw(web socket);
 # the response of "bomb" was not parsed to its end
 
 my $memory = $t->memory_counts ? $t->memory(($t->workers)[0]) : 0;
-cmp_ok($memory, '<', 64 * 1024, 'memory');
+cmp_ok($memory, '<', 64 * 1024, 'hostile servers: memory is bounded');
 
 done_testing;

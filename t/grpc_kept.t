@@ -264,22 +264,22 @@ for my $name (qw(crosses refuses_one closes resets)) {
 
     cmp_ok($connections, '>=', 12, "$name: many connections");
     cmp_ok($calls->($name), '>', $connections * 1.5,
-        'the call was repeated over a new one');
+        "$name: call repeated over a new one");
 }
 
 # once
 
 my $got = $now->{refuses};
 is("$got->{verdict} $got->{reason}", 'error reset', 'refuses: error');
-like($got->{message}, qr/without a response/, 'and why');
-ok($got->{passed_at}, 'after having passed');
+like($got->{message}, qr/without a response/, 'refuses: message');
+ok($got->{passed_at}, 'refuses: has passed before');
 
 my $connections = $fake{refuses}->connections;
 cmp_ok($connections, '<=', $all->()->{refuses}{attempts} + 2,
-    'a new connection is tried once');
+    'refuses: a new connection tried once');
 
 $got = $now->{hangs};
 is("$got->{verdict} $got->{reason}", 'error timeout', 'hangs: error');
-ok($got->{passed_at}, 'after having passed');
+ok($got->{passed_at}, 'hangs: has passed before');
 
 done_testing;

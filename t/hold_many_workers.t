@@ -50,7 +50,7 @@ for my $client (@waiting) {
 }
 
 is($served, $n, 'gate open: all are served');
-cmp_ok(scalar keys %worker, '>', 128, 'workers with a held request');
+cmp_ok(scalar keys %worker, '>', 128, 'workers with held requests: more than 128');
 is($t->gate->{held_passed}, $n, 'gate open: all are counted');
 is($t->gate->{held}, 0, 'gate open: none is held');
 

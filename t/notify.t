@@ -48,7 +48,7 @@ $t->wait_for(sub { $t->check('import')->{verdict} eq 'waiting' }, 'a verdict');
 is_deeply([look('import')],
     ['waiting', 'not_notified', undef, undef, 'no notice yet'],
     'no notice: waiting');
-is($t->check('import')->{type}, 'notify', 'type');
+is($t->check('import')->{type}, 'notify', 'notify check: type');
 is($t->get('/')->{status}, 503, 'no notice: refused');
 
 # progress

@@ -85,7 +85,8 @@ for (['real/s', 'real//s'], ['real/s', 'real/./s'], ['real/s', './real/s'],
         . " init_checks two { check notify b store=$second; }"
         . 'server { location / { init_gate app two; } '
         . ' location /n/ { init_notify token_file=t; } }',
-        "the store \"$t->{dir}/$_->[1]\" is that of another check, too");
+        "the store \"$t->{dir}/$_->[1]\" is that of another check, too:"
+        . ' check "b" of init_checks "two"');
 }
 
 # without the warning about a missing directory

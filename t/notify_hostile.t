@@ -177,7 +177,7 @@ is($t->check('import')->{verdict}, 'waiting', 'refused requests: no effect');
 
 is(sent('verdict=running&observed=9007199254740991&expected=9007199254740991')
     ->{status}, 204, 'the largest number: accepted');
-is($t->check('import')->{observed}, 9007199254740991, 'the largest number');
+is($t->check('import')->{observed}, 9007199254740991, 'the largest number: in force');
 
 is(sent('&&verdict=waiting&&message=' . 'x' x (4096 - 27))->{status}, 204,
     'a form of 4 KiB: accepted');
@@ -262,7 +262,7 @@ for my $uri ('/notify/app/import', '/control/app') {
 is(sent('verdict=waiting&message=small', path => '/small/app/import')
     ->{status}, 204, 'small buffers: accepted');
 is($t->check('import')->{message}, 'small', 'small buffers: in force');
-is_deeply([glob $t->path('temp/*/*')], [], 'no temporary file');
+is_deeply([glob $t->path('temp/*/*')], [], 'small buffers: no temporary file');
 
 # chunked; a body that comes late, and slowly
 
@@ -371,6 +371,6 @@ is(sent('verdict=failed', headers => { %form,
 unlink $t->path('token');
 problem(sent('verdict=failed'), 500, qr/token file/, 'token file removed');
 
-unlike($t->log, qr/s3cret/, 'no token in the log');
+unlike($t->log, qr/s3cret/, 'log: no token');
 
 done_testing;

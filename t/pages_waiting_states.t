@@ -189,9 +189,10 @@ ok(!$extra->{required}, 'optional: in the details');
 ok(defined $public->{required} && !$public->{required},
     'optional: in the JSON of a refusal');
 is(scalar(grep { exists $_->{required} } @{$t->json('/listed/')->{checks}}), 1,
-    'and the others are not marked');
-is($gate{listed}{checks}[0]{label}, "Sch\x{e4}ma <b>&\"", 'a label');
-is($gate{listed}{checks}[1]{label}, undef, 'or none');
+    'required checks: not marked');
+is($gate{listed}{checks}[0]{label}, "Sch\x{e4}ma <b>&\"",
+    'check with label=: label');
+is($gate{listed}{checks}[1]{label}, undef, 'check without label=: no label');
 
 
 browse($t, 'states', { url => 'http://127.0.0.1:' . $t->port });

@@ -180,6 +180,30 @@ bad($db, q(rows=a:5 "query=SELECT 1" min=1),
 bad($db, q("query=SELECT 1" min=0), qr/min/);
 bad($db, 'key=a', qr/unknown parameter "key", allowed are .*migrations=/);
 
+# notifications
+
+good($db, "tables=a listen=$_") for 'changes', '_a1', 'a' x 63, 'select';
+good($db, $_) for 'rows=a:1 listen=c', 'migrations=rails version=1 listen=c',
+    q("query=SELECT 1" listen=c keepalive), q(tables=a "listen=c");
+good("$db target_session_attrs=prefer-standby", 'tables=a listen=c');
+
+my $name = qr/invalid value ".*" of parameter "listen", must be a name of at most 63 lower-case letters, digits and "_", not beginning with a digit/;
+
+bad($db, "tables=a $_", $name) for 'listen=' . 'a' x 64, 'listen=Changes',
+    'listen=1a', 'listen=a-b', 'listen=a.b', 'listen=größe', 'listen=a$b',
+    q('listen=a"b'), q("listen=a b"), q("listen=a\\;"), 'listen=a:1',
+    "listen=it's";
+bad($db, 'tables=a listen=', qr/"listen"/);
+bad($db, 'tables=a listen', qr/"listen"/);
+bad($db, 'tables=a listen=""', qr/listen/);
+bad($db, 'tables=a listen="changes"',
+    qr/write "listen=changes", not listen="changes"/);
+bad($db, 'tables=a listen=a listen=b', qr/listen/);
+bad($db, $_, qr/"listen" without "tables", "rows", "migrations" or "query"/)
+    for 'listen=c', 'listen=c keepalive';
+bad("$db target_session_attrs=standby", 'tables=a listen=c',
+    qr/"listen" and "target_session_attrs=standby" exclude each other/);
+
 # migrations
 
 my @all = qw(golang-migrate goose flyway liquibase alembic django rails dbmate

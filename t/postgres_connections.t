@@ -108,7 +108,7 @@ is(backends('nginx-init-gate', 'other'), 1, 'another user: another connection');
 
 my $attempts = $t->check('e')->{attempts};
 $t->wait_for(sub { $t->check('e')->{attempts} > $attempts + 5 }, 'probes');
-is_deeply([backends('nginx-init-gate')], \@pids, 'kept');
+is_deeply([backends('nginx-init-gate')], \@pids, 'connection: kept');
 
 # a statement times out before the probe; the wait for a lock is limited
 
@@ -126,8 +126,9 @@ is_check($t, 'waits', 'running', 'locked');
 $attempts = $t->check('beside')->{attempts};
 $t->wait_for(sub { $t->check('beside')->{attempts} > $attempts + 2 },
     'the one beside', 10);
-is($t->check('beside')->{verdict}, 'waiting', 'does not delay other checks');
-is(backends('slow'), 1, 'no connection was lost');
+is($t->check('beside')->{verdict}, 'waiting',
+    'wait for a lock: no delay of other checks');
+is(backends('slow'), 1, 'wait for a lock: one connection');
 
 $dbh->do('INSERT INTO locked VALUES (1)');
 $dbh->commit;
@@ -154,7 +155,7 @@ $attempts = $t->check('once')->{attempts};
 $t->wait_for(sub { $t->check('once')->{attempts} > $attempts + 10 }, 'probes',
     10);
 is_deeply([grep { $_->[0] ne 'passed' } @{$t->check('once')->{recent}}], [],
-    'the query is repeated without an error');
+    'closed connection: query repeated without an error');
 
 # one gate has latched, another has not; a query canceled by the latch closes
 # the connection
@@ -165,7 +166,7 @@ $t->wait_for(sub { (grep { $_->{gate} eq 'one' }
 
 $attempts = $t->check('e')->{attempts};
 $t->wait_for(sub { $t->check('e')->{attempts} > $attempts + 3 }, 'probes');
-is(backends('nginx-init-gate'), 1, 'one connection for the other gate');
+is(backends('nginx-init-gate'), 1, 'other gate: one connection');
 is_check($t, 'sleeps', 'error', 'timeout');
 
 # closed after the last query
@@ -190,6 +191,7 @@ $t->wait_for(sub { backends('nginx-init-gate') == 1
 $t->write('second');
 $t->wait_for(sub { !backends('nginx-init-gate') }, 'the last one to close');
 
-unlike(server_log($pg), qr/unexpected EOF/, 'all of them said goodbye');
+unlike(server_log($pg), qr/unexpected EOF/,
+    'all connections: closed by the protocol');
 
 done_testing;

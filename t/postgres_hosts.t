@@ -13,7 +13,7 @@ use IO::Socket::IP;
 
 my $t = InitGate->new(workers => 1);
 my $primary = $t->postgres;
-my $standby = standby($primary);
+my $standby = standby($t, $primary);
 
 my ($p, $s) = ($primary->port, $standby->port);
 my $gone = $t->port('gone');
@@ -22,33 +22,6 @@ psql($primary, 'CREATE ROLE readonly LOGIN');
 psql($primary, 'ALTER ROLE readonly SET default_transaction_read_only = on');
 psql($primary, 'CREATE TABLE schema_migrations (version bigint, dirty bool);'
     . 'INSERT INTO schema_migrations VALUES (42, true)');
-
-sub standby {
-    my ($primary, $name) = @_;
-
-    my $dir = $t->server_dir('standby');
-    my $uid = $primary->uid;
-    my $bin = Cwd::abs_path($primary->pg_ctl) =~ s{/[^/]*$}{}r;
-    chown $uid, -1, $dir;
-
-    my $pid = fork // die "fork: $!";
-
-    if ($pid == 0) {
-        $> = $< = $uid;
-        exec "$bin/pg_basebackup", '-R', '-c', 'fast', '-X', 'stream',
-            '-D', "$dir/data", '-U', 'postgres', '-h', '127.0.0.1', '-p',
-            $primary->port or POSIX::_exit(1);
-    }
-
-    waitpid $pid, 0;
-    die 'pg_basebackup failed' if $?;
-
-    my $server = Test::PostgreSQL->new(base_dir => $dir,
-        port => $t->port($name // 'standby'));
-    push @{$t->{running}}, $server;
-
-    return $server;
-}
 
 sub stop {
     my ($server) = @_;
@@ -177,8 +150,8 @@ my ($failures) = $t->get('/init?format=prometheus')->{content}
     =~ /((?:^nginx_init_gate_check_failures_total\{.*\n)+)/m;
 is(join('', grep { !/reason="dns"/ }
     $failures =~ /^.*check="two\d".* [1-9]\d*$/mg), '',
-    'both addresses are tried, in either order');
-like($failures, qr/check="no_primary".* [1-9]/, 'as is counted');
+    'two addresses: both tried, in either order');
+like($failures, qr/check="no_primary".* [1-9]/, 'no suitable host: failures counted');
 
 is_check($t, 'no_primary', 'error', 'other_role',
     qr/^the server is a standby$/);
@@ -228,7 +201,7 @@ is_check($t, 'prefer3', 'waiting', 'mismatch');
 
 # no host is running; then a new one at an address that was unused
 
-my $third = standby($standby, 'gone');
+my $third = standby($t, $standby, 'gone');
 is_check($t, $_, 'passed') for qw(standby3 read_only3);
 
 stop($standby);

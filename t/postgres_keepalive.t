@@ -91,18 +91,19 @@ sub done { my ($sql) = @_; eval { psql($pg, $sql) }; return $@ }
 is_check($t, $_, 'waiting', 'missing') for qw(app twice);
 
 is(done('CREATE DATABASE copy TEMPLATE app'), '',
-    'CREATE DATABASE ... TEMPLATE');
-is(done('ALTER DATABASE app RENAME TO renamed'), '', 'renamed');
+    'CREATE DATABASE ... TEMPLATE: succeeds');
+is(done('ALTER DATABASE app RENAME TO renamed'), '',
+    'ALTER DATABASE ... RENAME: succeeds');
 is(done('ALTER DATABASE renamed RENAME TO app'), '',
-    'ALTER DATABASE ... RENAME, back');
-is(done('DROP DATABASE app'), '', 'dropped');
-is(done('CREATE DATABASE app'), '', 'CREATE DATABASE after DROP');
+    'ALTER DATABASE ... RENAME, back: succeeds');
+is(done('DROP DATABASE app'), '', 'DROP DATABASE: succeeds');
+is(done('CREATE DATABASE app'), '', 'CREATE DATABASE after DROP: succeeds');
 
 is_check($t, $_, 'waiting', 'missing') for qw(app twice);
 
 is_check($t, 'rare', 'passed');
 $t->wait_for(sub { !backends('rare') }, 'the session to end');
-is($t->check('rare')->{attempts}, 1, 'the session ends with the probe');
+is($t->check('rare')->{attempts}, 1, 'session: ends with the probe');
 
 
 # a missing database is not an error, and the interval does not double
@@ -111,13 +112,13 @@ is_check($t, 'created', 'waiting', 'no_database');
 probed($t, 'created') for 1 .. 3;
 psql($pg, 'CREATE DATABASE created');
 is_check($t, 'created', 'passed');
-is($t->log_count(qr/\[error\].*"created"/), 0, 'nor is it logged as one');
+is($t->log_count(qr/\[error\].*"created"/), 0, 'no database: not logged as an error');
 
 
 # a session that remains
 
 is_check($t, $_, 'passed') for qw(with without);
-is(backends('shared'), 1, 'one session remains, with keepalive');
+is(backends('shared'), 1, 'keepalive: one session remains');
 
 my ($pid) = is_check($t, 'kept', 'waiting', 'mismatch')->{message} =~ /"(\d+)"/;
 
@@ -139,7 +140,8 @@ SKIP: {
     $t->wait_for(sub { my @pids = backends('kept');
         @pids == 1 && $pids[0] != $pid }, 'another session');
     $t->wait_for(sub { !backends('shared') }, 'the idle session to end');
-    is($t->check('with')->{attempts}, 1, 'after 30 seconds, also unused');
+    is($t->check('with')->{attempts}, 1,
+        'keepalive, after 30 seconds: an unused session closed');
 }
 
 done_testing;

@@ -183,6 +183,6 @@ for my $word ($secret, $inline, $uri, 'a secret', 'old secret',
 }
 
 my @titles = map { $t->read("/proc/$_/cmdline") } $t->master, $t->workers;
-unlike("@titles", qr/secret/, 'nor in a process title');
+unlike("@titles", qr/secret/, 'passwords: not in a process title');
 
 done_testing;

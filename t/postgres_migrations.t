@@ -518,7 +518,7 @@ for (@expected) {
     like($check->{message} // '', $message, "$name: message") if $message;
 }
 
-is(scalar @expected, scalar @checks, 'all checks were compared');
+is(scalar @expected, scalar @checks, 'all checks: compared');
 
 my ($connections) = psql($pg, "SELECT count(*) FROM pg_stat_activity"
     . " WHERE application_name = 'nginx-init-gate'");

@@ -133,7 +133,7 @@ for (1 .. 20) {
         . " current_setting('lock_timeout'), current_setting('search_path')");
 
     is("$readonly $timeout $lock $path", 'off 0 0 "$user", public',
-        'no settings remain on the shared connection');
+        'shared connection: no settings remain');
     last if $readonly ne 'off';
     select undef, undef, undef, 0.05;
 }

@@ -154,7 +154,7 @@ is_check($t, 'denied', 'error', 'denied',
     qr/^permission denied for table few \(42501\)$/);
 is_check($t, 'denied_query', 'error', 'denied');
 
-is_deeply([psql($pg, 'SELECT count(*) FROM few')], [[3]], 'nothing changed');
+is_deeply([psql($pg, 'SELECT count(*) FROM few')], [[3]], 'queries: no change of the database');
 
 # the shared connection still works
 

@@ -74,7 +74,7 @@ is_check($t, 'many', 'waiting', 'missing',
     qr/^missing tables: a_table_with_a_long_name_1, .*, and \d+ more$/);
 
 unlike($t->check('path')->{message}, qr/inside/,
-    'schema= sets the search path of tables');
+    'schema=: search path of tables');
 
 psql($pg, 'CREATE TABLE orders (i int)');
 is_check($t, 'some', 'waiting', 'missing', qr/^missing tables: s\.users$/);
@@ -86,7 +86,8 @@ is_check($t, 'some', 'passed');
 
 $t->wait_for(sub { $t->check('rows')->{attempts} > 3 }, 'some probes');
 
-like(server_log($pg), qr/ready to accept connections/, 'the server logs');
-unlike(server_log($pg), qr/ERROR/, 'and no errors');
+like(server_log($pg), qr/ready to accept connections/,
+    'log of the server: read');
+unlike(server_log($pg), qr/ERROR/, 'log of the server, missing tables: no errors');
 
 done_testing;

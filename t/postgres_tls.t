@@ -100,6 +100,8 @@ $t->run(main => 'user www-data;', http => <<"CONF");
                        "query=SELECT NOT ssl FROM pg_stat_ssl
                         WHERE pid = pg_backend_pid()";
         check postgres "$secure sslmode=allow" name=allow;
+        check postgres "$secure sslmode=require" name=listen interval=1h
+                       listen=changes tables=later;
         check postgres "$db user=clear" name=default;
         check postgres "hostaddr=127.0.0.1 port=$plain_port dbname=test
                         user=postgres sslmode=prefer" name=prefer_plain;
@@ -170,6 +172,12 @@ is_check($t, 'closes', 'error', 'reset');
 is_check($t, 'refuses', 'error', 'tls', qr/does not support SSL/);
 is_check($t, 'strange', 'error', 'protocol',
     qr/invalid response to SSL negotiation: H/);
+
+# notifications
+
+is_check($t, 'listen', 'waiting', 'missing', qr/later$/);
+psql($pg, 'CREATE TABLE later (i int); NOTIFY changes');
+is_check($t, 'listen', 'passed');
 
 # handshakes of nginx continue, and see no errors of libpq
 

@@ -43,21 +43,21 @@ $t->signal('STOP', $first);
 $t->wait_log($taken, 1, patience(30));
 
 my ($hung) = $t->log =~ $taken;
-is($hung, $first, 'the one that hangs is named');
+is($hung, $first, 'log: pid of the prober that hangs');
 
 $t->write('one');
 ok($t->wait_for(sub { (gate('one') // {})->{ready} }, 'the gate to open',
-    patience(30)), 'another worker process probes');
+    patience(30)), 'hung prober: another worker process probes');
 
 my $second = probed_by() || probed_by() || probed_by();
-isnt($second, $first, 'and is named');
+isnt($second, $first, 'log: pid of the new prober');
 
 # it continues, and no longer probes
 
 $t->signal('CONT', $first);
 $t->wait_for(sub { (gate('two') // {})->{prober}{pid} == $second }, 'a status')
     for 1 .. 5;
-is($t->prober, $second, 'the other one goes on');
+is($t->prober, $second, 'hung prober continued: the new one still probes');
 
 # the present prober ends: the first one, which still runs, or its successor,
 # probes
@@ -68,7 +68,7 @@ $t->wait_for(sub { !$t->alive($second) }, 'its end');
 
 $t->write('two');
 ok($t->wait_for(sub { (gate('two') // {})->{ready} }, 'the other gate to open',
-    patience(30)), 'probed again');
-is($t->log_count($taken), 1, 'logged once');
+    patience(30)), 'hung prober continued: gate probed');
+is($t->log_count($taken), 1, 'hung prober: logged once');
 
 done_testing;

@@ -51,9 +51,10 @@ $t->signal('QUIT', $first);
 $t->wait_log(qr/ $first#\d+: gracefully shutting down/);
 
 $t->write('one');
-ok($t->wait_for(sub { gate('one')->{ready} }, 'the gate to open'), 'opens');
-is($t->prober, $first, 'the worker process that exits still probes');
-ok($t->alive($first), 'while it has a connection');
+ok($t->wait_for(sub { gate('one')->{ready} }, 'the gate to open'),
+    'QUIT to the first worker: the gate opens');
+is($t->prober, $first, 'QUIT to the first worker: it still probes');
+ok($t->alive($first), 'QUIT to the first worker: it has a connection');
 
 # without it, another one probes
 
@@ -62,7 +63,7 @@ close $slow;
 $t->wait_for(sub { !$t->alive($first) }, 'the worker process to exit');
 $t->write('two');
 ok($t->wait_for(sub { gate('two')->{ready} }, 'the other gate to open'),
-    'its successor probes');
-isnt($t->prober, $first, 'another process');
+    'first worker ended: its successor probes');
+isnt($t->prober, $first, 'first worker ended: another pid');
 
 done_testing;

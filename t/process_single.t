@@ -70,7 +70,7 @@ for my $marker ('one', 'two') {
     @waiting = $t->hold(4, '/', 'app');
     $background = background($t, ends => 1);
     my $done = $t->send('/init', keepalive => 1);
-    is($t->http_read($done)->{status}, 200, 'keepalive connection');
+    is($t->http_read($done)->{status}, 200, 'keepalive connection: used again');
     my $pid = $t->{pid};
 
     $t->conf(http => conf($marker));

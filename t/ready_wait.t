@@ -63,7 +63,7 @@ $t->wait_state('initializing', 'app');
 my $r = $t->get('/ready', headers => { Prefer => 'wait=0' });
 is($r->{status}, 503, 'wait=0: answered');
 is($r->{headers}{'preference-applied'}, 'wait=0', 'wait=0: applied');
-like($r->{headers}{etag}, qr{^W/"[0-9a-f]{8}"$}, 'ETag');
+like($r->{headers}{etag}, qr{^W/"[0-9a-f]{8}"$}, 'response: ETag');
 is($t->get('/ready')->{headers}{'preference-applied'}, undef,
     'no Prefer: no Preference-Applied');
 is($t->get('/ready')->{headers}{etag}, $r->{headers}{etag},

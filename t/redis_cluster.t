@@ -98,7 +98,7 @@ settles($t, 'ping', 'passed');
 settles($t, 'a0', 'running starting', qr/CLUSTERDOWN /);
 
 my $said = `redis-cli --cluster create @at --cluster-yes 2>&1`;
-is($?, 0, 'redis-cli --cluster create') or diag($said);
+is($?, 0, 'redis-cli --cluster create: exit status 0') or diag($said);
 
 # redirected repeatedly, within a probe
 

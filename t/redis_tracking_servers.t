@@ -23,7 +23,7 @@ my @nodes = map { $servers->node('cluster-node-timeout 5000') } 0 .. 2;
 my @at = map { $_->at } @nodes;
 
 my $said = `redis-cli --cluster create @at --cluster-yes 2>&1`;
-is($?, 0, 'redis-cli --cluster create') or diag($said);
+is($?, 0, 'redis-cli --cluster create: exit status 0') or diag($said);
 
 sub info {
     my ($server, $name) = @_;

@@ -55,7 +55,7 @@ is($one->get('/ready', headers => { 'Init-Gate-Via' => '00000000' })
     ->{headers}{'init-gate-via'} =~ /^[0-9a-f]{8}(?:,[0-9a-f]{8})*$/, 1,
     'Init-Gate-Via: ids');
 is($one->get('/ready')->{headers}{'init-gate-via'}, undef,
-    'no Init-Gate-Via, none in the response');
+    'request without Init-Gate-Via: none in the response');
 $one->quit;
 
 my $same = server('http://127.0.0.1:%%PORT_8080%%/free');

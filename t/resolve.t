@@ -153,7 +153,7 @@ shift @db while @db > 1 && $db[0] eq $db[1];
 is("@db[0 .. 1]", 'db.svc.cluster.local db.cluster.local',
     'search list: in order, also after a failure');
 ok(!$asked{db}, 'search list: ends at the first match');
-ok($asked{'flat.svc.cluster.local'}, 'a name without dots is searched first');
+ok($asked{'flat.svc.cluster.local'}, 'name without dots: searched first');
 ok(!$asked{'two.dots.example.svc.cluster.local'},
     'name with dots: queried as it is');
 ok($asked{'none.example.cluster.local'},
@@ -168,7 +168,7 @@ settles($t, 'late.example', 'passed');
 etc('hosts', "127.0.0.1 none.example\n");
 $t->wait_for(sub { $t->check('none.example')->{verdict} eq 'passed' },
     'the changed /etc/hosts');
-pass('/etc/hosts is read again');
+pass('/etc/hosts changed: read again');
 
 # even twice in one second, when size and time are the same
 
@@ -179,7 +179,7 @@ $t->wait_for(sub { $t->check('none.example')->{verdict} ne 'passed' },
 etc('hosts', "127.0.0.1 none.example\n");
 $t->wait_for(sub { $t->check('none.example')->{verdict} eq 'passed' },
     'the second change of /etc/hosts');
-pass('and again at once');
+pass('/etc/hosts changed again: read again');
 
 my $second = InitGate::DNS->new(sub {
     my ($name, $type) = @_;
@@ -190,7 +190,7 @@ etc('resolv.conf', "nameserver 127.0.0.2\noptions ndots:2\nsearch new\n");
 $t->wait_for(sub { $t->check('broken.example')->{verdict} eq 'passed' },
     'the changed name server');
 is((grep { /^broken/ } $second->queries)[0], 'broken.example.new a',
-    '/etc/resolv.conf is read again, ndots too');
+    '/etc/resolv.conf changed: read again, with ndots');
 
 # the first name server is silent: the second one is queried
 
@@ -201,7 +201,7 @@ $t->reload(http => conf(['one.of.two']) =~ s/timeout \d+/'timeout ' . 4 * $limit
 $t->wait_for(sub { $t->check('one.of.two')->{verdict} eq 'passed' },
     'the second name server');
 is($t->check('one.of.two')->{recent}[0][0], 'passed',
-    'the second name server responds in time');
+    'first name server silent: the second one responds in time');
 
 # a silent name server does not delay requests or the exit
 
@@ -222,8 +222,8 @@ $t->wait_for(sub {
     return $t->check('quiet1.example')->{attempts} > $attempts + 1;
 }, 'more silence');
 
-cmp_ok($worst, '<', patience(0.3), 'other requests are not delayed');
+cmp_ok($worst, '<', patience(0.3), 'lookups: no delay of other requests');
 cmp_ok(scalar(() = $t->descriptors($worker)), '<=', $descriptors + 2,
-    'no descriptor is leaked');
+    'lookups: no descriptor leaked');
 
 done_testing;

@@ -103,7 +103,7 @@ for my $name (qw(http tcp redis postgres next)) {
 
 $t->wait_for(sub { $t->check('dead')->{attempts} > 8 }, 'probes of the dead one',
     3 * $limit);
-is(errors('dead'), 1, 'one probe of a server that accepts and is silent fails');
+is(errors('dead'), 1, 'server that accepts and is silent: one probe fails');
 
 # the responding servers stop, and another one starts again
 

@@ -86,11 +86,11 @@ for (1 .. 30) {
 }
 
 cmp_ok(scalar(() = $t->descriptors($worker)), '<=', $descriptors + 4,
-    'descriptors');
+    'many lookups: descriptors');
 
 SKIP: {
     skip 'memory is counted otherwise', 1 if !$t->memory_counts;
-    cmp_ok($t->memory($worker), '<', $memory + 1024, 'memory');
+    cmp_ok($t->memory($worker), '<', $memory + 1024, 'many lookups: memory');
 }
 
 settles($t, $_, 'error refused') for @names[0 .. 3], 'other';
@@ -138,7 +138,7 @@ $t->wait_for(sub {
     }, 'a probe') && 0;
 }, 'connections to be exhausted', 60);
 
-cmp_ok(scalar @clients, '>', 20, 'connections are exhausted');
+cmp_ok(scalar @clients, '>', 20, 'clients: take all connections');
 
 @clients = ();
 settles($t, 'none', 'error dns');
@@ -161,10 +161,10 @@ for (1 .. 5) {
     in_flight();
 }
 
-cmp_ok($t->quit, '<', patience(2), 'QUIT');
+cmp_ok($t->quit, '<', patience(2), 'lookup in flight: QUIT in time');
 
 $t->run(master => 0);
 in_flight();
-cmp_ok($t->quit, '<', patience(2), 'QUIT, without a master');
+cmp_ok($t->quit, '<', patience(2), 'lookup in flight, no master: QUIT in time');
 
 done_testing;

@@ -116,11 +116,12 @@ settles($t, 'elsewhere', 'error tls', qr/certificate is for another name/);
 
 settles($t, 'host', 'passed');
 my @hosts = $http->received =~ /^Host: (\S+)/mg;
-ok((grep { $_ eq "db.example:$h" } @hosts), 'Host, with the port');
-ok((grep { $_ eq 'db.example.' } @hosts), 'host= as it is given');
+ok((grep { $_ eq "db.example:$h" } @hosts), 'Host: with the port');
+ok((grep { $_ eq 'db.example.' } @hosts), 'host=: as given');
 
 my @queries = grep { /^db/ } $dns->queries;
-is(scalar(grep { !/^db\.example a/ } @queries), 0, 'no other name is tried');
+is(scalar(grep { !/^db\.example a/ } @queries), 0,
+    'names with a dot at the end: no other name queried');
 
 settles($t, 'one', 'passed');
 settles($t, 'two', 'running loading');

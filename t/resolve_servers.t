@@ -114,7 +114,7 @@ settles($t, 'four', 'passed');
 settles($t, 'six', qr/^error/, qr/\[::3\]/);
 settles($t, 'none', qr/^error/, qr/127\.0\.0\.9|::2/);
 ok(!(grep { /^(?:four|six)\.wild/ } $wild->queries),
-    'not found in further domains');
+    'found in the first domain: no other domain queried');
 
 # the first of several fails, or does not run: the next one is queried
 
@@ -211,7 +211,7 @@ for (1 .. 10) {
     last if $again = failures() == $failures;
 }
 
-ok($again, 'a name in flight is queried again');
+ok($again, 'resolv.conf changed during a lookup: no failure');
 
 # a response too long for UDP, whose first addresses are unused
 
@@ -225,7 +225,7 @@ my $long = InitGate::DNS->new(sub {
 etc('resolv.conf', "nameserver 127.0.0.8\n");
 load(['long.example']);
 settles($t, 'long.example', 'passed');
-ok((grep { $_ eq 'tcp' } $long->queries), 'queried by TCP');
+ok((grep { $_ eq 'tcp' } $long->queries), 'long response: queried by TCP');
 
 # "resolver" of http does not apply to checks
 

@@ -66,7 +66,7 @@ SKIP: {
             'reload without shared memory: gate unchanged');
 
     limit($t->master, 'unlimited');
-    ok($t->reload, 'reload with shared memory again');
+    ok($t->reload, 'shared memory available again: reload succeeds');
     is_deeply([@{$t->gate()}{qw(state started_at)}],
         [@$first{qw(state started_at)}],
             'reload with shared memory again: gate unchanged');

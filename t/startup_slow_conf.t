@@ -62,11 +62,13 @@ if ($writer == 0) {
 
 $t->run;
 
-is($t->get('/')->{status}, 200, 'a request waits for the first verdicts');
-is($t->get('/late')->{status}, 503, 'closed before its deadline');
+is($t->get('/')->{status}, 200,
+    'slow configuration: a request waits for the first verdicts');
+is($t->get('/late')->{status}, 503,
+    'slow configuration: closed before the deadline');
 
 waitpid $writer, 0;
-is($?, 0, 'the certificate was read late');
+is($?, 0, 'slow configuration: certificate read late');
 
 my $gate;
 
@@ -76,7 +78,9 @@ $t->wait_for(sub { $gate = late(); $gate->{state} eq 'overdue' }, 'overdue',
     $late + patience(10));
 
 is_deeply([map { $_->{state} } @{$gate->{history}}],
-    ['starting', 'initializing', 'overdue'], 'overdue by its deadline');
-is($t->get('/late')->{status}, 200, 'open after its deadline');
+    ['starting', 'initializing', 'overdue'],
+    'slow configuration: overdue after the deadline');
+is($t->get('/late')->{status}, 200,
+    'slow configuration: open after the deadline');
 
 done_testing;

@@ -38,10 +38,10 @@ CONF
 
 $t->run;
 $t->wait_state('overdue', $_) for qw(app asked);
-is($t->get('/')->{status}, 200, 'open all the same');
+is($t->get('/')->{status}, 200, 'trigger fails, deadline open: open');
 
 $t->write('up');
-ok($t->wait_log(qr/trigger succeeded/), 'sent until it succeeds');
+ok($t->wait_log(qr/trigger succeeded/), 'trigger fails: sent until it succeeds');
 
 my $trigger = $t->gate('asked')->{trigger};
 is($trigger->{attempts}, 0, 'on=request: not sent without a request');

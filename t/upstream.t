@@ -135,7 +135,8 @@ $s->ready(0);
 wait_in('1 0 0');
 is_deeply([$s->balance($t, 5)], [5, 0, 0], 'one back: gets all requests');
 
-ok(!grep({ / 404 / } map { $s->lines_of($_) } 0 .. 2), 'no other requests');
+ok(!grep({ / 404 / } map { $s->lines_of($_) } 0 .. 2),
+    'servers: no requests of other paths');
 like(($s->lines_of(0))[0], qr{ /ready app close$},
     'probe: by the name of the group, over a connection of its own');
 

@@ -85,22 +85,16 @@ sub wait_in {
 
 my @names = sort keys %group;
 
-# the servers that get 24 requests with different keys
+# the servers that get requests with different keys: enough, since "random"
+# may leave a server out
 
 sub used {
     my ($name) = @_;
 
-    my @before = $s->all_requests;
+    my $n = $name =~ /random/ ? 60 : 24;
 
-    for my $k (1 .. 24) {
-        my $uri = "/$name" . $group{$name}[1] =~ s/%/$k/r;
-        my $status = $t->get($uri)->{status};
-        return "status $status" if $status != 200;
-    }
-
-    my @after = $s->all_requests;
-
-    return join ' ', map { $after[$_] > $before[$_] ? 1 : 0 } 0 .. 3;
+    return join ' ', map { $_ ? 1 : 0 }
+        $s->balance($t, $n, "/$name$group{$name}[1]");
 }
 
 $s->ready(0, 2);

@@ -70,8 +70,9 @@ refused('app grpc=', qr/parameter "grpc" needs a value: "grpc=" and the name of 
 refused('app tcp=1', qr/parameter "tcp" takes no value $in/);
 refused('app tcp tcp', qr/duplicate parameter "tcp" $in/);
 refused('app http=/ http=/', qr/parameter "http" conflicts|duplicate parameter "http" $in/);
-refused('app tcp status=200', qr/unknown parameter "status", allowed are http= grpc= tcp tls port= min= servers= once send= contains= match= .* $in/);
+refused('app tcp status=200', qr/unknown parameter "status", allowed are http= grpc= tcp tls port= min= servers= once send= contains= match= verify= ca= cert= key= sni= name= .* $in/);
 refused('app http=/ stauts=200', qr/unknown parameter "stauts" \(did you mean "status"\?\) $in/);
+refused('app http=/ url=/', qr/unknown parameter "url", allowed are http= grpc= tcp tls port= min= servers= once status= match= json= value= header= .* $in/);
 refused('app http=/ status=2', qr/invalid value "2" of parameter "status"/);
 refused('app http=/ verify=off', qr/parameter "verify" needs "tls" $in/);
 refused('app http=/ min=0', qr/invalid value "0" of parameter "min", it must be a number, 1 or more, or "all" $in/);
@@ -115,6 +116,13 @@ my @warned = $lines =~ m{\[warn\] \d+#\d+: location "(\S+)" passes requests to u
 @warned = $lines =~ m{location "(\S+)" passes requests to upstream "app" without "init_gate app", whose check "upstream" keeps servers out of it in \S+nginx.conf:\d+$}mg if !@warned;
 is("@warned", '/b /c', 'locations without the gate: warned of');
 is(() = $lines =~ /\[warn\]/g, 2, 'locations without the gate: nothing else');
+
+($status, $lines) = lines_of("$group
+    init_checks app { check upstream app tcp; }
+    server { location / { return 200; } }");
+is($status, 0, 'gate without a location: valid');
+like($lines, qr/\[warn\] (?:\S+: )?init_checks "app" only keeps servers out of upstreams, since no location has "init_gate app" or "init_ready app" in \S+$/,
+    'gate without a location: warned of');
 
 ($status, $lines) = lines_of("$group
     init_checks app { check http http://app/ready; }

@@ -178,7 +178,7 @@ pass('min=all, min=2: open');
 wait_in('beside', '0 1');
 is($t->get('/beside')->{status}, 200, 'a server does not respond: others serve');
 like(verdict(server('beside')), qr/^pending$|^error timeout /,
-    'it has no verdict but its own timeout');
+    'server without a response: pending or timeout');
 
 # a probe after another check
 
@@ -226,10 +226,10 @@ my $order = sub {
         authorization => 'Bearer control-token',
         'content-type' => 'application/x-www-form-urlencoded' })->{status};
 };
-like($order->('action=open&for=5m&reason=test'), qr/^20/, 'order to open');
+like($order->('action=open&for=5m&reason=test'), qr/^20/, 'action=open: accepted');
 wait_in('forced', '1');
 is($t->get('/forced')->{status}, 503, 'order to open: the server responds');
-like($order->('action=clear&reason=test'), qr/^20/, 'order to clear');
+like($order->('action=clear&reason=test'), qr/^20/, 'action=clear: accepted');
 wait_in('forced', '0');
 
 done_testing;

@@ -80,7 +80,7 @@ is(used(), '2', 'another address: begins out');
 $s->write('ready_3');
 wait_in('1=0 2=1 3=1');
 is(used(), '2 3', 'another address: in after its probe');
-is(requests() =~ /^0 /, 1, 'the one that is out has got nothing');
+is(requests() =~ /^0 /, 1, 'server that is out: no requests');
 
 # one goes
 
@@ -111,6 +111,6 @@ is($t->get('/')->{status}, 502, 'only one that is out: 502');
 $s->write('ready_2');
 wait_in('2=1');
 is(used(), '2', 'in again: gets requests');
-is(() = $s->read('requests_2') =~ / 50\d /g, 0, 'no failed request');
+is(() = $s->read('requests_2') =~ / 50\d /g, 0, 'requests: none failed');
 
 done_testing;

@@ -1,7 +1,7 @@
 package Bench::Crowd;
 
-# Requests held across two workers, and let go: what they take, and how far
-# the first answer and the last are apart.
+# Requests held in two workers, and resumed: their cost, and the time between
+# the first response and the last.
 
 use strict;
 use warnings;

@@ -1,6 +1,6 @@
 package Bench::Held;
 
-# A crowd that waits at a closed gate, and how soon all of it is served.
+# Many clients that wait at a closed gate, and the time until all are served.
 
 use strict;
 use warnings;

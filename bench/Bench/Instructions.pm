@@ -1,6 +1,6 @@
 package Bench::Instructions;
 
-# Instructions a request, by callgrind: the figures that repeat.
+# Instructions for each request, counted by callgrind: reproducible numbers.
 
 use strict;
 use warnings;

@@ -1,6 +1,6 @@
 package Bench::Latency;
 
-# What the gate adds to the time that one client waits for its answer.
+# The time that the gate adds to the response time of one client.
 
 use strict;
 use warnings;

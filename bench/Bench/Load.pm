@@ -1,9 +1,9 @@
 package Bench::Load;
 
 # wrk against every subject, in rounds; within a round family by family, and
-# in random order, so that what else the machine does meets all that are
-# compared.  Each is started anew for each round, since where the kernel
-# happens to put a process decides over more than what is compared here.
+# in random order, so that other load of the machine affects all subjects.
+# Each subject is started again for each round, since its placement by the
+# kernel changes the results more than the difference that is measured.
 
 use strict;
 use warnings;
@@ -14,7 +14,7 @@ use JSON::PP ();
 use List::Util 'shuffle';
 
 
-# name => a list, by rounds, of what wrk and the clock of the processes said
+# name => a list, by rounds, of results of wrk and processor times
 
 sub rounds {
     my ($rounds, $connections, $seconds) = @_;

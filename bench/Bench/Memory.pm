@@ -134,7 +134,7 @@ sub workers {
 }
 
 
-# what nginx itself takes for a request that waits
+# memory of nginx itself for a waiting request
 
 sub slow {
     my ($n) = @_;
@@ -153,7 +153,7 @@ sub slow {
 
     <$crowd> // die 'the crowd did not come in';
 
-    # it grows until the last of them has been read
+    # grows until the last request has been read
     my ($with, $last) = (0, -1);
 
     while ($with != $last) {

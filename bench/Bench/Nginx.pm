@@ -1,6 +1,6 @@
 package Bench::Nginx;
 
-# An nginx to be measured: a master, its workers, and a log that is quiet.
+# An nginx to measure: a master, its workers, and a log without debug lines.
 #
 # new()  main, events, http, server => TEXT; location => TEXT in location /;
 #        workers => 1; listen => 'reuseport'; module => 0: without the module

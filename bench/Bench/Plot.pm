@@ -1,7 +1,7 @@
 package Bench::Plot;
 
-# Bars and curves as one SVG, both axes logarithmic: a straight line at the
-# slope of the thin ones grows linearly.
+# Bars and curves as one SVG, with logarithmic axes: a line that is parallel to
+# the thin ones grows linearly.
 
 use strict;
 use warnings;
@@ -92,7 +92,7 @@ sub bars {
 sub curve {
     my ($curve) = @_;
 
-    # what is too small to be seen lies on the axis
+    # values that are too small are drawn on the axis
     my @points = map { [decade($_->[0]), decade($_->[1] > 0.01 ? $_->[1]
                                                                : 0.01)] }
         @{$curve->{points}};

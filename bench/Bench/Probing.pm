@@ -1,7 +1,7 @@
 package Bench::Probing;
 
-# A hundred checks a second on one worker, of each type, beside a shell loop
-# that asks the same.
+# A hundred checks a second on one worker, of each type, compared with a shell
+# loop that does the same.
 
 use strict;
 use warnings;
@@ -102,7 +102,7 @@ sub attempts {
 }
 
 
-# the looks at the status, which are long, are left out of the time
+# requests of the status, which are expensive, are not counted
 
 sub watch {
     my ($nginx, $seconds) = @_;
@@ -122,7 +122,7 @@ sub watch {
 }
 
 
-# seconds on a processor for one turn of the loop, children included
+# processor time of one iteration of the loop, with its children
 
 sub shell {
     my ($command) = @_;

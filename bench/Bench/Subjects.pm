@@ -1,10 +1,10 @@
 package Bench::Subjects;
 
-# What is compared: pieces of an nginx configuration, and two other proxies.
+# The subjects: parts of an nginx configuration, and two other proxies.
 #
-# Each has a name, its family (the first of a family is what the others are
-# compared with), and what Bench::Nginx and InitGate::Callgrind take to run
-# it, or a "start" of its own.
+# Each has a name, a family (the others are compared with the first of the
+# family), and the arguments of Bench::Nginx and InitGate::Callgrind, or a
+# "start" of its own.
 
 use strict;
 use warnings;
@@ -147,7 +147,7 @@ CONF
 }
 
 
-# what the gate answers, for nginx's own to be as long
+# the response of the gate, so that nginx's own has the same length
 
 sub refusal {
     my ($dir) = @_;
@@ -173,7 +173,7 @@ sub refusal {
 }
 
 
-# starts one: its port and the processes to be measured
+# starts a subject: its port, and the processes to measure
 
 sub start {
     my ($subject) = @_;

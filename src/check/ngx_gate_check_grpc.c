@@ -358,7 +358,7 @@ ngx_gate_check_grpc_idle(ngx_gate_check_grpc_state_t *state, ngx_int_t rc)
 static void
 ngx_gate_check_grpc_evaluate(ngx_gate_check_grpc_state_t *state)
 {
-    ngx_gate_check_grpc_verdict_t  result;
+    ngx_gate_result_t  result;
 
     ngx_gate_check_grpc_verdict(&state->grpc.response, &result);
 
@@ -372,7 +372,7 @@ ngx_gate_check_grpc_evaluate(ngx_gate_check_grpc_state_t *state)
     }
 
     ngx_gate_probe_end(state->probe, result.verdict, result.reason, "%*s",
-                       result.len, result.text);
+                       result.message_len, result.message);
 }
 
 

@@ -14,16 +14,8 @@
 #include <ngx_gate_grpc.h>
 
 
-typedef struct {
-    ngx_gate_verdict_e        verdict;
-    ngx_gate_reason_e         reason;
-    size_t                    len;
-    u_char                    text[NGX_GATE_GRPC_TEXT_MAX + 64];
-} ngx_gate_check_grpc_verdict_t;
-
-
 void ngx_gate_check_grpc_verdict(ngx_gate_grpc_response_t *response,
-    ngx_gate_check_grpc_verdict_t *verdict);
+    ngx_gate_result_t *result);
 
 
 #endif /* _NGX_GATE_CHECK_GRPC_H_INCLUDED_ */

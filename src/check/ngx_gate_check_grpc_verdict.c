@@ -30,15 +30,12 @@
 
 static void ngx_gate_check_grpc_verdict_health(
     ngx_gate_grpc_response_t *response,
-    ngx_gate_check_grpc_verdict_t *verdict);
+    ngx_gate_result_t *result);
 static void ngx_gate_check_grpc_verdict_status(
     ngx_gate_grpc_response_t *response,
-    ngx_gate_check_grpc_verdict_t *verdict);
+    ngx_gate_result_t *result);
 static void ngx_gate_check_grpc_verdict_http(ngx_int_t status,
-    ngx_gate_check_grpc_verdict_t *verdict);
-static void ngx_cdecl ngx_gate_check_grpc_verdict_set(
-    ngx_gate_check_grpc_verdict_t *verdict, ngx_gate_verdict_e value,
-    ngx_gate_reason_e reason, const char *fmt, ...);
+    ngx_gate_result_t *result);
 static ngx_int_t ngx_gate_check_grpc_verdict_parse(ngx_str_t *message,
     uint64_t *status);
 static u_char *ngx_gate_check_grpc_verdict_skip(u_char *p, u_char *last,
@@ -82,76 +79,71 @@ static const char  *ngx_gate_check_grpc_verdict_status_names[] = {
 
 void
 ngx_gate_check_grpc_verdict(ngx_gate_grpc_response_t *response,
-    ngx_gate_check_grpc_verdict_t *verdict)
+    ngx_gate_result_t *result)
 {
     switch (response->status) {
 
     case NGX_GATE_GRPC_OK:
-        ngx_gate_check_grpc_verdict_health(response, verdict);
+        ngx_gate_check_grpc_verdict_health(response, result);
         return;
 
     case NGX_GATE_GRPC_NO_STATUS:
 
         if (!response->is_grpc) {
-            ngx_gate_check_grpc_verdict_http(response->http_status, verdict);
+            ngx_gate_check_grpc_verdict_http(response->http_status, result);
             return;
         }
 
-        ngx_gate_check_grpc_verdict_set(verdict, NGX_GATE_ERROR,
-                                        NGX_GATE_PROTOCOL, "the response has "
-                                        "no grpc-status");
+        ngx_gate_result_set(result, NGX_GATE_ERROR, NGX_GATE_PROTOCOL,
+                            "the response has no grpc-status");
         return;
 
     default:
-        ngx_gate_check_grpc_verdict_status(response, verdict);
+        ngx_gate_check_grpc_verdict_status(response, result);
     }
 }
 
 
 static void
 ngx_gate_check_grpc_verdict_health(ngx_gate_grpc_response_t *response,
-    ngx_gate_check_grpc_verdict_t *verdict)
+    ngx_gate_result_t *result)
 {
     uint64_t  status;
 
     if (ngx_gate_check_grpc_verdict_parse(&response->message, &status)
         != NGX_OK)
     {
-        ngx_gate_check_grpc_verdict_set(verdict, NGX_GATE_ERROR,
-                                        NGX_GATE_PROTOCOL, "the response is "
-                                        "not a HealthCheckResponse");
+        ngx_gate_result_set(result, NGX_GATE_ERROR, NGX_GATE_PROTOCOL,
+                            "the response is not a HealthCheckResponse");
         return;
     }
 
     if (status == NGX_GATE_CHECK_GRPC_SERVING) {
-        ngx_gate_check_grpc_verdict_set(verdict, NGX_GATE_PASSED, NGX_GATE_OK,
-                                        "");
+        ngx_gate_result_set(result, NGX_GATE_PASSED, NGX_GATE_OK, "");
         return;
     }
 
-    ngx_gate_check_grpc_verdict_set(verdict, NGX_GATE_WAITING,
-                                    NGX_GATE_NOT_SERVING, "health status %uL "
-                                    "(%s)", status,
-                                    ngx_gate_check_grpc_verdict_name(
-                                    ngx_gate_check_grpc_verdict_health_names,
-                                    status));
+    ngx_gate_result_set(result, NGX_GATE_WAITING, NGX_GATE_NOT_SERVING,
+                        "health status %uL (%s)", status,
+                        ngx_gate_check_grpc_verdict_name(
+                            ngx_gate_check_grpc_verdict_health_names, status));
 }
 
 
 static void
 ngx_gate_check_grpc_verdict_status(ngx_gate_grpc_response_t *response,
-    ngx_gate_check_grpc_verdict_t *verdict)
+    ngx_gate_result_t *result)
 {
     ngx_gate_reason_e   reason;
-    ngx_gate_verdict_e  value;
+    ngx_gate_verdict_e  verdict;
 
-    value = NGX_GATE_ERROR;
+    verdict = NGX_GATE_ERROR;
 
     switch (response->status) {
 
     case NGX_GATE_GRPC_NOT_FOUND:
     case NGX_GATE_GRPC_UNAVAILABLE:
-        value = NGX_GATE_WAITING;
+        verdict = NGX_GATE_WAITING;
         reason = NGX_GATE_NOT_SERVING;
         break;
 
@@ -179,14 +171,13 @@ ngx_gate_check_grpc_verdict_status(ngx_gate_grpc_response_t *response,
         reason = NGX_GATE_QUERY;
     }
 
-    ngx_gate_check_grpc_verdict_set(verdict, value, reason,
-                                    "grpc-status %i (%s)%s%*s",
-                                    response->status,
-                                    ngx_gate_check_grpc_verdict_name(
-                                    ngx_gate_check_grpc_verdict_status_names,
-                                    response->status),
-                                    response->text_len ? ": " : "",
-                                    response->text_len, response->text);
+    ngx_gate_result_set(result, verdict, reason, "grpc-status %i (%s)%s%*s",
+                        response->status,
+                        ngx_gate_check_grpc_verdict_name(
+                            ngx_gate_check_grpc_verdict_status_names,
+                            response->status),
+                        response->text_len ? ": " : "", response->text_len,
+                        response->text);
 }
 
 
@@ -194,12 +185,12 @@ ngx_gate_check_grpc_verdict_status(ngx_gate_grpc_response_t *response,
 
 static void
 ngx_gate_check_grpc_verdict_http(ngx_int_t status,
-    ngx_gate_check_grpc_verdict_t *verdict)
+    ngx_gate_result_t *result)
 {
     ngx_gate_reason_e   reason;
-    ngx_gate_verdict_e  value;
+    ngx_gate_verdict_e  verdict;
 
-    value = NGX_GATE_ERROR;
+    verdict = NGX_GATE_ERROR;
 
     switch (status) {
 
@@ -215,7 +206,7 @@ ngx_gate_check_grpc_verdict_http(ngx_int_t status,
     case 502:
     case 503:
     case 504:
-        value = NGX_GATE_WAITING;
+        verdict = NGX_GATE_WAITING;
         reason = NGX_GATE_NOT_SERVING;
         break;
 
@@ -223,27 +214,8 @@ ngx_gate_check_grpc_verdict_http(ngx_int_t status,
         reason = NGX_GATE_PROTOCOL;
     }
 
-    ngx_gate_check_grpc_verdict_set(verdict, value, reason, "HTTP %i, not a "
-                                    "gRPC response", status);
-}
-
-
-static void ngx_cdecl
-ngx_gate_check_grpc_verdict_set(ngx_gate_check_grpc_verdict_t *verdict,
-    ngx_gate_verdict_e value, ngx_gate_reason_e reason, const char *fmt, ...)
-{
-    u_char   *last;
-    va_list   args;
-
-    verdict->verdict = value;
-    verdict->reason = reason;
-
-    last = verdict->text + sizeof(verdict->text);
-
-    va_start(args, fmt);
-    verdict->len = ngx_vslprintf(verdict->text, last, fmt, args)
-                   - verdict->text;
-    va_end(args);
+    ngx_gate_result_set(result, verdict, reason,
+                        "HTTP %i, not a gRPC response", status);
 }
 
 

@@ -61,6 +61,9 @@ struct ngx_gate_check_postgres_state_s {
 
 static void ngx_gate_check_postgres_start(ngx_gate_probe_t *probe);
 static void ngx_gate_check_postgres_cancel(ngx_gate_probe_t *probe);
+static void ngx_gate_check_postgres_notified(ngx_gate_pq_query_t *q);
+static void ngx_gate_check_postgres_watched(
+    ngx_gate_check_postgres_state_t *state);
 static ngx_int_t ngx_gate_check_postgres_send(
     ngx_gate_check_postgres_state_t *state, ngx_uint_t lookup,
     ngx_uint_t rest);
@@ -161,7 +164,33 @@ ngx_gate_check_postgres_cancel(ngx_gate_probe_t *probe)
     ngx_gate_check_postgres_state_t *state = probe->state;
 
     ngx_gate_pq_detach(&state->query);
+    ngx_gate_check_postgres_watched(state);
     state->known = 0;
+}
+
+
+/* the server reports changes; a report only makes the next probe due */
+
+static void
+ngx_gate_check_postgres_notified(ngx_gate_pq_query_t *q)
+{
+    ngx_gate_check_postgres_state_t  *state;
+
+    state = q->data;
+
+    ngx_gate_probe_due(state->probe);
+}
+
+
+static void
+ngx_gate_check_postgres_watched(ngx_gate_check_postgres_state_t *state)
+{
+    ngx_gate_pq_query_t  *q;
+
+    q = &state->query;
+
+    state->probe->lost = ngx_gate_pq_listen_is_lost(q);
+    state->probe->note = *ngx_gate_pq_listen_text(q);
 }
 
 
@@ -182,6 +211,8 @@ ngx_gate_check_postgres_send(ngx_gate_check_postgres_state_t *state,
     q->search_path = conf->search_path;
     q->data = state;
     q->handler = ngx_gate_check_postgres_handler;
+    q->notified = ngx_gate_check_postgres_notified;
+    q->channel = conf->listen.len ? (char *) conf->listen.data : NULL;
     q->nstatements = 0;
 
     if (lookup) {
@@ -250,6 +281,8 @@ ngx_gate_check_postgres_handler(ngx_gate_pq_query_t *q)
     ngx_uint_t                          i;
     ngx_gate_check_postgres_conf_t     *conf;
     ngx_gate_check_migrations_result_t  found;
+
+    ngx_gate_check_postgres_watched(state);
 
     if (q->results == NULL) {
         ngx_gate_check_postgres_error(state, &q->error);

@@ -32,6 +32,7 @@ typedef struct {
     ngx_str_t                         query;
     ngx_str_t                         expect;
     int64_t                           min;
+    ngx_str_t                         listen;
 
     const char                       *search_path;
     ngx_gate_check_sql_name_t        *names;  /* of "tables" */

@@ -70,6 +70,9 @@ static char *ngx_gate_check_postgres_conf_lock_table(ngx_conf_t *cf,
     const char *table);
 static char *ngx_gate_check_postgres_conf_version(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_gate_check_postgres_conf_t *conf);
+static char *ngx_gate_check_postgres_conf_listen(ngx_conf_t *cf,
+    ngx_gate_check_t *check, ngx_gate_check_postgres_conf_t *conf);
+static ngx_uint_t ngx_gate_check_postgres_conf_is_channel(ngx_str_t *name);
 static char *ngx_gate_check_postgres_conf_lookup(ngx_conf_t *cf,
     ngx_gate_check_postgres_conf_t *conf, ngx_array_t *lookup);
 
@@ -169,6 +172,12 @@ ngx_gate_param_t  ngx_gate_check_postgres_conf_params[] = {
       offsetof(ngx_gate_check_postgres_conf_t, pq.keepalive),
       NULL },
 
+    { ngx_string("listen"),
+      0,
+      ngx_gate_param_set_str,
+      offsetof(ngx_gate_check_postgres_conf_t, listen),
+      "the name of a channel" },
+
       ngx_gate_param_end
 };
 
@@ -199,6 +208,8 @@ ngx_gate_check_postgres_conf_parse(ngx_conf_t *cf, ngx_gate_check_t *check)
         || ngx_gate_check_postgres_conf_rows(cf, check, conf, lookup)
            != NGX_CONF_OK
         || ngx_gate_check_postgres_conf_migrations(cf, check, conf, lookup)
+           != NGX_CONF_OK
+        || ngx_gate_check_postgres_conf_listen(cf, check, conf)
            != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
@@ -616,6 +627,67 @@ ngx_gate_check_postgres_conf_version(ngx_conf_t *cf, ngx_gate_check_t *check,
     conf->wanted = (char *) p;
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_gate_check_postgres_conf_listen(ngx_conf_t *cf, ngx_gate_check_t *check,
+    ngx_gate_check_postgres_conf_t *conf)
+{
+    if (conf->listen.len == 0) {
+        return NGX_CONF_OK;
+    }
+
+    if (!ngx_gate_check_postgres_conf_is_channel(&conf->listen)) {
+        return ngx_gate_param_error(cf, check, "invalid value \"%V\" of "
+                                    "parameter \"listen\", must be a name of "
+                                    "at most %d lower-case letters, digits "
+                                    "and \"_\", not beginning with a digit",
+                                    &conf->listen, NGX_GATE_PQ_CHANNEL_MAX);
+    }
+
+    if (conf->names == NULL && conf->table == NULL
+        && conf->migration.tool == NULL && conf->query.len == 0)
+    {
+        return ngx_gate_param_error(cf, check, "\"listen\" without "
+                                    "\"tables\", \"rows\", \"migrations\" or "
+                                    "\"query\"");
+    }
+
+    if (conf->pq.role == NGX_GATE_PQ_STANDBY) {
+        return ngx_gate_param_error(cf, check, "\"listen\" and "
+                                    "\"target_session_attrs=standby\" exclude "
+                                    "each other, a standby sends no "
+                                    "notifications");
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* a name that is the same in SQL with and without quotes, save for keywords */
+
+static ngx_uint_t
+ngx_gate_check_postgres_conf_is_channel(ngx_str_t *name)
+{
+    u_char      ch;
+    ngx_uint_t  i;
+
+    if (name->len > NGX_GATE_PQ_CHANNEL_MAX) {
+        return 0;
+    }
+
+    for (i = 0; i < name->len; i++) {
+        ch = name->data[i];
+
+        if (!((ch >= 'a' && ch <= 'z') || ch == '_'
+              || (i && ch >= '0' && ch <= '9')))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

@@ -131,6 +131,14 @@ ngx_gate_check_redis_start(ngx_gate_probe_t *probe)
     state->session.log = probe->log;
     state->session.deadline = probe->deadline;
 
+    if (ngx_gate_redis_tracking_is_on(&state->session)) {
+        state->tracked = 1;
+        probe->lost = 0;
+
+    } else {
+        probe->lost = state->tracked;
+    }
+
     state->address_fresh = 0;
     state->sentinels_tried = 0;
     state->requests = 0;
@@ -161,6 +169,7 @@ ngx_gate_check_redis_cancel(ngx_gate_probe_t *probe)
 
     state->address_known = 0;
     state->asking = 0;
+    probe->lost = state->tracked;
 
     ngx_gate_redis_detach(&state->session);
 }

@@ -87,6 +87,7 @@ typedef struct {
     ngx_uint_t                address_known; /* had to be found */
     ngx_gate_check_redis_type_e  key_type;  /* of the key in the last run */
     ngx_uint_t                size_known;   /* the field is known to be small */
+    ngx_uint_t                tracked;      /* in an earlier run, at least */
     ngx_uint_t                sentinel;     /* the next one */
     ngx_uint_t                sentinels_auth; /* bits: sentinels that require
                                                the password */

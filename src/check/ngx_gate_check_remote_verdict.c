@@ -33,6 +33,7 @@ static ngx_int_t ngx_gate_check_remote_gate(
     ngx_gate_check_remote_gates_t *gates, json_t *gate);
 static ngx_uint_t ngx_gate_check_remote_is_open(
     ngx_gate_check_remote_conf_t *conf, json_t *gate, const char *state);
+static ngx_uint_t ngx_gate_check_remote_is_initialized(const char *state);
 static void ngx_gate_check_remote_describe(
     ngx_gate_check_remote_gates_t *gates, json_t *gate, const char *state);
 static void ngx_gate_check_remote_checks(ngx_gate_check_remote_gates_t *gates,
@@ -187,6 +188,12 @@ ngx_gate_check_remote_gate(ngx_gate_check_remote_gates_t *gates, json_t *gate)
     }
 
     gates->closed++;
+
+    if (ngx_gate_check_remote_is_initialized(state)) {
+        ngx_gate_check_remote_describe(gates, gate, "closed by an operator");
+        return NGX_OK;
+    }
+
     gates->failed += (ngx_strcmp(state, "failed") == 0);
 
     value = json_object_get(gate, "progress");
@@ -219,11 +226,18 @@ ngx_gate_check_remote_is_open(ngx_gate_check_remote_conf_t *conf, json_t *gate,
     if (!conf->follow_override
         && json_array_size(json_object_get(gate, "overrides")))
     {
-        return ngx_strcmp(state, "ready") == 0
-               || ngx_strcmp(state, "degraded") == 0;
+        return ngx_gate_check_remote_is_initialized(state);
     }
 
     return json_is_true(json_object_get(gate, "ready"));
+}
+
+
+static ngx_uint_t
+ngx_gate_check_remote_is_initialized(const char *state)
+{
+    return ngx_strcmp(state, "ready") == 0
+           || ngx_strcmp(state, "degraded") == 0;
 }
 
 

@@ -402,10 +402,7 @@ ngx_gate_param_list(u_char *p, u_char *last, ngx_gate_check_t *check,
 
         /* the inner check has some of the same names */
 
-        if (param
-            != ngx_gate_param_find_in(check->type->params, &param->name)
-            && ngx_gate_param_find_in(check->type->params, &param->name))
-        {
+        if (ngx_gate_param_find(check, &param->name) != param) {
             continue;
         }
 

@@ -180,6 +180,11 @@ ngx_gate_probe_end(ngx_gate_probe_t *probe, ngx_gate_verdict_e verdict,
         va_end(args);
     }
 
+    if (probe->note.len) {
+        p = ngx_slprintf(p, text + sizeof(text), "%s%V", p > text ? "; " : "",
+                         &probe->note);
+    }
+
     probe->result.message_len = ngx_gate_fold_message(probe->result.message,
                                                       text, p - text);
     probe->done(probe);

@@ -47,6 +47,7 @@ struct ngx_gate_run_s {
                                                caused */
     uint32_t                  duration;     /* of the last one, us */
     ngx_uint_t                errors;       /* in a row, for the backoff */
+    ngx_uint_t                losses;       /* in a row, of events */
     ngx_uint_t                busy;
     ngx_uint_t                due;          /* run again after this one */
     ngx_uint_t                hastened;     /* an event causes the next run */

@@ -20,6 +20,10 @@
 #define NGX_GATE_RUNNER_REMINDER_CHECKS  5    /* limit of checks that are
                                                  logged, each on a line */
 
+/* until the next run if events are lost; sessions are renewed as often */
+#define NGX_GATE_RUNNER_RESUME_MIN      1000
+#define NGX_GATE_RUNNER_RESUME_MAX      30000
+
 #define NGX_GATE_RUNNER_LOG_LINES       10    /* limit of lines of a check in
                                                  a period */
 #define NGX_GATE_RUNNER_LOG_PERIOD      60000
@@ -394,6 +398,16 @@ ngx_gate_runner_next_delay(ngx_gate_run_t *run)
 
     } else {
         pause = ngx_gate_state_backoff(pause, gate->backoff, ++run->errors);
+    }
+
+    if (!run->probe.lost) {
+        run->losses = 0;
+
+    } else {
+        pause = ngx_min(pause,
+                        ngx_gate_state_backoff(NGX_GATE_RUNNER_RESUME_MIN,
+                                               NGX_GATE_RUNNER_RESUME_MAX,
+                                               ++run->losses));
     }
 
     return ngx_gate_runner_jitter(pause);

@@ -425,22 +425,22 @@ ngx_gate_servers_hash(struct sockaddr *sockaddr)
 #if (NGX_HAVE_INET6)
     case AF_INET6:
         sin6 = (struct sockaddr_in6 *) sockaddr;
-        return ngx_murmur_hash2((u_char *) &sin6->sin6_addr,
-                                sizeof(sin6->sin6_addr))
+        return ngx_crc32_short((u_char *) &sin6->sin6_addr,
+                               sizeof(sin6->sin6_addr))
                ^ sin6->sin6_port;
 #endif
 
 #if (NGX_HAVE_UNIX_DOMAIN)
     case AF_UNIX:
         saun = (struct sockaddr_un *) sockaddr;
-        return ngx_murmur_hash2((u_char *) saun->sun_path,
-                                ngx_strlen(saun->sun_path));
+        return ngx_crc32_short((u_char *) saun->sun_path,
+                               ngx_strlen(saun->sun_path));
 #endif
 
     default: /* AF_INET */
         sin = (struct sockaddr_in *) sockaddr;
-        return ngx_murmur_hash2((u_char *) &sin->sin_addr,
-                                sizeof(sin->sin_addr))
+        return ngx_crc32_short((u_char *) &sin->sin_addr,
+                               sizeof(sin->sin_addr))
                ^ sin->sin_port;
     }
 }

@@ -79,6 +79,7 @@ ngx_http_gate_warn_unused(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf,
     ngx_gate_t *gate)
 {
     ngx_uint_t              i;
+    const char             *effect;
     ngx_gate_t            **g;
     ngx_http_gate_list_t  **list;
 
@@ -97,10 +98,18 @@ ngx_http_gate_warn_unused(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf,
         }
     }
 
+    effect = "has no effect";
+
+    for (i = 0; i < gate->checks.nelts; i++) {
+        if (ngx_gate_check_at(gate, i)->servers) {
+            effect = "only keeps servers out of upstreams";
+        }
+    }
+
     ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                  "init_checks \"%V\" has no effect, since no location has "
+                  "init_checks \"%V\" %s, since no location has "
                   "\"init_gate %V\" or \"init_ready %V\" in %V:%ui",
-                  &gate->name, &gate->name, &gate->name, &gate->file,
+                  &gate->name, effect, &gate->name, &gate->name, &gate->file,
                   gate->line);
 }
 

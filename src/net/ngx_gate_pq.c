@@ -15,7 +15,7 @@
  * events.
  *
  * A connection serves one query at a time, the first in its queue, and is
- * closed when the queue is empty, except with "keepalive".  Until there is a
+ * closed when the queue is empty, unless a user has it kept.  Until there is a
  * connection, the time of that query is divided among the attempts to open
  * one.  If a query is canceled while it runs, the connection is closed, since
  * the query cannot be withdrawn; a new connection is opened for the next
@@ -30,6 +30,7 @@ static ngx_gate_pq_t *ngx_gate_pq_get_connection(ngx_gate_pq_query_t *q);
 static void ngx_gate_pq_release(ngx_gate_pq_t *pq);
 static void ngx_gate_pq_post_handler(ngx_event_t *ev);
 static void ngx_gate_pq_keepalive(ngx_gate_pq_t *pq);
+static ngx_uint_t ngx_gate_pq_is_kept(ngx_gate_pq_t *pq);
 static void ngx_gate_pq_timeout_handler(ngx_event_t *ev);
 static void ngx_gate_pq_event_handler(ngx_event_t *ev);
 static void ngx_gate_pq_count_received(ngx_gate_pq_t *pq, ngx_connection_t *c);
@@ -61,6 +62,8 @@ ngx_gate_pq_send(ngx_gate_pq_query_t *q)
         if (q->pq == NULL) {
             return NGX_ERROR;
         }
+
+        ngx_queue_insert_tail(&q->pq->users, &q->user);
     }
 
     q->log->action = "waiting for the connection to PostgreSQL";
@@ -86,6 +89,12 @@ ngx_gate_pq_detach(ngx_gate_pq_query_t *q)
         return;
     }
 
+    ngx_queue_remove(&q->user);
+
+    if (q->listen == NGX_GATE_PQ_LISTEN_ON) {
+        q->listen = NGX_GATE_PQ_LISTEN_OFF;
+    }
+
     if (q->queued) {
         served = (ngx_gate_pq_current(pq) == q
                   && pq->state != NGX_GATE_PQ_CONNECTION_READY);
@@ -105,6 +114,10 @@ ngx_gate_pq_detach(ngx_gate_pq_query_t *q)
     }
 
     q->pq = NULL;
+
+    /* closed, unless another user has it kept */
+
+    ngx_post_event(&pq->post, &ngx_posted_events);
 
     ngx_gate_pq_release(pq);
 }
@@ -128,7 +141,7 @@ ngx_gate_pq_get_connection(ngx_gate_pq_query_t *q)
         if (ngx_gate_str_eq(&pq->conf->key, key)
             && ngx_gate_resolver_same(pq->resolver, q->resolver))
         {
-            pq->users++;
+            pq->nusers++;
             return pq;
         }
     }
@@ -140,9 +153,10 @@ ngx_gate_pq_get_connection(ngx_gate_pq_query_t *q)
 
     pq->conf = q->conf;
     pq->resolver = q->resolver;
-    pq->users = 1;
+    pq->nusers = 1;
 
     ngx_queue_init(&pq->queries);
+    ngx_queue_init(&pq->users);
 
     ngx_gate_event_init(&pq->timer, ngx_gate_pq_timeout_handler,
                         ngx_cycle->log);
@@ -157,7 +171,7 @@ ngx_gate_pq_get_connection(ngx_gate_pq_query_t *q)
 static void
 ngx_gate_pq_release(ngx_gate_pq_t *pq)
 {
-    if (--pq->users) {
+    if (--pq->nusers) {
         return;
     }
 
@@ -240,7 +254,7 @@ ngx_gate_pq_keepalive(ngx_gate_pq_t *pq)
     idle = ngx_queue_empty(&pq->queries);
     left = (ngx_msec_int_t) (pq->expires - ngx_current_msec);
 
-    if (left <= 0 || (idle && !pq->conf->keepalive)) {
+    if (left <= 0 || (idle && !ngx_gate_pq_is_kept(pq))) {
         ngx_gate_pq_close(pq);
         return;
     }
@@ -248,6 +262,27 @@ ngx_gate_pq_keepalive(ngx_gate_pq_t *pq)
     if (idle) {
         ngx_add_timer(&pq->timer, (ngx_msec_t) left);
     }
+}
+
+
+static ngx_uint_t
+ngx_gate_pq_is_kept(ngx_gate_pq_t *pq)
+{
+    ngx_queue_t          *queue;
+    ngx_gate_pq_query_t  *q;
+
+    for (queue = ngx_queue_head(&pq->users);
+         queue != ngx_queue_sentinel(&pq->users);
+         queue = ngx_queue_next(queue))
+    {
+        q = ngx_queue_data(queue, ngx_gate_pq_query_t, user);
+
+        if (q->conf->keepalive || q->listen == NGX_GATE_PQ_LISTEN_ON) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -259,7 +294,9 @@ ngx_gate_pq_timeout_handler(ngx_event_t *ev)
 
     pq = ngx_queue_data(ev, ngx_gate_pq_t, timer);
 
-    if (pq->state == NGX_GATE_PQ_CONNECTION_BUSY) {
+    if (pq->state == NGX_GATE_PQ_CONNECTION_BUSY
+        || pq->state == NGX_GATE_PQ_CONNECTION_LISTEN)
+    {
         ngx_gate_pq_query_receive(pq);
         return;
     }
@@ -299,13 +336,20 @@ ngx_gate_pq_event_handler(ngx_event_t *ev)
         return;
     }
 
-    if (!ev->write) {
+    if (!ev->write && !pq->direct) {
         ngx_gate_pq_count_received(pq, c);
     }
 
     if (pq->received > NGX_GATE_PQ_RESPONSE_MAX) {
         ngx_gate_pq_query_too_large(pq);
         return;
+    }
+
+    if (!ev->write && pq->direct) {
+
+        /* not counted if there are notifications */
+
+        ngx_gate_pq_count_received(pq, c);
     }
 
     switch (pq->state) {
@@ -319,7 +363,7 @@ ngx_gate_pq_event_handler(ngx_event_t *ev)
         ngx_gate_pq_query_idle(pq);
         break;
 
-    default:    /* NGX_GATE_PQ_CONNECTION_ROLE, NGX_GATE_PQ_CONNECTION_BUSY */
+    default:    /* NGX_GATE_PQ_CONNECTION_ROLE, _LISTEN, _BUSY */
         ngx_gate_pq_query_receive(pq);
         break;
     }
@@ -336,14 +380,16 @@ ngx_gate_pq_count_received(ngx_gate_pq_t *pq, ngx_connection_t *c)
 {
     int  n;
 
+    pq->counted = 0;
+
     if (pq->received == 0) {
-        pq->received = NGX_GATE_PQ_READ_MAX;
-        return;
+        pq->counted = NGX_GATE_PQ_READ_MAX;
+
+    } else if (ngx_socket_nread(c->fd, &n) == 0) {
+        pq->counted = n;
     }
 
-    if (ngx_socket_nread(c->fd, &n) == 0) {
-        pq->received += n;
-    }
+    pq->received += pq->counted;
 }
 
 
@@ -365,7 +411,7 @@ ngx_gate_pq_fail(ngx_gate_pq_t *pq)
     ngx_queue_add(&failed, &pq->queries);
     ngx_queue_init(&pq->queries);
 
-    pq->users++;
+    pq->nusers++;
 
     while (!ngx_queue_empty(&failed)) {
         queue = ngx_queue_head(&failed);
@@ -468,6 +514,10 @@ ngx_gate_pq_close(ngx_gate_pq_t *pq)
     pq->naddrs = 0;
     pq->address = 0;
     pq->kept = 0;
+    pq->direct = 0;
+    pq->notifications = 0;
+
+    ngx_gate_pq_listen_lost(pq);
 }
 
 

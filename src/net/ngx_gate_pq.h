@@ -5,7 +5,8 @@
  * PostgreSQL without blocking: the asynchronous interface of libpq with the
  * events of nginx.  All queries to the same database as the same user share
  * one connection.  It is opened for the first query, and closed when no query
- * is left; with "keepalive" it is kept until the next one, for at most 30 s.
+ * is left; with "keepalive", or if it listens to a channel, it is kept until
+ * the next one, for at most 30 s.
  */
 
 
@@ -19,6 +20,7 @@
 
 #define NGX_GATE_PQ_STATEMENTS  6     /* of one query */
 #define NGX_GATE_PQ_OPTIONS     64    /* more than libpq has keywords */
+#define NGX_GATE_PQ_CHANNEL_MAX  63   /* PostgreSQL's limit of a name */
 
 /*
  * Limit of the data that a server sends for one query, and during a login.
@@ -40,6 +42,18 @@ typedef enum {
     NGX_GATE_PQ_STANDBY,
     NGX_GATE_PQ_PREFER_STANDBY
 } ngx_gate_pq_role_e;
+
+
+/* whether the server reports the notifications of a channel */
+
+typedef enum {
+    NGX_GATE_PQ_LISTEN_OFF = 0,          /* not yet, or not any more */
+    NGX_GATE_PQ_LISTEN_ON,
+    NGX_GATE_PQ_LISTEN_POOLER,
+    NGX_GATE_PQ_LISTEN_STANDBY,
+    NGX_GATE_PQ_LISTEN_REFUSED,
+    NGX_GATE_PQ_LISTEN_TOO_MANY
+} ngx_gate_pq_listen_e;
 
 
 typedef struct {
@@ -101,6 +115,15 @@ struct ngx_gate_pq_query_s {
     void                    (*handler)(ngx_gate_pq_query_t *query);
 
     /*
+     * if not NULL: the session listens to this channel before the first
+     * statement, and is kept.  notified() is called, not from within send(),
+     * if the channel is notified, and if the session is lost between two
+     * queries.
+     */
+    const char               *channel;
+    void                    (*notified)(ngx_gate_pq_query_t *query);
+
+    /*
      * out, while the handler runs: a result for each statement, up to the
      * first that failed.  If the query could not be sent, results is NULL,
      * and the error is set.
@@ -108,10 +131,13 @@ struct ngx_gate_pq_query_s {
     PGresult                **results;
     ngx_gate_error_t          error;
     ngx_uint_t                tls;          /* required but not configured */
+    ngx_gate_pq_listen_e      listen;
 
     /* private */
     ngx_gate_pq_t            *pq;
+    ngx_queue_t               user;         /* in "users" of the connection */
     ngx_queue_t               queue;
+    ngx_gate_pq_listen_e      logged;       /* the last state that was */
     unsigned                  queued:1;
     unsigned                  retried:1;
 };
@@ -141,6 +167,14 @@ ngx_int_t ngx_gate_pq_send(ngx_gate_pq_query_t *query);
  */
 
 void ngx_gate_pq_detach(ngx_gate_pq_query_t *query);
+
+/* may be received later: by another session, or if the server permits it */
+
+ngx_uint_t ngx_gate_pq_listen_is_lost(ngx_gate_pq_query_t *query);
+
+/* why no notifications are received, or empty */
+
+ngx_str_t *ngx_gate_pq_listen_text(ngx_gate_pq_query_t *query);
 
 
 /* map a failure to a reason, and write a message without secrets */

@@ -606,7 +606,7 @@ ngx_gate_pq_conf_key(ngx_conf_t *cf, ngx_gate_pq_conf_t *pcf)
     ngx_uint_t            i;
     ngx_gate_pq_host_t   *h;
 
-    len = sizeof("0,0,") + pcf->password_file.len + 1;
+    len = sizeof("0,") + pcf->password_file.len + 1;
     len += pcf->password ? ngx_strlen(pcf->password) + 1 : 1;
 
     for (i = 0; i < pcf->noptions; i++) {
@@ -626,9 +626,8 @@ ngx_gate_pq_conf_key(ngx_conf_t *cf, ngx_gate_pq_conf_t *pcf)
     last = p + len;
     pcf->key.data = p;
 
-    p = ngx_slprintf(p, last, "%ui,%ui,%s%Z%V%Z", (ngx_uint_t) pcf->role,
-                     pcf->keepalive, pcf->password ? pcf->password : "",
-                     &pcf->password_file);
+    p = ngx_slprintf(p, last, "%ui,%s%Z%V%Z", (ngx_uint_t) pcf->role,
+                     pcf->password ? pcf->password : "", &pcf->password_file);
 
     for (i = 0; i < pcf->noptions; i++) {
         p = ngx_slprintf(p, last, "%s=%s%Z", pcf->keywords[i],

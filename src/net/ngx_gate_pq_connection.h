@@ -39,6 +39,7 @@ typedef enum {
     NGX_GATE_PQ_CONNECTION_RESOLVING,
     NGX_GATE_PQ_CONNECTION_LOGIN,
     NGX_GATE_PQ_CONNECTION_ROLE,
+    NGX_GATE_PQ_CONNECTION_LISTEN,
     NGX_GATE_PQ_CONNECTION_READY,
     NGX_GATE_PQ_CONNECTION_BUSY
 } ngx_gate_pq_connection_state_e;
@@ -52,7 +53,8 @@ struct ngx_gate_pq_s {
     ngx_gate_pq_conf_t       *conf;
     ngx_gate_resolver_t      *resolver;
     ngx_queue_t               queries;
-    ngx_uint_t                users;
+    ngx_queue_t               users;     /* all queries, also between runs */
+    ngx_uint_t                nusers;
 
     ngx_gate_pq_connection_state_e  state;
     PGconn                   *conn;
@@ -62,9 +64,15 @@ struct ngx_gate_pq_s {
     ngx_uint_t                nresults;
     ngx_uint_t                nsettings; /* of results, before the query's */
     size_t                    received;
+    size_t                    counted;   /* by the last event */
     ngx_uint_t                kept;      /* was used before */
     ngx_msec_t                expires;
     ngx_gate_pq_connection_tls_e  tls;
+
+    ngx_uint_t                direct;    /* no pooler, and not a standby */
+    ngx_uint_t                notifications; /* of this session */
+    ngx_gate_pq_listen_e      fallback;  /* no LISTEN, for the time being */
+    ngx_msec_t                fallback_msec; /* time of that decision */
 
     ngx_gate_resolver_ctx_t   resolve;
     ngx_uint_t                attempt;   /* of a host */
@@ -102,6 +110,15 @@ void ngx_gate_pq_login_role_handler(ngx_gate_pq_t *pq);
 ngx_gate_pq_role_e ngx_gate_pq_login_required_role(ngx_gate_pq_t *pq);
 ngx_int_t ngx_gate_pq_login_send_role(ngx_gate_pq_t *pq);
 ngx_int_t ngx_gate_pq_login_check_role(ngx_gate_pq_t *pq, PGresult *result);
+
+ngx_uint_t ngx_gate_pq_listen_is_needed(ngx_gate_pq_t *pq,
+    ngx_gate_pq_query_t *q);
+void ngx_gate_pq_listen_send(ngx_gate_pq_t *pq, ngx_gate_pq_query_t *q);
+void ngx_gate_pq_listen_handler(ngx_gate_pq_t *pq);
+void ngx_gate_pq_listen_refuse(ngx_gate_pq_t *pq, ngx_gate_pq_listen_e state,
+    ngx_gate_error_t *error);
+ngx_int_t ngx_gate_pq_listen_receive(ngx_gate_pq_t *pq);
+void ngx_gate_pq_listen_lost(ngx_gate_pq_t *pq);
 
 ngx_int_t ngx_gate_pq_step_start(ngx_gate_pq_t *pq);
 void ngx_gate_pq_step_cancel(ngx_gate_pq_t *pq);

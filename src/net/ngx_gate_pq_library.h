@@ -20,6 +20,7 @@
 /* the functions in use */
 
 #define NGX_GATE_PQ_LIBRARY_FUNCTIONS(with)                                   \
+    with(PQbackendPID)                                                        \
     with(PQclear)                                                             \
     with(PQconnectPoll)                                                       \
     with(PQconnectStartParams)                                                \
@@ -38,6 +39,7 @@
     with(PQgetvalue)                                                          \
     with(PQisBusy)                                                            \
     with(PQnfields)                                                           \
+    with(PQnotifies)                                                          \
     with(PQntuples)                                                           \
     with(PQpass)                                                              \
     with(PQpipelineSync)                                                      \

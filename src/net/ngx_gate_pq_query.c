@@ -41,6 +41,11 @@ ngx_gate_pq_query_send(ngx_gate_pq_t *pq)
 
     q = ngx_gate_pq_current(pq);
 
+    if (ngx_gate_pq_listen_is_needed(pq, q)) {
+        ngx_gate_pq_listen_send(pq, q);
+        return;
+    }
+
     pq->state = NGX_GATE_PQ_CONNECTION_BUSY;
     pq->received = 0;
 
@@ -149,7 +154,7 @@ ngx_gate_pq_query_flush(ngx_gate_pq_t *pq)
         return;
     }
 
-    if (pq->state == NGX_GATE_PQ_CONNECTION_BUSY
+    if (pq->state != NGX_GATE_PQ_CONNECTION_ROLE
         && libpq.PQsslInUse(pq->conn))
     {
         ngx_add_timer(&pq->timer, NGX_GATE_PQ_QUERY_TLS_WAIT);
@@ -165,6 +170,15 @@ ngx_gate_pq_query_receive(ngx_gate_pq_t *pq)
 
     if (!libpq.PQconsumeInput(pq->conn)) {
         ngx_gate_pq_query_lost(pq);
+        return;
+    }
+
+    if (ngx_gate_pq_listen_receive(pq) != NGX_OK) {
+
+        /* the query is sent over a new connection, without LISTEN */
+
+        ngx_gate_pq_close(pq);
+        ngx_gate_pq_post(pq);
         return;
     }
 
@@ -249,6 +263,11 @@ ngx_gate_pq_query_finish(ngx_gate_pq_t *pq)
         return;
     }
 
+    if (pq->state == NGX_GATE_PQ_CONNECTION_LISTEN) {
+        ngx_gate_pq_listen_handler(pq);
+        return;
+    }
+
     if (pq->nsettings == 2 && pq->nresults > 1
         && ngx_gate_pq_login_check_role(pq, pq->results[1]) != NGX_OK)
     {
@@ -297,6 +316,7 @@ static void
 ngx_gate_pq_query_keep(ngx_gate_pq_t *pq)
 {
     if (libpq.PQtransactionStatus(pq->conn) != PQTRANS_IDLE
+        || ngx_gate_pq_listen_receive(pq) != NGX_OK
         || ngx_gate_pq_watch(pq, NGX_GATE_WATCH_READ) != NGX_OK)
     {
         ngx_gate_pq_close(pq);
@@ -304,7 +324,7 @@ ngx_gate_pq_query_keep(ngx_gate_pq_t *pq)
 }
 
 
-/* between queries: the server may send a notice or close */
+/* between queries: the server may send notifications or close */
 
 void
 ngx_gate_pq_query_idle(ngx_gate_pq_t *pq)
@@ -318,7 +338,8 @@ ngx_gate_pq_query_idle(ngx_gate_pq_t *pq)
 
     (void) libpq.PQisBusy(pq->conn);
 
-    if (libpq.PQstatus(pq->conn) != CONNECTION_OK
+    if (ngx_gate_pq_listen_receive(pq) != NGX_OK
+        || libpq.PQstatus(pq->conn) != CONNECTION_OK
         || ngx_gate_pq_watch(pq, NGX_GATE_WATCH_READ) != NGX_OK)
     {
         ngx_gate_pq_close(pq);
@@ -365,6 +386,13 @@ ngx_gate_pq_query_lost(ngx_gate_pq_t *pq)
         return;
     }
 
+    if (pq->state == NGX_GATE_PQ_CONNECTION_LISTEN) {
+        ngx_gate_pq_listen_refuse(pq, NGX_GATE_PQ_LISTEN_REFUSED, &error);
+        ngx_gate_pq_close(pq);
+        ngx_gate_pq_post(pq);
+        return;
+    }
+
     ngx_gate_pq_close(pq);
 
     pq->error = error;
@@ -405,7 +433,7 @@ ngx_gate_pq_query_abort(ngx_gate_pq_t *pq, ngx_gate_reason_e reason,
         ngx_gate_pq_close(pq);
         return;
 
-    default: /* NGX_GATE_PQ_CONNECTION_BUSY */
+    default: /* NGX_GATE_PQ_CONNECTION_LISTEN, NGX_GATE_PQ_CONNECTION_BUSY */
         break;
     }
 

@@ -74,6 +74,10 @@ struct ngx_gate_redis_session_s {
 ngx_int_t ngx_gate_redis_send(ngx_gate_redis_session_t *session,
     ngx_gate_redis_server_t *server, ngx_str_t **commands, ngx_uint_t n);
 
+/* whether the server reports changes of the keys that the session reads */
+
+ngx_uint_t ngx_gate_redis_tracking_is_on(ngx_gate_redis_session_t *session);
+
 /* a reply was not valid: no session uses this connection again */
 
 void ngx_gate_redis_invalidate(ngx_gate_redis_session_t *session);

@@ -36,6 +36,14 @@ static void ngx_gate_redis_tracking_refused(ngx_gate_redis_session_t *session);
 static void ngx_gate_redis_tracking_close(ngx_gate_redis_tracking_t *tracking);
 
 
+ngx_uint_t
+ngx_gate_redis_tracking_is_on(ngx_gate_redis_session_t *session)
+{
+    return session->connection
+           && session->connection->tracking.state == NGX_GATE_REDIS_TRACKING_ON;
+}
+
+
 void
 ngx_gate_redis_tracking_read(ngx_gate_redis_connection_t *conn)
 {
@@ -109,6 +117,11 @@ ngx_gate_redis_tracking_subscribe_handler(ngx_gate_redis_session_t *session)
     conn = session->data;
     tracking = &conn->tracking;
 
+    if (session->nreplies == 0 && tracking->succeeded) {
+        ngx_gate_redis_tracking_close(tracking);
+        return;
+    }
+
     if (session->nreplies != 2
         || session->replies[0]->type != REDIS_REPLY_INTEGER
         || session->replies[1]->type != REDIS_REPLY_ARRAY)
@@ -154,6 +167,7 @@ ngx_gate_redis_tracking_handler(ngx_gate_redis_session_t *session)
     }
 
     conn->tracking.state = NGX_GATE_REDIS_TRACKING_ON;
+    conn->tracking.succeeded = 1;
 
     /* keys that were read before are not reported */
 
@@ -275,9 +289,7 @@ ngx_gate_redis_tracking_stop(ngx_gate_redis_connection_t *conn)
     {
         session = ngx_queue_data(q, ngx_gate_redis_session_t, queue);
 
-        /* a request in flight is sent again, or fails */
-
-        if (session->key.len && session->request == NULL) {
+        if (session->key.len) {
             session->changed(session);
         }
     }

@@ -8,7 +8,9 @@
  * second one, which has subscribed to "__redis__:invalidate".  A key is
  * reported once, after it has been read; the next read makes the server report
  * it again.  If the server refuses one of the commands, or the second
- * connection is lost, there are no reports, and keys are only polled.
+ * connection cannot be opened, there are no reports, and keys are only polled.
+ * If there were reports before, the second connection is opened again after
+ * one of the next reads.
  */
 
 
@@ -21,6 +23,7 @@
 
 typedef struct {
     ngx_uint_t                state;
+    ngx_uint_t                succeeded;   /* once */
     ngx_uint_t                reports;     /* more than keys have been read */
     ngx_msec_t                started;
     ngx_log_t                 log;

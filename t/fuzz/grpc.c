@@ -1,7 +1,7 @@
 
 /*
- * What a gRPC server may send, in pieces: the first byte is their size.  In
- * one piece it must come to the same verdict.  Then all of it as a message.
+ * Data from a gRPC server, in pieces: the first byte is their size.  In one
+ * piece, the verdict must be the same.  Then all of it as a message.
  */
 
 
@@ -11,7 +11,7 @@
 
 typedef struct {
     ngx_int_t                      rc;
-    ngx_gate_check_grpc_verdict_t  verdict;
+    ngx_gate_result_t              verdict;
 } outcome_t;
 
 
@@ -46,8 +46,9 @@ LLVMFuzzerTestOneInput(const u_char *data, size_t size)
     fuzz_assert((a.rc == NGX_DONE) == (b.rc == NGX_DONE));
     fuzz_assert(a.verdict.verdict == b.verdict.verdict);
     fuzz_assert(a.verdict.reason == b.verdict.reason);
-    fuzz_assert(a.verdict.len == b.verdict.len);
-    fuzz_assert(ngx_memcmp(a.verdict.text, b.verdict.text, a.verdict.len)
+    fuzz_assert(a.verdict.message_len == b.verdict.message_len);
+    fuzz_assert(ngx_memcmp(a.verdict.message, b.verdict.message,
+                           a.verdict.message_len)
                 == 0);
 
     return 0;
@@ -74,7 +75,7 @@ fuzz_read(outcome_t *out, const u_char *data, size_t size, size_t piece)
     while (out->rc == NGX_AGAIN && size) {
         piece = ngx_min(piece, size);
 
-        /* of its own, so that reading beyond it is found */
+        /* a copy, so that a read beyond its end is found */
 
         copy = malloc(piece);
         fuzz_assert(copy != NULL);
@@ -121,7 +122,7 @@ fuzz_message(const u_char *data, size_t size)
 {
     u_char                         *copy;
     ngx_gate_grpc_response_t        response;
-    ngx_gate_check_grpc_verdict_t   verdict;
+    ngx_gate_result_t               verdict;
 
     copy = malloc(size);
     fuzz_assert(copy != NULL);
@@ -136,7 +137,7 @@ fuzz_message(const u_char *data, size_t size)
 
     fuzz_assert(verdict.verdict == NGX_GATE_PASSED
                 || verdict.reason != NGX_GATE_OK);
-    fuzz_assert(verdict.len <= sizeof(verdict.text));
+    fuzz_assert(verdict.message_len <= NGX_GATE_MESSAGE_MAX);
 
     free(copy);
 }

@@ -1,5 +1,5 @@
 
-/* URLs of the http check, and the endpoints they and other checks name. */
+/* URLs of the http check, and endpoints of all checks. */
 
 
 #include "fuzz.h"

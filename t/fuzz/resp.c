@@ -101,7 +101,7 @@ fuzz_reply(redisReply *reply)
 }
 
 
-/* what it takes to send it, at least */
+/* the minimum of bytes that the server has to send */
 
 static size_t
 fuzz_size(redisReply *reply)

@@ -82,7 +82,7 @@ unit_steps(const char *name, ngx_gate_verdict_e before,
     unit_view(&unit_after);
     ngx_memcpy(unit_memory, unit_copy, unit_size);
 
-    ok(!unit_is(&unit_before, &unit_after), "%s: something changes", name);
+    ok(!unit_is(&unit_before, &unit_after), "%s: the record changes", name);
 
     pid = unit_fork();
 
@@ -105,10 +105,10 @@ unit_steps(const char *name, ngx_gate_verdict_e before,
         return;
     }
 
-    ok(steps > 10, "%s: %u steps changed something", name, (unsigned) steps);
+    ok(steps > 10, "%s: %u steps that changed memory", name, (unsigned) steps);
 
     unit_view(&unit_now);
-    ok(unit_is(&unit_now, &unit_after), "%s: ends as it should", name);
+    ok(unit_is(&unit_now, &unit_after), "%s: final state", name);
 }
 
 
@@ -275,14 +275,14 @@ unit_look_at(const char *name, ngx_uint_t step)
     if (!view->open
         && ngx_gate_state_is_open(unit_gate, view->record.latch.state))
     {
-        ok(0, "%s: step %u: closed, and the record says open", name, n);
+        ok(0, "%s: step %u: closed, but open in the record", name, n);
     }
 
     if (view->changes != unit_before.changes
         && (view->open != unit_after.open
             || view->record.latch.state != unit_after.record.latch.state))
     {
-        ok(0, "%s: step %u: told too early", name, n);
+        ok(0, "%s: step %u: waiting requests woken too early", name, n);
     }
 }
 
@@ -310,13 +310,13 @@ unit_succeed(const char *name, ngx_uint_t step)
     if (unit_zone->changes == changes
         && ngx_gate_zone_is_open(unit_gate->shared) != unit_before.open)
     {
-        ok(0, "%s: step %u: nobody tells who waits", name, n);
+        ok(0, "%s: step %u: waiting requests are not woken", name, n);
     }
 
     if (ngx_gate_zone_is_open(unit_gate->shared)
         != ngx_gate_state_is_open(unit_gate, runner->record.latch.state))
     {
-        ok(0, "%s: step %u: a successor leaves the flag as it was", name, n);
+        ok(0, "%s: step %u: a successor does not change the flag", name, n);
     }
 
     unit_verdict(runner, 1, unit_new, 2);
@@ -326,7 +326,7 @@ unit_succeed(const char *name, ngx_uint_t step)
     if (unit_now.open != unit_after.open
         || unit_now.record.latch.state != unit_after.record.latch.state)
     {
-        ok(0, "%s: step %u: a successor ends elsewhere", name, n);
+        ok(0, "%s: step %u: a successor has another final state", name, n);
     }
 
     if (unit_now.nevents != unit_after.nevents) {

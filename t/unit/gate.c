@@ -288,11 +288,11 @@ unit_invariants(void)
         }
     }
 
-    ok(again == 0, "nothing leads back to starting");
-    ok(counting == 0, "open once all required checks count");
-    ok(blocked == 0, "closed while one does not, and failed if it failed");
-    ok(latching == 0, "open latches, unless latch is off");
-    ok(stable == 0, "the same verdicts again change nothing");
+    ok(again == 0, "starting: never entered again");
+    ok(counting == 0, "all required checks count: open");
+    ok(blocked == 0, "a required check does not count: closed or failed");
+    ok(latching == 0, "open: latched, unless latch is off");
+    ok(stable == 0, "the same verdicts again: no change");
 
     unit_gate(&latch, STARTING, "R.", 0);
     ok(!ngx_gate_state_is_open(&unit_it, STARTING), "starting is closed");
@@ -305,8 +305,9 @@ unit_invariants(void)
 
     unit_it.deadline_open = 1;
     ok(ngx_gate_state_is_open(&unit_it, OVERDUE),
-       "overdue is open where the deadline says so");
-    ok(!ngx_gate_state_is_open(&unit_it, FAILED), "failed is closed then too");
+       "overdue, deadline open: open");
+    ok(!ngx_gate_state_is_open(&unit_it, FAILED),
+       "failed, deadline open: closed");
 }
 
 
@@ -353,7 +354,7 @@ unit_rise_and_fall(void)
             n += (status.up == (ngx_uint_t) (table[i].counts[j] - '0'));
         }
 
-        ok(n == j, "rise %u, fall %u: %s counts %s",
+        ok(n == j, "rise %u, fall %u: %s counts as %s",
            (unsigned) table[i].rise, (unsigned) table[i].fall,
            table[i].verdicts, table[i].counts);
     }
@@ -519,12 +520,12 @@ unit_reasons(void)
         }
     }
 
-    ok(bad == 0, "a reason is a slug, and another one each");
+    ok(bad == 0, "reasons: different slugs");
 
     ok(ngx_gate_reason_is_local(NGX_GATE_NO_MEMORY)
        && ngx_gate_reason_is_local(NGX_GATE_NO_CONNECTIONS)
        && !ngx_gate_reason_is_local(NGX_GATE_TOO_MANY_CONNECTIONS),
-       "our own want of memory or connections");
+       "no memory or connections in nginx: local");
 }
 
 

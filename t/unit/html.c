@@ -1,7 +1,7 @@
 
 /*
  * The waiting page: its words in every language, what it shows of gates, and
- * that it always fits where its size says.
+ * that it is never larger than its computed size.
  */
 
 
@@ -101,10 +101,10 @@ unit_times(void)
     }
 
     unit_page.eta = 16500;
-    ok(unit_says(" data-left=\"16500\""), "for the script, too");
+    ok(unit_says(" data-left=\"16500\""), "time left: also for the script");
 
     unit_page.eta = -1;
-    ok(!unit_says("data-left"), "or not");
+    ok(!unit_says("data-left"), "unknown time: not for the script");
 }
 
 
@@ -116,30 +116,31 @@ unit_progress(void)
     unit_page.progress.ratio = -1;
     ok(unit_says("<b></b>")
        && unit_says("<progress max=\"100\" aria-label=\"Progress\">")
-       && unit_title("Getting ready"), "nothing to go by: no number");
+       && unit_title("Getting ready"), "unknown progress: no number");
 
     unit_page.progress.ratio = 0;
     ok(unit_says("<b></b>")
        && unit_says("<progress max=\"100\" aria-label=\"Progress\">")
-       && unit_title("Getting ready"), "nor 0 %%");
+       && unit_title("Getting ready"), "progress 0: no number");
 
     unit_page.progress.ratio = 3333;
     ok(unit_says("<b>1 of 3 steps done</b>") && unit_says(" value=\"33.33\"")
-       && unit_title("1/3 \xc2\xb7 Getting ready"), "steps");
+       && unit_title("1/3 \xc2\xb7 Getting ready"),
+       "no check that counts: steps");
 
     unit_page.progress.counting = 1;
     ok(unit_says("<b>33 %</b>") && unit_title("33 % \xc2\xb7 Getting ready"),
-       "where one counts, per cent");
+       "a check that counts: per cent");
 
     unit_page.progress.ratio = 4209;
     ok(unit_says("<b>42 %</b>") && unit_says(" value=\"42.09\""),
-       "rounded down");
+       "per cent: rounded down");
 
     unit_page.progress.ratio = 9999;
-    ok(unit_says("<b>99 %</b>"), "not 100 before it is");
+    ok(unit_says("<b>99 %</b>"), "99.99 %%: shown as 99 %%");
 
     unit_page.progress.ratio = 10000;
-    ok(unit_says("<b>100 %</b>"), "all");
+    ok(unit_says("<b>100 %</b>"), "all passed: 100 %%");
 }
 
 
@@ -153,7 +154,7 @@ unit_states(void)
 
     ok(unit_says("<div id=\"page\" class=\"initializing\" "
                  "data-step=\"initializing 1\">")
-       && !unit_says("class=\"note\""), "nothing to note");
+       && !unit_says("class=\"note\""), "initializing: no note");
 
     unit_page.state = NGX_GATE_STATE_OVERDUE;
     ok(unit_says("class=\"overdue\"") && unit_says("42 %")
@@ -165,10 +166,10 @@ unit_states(void)
     ok(unit_says("class=\"failed\"")
        && unit_says("<h1>This did not start correctly</h1>")
        && unit_says("<p class=\"message\">Please try again later.</p>")
-       && unit_title("This did not start correctly"), "failed: what it says");
+       && unit_title("This did not start correctly"), "failed: title");
     ok(!unit_says("%") && !unit_says("<progress") && !unit_says("ago")
        && !unit_says("left") && !unit_says("opens by itself"),
-       "failed: no promise");
+       "failed: no progress and no time");
 }
 
 
@@ -186,19 +187,20 @@ unit_own_words(void)
     ok(unit_says("<h1>Shop &lt;b&gt; &amp; &quot;x&quot;</h1>")
        && unit_title("Shop &lt;b&gt; &amp; &quot;x&quot;")
        && unit_says("<p class=\"message\">Back &lt;soon&gt;</p>"),
-       "own words, escaped");
+       "title and message of init_page: escaped");
     ok(unit_says("<img class=\"logo\" src=\"/a.svg?b&quot;&amp;c\" alt=\"\">"),
        "a logo");
 
     unit_page.state = NGX_GATE_STATE_FAILED;
     ok(unit_says("<h1>Sorry &lt;i&gt;</h1>")
        && unit_says("<p class=\"message\">Call &amp; ask</p>")
-       && unit_title("Sorry &lt;i&gt;"), "those of a failure");
+       && unit_title("Sorry &lt;i&gt;"),
+       "failed_title and failed_message: shown");
 
     unit_begin();
     unit_render();
     ok(ngx_strstr(unit_parts.html.data, "<html lang=\"en\">\n") != NULL,
-       "no color");
+       "without color=");
 
     ngx_str_set(&unit_page.color, "#0b5fff");
     unit_render();
@@ -218,23 +220,27 @@ unit_list(void)
     unit_page.items = unit_item;
     unit_page.nitems = 7;
 
-    ok(unit_says("<li class=\"passed\"><b>Sch&amp;ma</b> "
-                 "<span>done</span></li>\n"), "a label, and done");
-    ok(unit_says("<li class=\"waiting\"><b>c1</b> "
-                 "<span>waiting: too few</span></li>\n"), "a name, waiting");
-    ok(unit_says("<li class=\"running\"><b>c2</b> "
-                 "<span>in progress: in progress</span></li>\n"),
-       "in progress");
-    ok(unit_says("<li class=\"error\"><b>c3</b> "
+    ok(unit_says("<li class=\"passed\"><b dir=\"auto\">Sch&amp;ma</b> "
+                 "<span>done</span></li>\n"), "passed check: label, done");
+    ok(unit_says("<li class=\"waiting\"><b dir=\"auto\">c1</b> "
+                 "<span>waiting: too few</span></li>\n"),
+       "waiting check: name, reason");
+    ok(unit_says("<li class=\"running\"><b dir=\"auto\">c2</b> "
+                 "<span>in progress</span></li>\n"),
+       "running check: in progress");
+    ok(unit_says("<li class=\"error\"><b dir=\"auto\">c3</b> "
                  "<span>unavailable: too many connections</span></li>\n"),
-       "unavailable, and the words of a reason");
-    ok(unit_says("<li class=\"error\"><b>c4</b> "
-                 "<span>unavailable: reported</span></li>\n"), "a failure");
-    ok(unit_says("<li class=\"waiting\"><b>c5</b> "
-                 "<span>waiting</span></li>\n"), "not asked yet");
-    ok(unit_says("<li class=\"waiting\"><b>c6</b> <small>optional</small> "
-                 "<span>waiting: missing</span></li>\n"), "an optional one");
-    ok(!unit_says("<details"), "not folded");
+       "error: unavailable, reason in words");
+    ok(unit_says("<li class=\"error\"><b dir=\"auto\">c4</b> "
+                 "<span>unavailable: reported</span></li>\n"),
+       "failed check: reason");
+    ok(unit_says("<li class=\"waiting\"><b dir=\"auto\">c5</b> "
+                 "<span>waiting</span></li>\n"), "pending check: waiting");
+    ok(unit_says("<li class=\"waiting\"><b dir=\"auto\">c6</b> "
+                 "<small>optional</small> "
+                 "<span>waiting: missing</span></li>\n"),
+       "optional check: marked");
+    ok(!unit_says("<details"), "few checks: not folded");
 }
 
 
@@ -257,11 +263,12 @@ unit_long_list(void)
     unit_item[12].verdict = NGX_GATE_ERROR;
     unit_item[12].reason = NGX_GATE_REFUSED;
 
-    ok(unit_says("<ul class=\"list\">\n<li class=\"error\"><b>c12</b>"),
-       "the unfinished one is first");
+    ok(unit_says("<ul class=\"list\">\n"
+                 "<li class=\"error\"><b dir=\"auto\">c12</b>"),
+       "many checks: the unfinished one first");
     ok(unit_says("</ul>\n<details><summary>12 more</summary><ul>\n"),
-       "the rest is folded");
-    ok(!unit_says("class=\"count\""), "steps are said once");
+       "many checks: the rest folded");
+    ok(!unit_says("class=\"count\""), "many checks: steps once");
 
     p = unit_text;
 
@@ -269,16 +276,16 @@ unit_long_list(void)
         p++;
     }
 
-    ok(n == UNIT_CHECKS, "all are there: %d", (int) n);
+    ok(n == UNIT_CHECKS, "many checks: all %d", (int) n);
 
     unit_page.progress.ratio = 4200;
     unit_page.progress.counting = 1;
     ok(unit_says("<p class=\"count\">1 of 3 steps done</p>"),
-       "a count beside per cent");
+       "per cent: steps, too");
 }
 
 
-/* several gates are one */
+/* numbers over several gates */
 
 static void
 unit_gates(void)
@@ -289,7 +296,7 @@ unit_gates(void)
     ngx_memzero(&record, sizeof(record));
 
     record.latch.state = NGX_GATE_STATE_INITIALIZING;
-    record.closed_msec = 1000;
+    record.shut_msec = 1000;
     record.eta = 5000;
     record.progress.ratio = -1;
     record.progress.required = 1;
@@ -298,10 +305,10 @@ unit_gates(void)
 
     ok(unit_page.state == NGX_GATE_STATE_INITIALIZING
        && unit_page.elapsed == 2000 && unit_page.eta == 5000
-       && unit_page.progress.ratio == -1, "one gate");
+       && unit_page.progress.ratio == -1, "one gate: its numbers");
 
     record.latch.state = NGX_GATE_STATE_OVERDUE;
-    record.closed_msec = 2000;
+    record.shut_msec = 2000;
     record.eta = 9000;
     record.progress.ratio = 5000;
     record.progress.required = 3;
@@ -314,10 +321,11 @@ unit_gates(void)
        && unit_page.elapsed == 2000 && unit_page.eta == 9000
        && unit_page.progress.ratio == 3750
        && unit_page.progress.required == 4 && unit_page.progress.passed == 1
-       && unit_page.progress.counting, "and another");
+       && unit_page.progress.counting,
+       "two gates: the longest times, the mean");
 
     record.latch.state = NGX_GATE_STATE_READY;
-    record.closed_msec = 500;
+    record.shut_msec = 500;
     record.eta = 0;
     record.progress.ratio = 10000;
     record.progress.required = 1;
@@ -328,7 +336,7 @@ unit_gates(void)
        && unit_page.elapsed == 2000 && unit_page.eta == 9000
        && unit_page.progress.ratio == 5000
        && unit_page.progress.required == 5 && unit_page.progress.passed == 2,
-       "and one that has opened");
+       "with an open gate: its checks count as passed");
 
     record.latch.state = NGX_GATE_STATE_FAILED;
     record.eta = -1;
@@ -336,7 +344,19 @@ unit_gates(void)
     ngx_gate_html_page_add(&unit_page, &record, 0, 3000);
 
     ok(unit_page.state == NGX_GATE_STATE_FAILED && unit_page.eta == -1,
-       "and one that has failed");
+       "with a failed gate: failed");
+
+    ngx_memzero(&unit_page, sizeof(unit_page));
+
+    record.latch.state = NGX_GATE_STATE_READY;
+    record.shut_msec = 2500;
+
+    ngx_gate_html_page_add(&unit_page, &record, 0, 3000);
+
+    ok(unit_page.state == NGX_GATE_STATE_INITIALIZING
+       && unit_page.elapsed == 500 && unit_page.progress.ratio == -1
+       && unit_page.progress.passed == 0 && !unit_page.progress.counting,
+       "closed by an operator: initializing, without progress");
 }
 
 
@@ -367,7 +387,7 @@ unit_languages(void)
 }
 
 
-/* none is missing, nor would it have to be escaped */
+/* all words exist, and need no escaping */
 
 static void
 unit_every_word(const ngx_gate_html_words_t *words)
@@ -427,7 +447,7 @@ unit_lang(void)
         { "he", "", "<html lang=\"en\">", "Getting ready" },
         { "den", "", "<html lang=\"en\">", "Getting ready" },
         { "d", "", "<html lang=\"en\">", "Getting ready" },
-        { "\"><b>", "", "<html lang=\"en\">", "Getting ready" },
+        { "\"><b dir=\"auto\">", "", "<html lang=\"en\">", "Getting ready" },
         { "*", "x", "<html lang=\"en\">", "x" },
         { "a123456789b123456789c123456789d12345", "x", "<html lang=\"en\">",
           "x" },
@@ -449,11 +469,12 @@ unit_lang(void)
 
     ngx_str_set(&value, "pt-BR;q=1");
     lang = ngx_gate_html_lang(&value);
-    ok(lang.len == 5 && ngx_gate_html_is_rtl(&value) == 0, "the first one");
+    ok(lang.len == 5 && ngx_gate_html_is_rtl(&value) == 0,
+       "first language of the list");
 }
 
 
-/* whatever is longest, in every place */
+/* the longest texts in every place */
 
 static void
 unit_fits(void)
@@ -523,12 +544,12 @@ unit_fits(void)
         ok(len < size && size < UNIT_TEXT, "%s: the longest, %d bytes, is "
            "within %d", words->tags, (int) len, (int) size);
 
-        /* cut, it ends earlier, and never later */
+        /* a smaller buffer is not exceeded */
 
         ngx_memset(unit_text, 'x', UNIT_TEXT);
         ngx_gate_html_page(&unit_page, &unit_parts, unit_text,
                            unit_text + 1000);
-        ok(unit_text[1000] == 'x', "%s: nothing is written beyond the end",
+        ok(unit_text[1000] == 'x', "%s: no write beyond the end",
            words->tags);
     }
 }

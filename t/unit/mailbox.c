@@ -1,9 +1,9 @@
 
 /*
  * A mailbox whose writer ends between any two of its instructions: a reader
- * finds the old item or the new one, and others go on writing.  Writers that
- * are stopped keep a cell each.  And writers are killed at any time, while
- * others write and read.
+ * finds the old item or the new one, and other writers can write.  Writers
+ * that are stopped keep a cell each.  Then writers are killed at any time,
+ * while others write and read.
  */
 
 
@@ -60,10 +60,10 @@ unit(void)
 
     ok(ngx_gate_mailbox_replace(unit_box, 0, &item) == 0
        && unit_read(&n) == 1 && n == 7,
-       "not replaced by who has seen an older one");
+       "replace with an older count: refused");
     ok(ngx_gate_mailbox_replace(unit_box, 1, &item) == 2
        && unit_read(&n) == 2 && n == 0,
-       "replaced by who has seen the current one");
+       "replace with the current count: accepted");
 
     unit_acknowledge();
     unit_steps();
@@ -178,25 +178,27 @@ unit_acknowledge(void)
     unit_mailboxes->zone = 8;
 
     ok(!ngx_gate_mailbox_is_acknowledged(unit_box, 2),
-       "not in a new zone without a prober");
+       "new zone without a prober: not acknowledged");
 
     ngx_gate_mailbox_attach(unit_box, 8);
     (void) ngx_gate_mailbox_acknowledge(unit_box, 8, 3);
 
-    ok(ngx_gate_mailbox_is_acknowledged(unit_box, 2), "in both zones");
+    ok(ngx_gate_mailbox_is_acknowledged(unit_box, 2),
+       "both zones: acknowledged");
     ok(!ngx_gate_mailbox_is_acknowledged(unit_box, 3),
-       "not as long as the old one is probed");
+       "old zone still probed: not acknowledged");
 
     ngx_gate_mailbox_detach(unit_box, 7);
 
-    ok(ngx_gate_mailbox_is_acknowledged(unit_box, 3), "but afterwards");
+    ok(ngx_gate_mailbox_is_acknowledged(unit_box, 3),
+       "old zone no longer probed: acknowledged");
 
     ngx_gate_mailbox_detach(unit_box, 8);
     ngx_gate_mailbox_attach(unit_box, 8);
 
     ok(ngx_gate_mailbox_is_acknowledged(unit_box, 3)
        && !ngx_gate_mailbox_is_acknowledged(unit_box, 4),
-       "the next prober goes on");
+       "next prober: continues the count");
 }
 
 
@@ -231,7 +233,7 @@ unit_steps(void)
         return;
     }
 
-    ok(steps > UNIT_SIZE / 8, "%u steps changed something", (unsigned) steps);
+    ok(steps > UNIT_SIZE / 8, "%u steps that changed memory", (unsigned) steps);
 }
 
 
@@ -285,7 +287,7 @@ unit_walk(pid_t pid)
             if (unit_put(10 + i) != count
                 || unit_read(&item) != count || item != 10 + i)
             {
-                ok(0, "step %u: others cannot go on", (unsigned) n);
+                ok(0, "step %u: other writers cannot write", (unsigned) n);
             }
         }
 
@@ -321,7 +323,7 @@ unit_stopped(void)
     count = unit_put(20);
     ok(count && unit_put(21) == count + 1 && unit_read(&n) == count + 1
        && n == 21,
-       "two stopped writers delay no other");
+       "two stopped writers: a third one writes");
 
     for (i = 0; i < 2; i++) {
         (void) kill(pids[i], SIGKILL);
@@ -413,8 +415,9 @@ unit_kills(void)
 
     ok(kills > 5 && unit_counts[0] > 100, "%u kills, %u reads",
        (unsigned) kills, (unsigned) reads);
-    ok(torn == 0 && back == 0, "no item is torn, and none comes back");
-    ok(unit_put(1) == ngx_gate_mailbox_count(unit_box), "and it goes on");
+    ok(torn == 0 && back == 0, "items: complete, in order");
+    ok(unit_put(1) == ngx_gate_mailbox_count(unit_box),
+       "after the kills: written");
 }
 
 

@@ -156,7 +156,7 @@ unit(void)
         rc = unit_parse(unit_cases[i].words);
 
         if (unit_cases[i].error == NULL) {
-            ok(rc == NGX_CONF_OK && unit_said[0] == '\0', "taken: %s",
+            ok(rc == NGX_CONF_OK && unit_said[0] == '\0', "accepted: %s",
                unit_cases[i].words);
             continue;
         }
@@ -189,39 +189,45 @@ unit(void)
     ok(unit_check.optional == 1, "optional");
 
     unit_parse("");
-    ok(unit_check.name.len == 4, "named by its type otherwise");
+    ok(unit_check.name.len == 4, "no name=: the type");
 
-    /* which parameters make it another check */
+    /* parameters that make another check, and others */
 
     unit_parse("str=a count=2");
     ngx_memcpy(digest, unit_check.digest, 16);
 
     unit_parse("count=2 str=a");
-    ok(ngx_memcmp(digest, unit_check.digest, 16) == 0, "digest: order");
+    ok(ngx_memcmp(digest, unit_check.digest, 16) == 0,
+       "digest, another order: same");
 
     unit_parse("str=a count=2 interval=9s timeout=7s optional after=x");
     ok(ngx_memcmp(digest, unit_check.digest, 16) == 0,
-       "digest: interval, timeout, optional, after");
+       "digest, interval, timeout, optional, after: same");
 
     unit_parse("str=a count=2 name=unit");
     ok(ngx_memcmp(digest, unit_check.digest, 16) == 0,
-       "digest: the name it has by default");
+       "digest, default name given: same");
 
     unit_parse("str=a count=2 name=other");
-    ok(ngx_memcmp(digest, unit_check.digest, 16) != 0, "digest: name");
+    ok(ngx_memcmp(digest, unit_check.digest, 16) != 0,
+       "digest, another name: different");
 
     unit_parse("str=a count=3");
-    ok(ngx_memcmp(digest, unit_check.digest, 16) != 0, "digest: a value");
+    ok(ngx_memcmp(digest, unit_check.digest, 16) != 0,
+       "digest, another value: different");
 
     unit_parse("str=a");
-    ok(ngx_memcmp(digest, unit_check.digest, 16) != 0, "digest: one less");
+    ok(ngx_memcmp(digest, unit_check.digest, 16) != 0,
+       "digest, a parameter less: different");
 
     unit_parse("str=a count=2");
-    ok(ngx_memcmp(digest, unit_check.digest, 16) == 0, "digest: as before");
+    ok(ngx_memcmp(digest, unit_check.digest, 16) == 0,
+       "digest, the first words: same");
 
     ngx_str_set(&unit_target, "other");
     unit_parse("str=a count=2");
-    ok(ngx_memcmp(digest, unit_check.digest, 16) != 0, "digest: the target");
+    ok(ngx_memcmp(digest, unit_check.digest, 16) != 0,
+       "digest, another target: different");
 
     /* the target of one check and the name of another are different */
 
@@ -231,7 +237,8 @@ unit(void)
 
     ngx_str_set(&unit_target, "that");
     unit_parse("name=this");
-    ok(ngx_memcmp(digest, unit_check.digest, 16) != 0, "digest: what is what");
+    ok(ngx_memcmp(digest, unit_check.digest, 16) != 0,
+       "digest, name and target exchanged: different");
 
     ngx_str_set(&unit_target, "target");
     unit_parse("name=same");
@@ -239,7 +246,8 @@ unit(void)
 
     ngx_str_set(&unit_type.name, "kind");
     unit_parse("name=same");
-    ok(ngx_memcmp(digest, unit_check.digest, 16) != 0, "digest: the type");
+    ok(ngx_memcmp(digest, unit_check.digest, 16) != 0,
+       "digest, another type: different");
 }
 
 

@@ -208,7 +208,7 @@ unit_version(void)
                                unit_versions[i].written)
                : !rc,
            "%s %s %s", unit_versions[i].tool, unit_versions[i].version,
-           unit_versions[i].written ? "is a version" : "is none");
+           unit_versions[i].written ? "is a version" : "is not a version");
     }
 }
 
@@ -262,7 +262,7 @@ unit_lock(void)
 
     ok(found.verdict == NGX_GATE_RUNNING
            && found.reason == NGX_GATE_IN_PROGRESS,
-       "a lock of almost ten minutes is held");
+       "lock of almost ten minutes: held");
 
     found.message.len = sizeof(text);
 
@@ -271,7 +271,7 @@ unit_lock(void)
 
     ok(found.verdict == NGX_GATE_FAILED
            && found.reason == NGX_GATE_STALE_LOCK,
-       "one of ten minutes is stale");
+       "lock of ten minutes: stale");
 
     ok(unit_is(text, found.message.len,
                "\"knex_migrations_lock\" is locked, for too long"),
@@ -280,7 +280,7 @@ unit_lock(void)
     found.message.len = 5;
 
     ngx_gate_check_migrations_locked(&want, row, 0, &found);
-    ok(unit_is(text, found.message.len, "\"knex"), "a message is cut");
+    ok(unit_is(text, found.message.len, "\"knex"), "long message: truncated");
 }
 
 
@@ -322,11 +322,11 @@ unit_golang_migrate(void)
 
     decide();
     ok(found.verdict == NGX_GATE_FAILED && found.reason == NGX_GATE_DIRTY,
-       "dirty and no lock");
+       "dirty, no lock: failed");
 
     ngx_str_set(locks, "7 77 777");
     decide();
-    ok(found.reason == NGX_GATE_DIRTY, "other locks");
+    ok(found.reason == NGX_GATE_DIRTY, "dirty, other locks: failed");
 
     /* a standby shows no locks */
 
@@ -336,12 +336,12 @@ unit_golang_migrate(void)
     decide();
     ok(found.verdict == NGX_GATE_RUNNING
            && found.reason == NGX_GATE_IN_PROGRESS,
-       "unclear for almost ten minutes");
+       "dirty on a standby, almost ten minutes: running");
 
     held = NGX_GATE_CHECK_MIGRATIONS_STALE;
     decide();
     ok(found.verdict == NGX_GATE_FAILED && found.reason == NGX_GATE_DIRTY,
-       "unclear for ten minutes");
+       "dirty on a standby, ten minutes: failed");
 
     held = 0;
     ngx_str_set(&row[NGX_GATE_CHECK_MIGRATIONS_STATE], "dirty");
@@ -352,16 +352,17 @@ unit_golang_migrate(void)
     decide();
     ok(found.verdict == NGX_GATE_RUNNING
            && found.reason == NGX_GATE_IN_PROGRESS,
-       "its lock");
+       "dirty, lock of the tool: running");
 
     ngx_str_set(locks, "72151868736 21518687367");
     decide();
-    ok(found.reason == NGX_GATE_DIRTY, "locks that look like it");
+    ok(found.reason == NGX_GATE_DIRTY, "dirty, similar locks: failed");
 
     ngx_str_null(&row[NGX_GATE_CHECK_MIGRATIONS_STATE]);
     ngx_str_set(locks, "2151868736");
     decide();
-    ok(found.verdict == NGX_GATE_PASSED, "its lock, but the version is there");
+    ok(found.verdict == NGX_GATE_PASSED,
+       "lock of the tool, version reached: passed");
 }
 
 

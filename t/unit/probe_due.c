@@ -26,21 +26,21 @@ unit(void)
     runner = unit_runner(0);
     probe = &runner->runs[0].probe;
 
-    ok(probe->state == NULL, "no state before the first run");
+    ok(probe->state == NULL, "before the first run: no state");
 
     unit_turn();
 
-    ok(runner->runs[0].busy && unit_starts == UNIT_CHECKS, "first runs");
+    ok(runner->runs[0].busy && unit_starts == UNIT_CHECKS, "start: all runs");
     ok(((u_char *) probe->state)[0] == 0
        && ((u_char *) probe->state)[UNIT_STATE - 1] == 0,
-       "with a state of zeros");
+       "first run: a zeroed state");
 
     /* between two runs */
 
     unit_end(runner);
     unit_turn();
 
-    ok(!runner->runs[0].busy, "no other run before the interval");
+    ok(!runner->runs[0].busy, "run ended: none before the interval");
 
     ngx_gate_probe_due(probe);
     unit_expire();
@@ -56,18 +56,22 @@ unit(void)
     n = unit_starts;
     unit_turn();
 
-    ok(unit_starts == n, "due during a run: not another one beside");
+    ok(unit_starts == n, "due during a run: no second run");
+
+    /* not before twice the duration of that run */
 
     unit_end(runner);
+    unit_sleep(runner->runs[0].duration / 1000 + 2);
     unit_turn();
 
-    ok(runner->runs[0].busy && unit_starts == n + 1, "but after it");
+    ok(runner->runs[0].busy && unit_starts == n + 1,
+       "due during a run, after twice its duration: a run");
 
     unit_end(runner);
     unit_sleep(20);
     unit_turn();
 
-    ok(!runner->runs[0].busy, "and only once");
+    ok(!runner->runs[0].busy, "due during a run: one more run only");
 
     /* due without end */
 
@@ -98,7 +102,7 @@ unit(void)
     ngx_gate_probe_due(probe);
     unit_turn();
 
-    ok(unit_starts == n, "no run of a check that is not scheduled");
+    ok(unit_starts == n, "due, not scheduled: no run");
 }
 
 

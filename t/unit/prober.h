@@ -206,7 +206,7 @@ unit_fork(void)
 }
 
 
-/* replaces the last one; force: which is assumed to be dead */
+/* replaces the last one; force: even if that is alive */
 
 static ngx_gate_runner_t *
 unit_runner(ngx_uint_t force)

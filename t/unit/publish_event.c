@@ -1,7 +1,7 @@
 
 /*
- * Verdicts of one turn of the event loop are published once, together, at its
- * end.
+ * Verdicts of one iteration of the event loop are published once, together, at
+ * its end.
  */
 
 
@@ -31,36 +31,41 @@ unit(void)
     unit_probe(runner, 1, NGX_GATE_FAILED, 1);
 
     ok(shared->published / NGX_GATE_ZONE_COUNT == n,
-       "nothing is published before the turn ends");
-    ok(unit_says("starting") && unit_says("pending"), "all is as it was");
+       "verdicts, same iteration: not published");
+    ok(unit_says("starting") && unit_says("pending"),
+       "same iteration: body unchanged");
 
     unit_publish();
 
     ok(shared->published / NGX_GATE_ZONE_COUNT == n + 1,
-       "then it is, once");
+       "end of the iteration: published once");
     ok(unit_says("\"state\":\"failed\"") && unit_says("waiting")
-       && !unit_says("pending"), "and all of it");
-    ok(unit_zone->changes == changes + 1, "those who wait look once");
+       && !unit_says("pending"),
+       "end of the iteration: all verdicts in the body");
+    ok(unit_zone->changes == changes + 1, "change of the state: one change");
 
     unit_verdict(runner, 1, NGX_GATE_FAILED, 2);
 
     ok(shared->published / NGX_GATE_ZONE_COUNT == n + 2,
-       "less than a state is published, too");
-    ok(unit_zone->changes == changes + 1, "nobody has to look");
+       "change of a verdict: published");
+    ok(unit_zone->changes == changes + 1,
+       "change of a verdict: no change of the state");
 
     unit_verdict(runner, 1, NGX_GATE_FAILED, 2);
 
-    ok(shared->published / NGX_GATE_ZONE_COUNT == n + 2, "nothing new is not");
+    ok(shared->published / NGX_GATE_ZONE_COUNT == n + 2,
+       "no change: not published");
 
     unit_probe(runner, 0, NGX_GATE_PASSED, 3);
     unit_probe(runner, 1, NGX_GATE_PASSED, 3);
 
-    ok(!ngx_gate_zone_is_open(shared), "closed until the turn ends");
+    ok(!ngx_gate_zone_is_open(shared), "all passed, same iteration: closed");
 
     unit_publish();
 
-    ok(ngx_gate_zone_is_open(shared) && unit_says("ready"), "then it is open");
-    ok(unit_zone->changes == changes + 2, "those who wait look again");
+    ok(ngx_gate_zone_is_open(shared) && unit_says("ready"),
+       "all passed, end of the iteration: open");
+    ok(unit_zone->changes == changes + 2, "opened: one more change");
 }
 
 

@@ -164,7 +164,7 @@ unit_bad(void)
 
         ok(err && ngx_strstr(err, "secret") == NULL
            && ngx_strstr(err, "cret") == NULL,
-           "\"%s\" %s", unit_bad_targets[i], err ? err : "is taken");
+           "\"%s\" %s", unit_bad_targets[i], err ? err : "is accepted");
     }
 }
 
@@ -174,27 +174,29 @@ unit_list(void)
 {
     ngx_gate_check_redis_target_t  t;
 
-    ok(unit_parse("redis://a,b:7,[::1]:8/3", 1, &t), "a list of sentinels");
-    ok(t.nservers == 3, "three of them");
-    ok(t.database == 3, "with a database");
+    ok(unit_parse("redis://a,b:7,[::1]:8/3", 1, &t),
+       "list of sentinels: accepted");
+    ok(t.nservers == 3, "list of sentinels: three servers");
+    ok(t.database == 3, "list of sentinels: database");
     ok(unit_is(&t.servers[0].host, "a") && t.servers[0].port == 26379,
-       "the first, its port by default");
+       "first sentinel: default port");
     ok(unit_is(&t.servers[1].host, "b") && t.servers[1].port == 7,
-       "the second");
+       "second sentinel: port");
     ok(unit_is(&t.servers[2].host, "::1") && t.servers[2].port == 8,
-       "the third");
+       "third sentinel: address and port");
 
-    ok(unit_parse("me:secret@a,b", 1, &t), "a list without a scheme");
+    ok(unit_parse("me:secret@a,b", 1, &t), "list without a scheme: accepted");
     ok(t.nservers == 2 && unit_is(&t.user, "me")
-       && unit_is(&t.password, "secret"), "with user and password");
+       && unit_is(&t.password, "secret"),
+       "list without a scheme: user and password");
 
-    ok(!unit_parse("redis://a,,b", 1, &t), "an empty place in a list");
-    ok(!unit_parse("redis://a,b,", 1, &t), "an empty place at its end");
-    ok(!unit_parse("redis://a,unix:/b", 1, &t), "a socket in a list");
+    ok(!unit_parse("redis://a,,b", 1, &t), "empty item of a list: refused");
+    ok(!unit_parse("redis://a,b,", 1, &t), "empty item at the end: refused");
+    ok(!unit_parse("redis://a,unix:/b", 1, &t), "socket in a list: refused");
     ok(unit_parse("redis://1,2,3,4,5,6,7,8,9,a,b,c,d,e,f,g", 1, &t),
-       "sixteen sentinels");
+       "sixteen sentinels: accepted");
     ok(!unit_parse("redis://1,2,3,4,5,6,7,8,9,a,b,c,d,e,f,g,h", 1, &t),
-       "seventeen");
+       "seventeen sentinels: refused");
 }
 
 

@@ -1,6 +1,6 @@
 
 /*
- * The search list of resolv.conf, and the names that come of it.
+ * The search list of resolv.conf, and the names that result from it.
  */
 
 
@@ -64,40 +64,42 @@ unit(void)
     parse("");
     ok(search.ndomains == 0 && search.ndots == 1 && search.nservers == 0,
        "nothing");
-    ok(names("db", "db."), "as it is");
-    ok(names("db.", "db."), "with its dot");
+    ok(names("db", "db."), "no search list: the name");
+    ok(names("db.", "db."), "no search list, absolute name: the name");
 
     parse("nameserver 10.0.0.1\nnameserver\t10.0.0.2\n"
           "search svc.cluster.local cluster.local\noptions ndots:5 edns0\n");
-    ok(search.nservers == 2, "name servers");
+    ok(search.nservers == 2, "two name servers: both");
     ok(names("db", "db.svc.cluster.local. db.cluster.local. db."),
-       "the list, and then the name");
-    ok(names("db.", "db."), "an absolute name is not searched for");
+       "short name: the list, then the name");
+    ok(names("db.", "db."), "absolute name: no search");
     ok(names("a.b.c.d.e", "a.b.c.d.e.svc.cluster.local. "
-             "a.b.c.d.e.cluster.local. a.b.c.d.e."), "few dots");
+             "a.b.c.d.e.cluster.local. a.b.c.d.e."),
+             "fewer dots than ndots: the list first");
     ok(names("a.b.c.d.e.f", "a.b.c.d.e.f. a.b.c.d.e.f.svc.cluster.local. "
-             "a.b.c.d.e.f.cluster.local."), "many dots");
+             "a.b.c.d.e.f.cluster.local."),
+             "as many dots as ndots: the name first");
 
     parse("search a b\ndomain c d");
-    ok(names("x", "x.c. x."), "the last one of search and domain counts");
+    ok(names("x", "x.c. x."), "search and domain: the last one");
 
     parse("domain c\nsearch\n");
-    ok(names("x", "x."), "even where it is empty");
+    ok(names("x", "x."), "search without domains: no list");
 
     parse("search .a. . ..\n");
-    ok(names("x", "x.a. x."), "dots around");
+    ok(names("x", "x.a. x."), "domains with dots: without them");
 
     parse("  search a\n#search b\n;search c\nSEARCH d\nsearching e\nsearch");
-    ok(search.ndomains == 0, "what is no keyword");
+    ok(search.ndomains == 0, "other lines: ignored");
 
     parse("search\ta \t b \r\noptions\tndots:0\r\n");
-    ok(names("x", "x. x.a. x.b."), "blanks, CR, and ndots:0");
+    ok(names("x", "x. x.a. x.b."), "blanks, CR and ndots:0: accepted");
 
     parse("options ndots: ndots:x ndots:99999999999999999999");
-    ok(search.ndots == 15, "too many dots");
+    ok(search.ndots == 15, "large ndots: 15");
 
     parse("options ndots:3x ndot:5");
-    ok(search.ndots == 3, "as many as can be read");
+    ok(search.ndots == 3, "ndots:3x: 3");
 
     p = text + sprintf(text, "search");
 
@@ -106,7 +108,8 @@ unit(void)
     }
 
     parse(text);
-    ok(search.ndomains == NGX_GATE_RESOLVER_SEARCH_MAX, "40 domains");
+    ok(search.ndomains == NGX_GATE_RESOLVER_SEARCH_MAX,
+       "40 domains: the maximum");
 
     ngx_memset(domain, 'y', NGX_GATE_ENDPOINT_HOST_MAX);
     domain[NGX_GATE_ENDPOINT_HOST_MAX] = '\0';
@@ -114,17 +117,18 @@ unit(void)
     sprintf(text, "search %s z", domain);
 
     parse(text);
-    ok(search.ndomains == 2 && names("x", "- x.z. x."), "too long together");
+    ok(search.ndomains == 2 && names("x", "- x.z. x."),
+       "name and domain too long: skipped");
 
     sprintf(text, "search %sy z", domain);
 
     parse(text);
-    ok(names("x", "x.z. x."), "too long by itself");
+    ok(names("x", "x.z. x."), "domain too long: skipped");
 
     domain[NGX_GATE_ENDPOINT_HOST_MAX - 2] = '\0';
     sprintf(text, "search %s", domain);
     sprintf((char *) text + 4096, "x.%s. x.", domain);
 
     parse(text);
-    ok(names("x", text + 4096), "just short enough");
+    ok(names("x", text + 4096), "longest domain: used");
 }

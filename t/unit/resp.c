@@ -239,17 +239,17 @@ unit_large(void)
     text[len++] = LF;
 
     rc = unit_read(&resp, (char *) text, len, 16384, &reply, &left);
-    ok(rc == NGX_OK && reply->len == 65536, "a string of 64 KiB");
+    ok(rc == NGX_OK && reply->len == 65536, "string of 64 KiB: read");
     freeReplyObject(reply);
 
-    ok(resp.reader == NULL, "whose memory is not kept");
+    ok(resp.reader == NULL, "string of 64 KiB: its memory is freed");
 
     ngx_memset(text, 'x', 200000);
     text[0] = '+';
 
     rc = unit_read(&resp, (char *) text, 200000, 16384, &reply, &left);
     ok(rc == NGX_ERROR && left >= 200000 - NGX_GATE_RESP_SIZE_MAX - 16384,
-       "a line without an end: error");
+       "line without an end: error");
 
     ngx_gate_resp_reset(&resp);
 
@@ -257,7 +257,7 @@ unit_large(void)
 
     rc = unit_read(&resp, (char *) text, 200000, 16384, &reply, &left);
     ok(rc == NGX_ERROR && left >= 200000 - NGX_GATE_RESP_SIZE_MAX - 16384,
-       "a string of 4 EiB: error");
+       "string of 4 EiB: error");
 
     ngx_gate_resp_reset(&resp);
 
@@ -271,7 +271,7 @@ unit_large(void)
     }
 
     rc = unit_read(&resp, (char *) text, len, 16384, &reply, &left);
-    ok(rc == NGX_ERROR || rc == NGX_AGAIN, "2048 nested arrays");
+    ok(rc == NGX_ERROR || rc == NGX_AGAIN, "2048 nested arrays: not read");
 
     ngx_gate_resp_reset(&resp);
 

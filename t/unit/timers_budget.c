@@ -41,19 +41,19 @@ unit(void)
 
     unit_expire();
 
-    ok(unit_expired > 0 && unit_expired <= 6, "%u in one iteration",
+    ok(unit_expired > 0 && unit_expired <= 6, "one iteration: %u timers",
        (unsigned) unit_expired);
 
     for (n = 1; unit_expired < UNIT_TIMERS && n < 1000; n++) {
         unit_expire();
     }
 
-    ok(unit_expired == UNIT_TIMERS, "all of them in %u iterations",
+    ok(unit_expired == UNIT_TIMERS, "%u iterations: all timers",
        (unsigned) n);
 
     unit_set_again(&timers);
 
-    /* neither a runner nor a prober is needed here */
+    /* no runner and no prober are needed */
 
     (void) unit_begin;
     (void) unit_fork;
@@ -81,7 +81,7 @@ unit_set_again(ngx_gate_timers_t *timers)
         ngx_gate_timers_add(timers, &unit_timers[2], 1000);
         ngx_gate_timers_del(timers, &unit_timers[2]);
 
-        ngx_event_expire_timers();
+        unit_expire();
     }
 
     ok(n <= 10, "expired in iteration %u", (unsigned) n);

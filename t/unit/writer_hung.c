@@ -1,7 +1,7 @@
 
 /*
- * A prober that hangs at many points of a write, is deposed, and goes on when
- * another one probes: readers see nothing of what it writes then.
+ * A prober that hangs at many points of a write, is deposed, and continues when
+ * another one probes: what it writes then is not visible to readers.
  */
 
 
@@ -37,7 +37,7 @@ unit(void)
 }
 
 
-/* who may be deposed */
+/* processes that may be deposed, and others */
 
 static void
 unit_fences(void)
@@ -48,7 +48,7 @@ unit_fences(void)
 
     unit_begin();
 
-    ok(unit_runner(0) != NULL, "a prober");
+    ok(unit_runner(0) != NULL, "prober: started");
 
     pid = unit_fork();
 
@@ -68,9 +68,9 @@ unit_fences(void)
     (void) waitpid(pid, NULL, WUNTRACED);
 
     ok(unit_zone->owner && ngx_gate_writer_pid(unit_zone) == pid,
-       "is deposed by another process");
+       "hung prober: deposed by another process");
     ok(ngx_gate_writer_write_begin(&unit_prober.writer) == NGX_DECLINED,
-       "and cannot write any more");
+       "deposed prober: cannot write");
 
     other = unit_fork();
 
@@ -81,7 +81,7 @@ unit_fences(void)
 
     (void) waitpid(other, &status, 0);
 
-    ok(status == 0, "the other one is not deposed while both are alive");
+    ok(status == 0, "second prober, both alive: not deposed");
 
     (void) kill(pid, SIGKILL);
 
@@ -92,13 +92,13 @@ unit_fences(void)
     }
 
     ok(ngx_gate_writer_claim(&unit_prober.writer, 0) == NGX_OK,
-       "a dead one is replaced");
+       "dead prober: replaced");
     (void) waitpid(pid, NULL, 0);
 
     ok(!ngx_gate_process_is_alive(ngx_gate_process_self()
                                   ^ NGX_GATE_PROCESS_START)
        || NGX_GATE_PROCESS_START == 0,
-       "a process with the same pid is another one");
+       "the same pid again: another process");
 }
 
 
@@ -209,7 +209,7 @@ unit_count_steps(pid_t pid)
 }
 
 
-/* the verdicts of the one that takes over */
+/* the verdicts of the new prober */
 
 static void
 unit_other(const char *name, ngx_uint_t stop)
@@ -265,7 +265,7 @@ unit_resume(const char *name, pid_t pid, ngx_uint_t stop)
             }
 
             if (unit_zone->changes < changes) {
-                ok(0, "%s: stop %u: a change is undone", name,
+                ok(0, "%s: stop %u: a change was undone", name,
                    (unsigned) stop);
             }
         }

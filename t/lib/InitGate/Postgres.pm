@@ -9,6 +9,7 @@ package InitGate::Postgres;
 #     psql($pg, 'SQL; SQL'), psql($pg, 'SQL', 'database')
 #     hba($pg, LINES)    the rules for logins, except those of the test itself
 #     server_log($pg)
+#     standby($t, $pg [, NAME])   another server, which follows $pg
 #
 #     auth_ok, ready, parameter(NAME => VALUE), error(SQLSTATE, MESSAGE
 #     [, SEVERITY]), authentication(N [, BYTES])
@@ -18,12 +19,14 @@ package InitGate::Postgres;
 use strict;
 use warnings;
 
+use Cwd ();
 use DBI;
 use Exporter 'import';
 use InitGate::Checks;
+use POSIX ();
 use Test::More ();
 
-our @EXPORT = qw(is_check psql hba server_log
+our @EXPORT = qw(is_check psql hba server_log standby
     auth_ok ready parameter error authentication login queries startup);
 
 
@@ -71,6 +74,34 @@ sub server_log {
     local $/;
 
     return <$fh>;
+}
+
+
+sub standby {
+    my ($t, $primary, $name) = @_;
+
+    my $dir = $t->server_dir('standby');
+    my $uid = $primary->uid;
+    my $bin = Cwd::abs_path($primary->pg_ctl) =~ s{/[^/]*$}{}r;
+    chown $uid, -1, $dir;
+
+    my $pid = fork // die "fork: $!";
+
+    if ($pid == 0) {
+        $> = $< = $uid;
+        exec "$bin/pg_basebackup", '-R', '-c', 'fast', '-X', 'stream',
+            '-D', "$dir/data", '-U', 'postgres', '-h', '127.0.0.1', '-p',
+            $primary->port or POSIX::_exit(1);
+    }
+
+    waitpid $pid, 0;
+    die 'pg_basebackup failed' if $?;
+
+    my $server = Test::PostgreSQL->new(base_dir => $dir,
+        port => $t->port($name // 'standby'));
+    push @{$t->{running}}, $server;
+
+    return $server;
 }
 
 

@@ -19,7 +19,8 @@ package InitGate::Servers;
 # lines_of(I)      the lines of its log: TIME STATUS URI HOST CONNECTION
 # balance($t, N [, URI])  sends N requests to nginx; returns the number at each
 #                  server by its log, after the last response is in the log;
-#                  the responses that are not of a server are printed
+#                  the responses that are not of a server are printed; "%" in
+#                  URI is the number of the request
 
 use strict;
 use warnings;
@@ -126,8 +127,8 @@ sub balance {
     my $goal = 0;
     my @after;
 
-    for (1 .. $n) {
-        my $response = $t->get($uri // '/', %args);
+    for my $k (1 .. $n) {
+        my $response = $t->get(($uri // '/') =~ s/%/$k/r, %args);
         my $of_server = grep { "$_\n" eq $response->{content} } $self->ports;
 
         Test::More::diag("status $response->{status}") if !$of_server;
