@@ -7,6 +7,8 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Callgrind;
+use InitGate::Servers;
+use List::Util 'sum';
 
 plan skip_all => 'instructions are counted in the ordinary build'
     if $ENV{TEST_NGINX_VALGRIND} || $ENV{TEST_NGINX_BINARY};
@@ -52,6 +54,32 @@ cmp_ok($loaded - $plain, '<=', $unused,
     'module loaded, not used: instructions');
 cmp_ok($one - $plain, '<=', 90, 'one open gate: instructions');
 cmp_ok($three - $plain, '<=', 130, 'three open gates: instructions');
+
+# a request to a group whose servers are checked: as with the check of a file.
+# The servers are probed once, so that no probe is counted; timers are left out.
+
+my $s = InitGate::Servers->new(InitGate->new, 2);
+$s->ready(0, 1);
+
+sub passed {
+    my ($check) = @_;
+
+    my $functions = InitGate::Callgrind->new(ready => $opened,
+        http => "upstream app { zone app 64k; @{[$s->lines]} }\n"
+            . "init_checks app { check $check; }\n",
+        location => 'init_gate app; proxy_pass http://app;')->functions;
+
+    return sum(map { $functions->{$_} } grep { /^ngx_http_/ } keys %$functions);
+}
+
+my $by_file = passed("file $dir/marker1");
+my $by_servers = passed('upstream app http=/ready min=2 once');
+
+note sprintf 'a request to a group: %.0f in functions of HTTP, with the check '
+    . 'of its servers %+.1f', $by_file, $by_servers - $by_file;
+
+cmp_ok(abs($by_servers - $by_file), '<=', 5,
+    'check of the servers of a group: no instructions');
 
 # a refusal, compared with "return 503" of the same headers and length
 
