@@ -62,8 +62,8 @@ my $three = "host=127.0.0.1,127.0.0.1,127.0.0.1 port=$gone,$p,$s $to";
 $t->run(http => <<"CONF");
     init_checks app {
         resolver 127.0.0.1:$port;
-        interval 50ms;
-        backoff 50ms;
+        interval 300ms;
+        backoff 300ms;
         timeout 3s;
 
         check file %%DIR%%/never name=never;

@@ -282,9 +282,10 @@ sub end {
         . ' %.1f ms and %.1f ms', $name, scalar @{$own->{with}},
         map { $_->{with}[0], $_->{without}[0] } $took, $own);
 
-    # even so, the machine itself may stand still once
+    # Timers and queued probes take up to 6 ms of an iteration of the event
+    # loop.  Even so, the machine itself may stand still once.
 
-    my $limit = patience(5) + 2 * $own->{without}[0];
+    my $limit = patience(10) + 2 * $own->{without}[0];
     my $beyond = grep { $_ > $limit } @{$own->{with}};
 
     cmp_ok($beyond, '<=', 2, sprintf '%s: no request waits more than %.1f ms',
