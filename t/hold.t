@@ -77,6 +77,7 @@ my @waiting = map { $t->send("/$_", keepalive => 1) } 1 .. 40;
 my $pipe = $t->connect;
 $pipe->syswrite(join '', map { "GET /pipe$_ HTTP/1.1\r\nHost: a\r\n\r\n" } 1, 2);
 my @both = map { $t->send('/both') } 1 .. 4;
+$t->wait_held(45, 'app');
 
 # a large body: only the buffers of the sockets take some of it
 

@@ -24,7 +24,7 @@ my @checks = (
     "tcp unix:$dir/none.sock",
     'tcp localhost:%%PORT_2%% tls',             # not trusted
     'tcp localhost:%%PORT_3%% tls',             # not TLS
-    'http http://localhost:%%PORT_1%%/',
+    'http http://127.0.0.1:%%PORT_1%%/',
     'http http://127.0.0.1:%%PORT_3%%/bad',
     'http http://127.0.0.1:%%PORT_3%%/body match=x',
     'http http://127.0.0.1:%%PORT_3%%/gone',    # closed without a response
