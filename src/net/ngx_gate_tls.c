@@ -580,8 +580,14 @@ ngx_gate_tls_error(ngx_str_t *line, ngx_uint_t handshake,
 
     text = ERR_reason_error_string(code);
 
-    ngx_gate_error_set(error, NGX_GATE_TLS, "%s",
-                       text ? text : "unknown TLS error");
+    if (text == NULL) {
+
+        /* an error of the system, such as "Broken pipe" */
+
+        return NGX_DECLINED;
+    }
+
+    ngx_gate_error_set(error, NGX_GATE_TLS, "%s", text);
 
     return NGX_OK;
 }
