@@ -1,13 +1,13 @@
 #!/usr/bin/perl
 
 # Thousands of http, tcp and grpc probes that fail in all ways: no descriptor,
-# connection of the worker or memory is leaked, and requests are not delayed.
+# connection of the worker or memory is leaked.  That requests are not delayed
+# is tested by faults_http.t, faults_tcp.t and faults_grpc.t.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Fake;
-use InitGate::Latency;
 
 my $t = InitGate->new(quit => 2, workers => 1,
     events => 'worker_connections 48;');
@@ -74,7 +74,7 @@ $peer->run(http => <<"CONF");
     }
 CONF
 
-$t->run(level => 'notice', http => InitGate::Latency::GATE . <<"CONF");
+$t->run(level => 'notice', http => <<"CONF");
     init_checks app {
 $checks
         interval 10ms;
@@ -84,7 +84,6 @@ $checks
 
     server {
         listen 127.0.0.1:%%PORT_8080%%;
-@{[InitGate::Latency::LOCATION]}
         location = /init { init_status app details=on; }
     }
 CONF
@@ -141,7 +140,5 @@ is(join(', ', map { $reasons{"c$_"} } 0 .. $#checks), join(', ',
     'waiting mismatch', 'error timeout', 'error protocol', 'error protocol',
     'error protocol', 'error timeout'),
         'many probes: verdicts');
-
-InitGate::Latency->new($t)->begin->more(200)->end('probes that fail');
 
 done_testing;
