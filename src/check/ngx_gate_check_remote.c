@@ -419,14 +419,10 @@ ngx_gate_check_remote_chain(ngx_gate_check_remote_state_t *state,
     for (i = 0; i < chain->nvia; i++) {
 
         if (chain->via[i] == chain->id && result->reason != NGX_GATE_LOOP) {
-            result->verdict = NGX_GATE_ERROR;
-            result->reason = NGX_GATE_LOOP;
             result->observed = -1;
             result->expected = -1;
-            result->message_len = sizeof("the gate there waits for this one")
-                                  - 1;
-            ngx_memcpy(result->message, "the gate there waits for this one",
-                       result->message_len);
+            ngx_gate_result_set(result, NGX_GATE_ERROR, NGX_GATE_LOOP,
+                                "the gate there waits for this one");
         }
     }
 }

@@ -14,7 +14,7 @@
 #include <ngx_core.h>
 
 
-/* cuts off "user:password@"; userinfo->data is NULL if there is none */
+/* cuts off "user:password@"; userinfo->data is NULL without it */
 
 void ngx_gate_uri_cut_userinfo(ngx_str_t *authority, ngx_str_t *userinfo);
 

@@ -6,7 +6,7 @@
  *
  * A session begins to listen before its first query, so that no change is
  * missed between the two.  A pooler accepts LISTEN, and may send it to a
- * session that it then uses for others; its clients are told a process number
+ * session that it then uses for others; it sends its clients a process number
  * that is not the server's.  Therefore, this number is compared first, and
  * nothing is sent through a pooler or to a standby, which would log an error.
  * The result is remembered for as long as a session is kept.

@@ -23,6 +23,7 @@ static ngx_int_t ngx_gate_thread_create(void);
 static ngx_int_t ngx_gate_thread_create_blocked(void);
 static void *ngx_gate_thread_main(void *data);
 static void ngx_gate_thread_handler(ngx_event_t *ev);
+static ngx_gate_thread_t *ngx_gate_thread_join(void);
 static void ngx_gate_thread_close(ngx_fd_t fd);
 
 
@@ -65,18 +66,11 @@ ngx_gate_thread_exit(void)
 {
     ngx_gate_thread_t  *thread;
 
-    thread = ngx_gate_thread_current;
-
-    if (thread == NULL) {
+    if (ngx_gate_thread_current == NULL) {
         return;
     }
 
-    (void) pthread_join(ngx_gate_thread_id, NULL);
-
-    ngx_gate_watch_close(ngx_gate_thread_connection, 0);
-    ngx_gate_thread_close(ngx_gate_thread_pipe[0]);
-
-    ngx_gate_thread_current = NULL;
+    thread = ngx_gate_thread_join();
 
     thread->done(thread);
 }
@@ -192,17 +186,29 @@ ngx_gate_thread_handler(ngx_event_t *ev)
         return;
     }
 
+    thread = ngx_gate_thread_join();
+
+    ngx_gate_thread_next();
+
+    thread->done(thread);
+}
+
+
+static ngx_gate_thread_t *
+ngx_gate_thread_join(void)
+{
+    ngx_gate_thread_t  *thread;
+
     thread = ngx_gate_thread_current;
 
     (void) pthread_join(ngx_gate_thread_id, NULL);
 
-    ngx_gate_watch_close(c, 0);
+    ngx_gate_watch_close(ngx_gate_thread_connection, 0);
     ngx_gate_thread_close(ngx_gate_thread_pipe[0]);
 
     ngx_gate_thread_current = NULL;
-    ngx_gate_thread_next();
 
-    thread->done(thread);
+    return thread;
 }
 
 
