@@ -194,6 +194,22 @@ for my $change ('', "\n    init_checks more { check file %%DIR%%/more; }\n") {
         [('503 wait=50') x 8], 'reload: all are answered');
 }
 
+# a request that an exiting worker receives: its client may ask again
+
+$socket = $t->connect;
+$socket->syswrite("GET /ready HTTP/1.1\r\nHost: a\r\nPrefer: wait=50\r\n"
+    . "Test: exiting\r\n");
+$t->wait_log(qr/http header: "Test: exiting"/);
+my $exiting = $t->log_count(qr/gracefully shutting down/);
+$t->signal('HUP');
+$t->wait_log(qr/gracefully shutting down/, $exiting + 2);
+$clock = $t->clock;
+$socket->syswrite("\r\n");
+$r = $t->http_read($socket);
+is($r->{headers}{'preference-applied'}, 'wait=50', 'exiting worker: applied');
+is($r->{headers}{connection}, 'close', 'exiting worker: connection is closed');
+is_quick($clock, 'exiting worker: at once');
+
 $t->wait_state('initializing', 'app');
 my $before = $t->gate('app')->{waited};
 @waiting = map { $t->send('/ready', headers => "Prefer: wait=50\r\n") } 1 .. 8;

@@ -115,6 +115,12 @@ ngx_http_gate_wait_request(ngx_http_gate_wait_t *wait)
         return NGX_DECLINED;
     }
 
+    /* the wait is over at once: the client may ask another worker */
+
+    if (ngx_exiting) {
+        return NGX_DECLINED;
+    }
+
     if (!ngx_http_gate_wait_is_allowed(wait)) {
         wait->seconds = NGX_DECLINED;
         return NGX_DECLINED;
@@ -178,8 +184,7 @@ ngx_http_gate_wait_is_allowed(ngx_http_gate_wait_t *wait)
     gmcf = ngx_http_get_module_main_conf(wait->request,
                                          ngx_http_init_gate_module);
 
-    if (ngx_exiting
-        || wait->request->discard_body
+    if (wait->request->discard_body
         || gmcf->core->process == NULL
         || gmcf->nwaits >= ngx_cycle->connection_n / NGX_HTTP_GATE_WAIT_SHARE
         || ngx_cycle->free_connection_n < ngx_cycle->connection_n / 8)
@@ -357,10 +362,6 @@ ngx_http_gate_wait_end(ngx_http_gate_wait_t *wait)
     c = r->connection;
 
     ngx_http_gate_wait_dequeue(wait);
-
-    if (ngx_exiting) {
-        r->keepalive = 0;
-    }
 
     if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
