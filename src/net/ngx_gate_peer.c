@@ -204,7 +204,11 @@ ngx_gate_peer_send(ngx_gate_peer_t *peer, u_char *data, size_t size)
         ngx_del_timer(&peer->expiry);
     }
 
-    if (ngx_tcp_nodelay(peer->connection) != NGX_OK) {
+    /* TCP delays only data that follow other data, as of a TLS handshake */
+
+    if ((peer->connection->sent || peer->endpoint->tls)
+        && ngx_tcp_nodelay(peer->connection) != NGX_OK)
+    {
         ngx_gate_peer_connection_error(peer, ngx_socket_errno, "setsockopt()");
         return;
     }
