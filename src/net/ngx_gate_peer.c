@@ -661,7 +661,6 @@ ngx_gate_peer_errno_reason(ngx_err_t err)
     case NGX_ECONNREFUSED:
     case NGX_ENOENT:           /* socket does not exist */
     case NGX_ENOTDIR:
-    case NGX_EAGAIN:           /* the listen queue of the Unix socket is full */
         return NGX_GATE_REFUSED;
 
     case NGX_EACCES:
@@ -681,7 +680,8 @@ ngx_gate_peer_errno_reason(ngx_err_t err)
     case EPROTOTYPE:           /* a datagram Unix socket */
         return NGX_GATE_PROTOCOL;
 
-    default:
+    default:                   /* EAGAIN: the listen queue of the Unix socket
+                                  is full; the server is busy, not gone */
         return NGX_GATE_UNREACHABLE;
     }
 }
