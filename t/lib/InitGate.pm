@@ -925,7 +925,28 @@ sub clock { InitGate::Clock->new(sub { map { $_->{pid} // () } @all }) }
 sub log { $_[0]->read('error.log') }
 
 
-# a log at debug level is long: each part is read once
+# the lines of a file that match; a log at debug level is long, and is not split
+
+sub lines {
+    my ($self, $file, $regex) = @_;
+
+    my $text = $self->read($file);
+    my @lines;
+
+    while ($text =~ /$regex/g) {
+        my $begin = rindex($text, "\n", $-[0]) + 1;
+        my $end = index $text, "\n", $+[0];
+        $end = length $text if $end < 0;
+
+        push @lines, substr $text, $begin, $end - $begin;
+        pos($text) = $end;
+    }
+
+    return @lines;
+}
+
+
+# each part is read once
 
 sub log_count {
     my ($self, $regex) = @_;
@@ -1180,14 +1201,13 @@ sub finish {
 
     my @alerts = grep {
         my $line = $_;
-        $line =~ /\[(?:alert|crit|emerg)\]/
-            && !grep { $line =~ $_ } @{$self->{allow}};
-    } split /\n/, $self->log;
+        !grep { $line =~ $_ } @{$self->{allow}};
+    } $self->lines('error.log', qr/\[(?:alert|crit|emerg)\]/);
 
     is(join("\n", splice @alerts, 0, 10), '', 'no alerts');
 
-    my @reports = grep { /ERROR: .*Sanitizer|runtime error:/ }
-        map { split /\n/, $self->read($_) } 'error.log', 'said';
+    my @reports = map { $self->lines($_, qr/ERROR: .*Sanitizer|runtime error:/) }
+        'error.log', 'said';
 
     push @reports, map { split /\n/, $self->read($_) }
         glob "$self->{dir}/{sanitizer,valgrind}.*";
