@@ -63,7 +63,7 @@ for (1 .. 5) {
 
 delete @{$calls{$port{http}}}{qw(close)};
 
-# a connection is kept for 30 s; a new one takes a few calls more
+# a new connection takes a few calls more
 
 for my $name (sort keys %port) {
     my $got = $calls{$port{$name}} // {};
