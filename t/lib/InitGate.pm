@@ -442,12 +442,15 @@ sub master {
 }
 
 
-# pid, parent, state, start (clock ticks), command line
+# of all processes, or of those named: pid, parent, state, start (clock ticks),
+# command line
 
 sub processes {
+    my (@pids) = @_;
+
     my @found;
 
-    for my $proc (glob '/proc/[0-9]*') {
+    for my $proc (@pids ? map { "/proc/$_" } @pids : glob '/proc/[0-9]*') {
         open my $fh, '<', "$proc/stat" or next;
         my ($pid, $rest) = (<$fh> // '') =~ /^(\d+) \(.*\) (.*)$/s or next;
         my @word = split ' ', $rest;
@@ -460,6 +463,20 @@ sub processes {
     }
 
     return @found;
+}
+
+
+# the kernel may be built without the list of children
+
+sub children {
+    my ($self, $pid) = @_;
+
+    my $list = "/proc/$pid/task/$pid/children";
+    return if !$self->alive($pid);
+
+    return grep { $_->{parent} == $pid && $_->{state} ne 'Z' }
+        -e $list ? map { processes($_) } split ' ', $self->read($list)
+                 : processes();
 }
 
 
@@ -485,8 +502,7 @@ sub workers {
 
     return map { $_->{pid} }
         sort { $a->{start} <=> $b->{start} || $a->{pid} <=> $b->{pid} }
-        grep { $_->{parent} == $master && $_->{state} ne 'Z' && $serves->($_) }
-        processes();
+        grep { $serves->($_) } $self->children($master);
 }
 
 
