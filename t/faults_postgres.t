@@ -11,6 +11,7 @@ use InitGate::Latency;
 use InitGate::DNS;
 use InitGate::Fake;
 use InitGate::Postgres;
+use Time::HiRes qw(sleep);
 
 my $t = InitGate->new(workers => 1);
 my $pg = $t->postgres(extra_postmaster_args => '-c max_connections=90');
@@ -36,7 +37,7 @@ my $endless = fake(sub {
     my ($c) = @_;
     startup($c);
     $c->send(authentication(0));
-    1 while $c->send($notices);
+    sleep 0.01 while $c->send($notices);
 });
 
 sub server {

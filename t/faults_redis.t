@@ -9,6 +9,7 @@ use InitGate;
 use InitGate::Latency;
 use InitGate::DNS;
 use InitGate::Fake;
+use Time::HiRes qw(sleep);
 
 my $t = InitGate->new(workers => 1);
 my $real = $t->redis('user gate on >right ~* +@connection');
@@ -38,7 +39,9 @@ my $loading = InitGate::Fake->new(sub {
     }
 })->port;
 my $resets = responds('', sub { $_[0]->reset; POSIX::_exit(0) });
-my $endless = responds('', sub { 1 while $_[0]->send('+' . 'x' x 65536) });
+my $endless = responds('', sub {
+    sleep 0.01 while $_[0]->send('+' . 'x' x 65536);
+});
 my $hangs = responds("+PO");
 my $silent = InitGate::Fake->silent(backlog => 1000)->port;
 my $hole = InitGate::Fake->blackhole->port;
