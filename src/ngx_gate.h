@@ -209,6 +209,9 @@ struct ngx_gate_probe_s {
     ngx_uint_t                lost;         /* the type waits for events and
                                                does not receive them: the next
                                                run starts within 30 s */
+    ngx_msec_t                left;         /* until the verdict ends by time,
+                                               which the next run does not
+                                               miss; 0: it does not end */
 
     ngx_gate_result_t         result;
     void                    (*done)(ngx_gate_probe_t *probe);

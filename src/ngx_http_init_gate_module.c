@@ -337,8 +337,10 @@ ngx_http_init_gate_merge_post(ngx_conf_t *cf, ngx_http_gate_post_conf_t *post)
     if (!prefix) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"%s\" is allowed only in a location that is a prefix "
-                      "of paths, as in \"location /notify/\" in %V:%ui",
-                      post->directive, &post->file, post->line);
+                      "of paths, as in \"location /%s/\" in %V:%ui",
+                      post->directive,
+                      post->directive + sizeof("init_") - 1, &post->file,
+                      post->line);
         return NGX_CONF_ERROR;
     }
 

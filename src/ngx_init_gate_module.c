@@ -305,6 +305,13 @@ ngx_init_gate_init_module(ngx_cycle_t *cycle)
         igcf = NULL;
     }
 
+    if (ngx_init_gate_old_overrides()) {
+        ngx_gate_overrides_drop(&ngx_init_gate_get_conf(old)->conf.gates,
+                                igcf && igcf->overrides ? &igcf->conf.gates
+                                                        : NULL,
+                                cycle->log);
+    }
+
     if (zone == NULL || ngx_process != NGX_PROCESS_SINGLE) {
 
         if (igcf) {

@@ -175,6 +175,7 @@ is($t->get('/')->{status}, 503, 'changed checks, ready: closed') for 1 .. 5;
 
 is(ordered('action=close&for=300ms&reason=short'), 204, 'short: 204');
 is($t->get('/')->{status}, 503, 'short: in force');
+$t->wait_log(qr/"close" for 300ms was ordered: short/);
 $t->wait_for(sub { $t->get('/')->{status} == 200 }, 'the end of an override');
 is_deeply([map { $_->{action} } @{overrides()}], ['ignore'],
     'short: ended, the other one goes on');

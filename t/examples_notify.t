@@ -30,14 +30,16 @@ $t->restricted_ok('/init');
 # the clients
 
 my %client = (
-    shell => ['sh', '-c', '. "$0"; notify "$@"', $t->file('notify.sh')],
+    map({ $_ => [split(), '-c', '. "$0"; notify "$@"', $t->file('notify.sh')] }
+        'sh', 'dash', 'busybox sh', 'bash --posix'),
     python => [$t->file('notify.py')],
     node => [$t->file('notify.js')],
 );
 
 for my $name (sort keys %client) {
     SKIP: {
-        skip "no $name" if $name eq 'node' && !`sh -c 'command -v node'`;
+        my $command = $name eq 'python' ? 'python3' : (split ' ', $name)[0];
+        skip "no $command" if !`sh -c 'command -v $command'`;
 
         $t->command_ok(@{$client{$name}}, qw(running 420 1000),
             "a \"text\" & more of $name", "$name: notified");

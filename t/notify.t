@@ -16,6 +16,11 @@ my $t = InitGate->new(workers => 3, http => <<'CONF');
     }
     init_checks swings { check notify state;  latch off;  rise 3;  fall 5; }
     init_checks short { check notify beat  ttl=300ms;  interval 20ms;  latch off; }
+    init_checks rare {
+        check notify long  ttl=1h  interval=1h;
+        check notify beat  ttl=300ms  interval=1h  optional;
+        latch off;
+    }
     server {
         listen 127.0.0.1:%%PORT_8080%%;
         location / { init_gate app;  empty_gif; }
@@ -111,6 +116,13 @@ $t->wait_for(sub { $t->check('beat', 'short')->{verdict} eq 'error' },
 is_deeply([look('beat', 'short')], ['error', 'stale', undef, undef,
     'no notice within 300ms, the last one was "passed"'], 'ttl: stale');
 is($t->gate('short')->{ready}, 0, 'ttl: the gate closes');
+is(told('rare/beat', 'verdict=passed'), 204, 'ttl below the interval: 204');
+$t->wait_for(sub { $t->check('beat', 'rare')->{verdict} eq 'error' },
+    'the end of a ttl below the interval');
+is($t->check('beat', 'rare')->{reason}, 'stale',
+    'ttl below the interval: stale');
+is($t->check('long', 'rare')->{attempts}, 1, 'ttl of other checks: not probed');
+
 is(told('short/beat', 'verdict=waiting'), 204, 'with a ttl, waiting: 204');
 
 my $attempts = $t->check('beat', 'short')->{attempts};

@@ -122,12 +122,18 @@ refused(directive('location /n/ { init_ready; init_notify token_file=/t; }'),
 for my $location ('= /n', '~ ^/n/', '@n') {
     refused(directive("location $location { init_notify token_file=/t; }"),
         '"init_notify" is allowed only in a location that is a prefix of'
-        . ' paths');
+        . ' paths, as in "location /notify/"');
 }
+
+refused(directive('location = /c { init_control token_file=/t; }'),
+    'as in "location /control/"');
 
 conf_ok('init_checks app { check notify a; } server { location / {'
     . ' init_gate app; } }', 'no init_notify',
     qr/\[warn\].*no location has "init_notify", so that check "a" of init_checks "app" gets no notices in .*:\d+/);
+conf_ok("init_checks app { check notify a; } server { location / {"
+    . " init_gate app; } location /n/ { init_notify token_file=$t->{dir}; } }",
+    'directory', qr/\[warn\].*"token_file=.*" of "init_notify": it is a directory in .*:\d+/);
 conf_ok("init_checks app { check notify a; } server {"
     . ' location /n/ { init_gate app; init_notify token_file=/t; } }',
     'init_gate beside',

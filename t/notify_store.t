@@ -110,6 +110,19 @@ mkdir $t->path('none') or die $!;
 $t->wait_for(sub { $t->read('none/none') =~ /\npassed / }, 'the store');
 ok(1, 'a directory that comes later: stored');
 
+# another file, by a reload
+
+is(told('import', 'verdict=running&observed=5'), 204, 'another file: 204');
+stored_soon('import', qr/^running 5 /);
+$t->reload(http => $t->{http} =~ s{store/import}{store/moved}r);
+stored_soon('moved', qr/^running 5 - \d{13} $/);
+$t->quit;
+$t->run;
+$t->wait_for(sub { $t->check('import')->{verdict} ne 'pending' }, 'a verdict');
+is($t->check('import')->{observed}, 5, 'another file: used by the next start');
+$t->reload(http => $t->{http} =~ s{store/moved}{store/import}r);
+$t->remove('store/moved');
+
 # what is in the file is not what was written: not notified
 
 for my $text ('', "init-gate-notice-1 00000000\npassed - - 1 \n",

@@ -73,12 +73,21 @@ sub stored {
         : "invalid: $text";
 }
 
+# so that a process is killed while it writes
+
+my $library = InitGate::is_linked_in() ? '' : $t->preload('slow_write');
+
+sub run {
+    local $ENV{LD_PRELOAD} = $library if $library;
+    $t->run;
+}
+
 my $next = 1;
 my $last = 0;
 my ($old, $new) = (0, 0);
 
 for my $round (1 .. $rounds) {
-    $t->run;
+    run();
 
     pipe my $reader, my $writer or die "pipe: $!";
     my $client = fork // die "fork: $!";
@@ -111,7 +120,7 @@ for my $round (1 .. $rounds) {
     $last = $stored;
     $next = $sent + 1;
 
-    $t->run;
+    run();
     $t->wait_for(sub { $t->check('import')->{verdict} ne 'pending' },
         'a verdict');
     is($t->check('import')->{observed}, $stored,
@@ -119,7 +128,9 @@ for my $round (1 .. $rounds) {
     $t->quit;
 }
 
-cmp_ok($new, '>', 0, "the file changed in $new of $rounds rounds");
+# the first notice of each round is stored, unless nginx is killed before
+
+cmp_ok($new, '>', $rounds / 5, "the file changed in $new of $rounds rounds");
 unlike($t->log, qr/is ignored|cannot be stored/, 'nothing is logged');
 
 done_testing;

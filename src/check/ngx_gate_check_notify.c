@@ -19,7 +19,7 @@ static char *ngx_gate_check_notify_parse(ngx_conf_t *cf,
 static void ngx_gate_check_notify_warn_store(ngx_conf_t *cf,
     ngx_gate_check_t *check, ngx_str_t *store);
 static void ngx_gate_check_notify_start(ngx_gate_probe_t *probe);
-static ngx_uint_t ngx_gate_check_notify_is_stale(
+static ngx_msec_int_t ngx_gate_check_notify_left(
     ngx_gate_check_notify_conf_t *conf);
 static void ngx_gate_check_notify_cancel(ngx_gate_probe_t *probe);
 
@@ -173,6 +173,7 @@ ngx_gate_check_notify_deliver(ngx_gate_check_t *check,
 static void
 ngx_gate_check_notify_start(ngx_gate_probe_t *probe)
 {
+    ngx_msec_int_t                 left;
     ngx_gate_notice_t             *notice;
     ngx_gate_reason_e              reason;
     ngx_gate_check_notify_conf_t  *conf;
@@ -189,13 +190,17 @@ ngx_gate_check_notify_start(ngx_gate_probe_t *probe)
     probe->result.observed = notice->observed;
     probe->result.expected = notice->expected;
 
-    if (ngx_gate_check_notify_is_stale(conf)) {
+    left = ngx_gate_check_notify_left(conf);
+
+    if (left <= 0) {
         ngx_gate_probe_end(probe, NGX_GATE_ERROR, NGX_GATE_STALE,
                            "no notice within %Mms, the last one was \"%V\"",
                            conf->ttl,
                            &ngx_gate_verdict_names[notice->verdict]);
         return;
     }
+
+    probe->left = left;
 
     switch (notice->verdict) {
 
@@ -216,18 +221,23 @@ ngx_gate_check_notify_start(ngx_gate_probe_t *probe)
 }
 
 
-static ngx_uint_t
-ngx_gate_check_notify_is_stale(ngx_gate_check_notify_conf_t *conf)
+/* the rest of the time of "ttl=" */
+
+static ngx_msec_int_t
+ngx_gate_check_notify_left(ngx_gate_check_notify_conf_t *conf)
 {
     ngx_gate_notice_t  *notice;
 
     notice = conf->notice;
 
-    return conf->ttl
-           && (notice->verdict == NGX_GATE_PASSED
-               || notice->verdict == NGX_GATE_RUNNING)
-           && (ngx_msec_int_t) (ngx_current_msec - notice->msec)
-              >= (ngx_msec_int_t) conf->ttl;
+    if (conf->ttl == 0
+        || (notice->verdict != NGX_GATE_PASSED
+            && notice->verdict != NGX_GATE_RUNNING))
+    {
+        return NGX_MAX_INT_T_VALUE;
+    }
+
+    return (ngx_msec_int_t) (notice->msec + conf->ttl - ngx_current_msec);
 }
 
 

@@ -221,7 +221,6 @@ ngx_gate_mailbox_keep(ngx_gate_mailboxes_t *mailboxes, ngx_str_t *name,
 
     } else if (box->generation != generation - 1) {
         box->published = 0;
-        box->stored = 0;
         ngx_memzero(box->probers, sizeof(box->probers));
     }
 

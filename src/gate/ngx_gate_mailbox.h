@@ -45,8 +45,6 @@ struct ngx_gate_mailbox_s {
     ngx_atomic_t              published;    /* the count of items put so far,
                                                and the cell of the current one
                                                in the low bits */
-    ngx_atomic_t              stored;       /* the count of the last item that
-                                               is in a file */
     ngx_gate_mailbox_prober_t  probers[NGX_GATE_MAILBOX_PROBERS];
     ngx_atomic_t              owners[NGX_GATE_MAILBOX_CELLS];
     u_char                   *cells;

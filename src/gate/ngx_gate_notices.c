@@ -38,6 +38,7 @@ static ngx_uint_t ngx_gate_notices_is_stored(ngx_gate_run_t *run);
 static void ngx_gate_notices_store_later(ngx_gate_prober_t *prober);
 static void ngx_gate_notices_store_handler(ngx_gate_timer_t *timer);
 static ngx_uint_t ngx_gate_notices_store_all(ngx_gate_prober_t *prober);
+static ngx_uint_t ngx_gate_notices_may_store(ngx_gate_run_t *run);
 static void ngx_gate_notices_store(ngx_gate_run_t *run);
 static void ngx_gate_notices_log_store(ngx_gate_run_t *run, u_char *error,
     u_char *last);
@@ -319,6 +320,7 @@ ngx_gate_notices_start(ngx_gate_prober_t *prober)
     for (i = 0; i < prober->notified.nelts; i++) {
 
         run[i]->received = 0;
+        run[i]->stored = 0;
         ngx_gate_mailbox_attach(run[i]->probe.check->mailbox,
                                 prober->zone->id);
         path = &ngx_gate_notices_conf(run[i])->store;
@@ -327,16 +329,22 @@ ngx_gate_notices_start(ngx_gate_prober_t *prober)
             continue;
         }
 
-        if (ngx_gate_mailbox_count(run[i]->probe.check->mailbox) == 0) {
-            ngx_gate_notices_load(run[i]);
+        /*
+         * A notice in memory is stored in any case, since the file may be
+         * another one than before.  Without one, no process writes now.
+         */
+
+        if (ngx_gate_mailbox_count(run[i]->probe.check->mailbox) != 0) {
+            continue;
         }
+
+        ngx_gate_notices_load(run[i]);
 
         p = ngx_gate_store_test(path, error, error + sizeof(error));
         if (p) {
             ngx_gate_notices_log_store(run[i], error, p);
         }
     }
-
 }
 
 
@@ -349,17 +357,18 @@ ngx_gate_notices_stop(ngx_gate_prober_t *prober)
     run = prober->notified.elts;
 
     for (i = 0; i < prober->notified.nelts; i++) {
+
+        if (ngx_gate_notices_is_new(run[i])) {
+            (void) ngx_gate_notices_receive(run[i]);
+        }
+
         ngx_gate_mailbox_detach(run[i]->probe.check->mailbox,
                                 prober->zone->id);
     }
 
-    if (prober->store_timer.set) {
-        ngx_gate_timers_del(&prober->timers, &prober->store_timer);
+    ngx_gate_timers_del(&prober->timers, &prober->store_timer);
 
-        if (ngx_gate_writer_owns(&prober->writer)) {
-            (void) ngx_gate_notices_store_all(prober);
-        }
-    }
+    (void) ngx_gate_notices_store_all(prober);
 }
 
 
@@ -466,9 +475,7 @@ ngx_gate_notices_acknowledge_run(ngx_gate_run_t *run)
         return 0;
     }
 
-    if (box->mailboxes->zone == prober->zone->id
-        && !ngx_gate_notices_is_stored(run))
-    {
+    if (!ngx_gate_notices_is_stored(run) && ngx_gate_notices_may_store(run)) {
         ngx_gate_notices_store_later(prober);
     }
 
@@ -513,9 +520,7 @@ ngx_gate_notices_load(ngx_gate_run_t *run)
     notice.msec = ngx_current_msec
                   - (ngx_msec_t) ngx_min(age, NGX_MAX_INT32_VALUE);
 
-    if (ngx_gate_mailbox_replace(box, 0, &notice)) {
-        (void) ngx_atomic_cmp_set(&box->stored, 0, 1);
-    }
+    run->stored = ngx_gate_mailbox_replace(box, 0, &notice);
 }
 
 
@@ -536,7 +541,7 @@ static ngx_uint_t
 ngx_gate_notices_is_stored(ngx_gate_run_t *run)
 {
     return ngx_gate_notices_conf(run)->store.len == 0
-           || run->probe.check->mailbox->stored >= run->received;
+           || run->stored >= run->received;
 }
 
 
@@ -569,15 +574,13 @@ ngx_gate_notices_store_handler(ngx_gate_timer_t *timer)
 
     prober->store_msec = ngx_current_msec;
 
-    if (ngx_gate_writer_owns(&prober->writer)
-        && ngx_gate_notices_store_all(prober))
-    {
+    if (ngx_gate_notices_store_all(prober)) {
         ngx_gate_notices_store_later(prober);
     }
 }
 
 
-/* of the newest configuration; returns the number that could not be stored */
+/* returns the number that could not be stored */
 
 static ngx_uint_t
 ngx_gate_notices_store_all(ngx_gate_prober_t *prober)
@@ -590,13 +593,29 @@ ngx_gate_notices_store_all(ngx_gate_prober_t *prober)
 
     for (i = 0; i < prober->notified.nelts; i++) {
 
-        if (!ngx_gate_notices_is_stored(run[i])) {
+        if (!ngx_gate_notices_is_stored(run[i])
+            && ngx_gate_notices_may_store(run[i]))
+        {
             ngx_gate_notices_store(run[i]);
             n += !ngx_gate_notices_is_stored(run[i]);
         }
     }
 
     return n;
+}
+
+
+/* the prober of the newest configuration stores all that is in memory */
+
+static ngx_uint_t
+ngx_gate_notices_may_store(ngx_gate_run_t *run)
+{
+    ngx_gate_prober_t  *prober;
+
+    prober = run->runner->prober;
+
+    return run->probe.check->mailbox->mailboxes->zone == prober->zone->id
+           && ngx_gate_writer_owns(&prober->writer);
 }
 
 
@@ -612,7 +631,7 @@ ngx_gate_notices_store(ngx_gate_run_t *run)
                              error + sizeof(error));
 
     if (p == NULL) {
-        run->probe.check->mailbox->stored = run->received;
+        run->stored = run->received;
         run->store_failed = 0;
         return;
     }

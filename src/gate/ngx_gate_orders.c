@@ -16,16 +16,13 @@ static void ngx_gate_orders_receive_gate(ngx_gate_runner_t *runner);
 static void ngx_gate_orders_recheck(ngx_gate_runner_t *runner);
 static void ngx_gate_orders_set_timer(ngx_gate_runner_t *runner);
 static void ngx_gate_orders_timer_handler(ngx_gate_timer_t *timer);
-static void ngx_gate_orders_log_end(ngx_gate_runner_t *runner,
-    ngx_gate_override_t *override);
 
 
 void
 ngx_gate_orders_start(ngx_gate_prober_t *prober)
 {
-    ngx_uint_t            i;
-    ngx_gate_runner_t    *runner;
-    ngx_gate_overrides_t  overrides;
+    ngx_uint_t          i;
+    ngx_gate_runner_t  *runner;
 
     for (i = 0; i < prober->nrunners; i++) {
         runner = &prober->runners[i];
@@ -37,10 +34,10 @@ ngx_gate_orders_start(ngx_gate_prober_t *prober)
         ngx_gate_mailbox_attach(runner->gate->overrides, prober->zone->id);
 
         runner->override_timer.handler = ngx_gate_orders_timer_handler;
-        runner->ordered = ngx_gate_overrides_read(runner->gate, &overrides);
-        runner->rechecks = overrides.rechecks;
 
-        ngx_gate_orders_set_timer(runner);
+        /* there may be more than was published when the runner started */
+
+        ngx_gate_orders_receive_gate(runner);
     }
 }
 
@@ -86,10 +83,12 @@ ngx_gate_orders_receive_gate(ngx_gate_runner_t *runner)
 {
     ngx_gate_overrides_t  overrides;
 
+    ngx_gate_overrides_end(runner->gate, 0, runner->prober->log);
+
     runner->ordered = ngx_gate_overrides_read(runner->gate, &overrides);
 
-    if (runner->rechecks != overrides.rechecks) {
-        runner->rechecks = overrides.rechecks;
+    if (runner->record.rechecks != overrides.rechecks) {
+        runner->record.rechecks = overrides.rechecks;
         ngx_gate_orders_recheck(runner);
     }
 
@@ -156,53 +155,14 @@ ngx_gate_orders_set_timer(ngx_gate_runner_t *runner)
         ngx_gate_timers_add(&runner->prober->timers, &runner->override_timer,
                             (ngx_msec_t) next);
     }
-
-    runner->override_msec = ngx_current_msec;
 }
 
-
-/* those that have ended since the timer was set */
 
 static void
 ngx_gate_orders_timer_handler(ngx_gate_timer_t *timer)
 {
-    ngx_uint_t             i;
-    ngx_gate_runner_t     *runner;
-    ngx_gate_override_t   *override;
-    ngx_gate_overrides_t   overrides;
-
-    runner = ngx_rbtree_data(timer, ngx_gate_runner_t, override_timer);
-
-    if (ngx_gate_mailbox_read(runner->gate->overrides, &overrides) == 0) {
-        return;
-    }
-
-    for (i = 0; i < NGX_GATE_OVERRIDES_MAX; i++) {
-        override = &overrides.list[i];
-
-        if (ngx_gate_overrides_is_over(override)
-            && (ngx_msec_int_t) (override->until - runner->override_msec) > 0)
-        {
-            ngx_gate_orders_log_end(runner, override);
-        }
-    }
-
-    ngx_gate_orders_set_timer(runner);
-    ngx_gate_runner_set_dirty(runner);
-}
-
-
-static void
-ngx_gate_orders_log_end(ngx_gate_runner_t *runner,
-    ngx_gate_override_t *override)
-{
-    ngx_log_error(NGX_LOG_WARN, runner->prober->log, 0,
-                  "init gate \"%V\": override \"%V\"%s%*s by client %*s "
-                  "has ended", &runner->gate->name,
-                  &ngx_gate_override_names[override->action],
-                  override->check_len ? " of check " : "",
-                  override->check_len, override->check,
-                  override->client_len, override->client);
+    ngx_gate_orders_receive_gate(ngx_rbtree_data(timer, ngx_gate_runner_t,
+                                                 override_timer));
 }
 
 

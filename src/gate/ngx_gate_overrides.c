@@ -14,12 +14,18 @@
 
 
 #define NGX_GATE_OVERRIDES_PREFIX  "init_gate_overrides:"
+#define NGX_GATE_OVERRIDES_TRIES   100
 
 
 static ngx_int_t ngx_gate_overrides_names(ngx_pool_t *pool,
     ngx_array_t *gates, ngx_array_t *names);
 static ngx_uint_t ngx_gate_overrides_is_open(ngx_gate_t *gate,
     ngx_gate_check_record_t *checks, ngx_gate_overrides_t *overrides);
+static ngx_uint_t ngx_gate_overrides_is_over(ngx_gate_override_t *override);
+static ngx_uint_t ngx_gate_overrides_split(ngx_gate_overrides_t *overrides,
+    ngx_gate_overrides_t *ended, ngx_uint_t all);
+static void ngx_gate_overrides_log_end(ngx_gate_t *gate,
+    ngx_gate_override_t *override, ngx_log_t *log);
 
 
 ngx_str_t  ngx_gate_override_names[] = {
@@ -108,6 +114,34 @@ ngx_gate_overrides_commit(ngx_cycle_t *cycle, ngx_shm_zone_t *shm_zone,
 }
 
 
+void
+ngx_gate_overrides_drop(ngx_array_t *old, ngx_array_t *gates, ngx_log_t *log)
+{
+    ngx_uint_t   i, n;
+    ngx_gate_t  *before, *gate;
+
+    before = old->elts;
+    gate = gates ? gates->elts : NULL;
+
+    for (i = 0; i < old->nelts; i++) {
+
+        if (before[i].overrides == NULL) {
+            continue;
+        }
+
+        for (n = 0; gates && n < gates->nelts; n++) {
+            if (ngx_gate_str_eq(&gate[n].name, &before[i].name)) {
+                break;
+            }
+        }
+
+        if (gates == NULL || n == gates->nelts) {
+            ngx_gate_overrides_end(&before[i], 1, log);
+        }
+    }
+}
+
+
 ngx_atomic_uint_t
 ngx_gate_overrides_read(ngx_gate_t *gate, ngx_gate_overrides_t *overrides)
 {
@@ -131,11 +165,87 @@ ngx_gate_overrides_read(ngx_gate_t *gate, ngx_gate_overrides_t *overrides)
 }
 
 
-ngx_uint_t
+static ngx_uint_t
 ngx_gate_overrides_is_over(ngx_gate_override_t *override)
 {
     return override->action != NGX_GATE_OVERRIDE_NONE
            && (ngx_msec_int_t) (ngx_current_msec - override->until) >= 0;
+}
+
+
+void
+ngx_gate_overrides_end(ngx_gate_t *gate, ngx_uint_t all, ngx_log_t *log)
+{
+    ngx_uint_t            i, n;
+    ngx_atomic_uint_t     count;
+    ngx_gate_overrides_t  overrides, ended;
+
+    for (n = 0; n < NGX_GATE_OVERRIDES_TRIES; n++) {
+
+        count = ngx_gate_mailbox_read(gate->overrides, &overrides);
+
+        if (count == 0
+            || !ngx_gate_overrides_split(&overrides, &ended, all))
+        {
+            return;
+        }
+
+        if (ngx_gate_mailbox_replace(gate->overrides, count, &overrides)) {
+            break;
+        }
+    }
+
+    for (i = 0; n < NGX_GATE_OVERRIDES_TRIES && i < NGX_GATE_OVERRIDES_MAX;
+         i++)
+    {
+        if (ended.list[i].action != NGX_GATE_OVERRIDE_NONE) {
+            ngx_gate_overrides_log_end(gate, &ended.list[i], log);
+        }
+    }
+}
+
+
+/* moves those that end; returns their number */
+
+static ngx_uint_t
+ngx_gate_overrides_split(ngx_gate_overrides_t *overrides,
+    ngx_gate_overrides_t *ended, ngx_uint_t all)
+{
+    ngx_uint_t  i, n;
+
+    n = 0;
+    *ended = *overrides;
+
+    for (i = 0; i < NGX_GATE_OVERRIDES_MAX; i++) {
+
+        if (overrides->list[i].action == NGX_GATE_OVERRIDE_NONE) {
+            continue;
+        }
+
+        if (all || ngx_gate_overrides_is_over(&overrides->list[i])) {
+            overrides->list[i].action = NGX_GATE_OVERRIDE_NONE;
+            n++;
+
+        } else {
+            ended->list[i].action = NGX_GATE_OVERRIDE_NONE;
+        }
+    }
+
+    return n;
+}
+
+
+static void
+ngx_gate_overrides_log_end(ngx_gate_t *gate, ngx_gate_override_t *override,
+    ngx_log_t *log)
+{
+    ngx_log_error(NGX_LOG_WARN, log, 0,
+                  "init gate \"%V\": override \"%V\"%s%*s by client %*s "
+                  "has ended", &gate->name,
+                  &ngx_gate_override_names[override->action],
+                  override->check_len ? " of check " : "",
+                  override->check_len, override->check,
+                  override->client_len, override->client);
 }
 
 

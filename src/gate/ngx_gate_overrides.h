@@ -64,6 +64,11 @@ ngx_int_t ngx_gate_overrides_commit(ngx_cycle_t *cycle,
     ngx_atomic_uint_t zone);
 ngx_shm_zone_t *ngx_gate_overrides_find_zone(ngx_cycle_t *cycle, void *tag);
 
+/* ends those of gates that "gates" (NULL: no gates) does not have any more */
+
+void ngx_gate_overrides_drop(ngx_array_t *old, ngx_array_t *gates,
+    ngx_log_t *log);
+
 /*
  * Copies those that have not ended; the count of the mailbox, or 0: there has
  * been none, and all are NONE.
@@ -81,7 +86,12 @@ ngx_uint_t ngx_gate_overrides_apply(ngx_gate_t *gate, ngx_gate_state_e state,
 ngx_uint_t ngx_gate_overrides_ignores(ngx_gate_overrides_t *overrides,
     ngx_gate_check_t *check);
 
-ngx_uint_t ngx_gate_overrides_is_over(ngx_gate_override_t *override);
+/*
+ * Removes those whose time is over, or all, and logs their end: once, whichever
+ * process removes them.
+ */
+
+void ngx_gate_overrides_end(ngx_gate_t *gate, ngx_uint_t all, ngx_log_t *log);
 
 /* ms since the epoch, of a time of an override */
 

@@ -53,6 +53,8 @@ struct ngx_gate_run_s {
     ngx_uint_t                hastened;     /* an event causes the next run */
     ngx_atomic_uint_t         received;     /* count of the notice that a
                                                notify check uses */
+    ngx_atomic_uint_t         stored;       /* count of the last one in its
+                                               file */
     ngx_uint_t                store_failed;
     ngx_uint_t                extra;        /* ordered, and not needed */
     ngx_msec_t                log_msec;     /* start of the current minute */
@@ -79,9 +81,7 @@ struct ngx_gate_runner_s {
 
     /* of overrides */
     ngx_gate_timer_t          override_timer;
-    ngx_msec_t                override_msec;     /* when it was set */
     ngx_atomic_uint_t         ordered;      /* count of those received */
-    ngx_uint_t                rechecks;     /* ordered so far */
 
     ngx_uint_t                dirty;        /* has to be published */
 

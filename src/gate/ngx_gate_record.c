@@ -324,6 +324,7 @@ ngx_gate_record_inherit(ngx_gate_t *gate, ngx_gate_record_t *record,
         record->started_at = before.started_at;
         record->opened_at = before.opened_at;
         record->last_startup_msec = before.last_startup_msec;
+        record->rechecks = before.rechecks;
 
         record->nevents = before.nevents;
         ngx_memcpy(record->events, before.events, sizeof(record->events));

@@ -137,6 +137,7 @@ ngx_gate_run_start(ngx_gate_run_t *run)
 
     probe->deadline = ngx_current_msec + probe->check->timeout;
     probe->chain.changed = 0;
+    probe->left = 0;
     probe->result.observed = -1;
     probe->result.expected = -1;
 

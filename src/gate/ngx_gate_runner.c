@@ -410,7 +410,9 @@ ngx_gate_runner_next_delay(ngx_gate_run_t *run)
                                                ++run->losses));
     }
 
-    return ngx_gate_runner_jitter(pause);
+    pause = ngx_gate_runner_jitter(pause);
+
+    return run->probe.left ? ngx_min(pause, run->probe.left) : pause;
 }
 
 

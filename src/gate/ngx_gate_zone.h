@@ -101,6 +101,7 @@ typedef struct {
     ngx_uint_t                ready;        /* requests pass: by the state, or
                                                by an override */
     ngx_gate_override_e       override;     /* the one in force, if any */
+    ngx_uint_t                rechecks;     /* ordered so far */
 
     ngx_gate_state_progress_t  progress;
     int64_t                   eta;          /* ms, or -1 */

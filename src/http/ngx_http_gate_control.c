@@ -256,6 +256,8 @@ ngx_http_gate_control_put(ngx_http_gate_post_t *post,
 
     box = post->gate->overrides;
 
+    ngx_gate_overrides_end(post->gate, 0, ngx_cycle->log);
+
     for (n = 0; n < NGX_HTTP_GATE_CONTROL_TRIES; n++) {
 
         count = ngx_gate_overrides_read(post->gate, &overrides);
@@ -347,6 +349,7 @@ ngx_http_gate_control_log(ngx_http_gate_post_t *post,
     ngx_http_gate_control_order_t *order)
 {
     u_char                *p, text[NGX_TIME_T_LEN + NGX_GATE_NAME_MAX + 64];
+    ngx_msec_t             time;
     ngx_gate_override_t   *override;
 
     override = &order->override;
@@ -358,8 +361,10 @@ ngx_http_gate_control_log(ngx_http_gate_post_t *post,
     }
 
     if (override->action != NGX_GATE_OVERRIDE_NONE) {
-        p = ngx_sprintf(p, " for %Ms",
-                        (override->until - override->since) / 1000);
+        time = override->until - override->since;
+
+        p = (time % 1000) ? ngx_sprintf(p, " for %Mms", time)
+                          : ngx_sprintf(p, " for %Ms", time / 1000);
     }
 
     ngx_log_error(NGX_LOG_WARN, post->request->connection->log, 0,

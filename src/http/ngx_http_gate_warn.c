@@ -138,6 +138,7 @@ static void
 ngx_http_gate_warn_tokens(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf)
 {
     ngx_uint_t                   i;
+    const char                  *error;
     ngx_file_info_t              fi;
     ngx_http_gate_post_conf_t  **post;
 
@@ -145,13 +146,18 @@ ngx_http_gate_warn_tokens(ngx_conf_t *cf, ngx_http_gate_main_conf_t *gmcf)
 
     for (i = 0; i < gmcf->posts.nelts; i++) {
 
-        if (ngx_file_info(post[i]->token_file.data, &fi) == NGX_FILE_ERROR
-            && ngx_errno == NGX_ENOENT)
-        {
+        if (ngx_file_info(post[i]->token_file.data, &fi) == NGX_FILE_ERROR) {
+            error = (ngx_errno == NGX_ENOENT) ? "there is no such file" : NULL;
+
+        } else {
+            error = ngx_is_dir(&fi) ? "it is a directory" : NULL;
+        }
+
+        if (error) {
             ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                          "\"token_file=%V\" of \"%s\": there is no such file "
-                          "in %V:%ui", &post[i]->token_file,
-                          post[i]->directive, &post[i]->file, post[i]->line);
+                          "\"token_file=%V\" of \"%s\": %s in %V:%ui",
+                          &post[i]->token_file, post[i]->directive, error,
+                          &post[i]->file, post[i]->line);
         }
     }
 }
