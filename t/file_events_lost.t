@@ -62,9 +62,9 @@ sub reset_files {
     mkdir "$dir/$_" or die "$_: $!" for qw(d tree);
 }
 
-# limits
+# limits; with ASAN, no library can be loaded first
 
-{
+if (!InitGate::is_linked_in()) {
     local $ENV{LD_PRELOAD} = $t->preload('inotify');
     local $ENV{INOTIFY_INSTANCES} = "$dir/instances";
     local $ENV{INOTIFY_WATCHES} = "$dir/watches";
@@ -100,7 +100,7 @@ sub reset_files {
 
 # a directory that is removed when it is about to be watched
 
-{
+if (!InitGate::is_linked_in()) {
     local $ENV{LD_PRELOAD} = $t->preload('inotify');
     local $ENV{INOTIFY_REMOVED} = "$dir/d";
 

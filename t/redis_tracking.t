@@ -78,6 +78,7 @@ cmp_ok($t->check($_)->{attempts}, '<=', 2 + 2 * int((time - $^T) / 29),
 
 # keys that did not exist
 
+my $clock = $t->clock;
 $redis->set(e => 1);
 settles($t, 'exists', 'passed');
 
@@ -129,6 +130,10 @@ $redis->select(1);
 $redis->set(e => 1);
 settles($t, 'other', 'passed');
 $redis->select(0);
+
+# without reports, each is noticed when the connection is renewed
+
+cmp_ok($clock->seconds, '<', patience(25), 'all changes: at once');
 
 # other keys, and checks without a key
 

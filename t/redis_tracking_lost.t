@@ -1,38 +1,20 @@
 #!/usr/bin/perl
 
 # The redis check: when the server does not report changes of keys, or not any
-# more, since it is not there yet, a connection is lost, or the server restarts,
-# loads its data or hangs, it is asked again within seconds.  The interval of
-# the checks is an hour.
+# more, since it is not there yet, a connection is lost, or the server restarts
+# or hangs, it is asked again within seconds.  The interval of the checks is an
+# hour.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Checks;
-use InitGate::Fake;
 use InitGate::MonotonicClock;
 use InitGate::RedisServers;
 
 my $t = InitGate->new(workers => 1);
 my $server = InitGate::RedisServers->new($t)->start;
 my $redis;
-
-# it loads its data, and would report changes
-
-my $report = '__redis__:invalidate';
-my $loading = InitGate::Fake->new(sub {
-    my ($c) = @_;
-
-    while (defined(my $text = $c->read_until(
-        qr/(?:\r\nk|ID|$report|REDIRECT\r\n\$1\r\n7)\r\n/)))
-    {
-        $c->send($text =~ /EXISTS/
-                ? $c->word eq 'loaded' ? ":1\r\n" : "-LOADING it\r\n"
-            : $text =~ /ID/ ? ":7\r\n"
-            : $text =~ /TRACKING/ ? "+OK\r\n"
-            : "*3\r\n\$9\r\nsubscribe\r\n\$20\r\n$report\r\n:1\r\n") or return;
-    }
-});
 
 $t->conf(http => <<"CONF");
 
@@ -44,7 +26,6 @@ $t->conf(http => <<"CONF");
         check redis redis://@{[$server->at]}  name=key    key=k;
         check redis redis://@{[$server->at]}  name=other  key=o;
         check redis redis://@{[$server->at]}  name=ping;
-        check redis redis://127.0.0.1:@{[$loading->port]}  name=loading  key=k;
     }
 
     server {
@@ -96,12 +77,6 @@ $server->run;
 $redis = $server->client;
 settles($t, $_, 'waiting missing') for qw(key other);
 tracked('start');
-
-settles($t, 'loading', 'running loading');
-$t->wait_for(sub { $t->check('loading')->{attempts} >= 3 },
-    'probes while the server loads its data');
-$loading->set('loaded');
-settles($t, 'loading', 'passed');
 
 # the second connection, as soon as it has been opened
 
