@@ -20,6 +20,27 @@ my %there = map { $_ => 1 } `find src -name '*.c'` =~ m{^src/(.*)$}gm;
 
 is_deeply([sort keys %built], [sort keys %there], 'config: all sources');
 
+# each library that "config" needs is a dependency of every build
+
+my @packages = slurp('config') =~ /apt-get install (\S+-dev)\b/g;
+my @modules = slurp('config') =~ /pkg-config --libs (\S+)/g;
+
+is(scalar @packages, 5, 'config: libraries');
+is(scalar @modules, 5, 'config: names of pkg-config');
+
+for my $file (qw(tools/packages debian/control docker/module.Dockerfile
+                 docs/install.md))
+{
+    my $text = slurp($file);
+    is(join(' ', grep { $text !~ /\Q$_\E\b/ } @packages), '',
+        "$file: all libraries");
+}
+
+my ($spec) = glob('rpm/*.spec');
+my $spec_text = slurp($spec);
+is(join(' ', grep { $spec_text !~ /pkgconfig\(\Q$_\E\)/ } @modules), '',
+    "$spec: all libraries");
+
 # the names of the C tables and of the JSON Schema
 
 my $defs = decode_json(slurp('docs/schema/init-gate.schema.json'))->{'$defs'};
