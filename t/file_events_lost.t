@@ -2,6 +2,7 @@
 
 # The file check without events: polling notices each change, where there are
 # no inotify instances or watches left, and where a file system sends no event.
+# A directory that is removed before it is watched is one that does not exist.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -61,9 +62,9 @@ sub reset_files {
     mkdir "$dir/$_" or die "$_: $!" for qw(d tree);
 }
 
-# limits
+# limits; with ASAN, no library can be loaded first
 
-{
+if (!InitGate::is_linked_in()) {
     local $ENV{LD_PRELOAD} = $t->preload('inotify');
     local $ENV{INOTIFY_INSTANCES} = "$dir/instances";
     local $ENV{INOTIFY_WATCHES} = "$dir/watches";
@@ -95,6 +96,28 @@ sub reset_files {
 
         $t->quit;
     }
+}
+
+# a directory that is removed when it is about to be watched
+
+if (!InitGate::is_linked_in()) {
+    local $ENV{LD_PRELOAD} = $t->preload('inotify');
+    local $ENV{INOTIFY_REMOVED} = "$dir/d";
+
+    chmod 0777, $dir;
+
+    reset_files();
+    $t->run(http => $notified);
+    becomes('marker', 'waiting', 'removed before it is watched');
+    ok(!-e "$dir/d", 'removed before it is watched: removed');
+
+    # with a file, in one step
+
+    $t->write('n/marker');
+    rename "$dir/n", "$dir/d" or die "d: $!";
+    becomes('marker', 'passed', 'removed before it is watched, created');
+    $t->quit;
+    chmod 0755, $dir;
 }
 
 # a directory that may be searched and not read

@@ -92,6 +92,7 @@ psql($pg, 'INSERT INTO items VALUES (1)', 'app');
 
 # a notification: all checks of its channel, and no others
 
+my $begun = $t->clock;
 count();
 psql($pg, 'NOTIFY versions', 'app');
 probed_again('versions', 'schema');
@@ -121,6 +122,10 @@ settles($t, 'items', 'passed');
 
 psql($pg, 'BEGIN; TRUNCATE items; NOTIFY changes; COMMIT', 'app');
 settles($t, 'items', 'waiting too_few');
+
+# without notifications, each would be noticed when the session is renewed
+
+cmp_ok($begun->seconds, '<', patience(25), 'five notifications: at once');
 
 # many of them: each probe is at least 10 ms after the last one
 

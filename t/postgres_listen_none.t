@@ -2,13 +2,15 @@
 
 # The postgres check: "listen" where no notifications can be received, behind a
 # pooler, on a standby, or if the server refuses LISTEN.  The check is polled,
-# and its message and one line of the log name the cause.
+# and its message and one line of the log name the cause.  After the promotion
+# of the standby, its sessions listen.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use InitGate;
 use InitGate::Checks;
 use InitGate::Fake;
+use InitGate::MonotonicClock;
 use InitGate::Postgres;
 
 my $t = InitGate->new(workers => 1);
@@ -168,7 +170,7 @@ my $fake = join "\n", map {
     . " name=$_ \"query=SELECT 1\" expect=y listen=c;"
 } sort grep { $_ ne 'good' } keys %server;
 
-$t->run(http => <<"CONF");
+$t->conf(http => <<"CONF");
     init_checks app {
         interval 50ms;
         backoff 50ms;
@@ -176,6 +178,9 @@ $t->run(http => <<"CONF");
         check file %%DIR%%/never name=never;
         check postgres "host=127.0.0.1 port=@{[$standby->port]} user=postgres
                         dbname=test" name=standby rows=items:1 listen=c;
+        check postgres "host=127.0.0.1 port=@{[$standby->port]} user=postgres
+                        dbname=test" name=promoted rows=items:2 listen=c
+              interval=25s;
         $pooled
         $fake
         check postgres "host=127.0.0.1 port=@{[$server{good}->port]} user=a"
@@ -187,6 +192,11 @@ $t->run(http => <<"CONF");
         location = /init { init_status details=on; }
     }
 CONF
+
+my $clock = InitGate::MonotonicClock::is_available()
+    && InitGate::MonotonicClock->new($t);
+
+($clock || $t)->run;
 
 my $pooler = qr/; polled: the connection leads to a pooler$/;
 my $refused = qr/; polled: the server refused LISTEN$/;
@@ -235,5 +245,17 @@ $t->wait_for(sub { $t->check('good')->{attempts} >= 2 }, 'another probe');
 pass('notifications beside the results: probed again');
 
 unlike(server_log($_), qr/ERROR/, 'server: no errors') for $pg, $standby;
+
+# a promotion is noticed after 30 seconds
+
+SKIP: {
+    skip 'no clock that can be put forward', 3 if !$clock;
+
+    settles($t, 'promoted', 'waiting too_few', qr/; polled: the server is a standby$/);
+    psql($standby, 'SELECT pg_promote()');
+    $clock->forward(31);
+    settles($t, 'promoted', 'waiting too_few', qr/expected 2$/);
+    settles($t, 'standby', 'passed', qr/^$/);
+}
 
 done_testing;

@@ -65,6 +65,7 @@ CONF
 # each statement that the trigger names
 
 settles($t, 'rows', 'waiting too_few', qr/^0 rows/);
+my $clock = $t->clock;
 $owner->do('INSERT INTO products VALUES (1), (2), (3)');
 settles($t, 'rows', 'passed');
 $owner->do('DELETE FROM products WHERE i > 1');
@@ -103,6 +104,10 @@ settles($t, 'alembic', 'waiting other_revision');
 $owner->do("UPDATE alembic_version SET version_num = 'b27c'"
     . " WHERE version_num = 'ae10'");
 settles($t, 'alembic', 'passed');
+
+# without notifications, each change is noticed when the session is renewed
+
+cmp_ok($clock->seconds, '<', patience(25), 'fourteen changes: at once');
 
 $owner->disconnect;
 

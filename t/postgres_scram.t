@@ -83,6 +83,17 @@ cmp_ok(pipes($worker) - pipes($t->master), '<=', 2,
 
 $t->reload(http => conf(2, 'timeout ' . patience(60) . 's;'));
 ended($t, 'a2', 'error', 'auth');
+
+# the worker is killed, or exits
+
+computes('a login before SIGKILL');
+$t->kill_prober;
+computes('a login of the next worker');
+
+$attempts = $t->check('a1')->{attempts};
+$t->wait_for(sub { $t->check('a1')->{attempts} > $attempts },
+    'another login') && ended($t, 'a1', 'error', 'auth');
+
 computes('a login before QUIT');
 
 done_testing;

@@ -1,8 +1,9 @@
 #!/usr/bin/perl
 
-# The redis check: when the server does not report changes of keys any more,
-# since a connection is lost, the server restarts or hangs, it is asked again
-# within seconds.  The interval of the checks is an hour.
+# The redis check: when the server does not report changes of keys, or not any
+# more, since it is not there yet, a connection is lost, or the server restarts
+# or hangs, it is asked again within seconds.  The interval of the checks is an
+# hour.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -13,7 +14,7 @@ use InitGate::RedisServers;
 
 my $t = InitGate->new(workers => 1);
 my $server = InitGate::RedisServers->new($t)->start;
-my $redis = $server->client;
+my $redis;
 
 $t->conf(http => <<"CONF");
 
@@ -37,6 +38,8 @@ CONF
 
 my $clock = InitGate::MonotonicClock::is_available()
     && InitGate::MonotonicClock->new($t);
+
+$server->stop;
 
 ($clock || $t)->run;
 
@@ -67,6 +70,11 @@ sub tracked {
     settles($t, 'key', 'waiting missing');
 }
 
+# it is started after nginx
+
+settles($t, $_, 'error refused') for qw(key other);
+$server->run;
+$redis = $server->client;
 settles($t, $_, 'waiting missing') for qw(key other);
 tracked('start');
 

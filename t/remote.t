@@ -148,6 +148,7 @@ is_check('passed', qr/^$/, 'reload there');
 
 $origin->quit;
 is_verdict('short', 'error refused', qr/./, 'stopped there');
+is_check('error refused', qr/./, 'stopped there');
 
 # others
 
@@ -165,5 +166,8 @@ $origin->run;
 
 is_verdict($_, @{$expected{$_}}, $_) for sort keys %expected;
 
+# within seconds, although the interval is an hour
+
+is_check('passed', qr/^$/, 'started there');
 
 done_testing;

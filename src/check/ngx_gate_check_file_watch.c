@@ -17,19 +17,23 @@
 
 #define NGX_GATE_CHECK_FILE_WATCH_LINKS   40
 
+/* walks in a row that have met a change, after which it is polled for */
+
+#define NGX_GATE_CHECK_FILE_WATCH_MISSED  16
+
 
 typedef struct {
-    ngx_gate_inotify_t       *inotify;
-    ngx_uint_t                links;
-    size_t                    dir_len;
-    u_char                    dir[NGX_MAX_PATH];     /* without links */
-    u_char                   *name;                  /* in "rest" */
-    u_char                    rest[NGX_MAX_PATH];    /* of the path */
+    ngx_gate_check_file_watch_t  *watch;
+    ngx_uint_t                    links;
+    size_t                        dir_len;
+    u_char                        dir[NGX_MAX_PATH];     /* without links */
+    u_char                       *name;                  /* in "rest" */
+    u_char                        rest[NGX_MAX_PATH];    /* of the path */
 } ngx_gate_check_file_watch_walk_t;
 
 
 static void ngx_gate_check_file_watch_handler(ngx_gate_inotify_t *inotify);
-static void ngx_gate_check_file_watch_path(ngx_gate_inotify_t *inotify,
+static void ngx_gate_check_file_watch_path(ngx_gate_check_file_watch_t *watch,
     ngx_str_t *path);
 static ngx_int_t ngx_gate_check_file_watch_component(
     ngx_gate_check_file_watch_walk_t *walk, ngx_str_t *name);
@@ -60,6 +64,7 @@ ngx_gate_check_file_watch(ngx_gate_check_file_watch_t *watch,
 {
     ngx_str_t                     any;
     ngx_queue_t                   names;
+    ngx_uint_t                    missed;
     ngx_gate_check_file_conf_t   *conf;
     ngx_gate_check_file_state_t  *state;
 
@@ -73,10 +78,11 @@ ngx_gate_check_file_watch(ngx_gate_check_file_watch_t *watch,
     }
 
     watch->changed = 0;
+    missed = watch->missed;
 
     ngx_gate_inotify_take(&watch->inotify, &names);
 
-    ngx_gate_check_file_watch_path(&watch->inotify, &conf->path);
+    ngx_gate_check_file_watch_path(watch, &conf->path);
 
     /* the files of a tree are counted again after each event */
 
@@ -86,14 +92,22 @@ ngx_gate_check_file_watch(ngx_gate_check_file_watch_t *watch,
     }
 
     if (conf->failed.len) {
-        ngx_gate_check_file_watch_path(&watch->inotify, &conf->failed);
+        ngx_gate_check_file_watch_path(watch, &conf->failed);
     }
 
     if (conf->progress.len) {
-        ngx_gate_check_file_watch_path(&watch->inotify, &conf->progress);
+        ngx_gate_check_file_watch_path(watch, &conf->progress);
     }
 
     ngx_gate_inotify_free(&names);
+
+    if (watch->missed == missed) {
+        watch->missed = 0;
+
+    } else if (missed < NGX_GATE_CHECK_FILE_WATCH_MISSED) {
+        watch->changed = 1;
+        ngx_gate_probe_due(probe);
+    }
 }
 
 
@@ -125,7 +139,8 @@ ngx_gate_check_file_watch_handler(ngx_gate_inotify_t *inotify)
 
 
 static void
-ngx_gate_check_file_watch_path(ngx_gate_inotify_t *inotify, ngx_str_t *path)
+ngx_gate_check_file_watch_path(ngx_gate_check_file_watch_t *watch,
+    ngx_str_t *path)
 {
     ngx_str_t                         name;
     ngx_gate_check_file_watch_walk_t  walk;
@@ -134,7 +149,7 @@ ngx_gate_check_file_watch_path(ngx_gate_inotify_t *inotify, ngx_str_t *path)
         return;
     }
 
-    walk.inotify = inotify;
+    walk.watch = watch;
     walk.links = 0;
     walk.dir_len = 0;
     walk.name = walk.rest;
@@ -212,11 +227,21 @@ static ngx_int_t
 ngx_gate_check_file_watch_name(ngx_gate_check_file_watch_walk_t *walk,
     ngx_str_t *name)
 {
-    u_char  *dir;
+    u_char     *dir;
+    ngx_int_t   rc;
 
     dir = walk->dir_len ? walk->dir : (u_char *) "/";
 
-    return ngx_gate_inotify_add(walk->inotify, dir, name);
+    rc = ngx_gate_inotify_add(&walk->watch->inotify, dir, name);
+
+    if (rc == NGX_DECLINED) {
+
+        /* the directory was removed during the walk, and nothing is watched */
+
+        walk->watch->missed++;
+    }
+
+    return rc;
 }
 
 

@@ -18,6 +18,8 @@ typedef struct {
     ngx_gate_inotify_t        inotify;
     ngx_uint_t                probes;      /* all of them */
     ngx_uint_t                changed;     /* paths may lead elsewhere now */
+    ngx_uint_t                missed;      /* directories that were removed
+                                              before they were watched */
 } ngx_gate_check_file_watch_t;
 
 

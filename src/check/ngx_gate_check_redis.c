@@ -22,6 +22,7 @@
 
 static void ngx_gate_check_redis_start(ngx_gate_probe_t *probe);
 static void ngx_gate_check_redis_cancel(ngx_gate_probe_t *probe);
+static void ngx_gate_check_redis_watched(ngx_gate_check_redis_state_t *state);
 static void ngx_gate_check_redis_send(ngx_gate_check_redis_state_t *state);
 static ngx_uint_t ngx_gate_check_redis_commands(
     ngx_gate_check_redis_state_t *state, ngx_str_t **commands);
@@ -131,13 +132,7 @@ ngx_gate_check_redis_start(ngx_gate_probe_t *probe)
     state->session.log = probe->log;
     state->session.deadline = probe->deadline;
 
-    if (ngx_gate_redis_tracking_is_on(&state->session)) {
-        state->tracked = 1;
-        probe->lost = 0;
-
-    } else {
-        probe->lost = state->tracked;
-    }
+    ngx_gate_check_redis_watched(state);
 
     state->address_fresh = 0;
     state->sentinels_tried = 0;
@@ -169,9 +164,39 @@ ngx_gate_check_redis_cancel(ngx_gate_probe_t *probe)
 
     state->address_known = 0;
     state->asking = 0;
-    probe->lost = state->tracked;
+    probe->lost = ngx_gate_check_redis_is_lost(state);
 
     ngx_gate_redis_detach(&state->session);
+}
+
+
+static void
+ngx_gate_check_redis_watched(ngx_gate_check_redis_state_t *state)
+{
+    if (ngx_gate_redis_tracking_is_on(&state->session)) {
+        state->tracked = 1;
+        state->probe->lost = 0;
+        return;
+    }
+
+    if (ngx_gate_redis_tracking_is_refused(&state->session)) {
+        state->refused = 1;
+    }
+
+    state->probe->lost = ngx_gate_check_redis_is_lost(state);
+}
+
+
+/* while changes of the key are not reported, unless they never can be */
+
+ngx_uint_t
+ngx_gate_check_redis_is_lost(ngx_gate_check_redis_state_t *state)
+{
+    ngx_gate_check_redis_conf_t  *conf;
+
+    conf = state->probe->check->conf;
+
+    return conf->key.len && (state->tracked || !state->refused);
 }
 
 

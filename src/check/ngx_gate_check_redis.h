@@ -88,6 +88,7 @@ typedef struct {
     ngx_gate_check_redis_type_e  key_type;  /* of the key in the last run */
     ngx_uint_t                size_known;   /* the field is known to be small */
     ngx_uint_t                tracked;      /* in an earlier run, at least */
+    ngx_uint_t                refused;      /* to report changes, once */
     ngx_uint_t                sentinel;     /* the next one */
     ngx_uint_t                sentinels_auth; /* bits: sentinels that require
                                                the password */
@@ -117,6 +118,8 @@ ngx_int_t ngx_gate_check_redis_verdict(ngx_gate_check_redis_state_t *state,
 
 void ngx_gate_check_redis_verdict_error_reply(
     ngx_gate_check_redis_state_t *state, redisReply *reply);
+ngx_uint_t ngx_gate_check_redis_is_lost(ngx_gate_check_redis_state_t *state);
+
 void ngx_gate_check_redis_verdict_error(ngx_gate_check_redis_state_t *state,
     ngx_gate_error_t *error);
 

@@ -583,6 +583,12 @@ ngx_gate_check_redis_verdict_error(ngx_gate_check_redis_state_t *state,
         verdict = NGX_GATE_ERROR;
     }
 
+    /* a key that was not read is not reported */
+
+    if (error->reason != NGX_GATE_WRONG_TYPE) {
+        state->probe->lost = ngx_gate_check_redis_is_lost(state);
+    }
+
     ngx_gate_probe_end(state->probe, verdict, error->reason, "%*s",
                        error->len, error->text);
 }

@@ -6,7 +6,7 @@
  * at once.  Each later one has the tag of the last answer, and waits there
  * until something has changed, so that a change arrives with its answer; the
  * next one follows immediately.  Where requests may not wait, they are sent at
- * the interval of the check.
+ * the interval of the check; where they could wait before, within seconds.
  *
  * Each request and answer has the ids of gates that it depends on, so that a
  * chain that leads back to itself is found.
@@ -36,6 +36,7 @@ typedef struct {
     ngx_str_t                      token;   /* sent, of token_file= */
     ngx_uint_t                     running;
     ngx_uint_t                     waiting; /* the request under way */
+    ngx_uint_t                     waited;  /* a request may have, once */
 } ngx_gate_check_remote_state_t;
 
 
@@ -151,6 +152,7 @@ ngx_gate_check_remote_cancel(ngx_gate_probe_t *probe)
     ngx_gate_check_remote_reset(state);
 
     state->known.waits = 0;
+    probe->lost = 1;
 }
 
 
@@ -389,8 +391,11 @@ ngx_gate_check_remote_answered(ngx_gate_check_remote_state_t *state)
     /* the next request waits for the next change */
 
     if (state->known.waits) {
+        state->waited = 1;
         ngx_gate_probe_due(probe);
     }
+
+    probe->lost = state->waited && !state->known.waits;
 
     ngx_gate_probe_end(probe, result.verdict, result.reason, "%*s",
                        result.message_len, result.message);
@@ -463,6 +468,7 @@ ngx_gate_check_remote_fail(ngx_gate_check_remote_state_t *state,
     ngx_gate_check_remote_reset(state);
 
     state->known.waits = 0;
+    state->probe->lost = 1;
 
     ngx_gate_probe_fail(state->probe, error);
 }

@@ -77,6 +77,7 @@ ngx_gate_inotify_init(ngx_gate_inotify_t *inotify)
 ngx_int_t
 ngx_gate_inotify_add(ngx_gate_inotify_t *inotify, u_char *dir, ngx_str_t *name)
 {
+    ngx_err_t                  err;
     ngx_gate_inotify_name_t   *n;
     ngx_gate_inotify_watch_t  *watch;
 
@@ -91,6 +92,7 @@ ngx_gate_inotify_add(ngx_gate_inotify_t *inotify, u_char *dir, ngx_str_t *name)
     watch = n ? ngx_gate_inotify_watch_add(dir) : NULL;
 
     if (watch == NULL) {
+        err = ngx_errno;
 
         if (n) {
             ngx_free(n);
@@ -100,7 +102,8 @@ ngx_gate_inotify_add(ngx_gate_inotify_t *inotify, u_char *dir, ngx_str_t *name)
             ngx_gate_inotify_close();
         }
 
-        return NGX_ERROR;
+        return (err == NGX_ENOENT || err == NGX_ENOTDIR) ? NGX_DECLINED
+                                                         : NGX_ERROR;
     }
 
     n->inotify = inotify;

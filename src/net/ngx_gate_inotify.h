@@ -35,8 +35,8 @@ struct ngx_gate_inotify_s {
 void ngx_gate_inotify_init(ngx_gate_inotify_t *inotify);
 
 /*
- * Watches the name in the directory, or any name if "name" is empty.  Failures
- * are logged once.
+ * Watches the name in the directory, or any name if "name" is empty.
+ * NGX_DECLINED: there is no such directory.  Other failures are logged once.
  */
 
 ngx_int_t ngx_gate_inotify_add(ngx_gate_inotify_t *inotify, u_char *dir,

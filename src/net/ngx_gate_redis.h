@@ -78,6 +78,11 @@ ngx_int_t ngx_gate_redis_send(ngx_gate_redis_session_t *session,
 
 ngx_uint_t ngx_gate_redis_tracking_is_on(ngx_gate_redis_session_t *session);
 
+/* whether it has refused to */
+
+ngx_uint_t ngx_gate_redis_tracking_is_refused(
+    ngx_gate_redis_session_t *session);
+
 /* a reply was not valid: no session uses this connection again */
 
 void ngx_gate_redis_invalidate(ngx_gate_redis_session_t *session);

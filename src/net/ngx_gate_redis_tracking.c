@@ -44,6 +44,15 @@ ngx_gate_redis_tracking_is_on(ngx_gate_redis_session_t *session)
 }
 
 
+ngx_uint_t
+ngx_gate_redis_tracking_is_refused(ngx_gate_redis_session_t *session)
+{
+    return session->connection
+           && session->connection->tracking.state
+              == NGX_GATE_REDIS_TRACKING_REFUSED;
+}
+
+
 void
 ngx_gate_redis_tracking_read(ngx_gate_redis_connection_t *conn)
 {

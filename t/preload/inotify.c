@@ -2,7 +2,8 @@
 /*
  * A library for LD_PRELOAD: no more inotify instances or watches, as when the
  * limits of the user are used up, while the file INOTIFY_INSTANCES or
- * INOTIFY_WATCHES exists.
+ * INOTIFY_WATCHES exists.  The directory INOTIFY_REMOVED is removed as soon as
+ * it is to be watched, if it is empty.
  */
 
 
@@ -21,6 +22,7 @@ static int used_up(const char *file);
 
 static const char  *instances;
 static const char  *watches;
+static const char  *removed;
 
 
 /* nginx writes its title over the environment */
@@ -31,6 +33,7 @@ begin(void)
 {
     instances = copy("INOTIFY_INSTANCES");
     watches = copy("INOTIFY_WATCHES");
+    removed = copy("INOTIFY_REMOVED");
 }
 
 
@@ -58,6 +61,10 @@ inotify_add_watch(int fd, const char *path, uint32_t mask)
     if (used_up(watches)) {
         errno = ENOSPC;
         return -1;
+    }
+
+    if (removed && strcmp(path, removed) == 0) {
+        (void) rmdir(path);
     }
 
     real = (int (*)(int, const char *, uint32_t))
