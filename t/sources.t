@@ -20,6 +20,32 @@ my %there = map { $_ => 1 } `find src -name '*.c'` =~ m{^src/(.*)$}gm;
 
 is_deeply([sort keys %built], [sort keys %there], 'config: all sources');
 
+# the libraries that "config" asks for, where something is built
+
+my $config = slurp('config');
+my @packages = sort $config =~ /apt-get install (\S+)\)/g;
+my @modules = sort $config =~ /pkg-config --cflags-only-I (\S+)/g;
+my @left_out = sort $config =~ /^if \[ "\$(INIT_GATE_\w+)" != no/mg;
+
+my %alpine = ('libpq-dev' => 'libpq-dev');
+
+is(@packages, @modules, 'config: a package for each library');
+
+for (['tools/packages', map { ["build  $_", "deb    $_"] } @packages],
+     ['debian/control', map { ["               $_,"] } @packages],
+     ['docker/module.Dockerfile', map { [$_, $alpine{$_} // s/^lib//r] }
+        @packages],
+     ['rpm/nginx-mod-init-gate.spec', map { ["pkgconfig($_)"] } @modules],
+     ['docs/install.md', map { ["`$_`"] } @packages, map { "$_=no" } @left_out],
+     ['tools/test-musl', map { ["$_=no"] } @left_out])
+{
+    my ($name, @wanted) = @$_;
+    my $text = slurp($name);
+
+    is_deeply([grep { $text !~ /(?<!\w)\Q$_\E(?!\w)/ } map { @$_ } @wanted],
+        [], "$name: all libraries");
+}
+
 # the names of the C tables and of the JSON Schema
 
 my $defs = decode_json(slurp('docs/schema/init-gate.schema.json'))->{'$defs'};
