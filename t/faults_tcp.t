@@ -50,7 +50,8 @@ my $latency = latency_with_checks($t, 5,
     waits => ["tcp 127.0.0.1:$silent send=a contains=b", 'error', 'timeout'],
     text => ["tcp 127.0.0.1:$text match=(xt*y)+", 'waiting', 'mismatch'],
     drip => ["tcp 127.0.0.1:$drip match=(x+)+y", 'waiting', 'mismatch'],
-    real => ["tcp 127.0.0.1:@{[$secure->port]} tls ca=$certificate", 'passed'],
+    real => ["tcp 127.0.0.1:@{[$secure->port]} tls ca=$certificate timeout=5s",
+             'passed'],
 );
 
 $latency->begin;

@@ -121,9 +121,10 @@ verdict($t, 'dir', 'waiting too_old');
 
 # a marker that is renewed, and then is not
 
-$t->write('m');
-$t->wait_for(sub { $t->check('short')->{verdict} eq 'passed' }, 'heartbeat')
-    for 1 .. 2;
+$t->wait_for(sub {
+    $t->write('m');
+    return $t->check('short')->{verdict} eq 'passed';
+}, 'heartbeat') for 1 .. 2;
 ok($t->wait_for(sub { ($t->check('short')->{reason} // '') eq 'too_old' },
     'the age'), 'short, not renewed: too old');
 

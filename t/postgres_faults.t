@@ -95,7 +95,7 @@ fault('scram', sub {
     my ($c) = @_;
     startup($c) or return;
     $c->send(authentication(10, "SCRAM-SHA-256\0\0"));
-    my ($nonce) = $c->read_until(qr/r=[^,]+$/) =~ /r=([^,]+)$/;
+    my ($nonce) = ($c->read_until(qr/r=[^,]+$/) // return) =~ /r=([^,]+)$/;
     $c->send(authentication(11, "r=${nonce}x,s=c2FsdA==,i=2000000000"));
     $c->hang;
 }, 'error', 'auth', qr/too many iterations of SCRAM/, 'password_file='

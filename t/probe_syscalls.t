@@ -38,18 +38,25 @@ CONF
 $t->wait_ready;
 probed($t, $_) for sort keys %port;
 
-# -yy prints both ends of a connection
+# until no connection is closed after its 30 s; -yy prints both ends of each
 
-my ($probes, @lines) = traced($t, '-yy', keys %port);
+my ($probes, %calls, %once);
 
-my (%calls, %once);
+for (1 .. 5) {
+    ($probes, my @lines) = traced($t, '-yy', keys %port);
 
-for (@lines) {
-    my ($call) = /^(\w+)\(/ or next;
-    my ($to) = /<TCP:\[.*?->127\.0\.0\.1:(\d+)\]>/;
+    %calls = %once = ();
 
-    $calls{$to}{$call}++ if defined $to;
-    $once{$call}++;
+    for (@lines) {
+        my ($call) = /^(\w+)\(/ or next;
+        my ($to) = /<TCP:\[.*?->127\.0\.0\.1:(\d+)\]>/;
+
+        $calls{$to}{$call}++ if defined $to;
+        $once{$call}++;
+    }
+
+    last if !grep { $_->{close} } @calls{@port{qw(postgres redis)}}
+        and $once{connect} <= $probes->{tcp} + 1;
 }
 
 # the tcp check, which keeps no connection, has the same server as http

@@ -442,12 +442,15 @@ sub master {
 }
 
 
-# pid, parent, state, start (clock ticks), command line
+# of all processes, or of those named: pid, parent, state, start (clock ticks),
+# command line
 
 sub processes {
+    my (@pids) = @_;
+
     my @found;
 
-    for my $proc (glob '/proc/[0-9]*') {
+    for my $proc (@pids ? map { "/proc/$_" } @pids : glob '/proc/[0-9]*') {
         open my $fh, '<', "$proc/stat" or next;
         my ($pid, $rest) = (<$fh> // '') =~ /^(\d+) \(.*\) (.*)$/s or next;
         my @word = split ' ', $rest;
@@ -460,6 +463,20 @@ sub processes {
     }
 
     return @found;
+}
+
+
+# the kernel may be built without the list of children
+
+sub children {
+    my ($self, $pid) = @_;
+
+    my $list = "/proc/$pid/task/$pid/children";
+    return if !$self->alive($pid);
+
+    return grep { $_->{parent} == $pid && $_->{state} ne 'Z' }
+        -e $list ? map { processes($_) } split ' ', $self->read($list)
+                 : processes();
 }
 
 
@@ -485,8 +502,7 @@ sub workers {
 
     return map { $_->{pid} }
         sort { $a->{start} <=> $b->{start} || $a->{pid} <=> $b->{pid} }
-        grep { $_->{parent} == $master && $_->{state} ne 'Z' && $serves->($_) }
-        processes();
+        grep { $serves->($_) } $self->children($master);
 }
 
 
@@ -925,7 +941,28 @@ sub clock { InitGate::Clock->new(sub { map { $_->{pid} // () } @all }) }
 sub log { $_[0]->read('error.log') }
 
 
-# a log at debug level is long: each part is read once
+# the lines of a file that match; a log at debug level is long, and is not split
+
+sub lines {
+    my ($self, $file, $regex) = @_;
+
+    my $text = $self->read($file);
+    my @lines;
+
+    while ($text =~ /$regex/g) {
+        my $begin = rindex($text, "\n", $-[0]) + 1;
+        my $end = index $text, "\n", $+[0];
+        $end = length $text if $end < 0;
+
+        push @lines, substr $text, $begin, $end - $begin;
+        pos($text) = $end;
+    }
+
+    return @lines;
+}
+
+
+# each part is read once
 
 sub log_count {
     my ($self, $regex) = @_;
@@ -1180,14 +1217,13 @@ sub finish {
 
     my @alerts = grep {
         my $line = $_;
-        $line =~ /\[(?:alert|crit|emerg)\]/
-            && !grep { $line =~ $_ } @{$self->{allow}};
-    } split /\n/, $self->log;
+        !grep { $line =~ $_ } @{$self->{allow}};
+    } $self->lines('error.log', qr/\[(?:alert|crit|emerg)\]/);
 
     is(join("\n", splice @alerts, 0, 10), '', 'no alerts');
 
-    my @reports = grep { /ERROR: .*Sanitizer|runtime error:/ }
-        map { split /\n/, $self->read($_) } 'error.log', 'said';
+    my @reports = map { $self->lines($_, qr/ERROR: .*Sanitizer|runtime error:/) }
+        'error.log', 'said';
 
     push @reports, map { split /\n/, $self->read($_) }
         glob "$self->{dir}/{sanitizer,valgrind}.*";

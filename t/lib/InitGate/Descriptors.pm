@@ -52,8 +52,7 @@ sub look {
 
     return connections($t, $has, 0) if !$t->{master};
 
-    my $children = grep { $_->{parent} == $pid && $_->{state} ne 'Z' }
-        $t->processes;
+    my $children = $t->children($pid);
     my @left;
 
     push @left, "master: $has->{unnamed} channels, $children processes"

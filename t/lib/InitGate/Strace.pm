@@ -10,7 +10,7 @@ package InitGate::Strace;
 #                           runs CODE while the prober is traced with OPTIONS
 #     traced($t, OPTION, NAME ...)
 #                           traces the prober until each of these checks has
-#                           been probed 80 times more.  Returns the number of
+#                           been probed 40 times more.  Returns the number of
 #                           probes by check (a hash) and the lines of strace.
 
 use strict;
@@ -113,8 +113,8 @@ sub traced {
 
     $t->wait_for(sub {
         my %now = attempts($t, 'more');
-        return !grep { $now{$_} < $before{$_} + 80 } @names;
-    }, 'probes');
+        return !grep { $now{$_} < $before{$_} + 40 } @names;
+    }, 'probes', 300);
 
     my %probes = attempts($t, 'end');
     $probes{$_} -= $before{$_} for keys %probes;
