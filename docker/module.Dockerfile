@@ -25,12 +25,12 @@ RUN find / -xdev -name '*.so*' | sort > /there
 RUN if command -v apk >/dev/null; then \
         apk add --no-cache build-base linux-headers pkgconf curl \
             pcre2-dev zlib-dev openssl-dev \
-            c-ares-dev hiredis-dev jansson-dev nghttp2-dev libpq-dev; \
+            c-ares-dev hiredis-dev nghttp2-dev jansson-dev libpq-dev; \
     else \
         apt-get -q update && apt-get -q -y install --no-install-recommends \
             gcc make libc6-dev pkg-config curl ca-certificates \
             libpcre2-dev zlib1g-dev libssl-dev \
-            libc-ares-dev libhiredis-dev libjansson-dev libnghttp2-dev \
+            libc-ares-dev libhiredis-dev libnghttp2-dev libjansson-dev \
             libpq-dev; \
     fi
 

@@ -80,7 +80,7 @@ my %why = (
     no_socket => ['refused',
         qr{connect\(\) to unix:\Q$dir\E/no\.sock failed .*No such}],
     a_file => ['refused', qr/refused/],
-    full => ['refused', qr/temporarily unavailable/],
+    full => ['unreachable', qr/temporarily unavailable/],
     closed => ['denied', qr/Permission denied/],
 );
 

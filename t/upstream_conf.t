@@ -86,6 +86,10 @@ refused('a/b http=/', qr/the target has an invalid character in the host name, i
 my $of = 'check "upstream" of type "upstream" in init_checks "app"';
 
 refused('app http=/ min=3', qr/"min=3" exceeds the 2 servers of upstream "app": $of/);
+refused('app http=/', qr/all servers of upstream "app" are "down": $of/,
+    'upstream app { zone app 64k; server 127.0.0.1:1 down; }');
+refused('app http=/ min=all', qr/all servers of upstream "app" are "down": $of/,
+    'upstream app { zone app 64k; server 127.0.0.1:1 down; }');
 refused('app http=/ servers=1', qr/"servers=1" is below the 2 servers of upstream "app": $of/);
 refused('app http=/', qr/upstream "app" has no "zone" directive, as in "zone app 64k": $of/,
     'upstream app { server 127.0.0.1:1; }');

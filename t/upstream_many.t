@@ -123,7 +123,7 @@ sub count_calls {
     my $each = $calls / $connects->();
 
     note(sprintf '%s: %.1f system calls for each probe', $name, $each);
-    cmp_ok($each, '<=', 10.5, "$name: system calls for each probe");
+    cmp_ok($each, '<=', 7.5, "$name: system calls for each probe");
 }
 
 for my $groups (1, 100) {

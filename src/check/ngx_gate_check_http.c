@@ -247,6 +247,11 @@ ngx_gate_check_http_drain(ngx_gate_check_http_state_t *state)
     in = state->peer.in;
     parser = &state->parser;
 
+    if (state->probe->endpoint) {
+        ngx_gate_peer_close(&state->peer);
+        return;
+    }
+
     do {
         rc = ngx_gate_http_parser_parse(parser, &in->pos, in->last, &piece);
 
@@ -255,11 +260,6 @@ ngx_gate_check_http_drain(ngx_gate_check_http_state_t *state)
         }
 
     } while (rc == NGX_OK);
-
-    if (state->probe->endpoint) {
-        ngx_gate_peer_close(&state->peer);
-        return;
-    }
 
     if (rc == NGX_DONE && ngx_gate_http_parser_keepalive(parser)) {
         ngx_gate_peer_keep(&state->peer);

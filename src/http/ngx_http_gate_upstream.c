@@ -557,6 +557,12 @@ ngx_http_gate_upstream_bind_servers(ngx_conf_t *cf,
     n = ngx_http_gate_upstream_count(&count);
     servers->configured = n;
 
+    if (n == 0 && !servers->dynamic) {
+        return ngx_http_gate_upstream_error(cf, servers->check,
+                                            "all servers of upstream \"%V\" "
+                                            "are \"down\"", &servers->group);
+    }
+
     if (servers->min > n && !servers->dynamic) {
         return ngx_http_gate_upstream_error(cf, servers->check,
                                             "\"min=%ui\" exceeds the %ui "

@@ -14,9 +14,13 @@
 
 static ngx_int_t ngx_gate_http_parser_line(ngx_gate_http_parser_t *parser,
     u_char **pos, u_char *last);
-static ngx_int_t ngx_gate_http_parser_status_line(
-    ngx_gate_http_parser_t *parser);
+static ngx_int_t ngx_gate_http_parser_limit(ngx_gate_http_parser_t *parser,
+    size_t size);
+static ngx_int_t ngx_gate_http_parser_line_add(ngx_gate_http_parser_t *parser,
+    u_char *p, size_t len);
 static ngx_uint_t ngx_gate_http_parser_is_status(
+    ngx_gate_http_parser_t *parser, size_t from);
+static ngx_int_t ngx_gate_http_parser_status_line(
     ngx_gate_http_parser_t *parser);
 static ngx_int_t ngx_gate_http_parser_header_line(
     ngx_gate_http_parser_t *parser);
@@ -161,82 +165,117 @@ static ngx_int_t
 ngx_gate_http_parser_line(ngx_gate_http_parser_t *parser, u_char **pos,
     u_char *last)
 {
-    u_char  ch, *p;
+    size_t   len, size;
+    u_char  *p, *end;
 
-    for (p = *pos; p < last; /* void */ ) {
+    p = *pos;
+    end = memchr(p, LF, last - p);
 
-        ch = *p++;
+    len = (end ? end : last) - p;
+    size = len + (end ? 1 : 0);
 
-        /* the limit of header lines applies to chunk sizes, too */
+    *pos = p + size;
 
-        if (parser->state == NGX_GATE_HTTP_PARSER_CHUNK_SIZE
-            || parser->state == NGX_GATE_HTTP_PARSER_CHUNK_END)
-        {
-            if (parser->line_len > NGX_GATE_HTTP_PARSER_HEADER_MAX) {
-                return ngx_gate_http_parser_error(parser, "invalid chunk");
-            }
-
-        } else if (++parser->header_size > NGX_GATE_HTTP_PARSER_HEADER_MAX) {
-            return ngx_gate_http_parser_error(parser, "header is too large");
-        }
-
-        if (ch == LF) {
-
-            if (parser->line_len > 0
-                && parser->line_len <= NGX_GATE_HTTP_PARSER_LINE_MAX
-                && parser->line[parser->line_len - 1] == CR)
-            {
-                parser->line_len--;
-            }
-
-            *pos = p;
-
-            return NGX_OK;
-        }
-
-        if (parser->line_len < NGX_GATE_HTTP_PARSER_LINE_MAX) {
-            parser->line[parser->line_len] = ch;
-        }
-
-        parser->line_len++;
-
-        if (parser->state == NGX_GATE_HTTP_PARSER_STATUS
-            && !ngx_gate_http_parser_is_status(parser))
-        {
-            return ngx_gate_http_parser_error(parser, "response is not HTTP/1");
-        }
+    if (ngx_gate_http_parser_limit(parser, size) != NGX_OK
+        || ngx_gate_http_parser_line_add(parser, p, len) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    *pos = p;
+    if (end == NULL) {
+        return NGX_AGAIN;
+    }
 
-    return NGX_AGAIN;
+    if (parser->line_len > 0
+        && parser->line_len <= NGX_GATE_HTTP_PARSER_LINE_MAX
+        && parser->line[parser->line_len - 1] == CR)
+    {
+        parser->line_len--;
+    }
+
+    return NGX_OK;
 }
 
 
-/* whether the bytes received so far are a prefix of "HTTP/1.1 200 ..." */
+/* the limit of header lines applies to chunk sizes, too */
+
+static ngx_int_t
+ngx_gate_http_parser_limit(ngx_gate_http_parser_t *parser, size_t size)
+{
+    if (parser->state == NGX_GATE_HTTP_PARSER_CHUNK_SIZE
+        || parser->state == NGX_GATE_HTTP_PARSER_CHUNK_END)
+    {
+        if (parser->line_len + size > NGX_GATE_HTTP_PARSER_HEADER_MAX + 1) {
+            return ngx_gate_http_parser_error(parser, "invalid chunk");
+        }
+
+        return NGX_OK;
+    }
+
+    parser->header_size += size;
+
+    if (parser->header_size > NGX_GATE_HTTP_PARSER_HEADER_MAX) {
+        return ngx_gate_http_parser_error(parser, "header is too large");
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_gate_http_parser_line_add(ngx_gate_http_parser_t *parser, u_char *p,
+    size_t len)
+{
+    size_t  from;
+
+    from = parser->line_len;
+
+    if (from < NGX_GATE_HTTP_PARSER_LINE_MAX) {
+        ngx_memcpy(parser->line + from, p,
+                   ngx_min(len, NGX_GATE_HTTP_PARSER_LINE_MAX - from));
+    }
+
+    parser->line_len += len;
+
+    if (parser->state == NGX_GATE_HTTP_PARSER_STATUS
+        && !ngx_gate_http_parser_is_status(parser, from))
+    {
+        return ngx_gate_http_parser_error(parser, "response is not HTTP/1");
+    }
+
+    return NGX_OK;
+}
+
+
+/* whether the line is a prefix of "HTTP/1.1 200 ...", from this byte on */
 
 static ngx_uint_t
-ngx_gate_http_parser_is_status(ngx_gate_http_parser_t *parser)
+ngx_gate_http_parser_is_status(ngx_gate_http_parser_t *parser, size_t from)
 {
     u_char  ch, expected;
-    size_t  i;
+    size_t  i, n;
 
     static u_char  pattern[] = "HTTP/1.# ### ";
 
-    i = parser->line_len - 1;
+    n = ngx_min(parser->line_len, sizeof(pattern) - 1);
 
-    if (i >= sizeof(pattern) - 1) {
-        return 1;
+    for (i = from; i < n; i++) {
+        ch = parser->line[i];
+        expected = pattern[i];
+
+        if (expected == '#') {
+            if (ch < '0' || ch > '9') {
+                return 0;
+            }
+
+        } else if (ch != expected
+                   && (i != sizeof(pattern) - 2 || ch != CR))
+        {
+            return 0;
+        }
     }
 
-    ch = parser->line[i];
-    expected = pattern[i];
-
-    if (expected == '#') {
-        return ch >= '0' && ch <= '9';
-    }
-
-    return ch == expected || (i == sizeof(pattern) - 2 && ch == CR);
+    return 1;
 }
 
 
@@ -624,15 +663,6 @@ ngx_gate_http_parser_next_token(ngx_str_t *value, ngx_str_t *token)
 static ngx_uint_t
 ngx_gate_http_parser_token_is(ngx_str_t *token, const char *text)
 {
-    size_t  i;
-
-    for (i = 0; i < token->len; i++) {
-        if (text[i] == '\0'
-            || ngx_tolower(token->data[i]) != (u_char) text[i])
-        {
-            return 0;
-        }
-    }
-
-    return text[i] == '\0';
+    return token->len == ngx_strlen(text)
+           && ngx_strncasecmp(token->data, (u_char *) text, token->len) == 0;
 }

@@ -204,7 +204,11 @@ ngx_gate_peer_send(ngx_gate_peer_t *peer, u_char *data, size_t size)
         ngx_del_timer(&peer->expiry);
     }
 
-    if (ngx_tcp_nodelay(peer->connection) != NGX_OK) {
+    /* TCP delays only data that follow other data, as of a TLS handshake */
+
+    if ((peer->connection->sent || peer->endpoint->tls)
+        && ngx_tcp_nodelay(peer->connection) != NGX_OK)
+    {
         ngx_gate_peer_connection_error(peer, ngx_socket_errno, "setsockopt()");
         return;
     }
@@ -657,7 +661,6 @@ ngx_gate_peer_errno_reason(ngx_err_t err)
     case NGX_ECONNREFUSED:
     case NGX_ENOENT:           /* socket does not exist */
     case NGX_ENOTDIR:
-    case NGX_EAGAIN:           /* the listen queue of the Unix socket is full */
         return NGX_GATE_REFUSED;
 
     case NGX_EACCES:
@@ -677,7 +680,8 @@ ngx_gate_peer_errno_reason(ngx_err_t err)
     case EPROTOTYPE:           /* a datagram Unix socket */
         return NGX_GATE_PROTOCOL;
 
-    default:
+    default:                   /* EAGAIN: the listen queue of the Unix socket
+                                  is full; the server is busy, not gone */
         return NGX_GATE_UNREACHABLE;
     }
 }

@@ -17,12 +17,20 @@
 #include <ngx_gate_peer_connect.h>
 
 
+#ifdef SOCK_NONBLOCK
+#define NGX_GATE_PEER_CONNECT_NONBLOCK  SOCK_NONBLOCK
+#else
+#define NGX_GATE_PEER_CONNECT_NONBLOCK  0
+#endif
+
+
 static void ngx_gate_peer_limit(ngx_gate_peer_t *peer);
 static ngx_int_t ngx_gate_peer_connect_socket(ngx_gate_peer_t *peer,
     struct sockaddr *sockaddr, socklen_t socklen);
 static ngx_connection_t *ngx_gate_peer_connect_get_connection(
     ngx_gate_peer_t *peer, ngx_socket_t s);
 static void ngx_gate_peer_connect_handler(ngx_event_t *ev);
+static ngx_err_t ngx_gate_peer_connect_test(ngx_connection_t *c);
 static void ngx_gate_peer_connect_handshake_handler(ngx_event_t *ev);
 static void ngx_gate_peer_connect_handshake(ngx_gate_peer_t *peer);
 static void ngx_gate_peer_connect_confirm(ngx_gate_peer_t *peer);
@@ -155,7 +163,8 @@ ngx_gate_peer_connect_socket(ngx_gate_peer_t *peer, struct sockaddr *sockaddr,
     ngx_socket_t       s;
     ngx_connection_t  *c;
 
-    s = ngx_socket(sockaddr->sa_family, SOCK_STREAM, 0);
+    s = ngx_socket(sockaddr->sa_family,
+                   SOCK_STREAM|NGX_GATE_PEER_CONNECT_NONBLOCK, 0);
 
     if (s == (ngx_socket_t) -1) {
         err = ngx_socket_errno;
@@ -250,7 +259,7 @@ ngx_gate_peer_connect_get_connection(ngx_gate_peer_t *peer, ngx_socket_t s)
     c->read->handler = ngx_gate_peer_connect_handler;
     c->write->handler = ngx_gate_peer_connect_handler;
 
-    if (ngx_nonblocking(s) == -1
+    if ((NGX_GATE_PEER_CONNECT_NONBLOCK == 0 && ngx_nonblocking(s) == -1)
         || (ngx_add_conn && ngx_add_conn(c) != NGX_OK))
     {
         ngx_gate_error_set(&peer->error, NGX_GATE_NO_CONNECTIONS,
@@ -265,8 +274,7 @@ ngx_gate_peer_connect_get_connection(ngx_gate_peer_t *peer, ngx_socket_t s)
 static void
 ngx_gate_peer_connect_handler(ngx_event_t *ev)
 {
-    int                err;
-    socklen_t          len;
+    ngx_err_t          err;
     ngx_gate_peer_t   *peer;
     ngx_connection_t  *c;
 
@@ -284,12 +292,7 @@ ngx_gate_peer_connect_handler(ngx_event_t *ev)
         return;
     }
 
-    err = 0;
-    len = sizeof(int);
-
-    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1) {
-        err = ngx_socket_errno;
-    }
+    err = ngx_gate_peer_connect_test(c);
 
     if (err) {
         ngx_gate_peer_connect_error(peer, err);
@@ -299,6 +302,29 @@ ngx_gate_peer_connect_handler(ngx_event_t *ev)
     }
 
     ngx_gate_peer_connect_established(peer);
+}
+
+
+/* epoll reports an error as a read event, too */
+
+static ngx_err_t
+ngx_gate_peer_connect_test(ngx_connection_t *c)
+{
+    int        err;
+    socklen_t  len;
+
+    if ((ngx_event_flags & NGX_USE_EPOLL_EVENT) && !c->read->ready) {
+        return 0;
+    }
+
+    err = 0;
+    len = sizeof(int);
+
+    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1) {
+        return ngx_socket_errno;
+    }
+
+    return err;
 }
 
 

@@ -39,8 +39,11 @@ my $start = time;
 $root->online_ok($root->script($blocks[0]), 'build and install');
 cmp_ok(time - $start, '<', 600, 'build and install: duration');
 
-my $said = $root->run_ok($root->script(@blocks[1, 2],
-    "nginx -s quit\n"), 'use');
+# nginx removes the file of its pid at the end
+
+my $quit = "nginx -s quit\nwhile [ -s /run/nginx.pid ]; do sleep 0.1; done\n";
+
+my $said = $root->run_ok($root->script(@blocks[1, 2], $quit), 'use');
 
 like($said, qr/ 503 .*"gate":"app".* 200 OK.*\[\+\]file ok/s,
     'use: gate closed, then open');
@@ -48,16 +51,23 @@ unlike($root->read('/var/log/nginx/error.log'), qr/\[(?:alert|crit|emerg)\]/,
     'use: no alerts');
 
 unlink "$root->{dir}/var/lib/app/.initialized";
-$said = $root->run_ok($root->script(
-    InitGate::DebianRoot::commands_after('conf-examples/README.md', 'To try one'),
-    "curl -i http://localhost/\nnginx -s quit\n"), 'unchanged example');
+
+my @ways = map { InitGate::DebianRoot::commands_after('conf-examples/README.md',
+    $_) } 'To try one', 'or, without changing';
+
+$said = $root->run_ok($root->script("service nginx start\n", $ways[0], $quit),
+    'example in conf.d');
 like($said, qr/test is successful.* 503 .*X-Init-Gate: app;/s,
-    'unchanged example: gate closed');
+    'example in conf.d: gate closed');
+
+$said = $root->run_ok($root->script($ways[1],
+    "curl -i http://localhost:8080/\n", $quit), 'unchanged example');
+like($said, qr/ 503 .*X-Init-Gate: app;/s, 'unchanged example: gate closed');
 
 $said = $root->run_ok($root->script($blocks[3], "nginx -t\n",
     "service nginx stop\n"), 'removal');
 unlike($said, qr/\[emerg\]/, 'removal: nginx accepts the configuration');
-$said = $root->run_ok(['find', '/etc/nginx', '/usr/lib/nginx', '-name',
+$said = $root->run_ok(['find', '/etc/nginx', '/usr/lib', '-name',
     '*init*gate*'], 'removal: find');
 is($said, '', 'removal: nothing left');
 
