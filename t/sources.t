@@ -20,26 +20,31 @@ my %there = map { $_ => 1 } `find src -name '*.c'` =~ m{^src/(.*)$}gm;
 
 is_deeply([sort keys %built], [sort keys %there], 'config: all sources');
 
-# each library that "config" needs is a dependency of every build
+# the libraries that "config" asks for, where something is built
 
-my @packages = slurp('config') =~ /apt-get install (\S+-dev)\b/g;
-my @modules = slurp('config') =~ /pkg-config --libs (\S+)/g;
+my $config = slurp('config');
+my @packages = sort $config =~ /apt-get install (\S+)\)/g;
+my @modules = sort $config =~ /pkg-config --cflags-only-I (\S+)/g;
+my @left_out = sort $config =~ /^if \[ "\$(INIT_GATE_\w+)" != no/mg;
 
-is(scalar @packages, 5, 'config: libraries');
-is(scalar @modules, 5, 'config: names of pkg-config');
+my %alpine = ('libpq-dev' => 'libpq-dev');
 
-for my $file (qw(tools/packages debian/control docker/module.Dockerfile
-                 docs/install.md))
+is(@packages, @modules, 'config: a package for each library');
+
+for (['tools/packages', map { ["build  $_", "deb    $_"] } @packages],
+     ['debian/control', map { ["               $_,"] } @packages],
+     ['docker/module.Dockerfile', map { [$_, $alpine{$_} // s/^lib//r] }
+        @packages],
+     ['rpm/nginx-mod-init-gate.spec', map { ["pkgconfig($_)"] } @modules],
+     ['docs/install.md', map { ["`$_`"] } @packages, map { "$_=no" } @left_out],
+     ['tools/test-musl', map { ["$_=no"] } @left_out])
 {
-    my $text = slurp($file);
-    is(join(' ', grep { $text !~ /\Q$_\E\b/ } @packages), '',
-        "$file: all libraries");
-}
+    my ($name, @wanted) = @$_;
+    my $text = slurp($name);
 
-my ($spec) = glob('rpm/*.spec');
-my $spec_text = slurp($spec);
-is(join(' ', grep { $spec_text !~ /pkgconfig\(\Q$_\E\)/ } @modules), '',
-    "$spec: all libraries");
+    is_deeply([grep { $text !~ /(?<!\w)\Q$_\E(?!\w)/ } map { @$_ } @wanted],
+        [], "$name: all libraries");
+}
 
 # the names of the C tables and of the JSON Schema
 

@@ -481,7 +481,8 @@ ngx_gate_redis_connection_push(ngx_gate_redis_connection_t *conn,
 
 /*
  * A reply that cannot be read, such as a value that has become too large.  On
- * a connection that has worked, only its request fails.
+ * a connection that has worked, or that repeats the requests of one, only its
+ * request fails.
  */
 
 static void
@@ -493,13 +494,17 @@ ngx_gate_redis_connection_protocol_error(ngx_gate_redis_connection_t *conn)
 
     q = ngx_queue_head(&conn->requests);
 
-    if (!conn->replied || q == ngx_queue_last(&conn->requests)) {
+    if ((!conn->replied && !conn->repeated)
+        || q == ngx_queue_last(&conn->requests))
+    {
         ngx_gate_redis_connection_fail(conn, &conn->resp.error);
         return;
     }
 
     error = conn->resp.error;
     ngx_queue_remove(q);
+
+    conn->repeated = 1;
 
     ngx_gate_redis_connection_retry(conn);
 
@@ -595,6 +600,7 @@ ngx_gate_redis_connection_reply(ngx_gate_redis_connection_t *conn,
     ngx_queue_remove(q);
 
     conn->replied = 1;
+    conn->repeated = 0;
 
     session = request->session;
 
@@ -666,6 +672,8 @@ ngx_gate_redis_connection_fail(ngx_gate_redis_connection_t *conn,
     /* may be of the connection, which the handlers may open again */
 
     error = *cause;
+
+    conn->repeated = 0;
 
     ngx_gate_redis_connection_close(conn);
 

@@ -36,6 +36,7 @@ struct ngx_gate_redis_connection_s {
 
     unsigned                  connected:1;
     unsigned                  replied:1;   /* to a request */
+    unsigned                  repeated:1;  /* the one before had replied */
     unsigned                  invalid:1;
     unsigned                  subscribed:1;
 };

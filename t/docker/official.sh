@@ -130,6 +130,7 @@ init_checks app {
     check postgres "host=127.0.0.1 port=1 dbname=app"  optional;
     check redis redis://127.0.0.1:1  optional;
     check grpc 127.0.0.1:1  optional;
+    check http http://127.0.0.1:1/  json=/ready  optional;
 }
 
 server {

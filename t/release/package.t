@@ -35,9 +35,9 @@ my ($changes) = $builder->glob("$at/build-deb/*.changes");
 
 # a standard may be newer than the release
 
-my @lintian = qw(lintian -i -I --pedantic --allow-root
-    --suppress-tags newer-standards-version
-    --fail-on error,warning,info,pedantic);
+my @lintian = (qw(lintian -i -I --pedantic --allow-root
+    --suppress-tags newer-standards-version --fail-on),
+    'error,warning,info,pedantic');
 
 $said = $builder->run_ok([@lintian, $changes], 'lintian: package');
 unlike($said, qr/^[EWIP]:/m, 'lintian: package has no tags');
@@ -74,6 +74,7 @@ my ($version) = $changelog =~ /\((.*?)\)/;
 my ($top) = $changelog =~ /^(.*?^ -- .*?\n)/ms;
 
 $top =~ s/\(.*?\)/($version+1)/;
+$top =~ s/:\d\d (?=\+\d{4}$)/:59 /m;
 $builder->write("$at/debian/changelog", "$top\n$changelog");
 rename "$builder->{dir}$deb", "$builder->{dir}/old.deb";
 $builder->run_ok(['make', '-C', $at, 'deb'], 'make deb, newer version');

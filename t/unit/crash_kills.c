@@ -12,6 +12,7 @@
 #define UNIT_STRESS    1000    /* ms */
 
 
+static void unit_wait_for_writer(ngx_atomic_uint_t written, ngx_msec_t end);
 static void unit_read_on(void);
 static ngx_uint_t unit_refusal_is_torn(void);
 static ngx_uint_t unit_check_is_torn(void);
@@ -31,9 +32,10 @@ static struct {
 static void
 unit(void)
 {
-    pid_t       pid, readers[UNIT_READERS];
-    ngx_msec_t  end;
-    ngx_uint_t  i, kills;
+    pid_t              pid, readers[UNIT_READERS];
+    ngx_msec_t         end;
+    ngx_uint_t         i, kills;
+    ngx_atomic_uint_t  written;
 
     unit_begin();
     unit_found = unit_shared(ngx_pagesize);
@@ -48,15 +50,23 @@ unit(void)
     }
 
     ngx_time_update();
-    end = ngx_current_msec + UNIT_STRESS;
+    end = ngx_current_msec + unit_patience(UNIT_STRESS);
 
     for (kills = 0; (ngx_msec_int_t) (end - ngx_current_msec) > 0; kills++) {
+
+        written = unit_found->written;
 
         pid = unit_fork();
 
         if (pid == 0) {
-            unit_write_on(unit_found->written);
+            unit_write_on(written);
             _exit(0);
+        }
+
+        /* some are killed before they write */
+
+        if (kills % 4) {
+            unit_wait_for_writer(written, end);
         }
 
         usleep(ngx_random() % 3000);
@@ -72,10 +82,22 @@ unit(void)
         (void) waitpid(readers[i], NULL, 0);
     }
 
-    ok(kills > 10 && unit_found->written > 100 && unit_found->reads > 100,
+    ok(kills > 10 && unit_found->written > 10 && unit_found->reads > 100,
        "%u writers killed, %u verdicts, %u reads", (unsigned) kills,
        (unsigned) unit_found->written, (unsigned) unit_found->reads);
     ok(unit_found->torn == 0, "%u torn", (unsigned) unit_found->torn);
+}
+
+
+static void
+unit_wait_for_writer(ngx_atomic_uint_t written, ngx_msec_t end)
+{
+    while (unit_found->written == written
+           && (ngx_msec_int_t) (end - ngx_current_msec) > 0)
+    {
+        usleep(100);
+        ngx_time_update();
+    }
 }
 
 

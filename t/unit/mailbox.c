@@ -377,7 +377,7 @@ unit_kills(void)
     }
 
     ngx_time_update();
-    end = ngx_current_msec + 500;
+    end = ngx_current_msec + unit_patience(500);
 
     kills = 0;
     reads = 0;

@@ -54,6 +54,19 @@ unit_ok(ngx_uint_t passed, const char *file, int line, const char *fmt, ...)
 }
 
 
+/* a test of chance takes longer where all is slower */
+
+static ngx_inline ngx_msec_t
+unit_patience(ngx_msec_t ms)
+{
+    char  *patience;
+
+    patience = getenv("TEST_NGINX_PATIENCE");
+
+    return patience ? ms * ngx_max(atoi(patience), 1) : ms;
+}
+
+
 static void __attribute__((constructor))
 unit_main(void)
 {

@@ -85,7 +85,11 @@ unit_fences(void)
 
     (void) kill(pid, SIGKILL);
 
-    /* not waited for: a zombie is dead */
+    /* not waited for where /proc shows it: a zombie is dead */
+
+    if (access("/proc/self/stat", R_OK) == -1) {
+        (void) waitpid(pid, NULL, 0);
+    }
 
     while (ngx_gate_process_is_alive(unit_zone->owner)) {
         ngx_msleep(1);

@@ -182,7 +182,7 @@ sub serve {
 
         open my $times, '>>', "$self->{dir}/times" or POSIX::_exit(1);
         print $times join(' ', $now,
-            $self->{established} ? $self->together : ()), "\n";
+            $self->{established} ? $self->established : ()), "\n";
         close $times;
 
         open my $log, '>>', "$self->{dir}/$number" or POSIX::_exit(1);
@@ -229,34 +229,18 @@ sub accepted {
 }
 
 
-# established() when a connection was accepted.  On a busy machine, the FIN of
-# the one before may arrive later.
-
-sub together {
-    my ($self) = @_;
-
-    my $n;
-
-    for (1 .. 30) {
-        $n = $self->established;
-        last if $n <= 1;
-        sleep 0.01;
-    }
-
-    return $n;
-}
-
-
-# established, and without a FIN of either side
+# established at the side of the client, where it ends with the client's
+# close(); at that of the server, it ends when a FIN has been received, which
+# may be after the first packets of the next connection
 
 sub established {
     my ($self) = @_;
 
-    my $local = sprintf '0100007F:%04X', $self->{port} // return 0;
+    my $remote = sprintf '0100007F:%04X', $self->{port} // return 0;
 
     open my $fh, '<', '/proc/net/tcp' or return 0;
 
-    return scalar grep { my @word = split; $word[1] eq $local
+    return scalar grep { my @word = split; $word[2] eq $remote
         && $word[3] eq '01' } <$fh>;
 }
 
