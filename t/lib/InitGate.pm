@@ -446,7 +446,7 @@ sub master {
 # command line
 
 sub processes {
-    my (@pids) = @_;
+    my ($self, @pids) = @_;
 
     my @found;
 
@@ -475,8 +475,8 @@ sub children {
     return if !$self->alive($pid);
 
     return grep { $_->{parent} == $pid && $_->{state} ne 'Z' }
-        -e $list ? map { processes($_) } split ' ', $self->read($list)
-                 : processes();
+        -e $list ? map { $self->processes($_) } split ' ', $self->read($list)
+                 : $self->processes;
 }
 
 
@@ -678,7 +678,7 @@ sub kill_all {
 
     # repeatedly, since a master replaces workers
 
-    while (my @pids = map { $_->{pid} } grep { $ours->($_) } processes()) {
+    while (my @pids = map { $_->{pid} } grep { $ours->($_) } $self->processes) {
         kill 'KILL', @pids;
         sleep 0.01;
     }
