@@ -58,6 +58,7 @@ static void ngx_gate_server_run_done(ngx_gate_run_t *run);
 static void ngx_gate_server_run_add_result(ngx_gate_server_run_t *server);
 static void ngx_gate_server_run_store(ngx_gate_server_run_t *server);
 static ngx_msec_t ngx_gate_server_run_next_delay(ngx_gate_server_run_t *server);
+static ngx_msec_t ngx_gate_server_run_align(ngx_msec_t interval);
 static void ngx_gate_server_run_log(ngx_gate_server_run_t *server);
 
 
@@ -579,7 +580,7 @@ ngx_gate_server_run_next_delay(ngx_gate_server_run_t *server)
 
     if (server->record.status.up) {
         server->run.errors = 0;
-        return ngx_gate_runner_jitter(check->interval_open);
+        return ngx_gate_server_run_align(check->interval_open);
     }
 
     pause = check->interval;
@@ -596,6 +597,20 @@ ngx_gate_server_run_next_delay(ngx_gate_server_run_t *server)
     }
 
     return ngx_gate_runner_jitter(pause);
+}
+
+
+/* many servers share a wakeup: probes start at multiples of a hundredth */
+
+static ngx_msec_t
+ngx_gate_server_run_align(ngx_msec_t interval)
+{
+    ngx_msec_t  pause, step;
+
+    pause = ngx_gate_runner_jitter(interval);
+    step = interval / 100;
+
+    return step ? pause - (ngx_current_msec + pause) % step : pause;
 }
 
 
