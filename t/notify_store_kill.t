@@ -102,6 +102,7 @@ for my $round (1 .. $rounds) {
     # the first notice is stored at once, the next one a second later
 
     sysread $reader, my $byte, 1;
+    $t->wait_for(sub { -e $t->path('store/import') }, 'the first file');
     sleep($round % 2 ? rand 0.02 : 0.98 + rand 0.08);
 
     $t->kill_all;
