@@ -40,7 +40,6 @@ static void ngx_gate_check_remote_checks(ngx_gate_check_remote_gates_t *gates,
     json_t *checks);
 static void ngx_gate_check_remote_status(ngx_uint_t status,
     ngx_gate_result_t *result);
-static ngx_uint_t ngx_gate_check_remote_is(ngx_str_t *name, const char *text);
 
 
 void
@@ -51,7 +50,7 @@ ngx_gate_check_remote_header(void *data, ngx_str_t *name, ngx_str_t *value)
     u_char     *p, *last;
     ngx_int_t   id;
 
-    if (ngx_gate_check_remote_is(name, "etag")) {
+    if (ngx_gate_http_parser_token_is(name, "etag")) {
 
         if (value->len < NGX_GATE_CHECK_REMOTE_TAG) {
             ngx_memcpy(head->tag, value->data, value->len);
@@ -61,13 +60,13 @@ ngx_gate_check_remote_header(void *data, ngx_str_t *name, ngx_str_t *value)
         return;
     }
 
-    if (ngx_gate_check_remote_is(name, "preference-applied")) {
+    if (ngx_gate_http_parser_token_is(name, "preference-applied")) {
         head->waits = (value->len > 5
                        && ngx_strncmp(value->data, "wait=", 5) == 0);
         return;
     }
 
-    if (!ngx_gate_check_remote_is(name, "init-gate-via")) {
+    if (!ngx_gate_http_parser_token_is(name, "init-gate-via")) {
         return;
     }
 
@@ -85,14 +84,6 @@ ngx_gate_check_remote_header(void *data, ngx_str_t *name, ngx_str_t *value)
 
         head->via[head->nvia++] = (uint32_t) id;
     }
-}
-
-
-static ngx_uint_t
-ngx_gate_check_remote_is(ngx_str_t *name, const char *text)
-{
-    return name->len == ngx_strlen(text)
-           && ngx_strncasecmp(name->data, (u_char *) text, name->len) == 0;
 }
 
 

@@ -42,8 +42,6 @@ static ngx_int_t ngx_gate_http_parser_error(ngx_gate_http_parser_t *parser,
     const char *text);
 static ngx_uint_t ngx_gate_http_parser_next_token(ngx_str_t *value,
     ngx_str_t *token);
-static ngx_uint_t ngx_gate_http_parser_token_is(ngx_str_t *token,
-    const char *text);
 
 
 void
@@ -660,7 +658,7 @@ ngx_gate_http_parser_next_token(ngx_str_t *value, ngx_str_t *token)
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_gate_http_parser_token_is(ngx_str_t *token, const char *text)
 {
     return token->len == ngx_strlen(text)

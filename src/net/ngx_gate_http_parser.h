@@ -81,6 +81,10 @@ ngx_int_t ngx_gate_http_parser_parse(ngx_gate_http_parser_t *parser,
 
 ngx_int_t ngx_gate_http_parser_eof(ngx_gate_http_parser_t *parser);
 
+/* compares without case, as names of headers and tokens */
+
+ngx_uint_t ngx_gate_http_parser_token_is(ngx_str_t *token, const char *text);
+
 /* the final header has been read */
 
 #define ngx_gate_http_parser_has_status(parser)                               \
