@@ -174,6 +174,10 @@ my %peer = (
         request($c) or return;
         $c->send(serving(1)) if $c->number == 1;
         request($c) if $c->number == 1;
+
+        # close() with bytes to read would be a reset
+        shutdown $c->socket, 1;
+        $c->hang;
     },
 
     # the second call gets no response
@@ -271,8 +275,7 @@ for my $name (qw(crosses refuses_one closes resets)) {
 
 my $got = $now->{refuses};
 is("$got->{verdict} $got->{reason}", 'error reset', 'refuses: error');
-like($got->{message}, qr/without a response|reset by peer/,
-    'refuses: message');
+like($got->{message}, qr/without a response/, 'refuses: message');
 ok($got->{passed_at}, 'refuses: has passed before');
 
 my $connections = $fake{refuses}->connections;

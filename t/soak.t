@@ -308,7 +308,14 @@ for my $gate (@gates) {
 # in the same processes
 
 phase('without reloads', $seconds * 0.3);
-my $end = at_rest('in the end');
+my $end;
+
+# a check may connect again in the meantime
+
+for (1 .. 5) {
+    $end = at_rest('in the end');
+    last if $end->{descriptors} == $begin->{descriptors};
+}
 
 note(join ', ', map { "$_ $did{$_}" } sort keys %did);
 ok($did{flips}, 'gates: opened and closed');
@@ -318,8 +325,8 @@ is($end->{$_}, $begin->{$_}, "$_: as at the begin")
 
 SKIP: {
     skip $t->hidden, 1 if $t->hidden;
-    cmp_ok($end->{descriptors}, '<=', $begin->{descriptors},
-        'descriptors: not more than at the begin');
+    is($end->{descriptors}, $begin->{descriptors},
+        'descriptors: as at the begin');
 }
 
 cmp_ok($end->{wakeups}, '<=', $begin->{wakeups} * 1.5 + 20,

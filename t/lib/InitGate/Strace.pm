@@ -10,7 +10,7 @@ package InitGate::Strace;
 #                           runs CODE while the prober is traced with OPTIONS
 #     traced($t, OPTION, NAME ...)
 #                           traces the prober until each of these checks has
-#                           been probed 40 times more.  Returns the number of
+#                           been probed 80 times more.  Returns the number of
 #                           probes by check (a hash) and the lines of strace.
 
 use strict;
@@ -113,7 +113,7 @@ sub traced {
 
     $t->wait_for(sub {
         my %now = attempts($t, 'more');
-        return !grep { $now{$_} < $before{$_} + 40 } @names;
+        return !grep { $now{$_} < $before{$_} + 80 } @names;
     }, 'probes', 300);
 
     my %probes = attempts($t, 'end');
